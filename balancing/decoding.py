@@ -1,0 +1,195 @@
+"""From encoded images to uint8 pixels of one size, in parallel and in order."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from balancing.errors import UserError
+from balancing.sources.base import Content
+
+DECODER_VERSION = 1  # part of every cache entry's name: raise it whenever equal files give other pixels
+
+
+@dataclass(frozen=True)
+class BadImage:
+    """An image that could not be read.
+
+    Args:
+        name: its file name, or split and row where it has none.
+        reason: one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+class BadImages(UserError):
+    """Some images could not be read; ``bad`` lists them all, the message the first twenty."""
+
+    shown = 20
+
+    def __init__(self, bad: Sequence[BadImage], total: int) -> None:
+        self.bad = tuple(bad)
+        lines = [f"  {image.name}: {image.reason}" for image in self.bad[: self.shown]]
+        if len(self.bad) > self.shown:
+            lines.append(f"  ... and {len(self.bad) - self.shown} more")
+        super().__init__(
+            f"{len(self.bad)} of {total} images cannot be read; repair or remove them, or go on without them with "
+            "--skip-bad:\n" + "\n".join(lines)
+        )
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One decoded image.
+
+    Args:
+        pixels: (S, S), or (S, S, 3) where the channels differ; uint8.
+        width, height, channels: as stored in the source (a palette is one channel).
+        sha256: hex, of the encoded bytes, or of the pixels where the source holds arrays.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    channels: int
+    sha256: str
+
+
+class _Unreadable(Exception):
+    """Carries the reason."""
+
+
+def decode(content: Content, size: int) -> Decoded | str:
+    """One image as square uint8 pixels; never raises.
+
+    EXIF orientation is applied; transparent parts lie over black; 16-bit greys are divided by 257, rounded (16-bit
+    colours are cut to their high byte by the PNG reader); CMYK and palettes become RGB. Resized with Pillow's
+    antialiased bilinear filter; an image of exactly the wanted size is not resampled.
+
+    Args:
+        content: encoded bytes, a file of them, or pixels (H, W) or (H, W, 3) of uint8, uint16 or bool.
+        size: S, the side of the square.
+    Returns:
+        the image, or one sentence on why it cannot be read.
+    """
+    try:
+        return _decode(content, size)
+    except _Unreadable as error:
+        return str(error)
+    except UnidentifiedImageError:
+        return "it is no image in a format that can be read"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return f"it claims more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    except FileNotFoundError:
+        return "its file does not exist"
+    except Exception as error:  # a broken file can make a decoder raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return reason[:200]
+
+
+def _decode(content: Content, size: int) -> Decoded:
+    if isinstance(content, np.ndarray):
+        sha256 = hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest()
+        if 0 in content.shape:
+            raise _Unreadable(f"it is empty: {' x '.join(map(str, content.shape))} pixels")
+        image = Image.fromarray(_to_uint8(content))
+        return Decoded(_square(image, size), image.width, image.height, len(image.getbands()), sha256)
+    if isinstance(content, Path):
+        content = content.read_bytes()
+    if not content:
+        raise _Unreadable("it is empty: 0 bytes")
+    sha256 = hashlib.sha256(content).hexdigest()
+    with Image.open(io.BytesIO(content)) as opened:
+        width, height, channels = opened.width, opened.height, len(opened.getbands())
+        if width == 0 or height == 0:
+            raise _Unreadable(f"it is empty: {width} x {height} pixels")
+        opened.load()
+        upright = _upright(opened)
+        return Decoded(_square(_to_l_or_rgb(upright), size), width, height, channels, sha256)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except (SyntaxError, TypeError, ValueError, KeyError, OSError):  # a broken EXIF block tells no orientation
+        return image
+
+
+def _to_uint8(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype.kind in "ui" and pixels.min() >= 0 and pixels.max() <= 65535:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    raise _Unreadable(f"its pixels are {pixels.dtype} and not all in 0..65535; 8 and 16 bit are read")
+
+
+def _to_l_or_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_uint8(np.asarray(image)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, image).convert("RGB")
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _square(image: Image.Image, size: int) -> np.ndarray:
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image)
+    if pixels.ndim == 3 and (pixels[..., :1] == pixels[..., 1:]).all():
+        pixels = pixels[..., 0]
+    return np.ascontiguousarray(pixels)
+
+
+def default_workers() -> int:
+    """The number of cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
+def decode_all(contents: Iterable[Content], size: int, workers: int | None = None) -> Iterator[Decoded | str]:
+    """Decodes in threads (Pillow frees the interpreter lock), in order, a few images ahead.
+
+    Args:
+        contents: as for `decode`; drawn from in the calling thread.
+        size: the side of the square.
+        workers: threads; the number of cores by default.
+    Yields:
+        what `decode` returns.
+    """
+    workers = workers or default_workers()
+    Image.init()  # once, before threads race for it
+    pending: deque[Future[Decoded | str]] = deque()
+    # Warning filters are the process's, not the thread's: set them here, around all threads.
+    with warnings.catch_warnings(), ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            for content in contents:
+                pending.append(pool.submit(decode, content, size))
+                if len(pending) >= 4 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,170 @@
+"""Which columns of a table hold the image, the label and the patient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from balancing.errors import UserError, suggestion
+from balancing.sources.base import Content, Options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Kind = Literal["image", "binary", "class", "value", "list", "other"]
+
+_IMAGE_NAMES = ("image", "images", "img", "picture", "photo", "pixel_values", "file", "scan", "xray", "x_ray")
+_LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "y", "category", "diagnosis", "finding")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the choice needs it.
+
+    Args:
+        kind: image (bytes and path), binary, class (numbers with names), value (number or word), list, other.
+        class_names: the names of a class column's numbers.
+    """
+
+    kind: Kind
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The columns to read, and the class names where the table knows them."""
+
+    image: str
+    label: str
+    patient: str | None
+    class_names: tuple[str, ...] | None
+
+
+def columns_of(schema: pa.Schema) -> dict[str, Column]:
+    """The columns of an Arrow schema, with what ``datasets`` noted in its metadata."""
+    import pyarrow as pa
+
+    try:
+        noted = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, ValueError):
+        noted = {}
+    columns = {}
+    for field in schema:
+        feature = noted.get(field.name) if isinstance(noted, dict) else None
+        feature_type = feature.get("_type") if isinstance(feature, dict) else None
+        kind = field.type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            columns[field.name] = Column("image")
+        elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            columns[field.name] = Column("image" if feature_type == "Image" else "binary")
+        elif feature_type == "ClassLabel" and feature.get("names"):
+            columns[field.name] = Column("class", tuple(map(str, feature["names"])))
+        elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            columns[field.name] = Column("list")
+        elif pa.types.is_nested(kind) or pa.types.is_temporal(kind):
+            columns[field.name] = Column("other")
+        else:
+            columns[field.name] = Column("value")
+    return columns
+
+
+def choose_columns(columns: Mapping[str, Column], options: Options, where: str) -> Chosen:
+    """The image, label and patient column: those named, or those found.
+
+    Args:
+        columns: all columns there are.
+        options: what the user named.
+        where: the source's name, for the messages.
+    Raises:
+        UserError: a named column does not exist or holds something else; none or several could be meant.
+    """
+    image = options.image_column
+    if image is None:
+        of_kind = [name for name, column in columns.items() if column.kind == "image"]
+        of_kind = of_kind or [name for name, column in columns.items() if column.kind == "binary"]
+        image = _only(of_kind, _IMAGE_NAMES, columns, where, "image")
+    _check_named(image, columns, where, "image", ("image", "binary"), "images")
+
+    label = options.label_column
+    if label is None:
+        of_kind = [name for name, column in columns.items() if column.kind == "class"]
+        if not of_kind:
+            of_kind = [n for n, c in columns.items() if c.kind in ("value", "list") and n.lower() in _LABEL_NAMES]
+        label = _only(of_kind, _LABEL_NAMES, columns, where, "label")
+    if label in columns and columns[label].kind == "list":
+        raise UserError(
+            f"column '{label}' of {where} holds lists, so an image may have several labels; one label an image is "
+            "needed: make a column with one class each and name it with --label-column"
+        )
+    _check_named(label, columns, where, "label", ("class", "value"), "labels")
+
+    patient = options.patient_column
+    if patient is not None:
+        _check_named(patient, columns, where, "patient", ("class", "value"), "patient ids")
+    return Chosen(image, label, patient, columns[label].class_names)
+
+
+def _listed(columns: Mapping[str, Column]) -> str:
+    return ", ".join(columns)
+
+
+def _only(
+    candidates: Sequence[str], usual: Sequence[str], columns: Mapping[str, Column], where: str, what: str
+) -> str:
+    if len(candidates) > 1:
+        named = [name for name in candidates if name.lower() in usual]
+        candidates = named if len(named) == 1 else candidates
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        raise UserError(f"no {what} column found in {where}; name it with --{what}-column, of: {_listed(columns)}")
+    raise UserError(
+        f"{len(candidates)} columns of {where} could be the {what}: {', '.join(candidates)}; "
+        f"name one with --{what}-column"
+    )
+
+
+def _check_named(
+    name: str, columns: Mapping[str, Column], where: str, what: str, kinds: Sequence[Kind], content: str
+) -> None:
+    if name not in columns:
+        raise UserError(f"{where} has no column '{name}' (--{what}-column){suggestion(name, columns)}")
+    if columns[name].kind not in kinds:
+        raise UserError(
+            f"column '{name}' of {where} holds no {content}; name another with --{what}-column, of: {_listed(columns)}"
+        )
+
+
+def image_content(cell: Any, folder: Path | None) -> Content:
+    """The encoded image of a cell: bytes, or ``{"bytes": ..., "path": ...}`` with one of them missing."""
+    if isinstance(cell, dict):
+        data, path = cell.get("bytes"), cell.get("path")
+        if data is None and path and (folder is not None or Path(path).is_absolute()):
+            return (folder or Path()) / path
+        cell = data
+    return cell if cell is not None else b""
+
+
+def image_name(path: str | None, split: str, row: int) -> str:
+    """The file name of a path, or split and row where there is none."""
+    return path.replace("\\", "/").rsplit("/", 1)[-1] if path else f"{split}-{row:06d}"
+
+
+def one_label(value: Any) -> int | str | None:
+    """A label as a number or a word; a missing one as None."""
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise UserError(f"labels must be classes, but one is {value}; name a column of classes with --label-column")
+        return int(value)
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        return value
+    return str(value)

@@ -1,0 +1,136 @@
+"""Parquet files: one, a folder of them, or a folder in the Hub's layout; read by row batches with pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from balancing.errors import UserError
+from balancing.sources.base import Content, Listing, Options, Source, digest, split_of_path
+from balancing.sources.columns import Chosen, choose_columns, columns_of, image_content, image_name, one_label
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+_BATCH = 64  # rows read at once: encoded images of full size are a few MB each
+
+
+@dataclass(frozen=True)
+class Part:
+    """One parquet file: its path below the source, how to open it, and what tells whether it changed."""
+
+    path: str
+    open: Callable[[], Path | IO[bytes]]
+    stamp: tuple[int, int]
+    folder: Path | None = None
+
+
+@dataclass
+class ParquetSource(Source):
+    """Parquet files with an image and a label column; the splits follow from the files' names.
+
+    Args:
+        name: what the user named.
+        parts: the files, sorted by path.
+        options: the columns to read.
+    """
+
+    name: str
+    parts: list[Part]
+    options: Options
+    _chosen: Chosen | None = field(default=None, init=False)
+
+    @classmethod
+    def of_path(cls, name: str, path: Path, files: list[Path], options: Options) -> ParquetSource:
+        """The source of local files under ``path`` (or of the one file that ``path`` is)."""
+        root = path if path.is_dir() else path.parent
+        parts = []
+        for file in sorted(files):
+            stat = file.stat()
+            relative = file.relative_to(root).as_posix()
+            parts.append(Part(relative, lambda file=file: file, (stat.st_size, stat.st_mtime_ns), file.parent))
+        return cls(name, parts, options)
+
+    def identity(self) -> str:
+        return digest([[part.path, *part.stamp] for part in self.parts])
+
+    def listing(self) -> Listing:
+        chosen = self._choose()
+        names: list[str] = []
+        splits: list[str] = []
+        labels: list[Any] = []
+        patients: list[str | None] = []
+        notes = []
+        used = self._used()
+        left_out = [part.path for part in self.parts if part not in [p for p, _ in used]]
+        if left_out:
+            notes.append(
+                f"{len(left_out)} parquet file{'s' if len(left_out) > 1 else ''} whose name tells no split "
+                f"left out: {', '.join(left_out[:5])}."
+            )
+        for part, split in used:
+            with self._open(part) as file:
+                wanted = [chosen.label] + ([chosen.patient] if chosen.patient else [])
+                struct = file.schema_arrow.field(chosen.image).type
+                has_path = hasattr(struct, "get_field_index") and struct.get_field_index("path") >= 0
+                wanted += [f"{chosen.image}.path"] if has_path else []
+                for batch in file.iter_batches(batch_size=4096, columns=wanted):
+                    rows = batch.to_pydict()
+                    labels += map(one_label, rows[chosen.label])
+                    if chosen.patient:
+                        patients += [None if v is None else str(v) for v in rows[chosen.patient]]
+                    paths = [cell["path"] if cell else None for cell in rows[chosen.image]] if has_path else []
+                    for path in paths or [None] * batch.num_rows:
+                        names.append(image_name(path, split, len(names)))
+                        splits.append(split)
+        return Listing(names, splits, labels, chosen.class_names, patients if chosen.patient else None, tuple(notes))
+
+    def contents(self) -> Iterator[Content]:
+        chosen = self._choose()
+        for part, _ in self._used():
+            with self._open(part) as file:
+                for batch in file.iter_batches(batch_size=_BATCH, columns=[chosen.image]):
+                    for cell in batch.column(0):
+                        yield image_content(cell.as_py(), part.folder)
+
+    def _used(self) -> list[tuple[Part, str]]:
+        """The files with their splits, train first; files that tell no split count as train where none does."""
+        if len(self.parts) == 1:
+            return [(self.parts[0], split_of_path(self.parts[0].path) or "train")]
+        splits = [split_of_path(part.path) for part in self.parts]
+        if not any(splits):
+            return [(part, "train") for part in self.parts]
+        order = {"train": 0, "validation": 1, "test": 2}
+        known = [(part, split) for part, split in zip(self.parts, splits, strict=True) if split]
+        return sorted(known, key=lambda pair: order[pair[1]])
+
+    def _choose(self) -> Chosen:
+        if self._chosen is None:
+            schemas = {}
+            for part, _ in self._used():
+                with self._open(part) as file:
+                    schemas[part.path] = file.schema_arrow
+            first, *others = schemas
+            for other in others:
+                if schemas[other].names != schemas[first].names:
+                    raise UserError(
+                        f"the parquet files of {self.name} have different columns: {first} has "
+                        f"{', '.join(schemas[first].names)}; {other} has {', '.join(schemas[other].names)}; "
+                        "give a folder that holds one data set"
+                    )
+            self._chosen = choose_columns(columns_of(schemas[first]), self.options, self.name)
+        return self._chosen
+
+    def _open(self, part: Part) -> pq.ParquetFile:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return pq.ParquetFile(part.open())
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise UserError(
+                f"{part.path} of {self.name} cannot be read as parquet ({str(error).splitlines()[0]}); "
+                "download it again or leave it out"
+            ) from None

@@ -1,0 +1,1 @@
+"""The comparison of balancing techniques: configuration, trials, records, analysis, report."""

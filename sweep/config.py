@@ -1,0 +1,331 @@
+"""The whole configuration: one validated object; unknown keys are errors with a suggestion.
+
+It comes from a preset or a YAML file, then single values (``--set space.lr=1e-4..1e-2``) laid over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from balancing.errors import UserError, suggestion
+from balancing.registry import get_technique, techniques
+from sweep.metrics import SELECTABLE
+from sweep.space import SHARED, Interval
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"'{whole}' is not a number, a list such as 0,0.5,1, or a range such as 1e-4..1e-2") from None
+
+
+def parse_values(text: Any) -> Any:
+    """``5`` -> 5.0, ``1,2`` -> [1.0, 2.0], ``1e-4..1e-2`` -> Interval; anything but a string is left as it is.
+
+    Raises:
+        ValueError: a part is no number, or a range runs backwards.
+    """
+    if isinstance(text, Mapping) and set(text) <= {"low", "high", "log"} and {"low", "high"} <= set(text):
+        text = Interval(float(text["low"]), float(text["high"]), bool(text.get("log", False)))
+    if isinstance(text, str):
+        if ".." in text:
+            low, _, high = text.partition("..")
+            text = Interval(_number(low, text), _number(high, text))
+        elif "," in text:
+            text = [_number(part, text) for part in text.split(",") if part.strip()]
+        else:
+            text = _number(text, text)
+    if isinstance(text, Interval) and not text.low < text.high:
+        raise ValueError(f"the range {text.low:g}..{text.high:g} is empty; write the smaller number first")
+    if isinstance(text, list) and not text:
+        raise ValueError("the list is empty; give at least one number")
+    return text
+
+
+def _logarithmic(values: Any) -> Any:
+    values = parse_values(values)
+    if isinstance(values, Interval):
+        if values.low <= 0:
+            raise ValueError(f"a learning rate must be above 0, but the range starts at {values.low:g}")
+        return Interval(values.low, values.high, log=True)
+    return values
+
+
+def _names(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Values = Annotated[float | list[float] | Interval, BeforeValidator(parse_values)]
+LogValues = Annotated[float | list[float] | Interval, BeforeValidator(_logarithmic)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+class DataConfig(_Section):
+    """Which images, how they are read, how they are split."""
+
+    source: str = Field("phantom", description="Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'")
+    image_size: int = Field(224, ge=16, le=1024, description="pixels a side")
+    image_column: str | None = None
+    label_column: str | None = None
+    positive: str | None = Field(None, description="name of the positive class, two classes only")
+    patient_column: str | None = None
+    patient_pattern: str | None = Field(None, description="regular expression on file names, group 1 is the patient")
+    skip_bad: bool = False
+    split_seed: int = Field(0, ge=0)
+    phantom_images: int = Field(900, ge=300, le=1_000_000, description="how many drawings 'phantom' makes")
+    phantom_seed: int = Field(0, ge=0)
+
+
+class SpaceConfig(_Section):
+    """What is crossed: lists are crossed in full, ranges are drawn ``trials`` times, each with ``seeds`` seeds."""
+
+    techniques: Annotated[list[str], BeforeValidator(_names)] = Field(
+        default_factory=lambda: [t.name for t in techniques()], min_length=1
+    )
+    lr: LogValues = 1e-3
+    epochs: Values = 5
+    strength: Values = 0.0
+    batch_size: Values = 32
+    trials: int = Field(8, ge=1, le=10_000, description="draws of each technique where anything is drawn")
+    seeds: int = Field(3, ge=1, le=1000)
+    seed: int = Field(0, ge=0, le=2**31 - 2000)
+    search_parameters: bool = Field(False, description="draw the techniques' own parameters from their ranges too")
+    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict, description="technique -> parameter -> value(s)")
+
+    @field_validator("techniques")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            get_technique(name)
+        return list(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _in_range(self) -> SpaceConfig:
+        _check_numbers("space.lr", self.lr, above=0.0, most=10.0)
+        _check_numbers("space.epochs", self.epochs, least=1, most=10_000, whole=True)
+        _check_numbers("space.strength", self.strength, least=0.0, most=1.0)
+        _check_numbers("space.batch_size", self.batch_size, least=2, most=65_536, whole=True)
+        return self
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters(cls, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {name: _own_parameters(name, values) for name, values in wanted.items()}
+
+
+def _own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """One technique's wanted values, each checked at its ends; ranges and lists may be written as text."""
+    technique = get_technique(name)
+    result: dict[str, Any] = {}
+    for parameter, value in values.items():
+        if isinstance(value, str | Mapping):
+            value = parse_values(value)
+        ends = [value.low, value.high] if isinstance(value, Interval) else value if isinstance(value, list) else [value]
+        ends = [_whole(end) for end in ends]
+        for end in ends:
+            technique.complete({parameter: end})
+        if isinstance(value, Interval):
+            result[parameter] = value
+        else:
+            result[parameter] = ends if isinstance(value, list) else ends[0]
+    return result
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1 else value
+
+
+def _check_numbers(
+    name: str,
+    values: float | list[float] | Interval,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float,
+    whole: bool = False,
+) -> None:
+    ends = [values.low, values.high] if isinstance(values, Interval) else values if isinstance(values, list) else [values]
+    for value in ends:
+        low_enough = value <= most and (least is None or value >= least) and (above is None or value > above)
+        if not low_enough:
+            bound = f"above {above:g}" if above is not None else f"at least {least:g}"
+            raise ValueError(f"{name} must be {bound} and at most {most:g}, but is {value:g}")
+        if whole and value != int(value):
+            raise ValueError(f"{name} must be a whole number, but is {value:g}")
+
+
+class TrainConfig(_Section):
+    """How one trial trains."""
+
+    weights: str = Field("imagenet", description="'imagenet', 'none', or a local checkpoint of ResNet18")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    mean: float = Field(0.5, description="of pixels in [0, 1]")
+    std: float = Field(0.5, gt=0)
+    resume_seconds: float = Field(30.0, ge=0, description="least time between two files to go on from, per trial")
+
+
+class SweepConfig(_Section):
+    """How trials are chosen and judged."""
+
+    metric: str = Field("balanced_accuracy", description="chooses the best epoch and configuration, on validation")
+    scheduler: Literal["none", "asha"] = "none"
+    search: Literal["grid", "optuna"] = "grid"
+    retries: int = Field(2, ge=0, le=20, description="how often a trial that failed is tried again")
+
+    @field_validator("metric")
+    @classmethod
+    def _selectable(cls, name: str) -> str:
+        if name not in SELECTABLE:
+            raise ValueError(f"unknown metric '{name}'{suggestion(name, SELECTABLE)}")
+        return name
+
+
+class ResourceConfig(_Section):
+    """Where trials run. None leaves the choice to the tool; it changes no number."""
+
+    address: str | None = Field(None, description="a running Ray cluster; None starts one here")
+    cpus_per_trial: float | None = Field(None, gt=0)
+    gpus_per_trial: float | None = Field(None, ge=0)
+    max_concurrent: int | None = Field(None, ge=1)
+
+
+class Config(_Section):
+    """Everything a run depends on; printed back in full into the run folder."""
+
+    data: DataConfig = Field(default_factory=DataConfig)
+    space: SpaceConfig = Field(default_factory=SpaceConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    sweep: SweepConfig = Field(default_factory=SweepConfig)
+    resources: ResourceConfig = Field(default_factory=ResourceConfig)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.sweep.search == "optuna" and not any(isinstance(getattr(self.space, name), Interval) for name in SHARED):
+            raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
+        return self
+
+    def to_yaml(self) -> str:
+        """The resolved whole, as a file that ``sweep run FILE`` reads back to an equal object."""
+        return yaml.safe_dump(_plain(self.model_dump()), sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    """Intervals as the text that users write; everything else as YAML has it."""
+    if isinstance(value, Interval):
+        return f"{value.low!r}..{value.high!r}"
+    if isinstance(value, Mapping):
+        if set(value) == {"low", "high", "log"}:
+            return f"{value['low']!r}..{value['high']!r}"
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return value
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def read_file(name: str) -> dict[str, Any]:
+    """A preset by name, or a YAML file by path, as nested dicts, not yet validated.
+
+    Raises:
+        UserError: there is neither, or the file is no mapping.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise UserError(f"there is no configuration file {name}; give the path of one, or a preset: {', '.join(preset_names())}")
+    elif name in preset_names():
+        path = PRESETS / f"{name}.yaml"
+    else:
+        raise UserError(f"unknown preset '{name}'{suggestion(name, preset_names())} (a file's name ends in .yaml)")
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"configuration file {path} is no valid YAML: {' '.join(str(error).split())}; mend that line") from error
+    if not isinstance(loaded, dict):
+        raise UserError(f"configuration file {path} must hold sections such as 'data:' and 'space:'; it holds {loaded!r}")
+    return loaded
+
+
+def known_keys() -> Iterator[str]:
+    """Every key as ``section.name``."""
+    for section, info in Config.model_fields.items():
+        model = info.annotation
+        assert isinstance(model, type) and issubclass(model, BaseModel)
+        for name in model.model_fields:
+            yield f"{section}.{name}"
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """``space.lr=1e-3`` -> ("space.lr", 0.001); the value is read as YAML.
+
+    Raises:
+        UserError: no ``=``, or no such key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--set takes key=value, but got '{text}'; e.g. --set space.lr=0.001")
+    key = key.strip()
+    is_own = key.startswith("space.parameters.") and key.count(".") == 3
+    if key not in known_keys() and not is_own:
+        raise UserError(f"unknown key '{key}'{_key_suggestion(key)}")
+    return key, yaml.safe_load(value)
+
+
+def _key_suggestion(key: str) -> str:
+    """The full key whose last part is the given one, else the nearest."""
+    keys = list(known_keys())
+    same_leaf = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    return f"; did you mean '{same_leaf[0]}'?" if same_leaf else suggestion(key, keys)
+
+
+def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None = None) -> Config:
+    """The validated configuration.
+
+    Args:
+        base: nested dicts, as ``read_file`` gives them.
+        assignments: ``section.name`` -> value, laid over it in order.
+    Raises:
+        UserError: an unknown key, or a value that breaks a rule: one sentence for each.
+    """
+    merged = {name: dict(part) if isinstance(part, Mapping) else part for name, part in base.items()}
+    for key, value in (assignments or {}).items():
+        *path, leaf = key.split(".")
+        place: dict[str, Any] = merged
+        for part in path:
+            place[part] = dict(place.get(part) or {})
+            place = place[part]
+        place[leaf] = value
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise UserError("; ".join(dict.fromkeys(_sentence(e) for e in error.errors()))) from error
+
+
+def _sentence(error: Any) -> str:
+    """One of pydantic's errors as the rule, the value and the next step."""
+    # A union reports each of its branches; the name of the branch is no part of the key.
+    parts = [str(p) for p in error["loc"] if str(p).replace("_", "").isalnum() and str(p) not in ("float", "Interval")]
+    key = ".".join(parts)
+    if error["type"] == "extra_forbidden":
+        if len(parts) == 1:
+            return f"unknown section '{key}'{suggestion(key, Config.model_fields)}"
+        return f"unknown key '{key}'{_key_suggestion(key)}"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return message if not key or message.startswith(key.partition(".")[0]) or "technique" in message else f"{key}: {message}"
+    return f"{key}: {message[0].lower() + message[1:]}, but is {error['input']!r}"

@@ -1,0 +1,127 @@
+"""ResNet18 with a new head; its start from ImageNet weights, a local checkpoint, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision.models import ResNet18_Weights, resnet18
+
+from balancing.errors import UserError
+
+State = Mapping[str, torch.Tensor]
+
+
+def new_model(n_classes: int, seed: int, start: State | None = None) -> nn.Module:
+    """ResNet18 for C classes, float32, on the CPU, equal for equal arguments.
+
+    Args:
+        n_classes: C, the units of the new head.
+        seed: of the random weights (the head alone where ``start`` is given).
+        start: weights without a head, as ``load_weights`` gives them; None starts from nothing.
+    Reference: He et al., CVPR 2016.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = resnet18(weights=None, num_classes=n_classes)
+    if start is not None:
+        missing, unexpected = model.load_state_dict(dict(start), strict=False)
+        if set(missing) - {"fc.weight", "fc.bias"} or unexpected:
+            raise ValueError(f"starting weights don't fit: missing {missing}, unexpected {unexpected}")
+    return model
+
+
+def load_weights(weights: str) -> tuple[State | None, str]:
+    """The starting weights a user named, loaded once, before anything long starts.
+
+    Args:
+        weights: ``none``, ``imagenet``, or the path of a local checkpoint: a state_dict of ResNet18, alone or under
+            ``state_dict`` or ``model``; a head of any size is left away.
+    Returns:
+        (state without head, or None; its name for a trial's id: ``none``, ``imagenet`` or ``sha256:...``).
+    Raises:
+        UserError: the download failed, there is no such file, it is no safe checkpoint, or not of ResNet18.
+    """
+    if weights == "none":
+        return None, "none"
+    if weights == "imagenet":
+        return _imagenet(), "imagenet"
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise UserError(f"--weights {weights} is neither 'imagenet', 'none', nor a file; give the path of a checkpoint")
+    name = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return _fitting(_load_file(path), path), name
+
+
+def _imagenet() -> State:
+    source = ResNet18_Weights.IMAGENET1K_V1
+    try:
+        state = source.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"the ImageNet weights could not be downloaded from {source.url} ({error}); download that file on a machine "
+            "with a network and give it by --weights FILE, or start without by --weights none"
+        ) from error
+    return {name: value for name, value in state.items() if not name.startswith("fc.")}
+
+
+def _load_file(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UserError(
+            f"checkpoint {path} can't be read safely ({str(error).splitlines()[0]}); save it as "
+            "torch.save(model.state_dict(), FILE)"
+        ) from error
+
+
+def _fitting(loaded: Any, path: Path) -> State:
+    """The part of a loaded checkpoint that starts a ResNet18; says which tensors are missing or of another shape."""
+    for key in ("state_dict", "model"):
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping) or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
+        raise UserError(f"checkpoint {path} holds no state_dict; save it as torch.save(model.state_dict(), FILE)")
+    state = {name.removeprefix("module."): value for name, value in loaded.items()}
+    state = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    expected = {name: v.shape for name, v in resnet18(weights=None).state_dict().items() if not name.startswith("fc.")}
+    wrong = [
+        f"{name} is {tuple(state[name].shape)}, not {tuple(shape)}"
+        for name, shape in expected.items()
+        if name in state and state[name].shape != shape
+    ]
+    wrong += [f"{name} is missing" for name in expected if name not in state and "num_batches" not in name]
+    wrong += [f"{name} is not of ResNet18" for name in state if name not in expected]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise UserError(f"checkpoint {path} is of another model: {'; '.join(wrong[:3])}{more}; give one of torchvision's resnet18")
+    return {name: state.get(name, torch.tensor(0)) for name in expected}
+
+
+def save_best(path: Path, model: nn.Module, **about: Any) -> None:
+    """Writes a trained network and plain facts about it (str, int, float, lists, dicts), atomically."""
+    from sweep.records import write_torch
+
+    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    write_torch(path, {"model": state, **about})
+
+
+def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """A trained network in evaluation mode, float32, on the CPU, and the facts saved with it.
+
+    Returns:
+        (model, facts); facts holds ``epoch``, ``class_names``, ``positive`` and ``spec`` (a dict of TrialSpec).
+    Raises:
+        UserError: there is no such checkpoint.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no checkpoint {path}; only chosen trials keep theirs")
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    model = resnet18(weights=None, num_classes=len(saved["class_names"]))
+    model.load_state_dict(saved.pop("model"))
+    return model.eval(), saved

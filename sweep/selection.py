@@ -1,0 +1,50 @@
+"""Which configuration stands for each technique: chosen on validation alone, before the test split is opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+def select(trials: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
+    """For each technique the configuration with the highest mean of ``metric`` over seeds, on validation.
+
+    Configurations of which every seed ended come first; one that lost a seed (failed, diverged, stopped early by a
+    scheduler) is chosen only where no complete one is left, and says so. Equal means: the earlier draw.
+
+    Args:
+        trials: ``Run.trials()``.
+        metric: one of ``sweep.metrics.SELECTABLE``.
+    Returns:
+        One dict per technique that has any finished trial, in order of first appearance: technique, configuration,
+        trial_ids, seeds, mean, spread (standard deviation, ddof 1; None for one seed), complete, configurations
+        (how many were compared), trials (how many were run for the technique: its budget).
+    """
+    chosen = []
+    usable = trials[trials["status"].isin(("done", "stopped")) & trials[metric].notna()]
+    for technique in trials["technique"].drop_duplicates():
+        of_technique = usable[usable["technique"] == technique]
+        if of_technique.empty:
+            continue
+        candidates = []
+        for order, (configuration, group) in enumerate(of_technique.groupby("configuration", sort=False)):
+            planned = trials[trials["configuration"] == configuration]
+            complete = len(group) == len(planned) and bool((group["status"] == "done").all())
+            candidates.append((complete, float(group[metric].mean()), -order, configuration, group))
+        complete, mean, _, configuration, group = max(candidates, key=lambda c: c[:3])
+        chosen.append(
+            {
+                "technique": technique,
+                "configuration": configuration,
+                "trial_ids": group["trial_id"].tolist(),
+                "seeds": group["seed"].tolist(),
+                "metric": metric,
+                "mean": mean,
+                "spread": float(group[metric].std(ddof=1)) if len(group) > 1 else None,
+                "complete": complete,
+                "configurations": len(candidates),
+                "trials": int((trials["technique"] == technique).sum()),
+            }
+        )
+    return chosen

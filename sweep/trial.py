@@ -1,0 +1,337 @@
+"""Trains ONE configuration. Knows nothing of Ray: what to do with an epoch's numbers (``report``) is handed in.
+
+An epoch's order and augmentation are drawn from generators seeded by (seed, epoch) alone, so the random state is a
+function of both: a trial that goes on at epoch e draws what it would have drawn without the interruption.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from balancing.augmentation import augment
+from balancing.plans import TrainingPlan
+from balancing.registry import TrainingData, get_technique
+from sweep.metrics import evaluate
+from sweep.model import State, new_model, restore, save_best
+from sweep.records import TrialFolder, now, write_torch
+from sweep.space import TrialSpec
+
+EVALUATION_BATCH = 256
+# The share of free GPU memory that the pixels may take; beyond it they stay in main memory.
+_RESIDENT_SHARE = 0.5
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """What a trial sees of an image set.
+
+    Args:
+        pixels: (N, H, W) or (N, H, W, 3) uint8; may be memory-mapped or read-only.
+        labels: (N,) int64.
+        class_names: (C,).
+        train, validation, test: (n,) int64, disjoint rows.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def part(self, name: str) -> np.ndarray:
+        """Rows of ``train``, ``validation`` or ``test``."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+def to_input(pixels: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+    """What the network sees of stored pixels.
+
+    Args:
+        pixels: (B, H, W) or (B, H, W, 3), uint8 or float, in 0..255.
+        mean, std: of pixels in [0, 1].
+    Returns:
+        (B, 3, H, W) float32, (pixels / 255 - mean) / std; grey is repeated.
+    """
+    return _normalise(_channels_first(pixels), mean, std)
+
+
+def _channels_first(pixels: torch.Tensor) -> torch.Tensor:
+    pixels = pixels.float()
+    return pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+
+
+def _normalise(images_BCHW: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+    scaled = (images_BCHW - 255.0 * mean) / (255.0 * std)
+    return scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled
+
+
+def build_plan(spec: TrialSpec, images: SplitImages) -> TrainingPlan:
+    """The spec's training plan; it sees training rows only."""
+    data = TrainingData(images.pixels, images.labels, images.train, len(images.class_names), images.class_names)
+    return get_technique(spec.technique).build(data, spec.seed, **spec.parameters)
+
+
+def on_device(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
+    """The pixels as a tensor: whole on a GPU where they fit in half of its free memory, else where they are.
+
+    Returns:
+        Same shape, uint8, not copied on the CPU.
+    """
+    with warnings.catch_warnings():
+        # Read-only on purpose; nothing here writes to it.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        tensor = torch.from_numpy(np.asarray(pixels))
+    if device.type == "cuda" and pixels.nbytes < _RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+        return tensor.to(device)
+    return tensor
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """The generator of one epoch's order and augmentation; on the CPU, so that every device draws the same."""
+    state = np.random.SeedSequence([seed, epoch]).generate_state(1, dtype=np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) & (2**63 - 1))
+
+
+def training_batches(
+    pixels: torch.Tensor, plan: TrainingPlan, spec: TrialSpec, epoch: int, device: torch.device
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """One epoch's batches: gathered, mixed, augmented and normalised on the device.
+
+    Args:
+        pixels: (N, H, W) or (N, H, W, 3) uint8, on the device or in main memory.
+        plan: M training rows.
+        epoch: from 1.
+    Yields:
+        ((B, 3, H, W) float32, (B,) int64). A last batch of one image is left away: batch normalisation needs two.
+    """
+    generator = epoch_generator(spec.seed, epoch)
+    order = torch.randperm(len(plan), generator=generator)
+    home = pixels.device
+    base = torch.from_numpy(plan.base)[order].to(home)
+    labels = torch.from_numpy(plan.labels)[order].to(device)
+    mixes = bool(plan.synthetic.any())
+    if mixes:
+        mate = torch.from_numpy(plan.mate)[order].to(home)
+        weight = torch.from_numpy(plan.weight)[order].float().to(device).view(-1, 1, 1, 1)
+    for start in range(0, len(order), spec.batch_size):
+        part = slice(start, start + spec.batch_size)
+        if len(order[part]) < 2:
+            return
+        images = _channels_first(pixels[base[part]].to(device, non_blocking=True))
+        if mixes:
+            images = torch.lerp(images, _channels_first(pixels[mate[part]].to(device, non_blocking=True)), weight[part])
+        images = augment(images, spec.strength, generator)
+        yield _normalise(images, spec.mean, spec.std).contiguous(memory_format=torch.channels_last), labels[part]
+
+
+def predict(
+    model: nn.Module, pixels: torch.Tensor, rows: np.ndarray, spec: TrialSpec, device: torch.device
+) -> np.ndarray:
+    """Class probabilities of some rows, without augmentation.
+
+    Args:
+        model: on ``device``; left in evaluation mode.
+        pixels: (N, H, W) or (N, H, W, 3) uint8.
+        rows: (n,) int64.
+    Returns:
+        (n, C) float32, rows sum to 1.
+    """
+    model.eval()
+    found = []
+    with torch.inference_mode(), _autocast(spec, device):
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            index = torch.from_numpy(rows[start : start + EVALUATION_BATCH]).to(pixels.device)
+            images = to_input(pixels[index].to(device), spec.mean, spec.std)
+            logits = model(images.contiguous(memory_format=torch.channels_last))
+            found.append(logits.float().softmax(dim=1))
+    return torch.cat(found).cpu().numpy()
+
+
+def _autocast(spec: TrialSpec, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=spec.precision == "bfloat16")
+
+
+def _train_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
+    spec: TrialSpec,
+    device: torch.device,
+) -> tuple[float, int]:
+    """Returns (mean training loss, images seen). The loss is read once, at the end: no wait for the device before."""
+    model.train()
+    total, seen = torch.zeros((), device=device), 0
+    for images, labels in batches:
+        with _autocast(spec, device):
+            loss = nn.functional.cross_entropy(model(images), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(labels)
+        seen += len(labels)
+    return float(total) / max(seen, 1), seen
+
+
+class Diverged(Exception):
+    """The training loss is no longer a number; more epochs can't mend that."""
+
+
+@dataclass
+class _Progress:
+    """Where a trial stands after an epoch."""
+
+    epochs: list[dict[str, Any]]
+    best_epoch: int | None = None
+    best_value: float = -math.inf
+
+
+def train_trial(
+    spec: TrialSpec,
+    images: SplitImages,
+    folder: TrialFolder,
+    *,
+    device: torch.device,
+    start: State | None = None,
+    report: Report = lambda epoch: None,
+    resume_seconds: float = 30.0,
+) -> str:
+    """Trains one trial to its end, or from where its folder says it stopped.
+
+    Each epoch: train, predict validation, write the record, then call ``report`` with the epoch's numbers (it may
+    raise to stop the trial). The best epoch by ``spec.metric`` on validation keeps its network and its predictions.
+    The test rows are not looked at.
+
+    Args:
+        spec: what to train.
+        images: pixels, labels, and which rows train and validate.
+        folder: where everything is written.
+        device: where to train.
+        start: starting weights without a head, or None.
+        report: called after each epoch with the numbers of ``sweep.metrics.evaluate`` on validation and ``epoch``,
+            ``train_loss``, ``seconds``, ``images_per_second``.
+        resume_seconds: least time between two files to go on from.
+    Returns:
+        ``done``, or ``diverged`` where the loss turned NaN or infinite.
+    """
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    folder.write_spec(spec)
+    folder.write_status("running", started=folder.status().get("started", now()), device=str(device), error=None)
+    plan = build_plan(spec, images)
+    pixels = on_device(images.pixels, device)
+    model = new_model(len(images.class_names), spec.seed, start).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(model.parameters(), lr=spec.lr)
+    progress = _go_on_from(folder, model, optimizer, device)
+    last_saved = time.monotonic()
+    try:
+        for epoch in range(len(progress.epochs) + 1, spec.epochs + 1):
+            numbers = _one_epoch(spec, images, plan, pixels, model, optimizer, device, epoch, progress, folder)
+            if epoch < spec.epochs and time.monotonic() - last_saved >= resume_seconds:
+                _save_last(folder, model, optimizer, progress)
+                last_saved = time.monotonic()
+            report(numbers)
+    except Diverged as error:
+        folder.write_status("diverged", error=str(error), best_epoch=progress.best_epoch, finished=now())
+        return "diverged"
+    finally:
+        folder.write_epochs(progress.epochs)
+    folder.write_status("done", best_epoch=progress.best_epoch, finished=now())
+    folder.last.unlink(missing_ok=True)
+    return "done"
+
+
+def _one_epoch(
+    spec: TrialSpec,
+    images: SplitImages,
+    plan: TrainingPlan,
+    pixels: torch.Tensor,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    epoch: int,
+    progress: _Progress,
+    folder: TrialFolder,
+) -> dict[str, Any]:
+    """Trains and validates one epoch, and records it; returns its numbers."""
+    began = time.perf_counter()
+    loss, seen = _train_epoch(model, optimizer, training_batches(pixels, plan, spec, epoch, device), spec, device)
+    trained = time.perf_counter() - began
+    if not math.isfinite(loss):
+        raise Diverged(f"the training loss became {loss} in epoch {epoch}; a lower learning rate than {spec.lr:g} may help")
+    probabilities = predict(model, pixels, images.validation, spec, device)
+    if not np.isfinite(probabilities).all():
+        raise Diverged(f"the network's outputs were no numbers after epoch {epoch}; a lower learning rate than {spec.lr:g} may help")
+    labels = images.labels[images.validation]
+    numbers: dict[str, Any] = {
+        "epoch": epoch,
+        **evaluate(labels, probabilities, spec.positive),
+        "train_loss": loss,
+        "images": seen,
+        "images_per_second": seen / trained,
+    }
+    if numbers[spec.metric] > progress.best_value or progress.best_epoch is None:
+        progress.best_epoch, progress.best_value = epoch, numbers[spec.metric]
+        folder.write_predictions("validation", images.validation, labels, probabilities)
+        save_best(
+            folder.best,
+            model,
+            epoch=epoch,
+            spec=spec.to_dict(),
+            class_names=list(images.class_names),
+            positive=spec.positive,
+        )
+    numbers["seconds"] = time.perf_counter() - began
+    progress.epochs.append(numbers)
+    folder.write_epochs(progress.epochs)
+    folder.write_status("running", best_epoch=progress.best_epoch)
+    return numbers
+
+
+def _save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress) -> None:
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "epochs": progress.epochs,
+        "best_epoch": progress.best_epoch,
+        "best_value": float(progress.best_value),
+    }
+    write_torch(folder.last, state)
+
+
+def _go_on_from(
+    folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+) -> _Progress:
+    """Loads network and optimizer as they were, where the folder has them; an empty start otherwise."""
+    if not folder.last.exists():
+        return _Progress(epochs=[])
+    saved = torch.load(folder.last, map_location=device, weights_only=True)
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return _Progress(saved["epochs"], saved["best_epoch"], saved["best_value"])
+
+
+def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: torch.device) -> None:
+    """Predicts one part of the split with a trial's best network and records it.
+
+    Args:
+        folder: of a trial that has a best epoch.
+        part: ``validation`` or ``test``.
+    """
+    model, facts = restore(folder.best)
+    spec = TrialSpec.from_dict(facts["spec"])
+    rows = images.part(part)
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    probabilities = predict(model, on_device(images.pixels, device), rows, spec, device)
+    folder.write_predictions(part, rows, images.labels[rows], probabilities)
+
