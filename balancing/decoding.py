@@ -7,7 +7,7 @@ import io
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,7 @@ def decode(content: Content, size: int) -> Decoded | str:
         return f"it claims more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     except FileNotFoundError:
         return "its file does not exist"
-    except Exception as error:  # a broken file can make a decoder raise anything
+    except Exception as error:  # noqa: BLE001 - a broken file can make a decoder raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         return reason[:200]
 
@@ -166,7 +166,9 @@ def default_workers() -> int:
         return os.cpu_count() or 1
 
 
-def decode_all(contents: Iterable[Content], size: int, workers: int | None = None) -> Iterator[Decoded | str]:
+def decode_all(
+    contents: Iterable[Content], size: int, workers: int | None = None
+) -> Generator[Decoded | str, None, None]:
     """Decodes in threads (Pillow frees the interpreter lock), in order, a few images ahead.
 
     Args:

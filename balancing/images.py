@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from balancing.cache import Cache, Entry, entry_key
+from balancing.decoding import DECODER_VERSION, BadImage, BadImages
+from balancing.errors import UserError, suggestion
+from balancing.ingest import fill_entry
+from balancing.patients import patient_ids
+from balancing.sources import open_source
+from balancing.sources.base import Options, Source
 
-@dataclass(frozen=True)
-class BadImage:
-    """An image that could not be read.
+__all__ = ["BadImage", "BadImages", "ImageSet", "load_images", "resolve_positive"]
 
-    Args:
-        name: its file name, or split and row where it has none.
-        reason: one sentence.
-    """
-
-    name: str
-    reason: str
+_SMALLEST, _LARGEST = 8, 2048
 
 
 @dataclass(frozen=True)
@@ -83,5 +84,136 @@ def load_images(
     workers: int | None = None,
     progress: bool = True,
 ) -> ImageSet:
-    """TO BE WRITTEN (helper A)."""
-    raise NotImplementedError
+    """The images of a source, decoded once into a cache and memory-mapped from there ever after.
+
+    Args:
+        source: ``phantom``; a local path: an image folder (``train|val|test/CLASS/*`` or ``CLASS/*``), a folder of
+            parquet files (the Hub's layout), a .zip of either, one .parquet, a MedMNIST .npz; or else a Hub id
+            with optional ``@revision``.
+        image_size: side of the square images in pixels, 8..2048.
+        image_column, label_column: for tables and the Hub; found where not named.
+        patient_column: for tables and the Hub; its values are the patients, the same ones in every split.
+        patient_pattern: regular expression on file names, see `balancing.patients.patient_ids`.
+        skip_bad: leave unreadable images out and record them in ``bad`` instead of raising.
+        phantom_images, phantom_seed: size and seed of the phantom.
+        cache_dir: by default $BALANCING_ACT_CACHE, or else ~/.cache/balancing-act.
+        workers: decoding threads; the number of cores by default.
+        progress: show a bar on stderr while decoding, where it is a terminal.
+    Raises:
+        BadImages: images that cannot be read, all of them; nothing is left in the cache.
+        UserError: anything else a user can mend: no such path or column, the Hub out of reach, one class only,
+            images without a label, no room in the cache.
+    """
+    if isinstance(image_size, bool) or not isinstance(image_size, int) or not _SMALLEST <= image_size <= _LARGEST:
+        raise UserError(f"image_size must be a whole number in {_SMALLEST}..{_LARGEST}, but is {image_size!r}")
+    if patient_column is not None and patient_pattern is not None:
+        raise UserError("a patient column and a patient pattern were both given; keep one of them")
+    options = Options(image_column, label_column, patient_column)
+    opened = open_source(
+        source, options, image_size=image_size, phantom_images=phantom_images, phantom_seed=phantom_seed
+    )
+    cache = Cache(cache_dir)
+    settings = [image_size, image_column, label_column, patient_column, skip_bad, DECODER_VERSION]
+    entry, notes = _remembered(opened, cache, settings)
+    if entry is None:
+        key = entry_key(source, image_size, [opened.identity(), *settings])
+        entry = cache.find(key) or cache.build(
+            key,
+            lambda folder: fill_entry(
+                folder, opened, image_size, cache=cache, skip_bad=skip_bad, workers=workers, progress=progress
+            ),
+        )
+        if opened.remembered:
+            cache.remember([opened.name, *settings], key)
+    return _image_set(entry, source, patient_column, patient_pattern, notes)
+
+
+def _remembered(source: Source, cache: Cache, settings: list[Any]) -> tuple[Entry | None, tuple[str, ...]]:
+    """What a Hub id led to last: taken at once for a pinned revision, else where the Hub is out of reach."""
+    if not source.remembered:
+        return None, ()
+    entry = cache.recall([source.name, *settings])
+    if entry is None:
+        return None, ()
+    if source.pinned:
+        return entry, ()
+    try:
+        source.identity()
+    except UserError as error:
+        note = f"The Hub could not be asked, so the images decoded on {entry.meta['created']} are used ({error})."
+        return entry, (note,)
+    return None, ()
+
+
+def _image_set(
+    entry: Entry, source: str, patient_column: str | None, patient_pattern: str | None, notes: tuple[str, ...]
+) -> ImageSet:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(entry.rows_path)
+    rows = {name: table.column(name).to_pylist() for name in table.column_names}
+    meta = entry.meta
+    names, splits = (np.array(rows["name"], dtype=str), np.array(rows["split"], dtype=str))
+    patients: np.ndarray | None
+    if meta["has_patients"] and patient_pattern is None:
+        given = rows["patient"]
+        missing = sum(value is None for value in given)
+        values = [
+            f"{split}/{name}" if value is None else value
+            for value, name, split in zip(given, rows["name"], rows["split"], strict=True)
+        ]
+        patients = np.array(values, dtype=str)
+        where = f"column '{patient_column}'" if patient_column else "the source itself"
+        note = f"Patients are told by {where}: {len(set(values))} patients."
+        if missing:
+            note += f" {missing} images name none and count as a patient each."
+    else:
+        patients, note = patient_ids(names, splits, pattern=patient_pattern)
+    return ImageSet(
+        pixels=np.load(entry.pixels_path, mmap_mode="r"),
+        labels=np.array(rows["label"], dtype=np.int64),
+        class_names=tuple(meta["class_names"]),
+        splits=splits,
+        names=names,
+        patients=patients,
+        sha256=np.array(rows["sha256"], dtype=str),
+        widths=np.array(rows["width"], dtype=np.int64),
+        heights=np.array(rows["height"], dtype=np.int64),
+        channels=np.array(rows["channels"], dtype=np.int64),
+        masks_path=entry.masks_path,
+        source=source,
+        fingerprint=meta["fingerprint"],
+        pixels_path=entry.pixels_path,
+        bad=tuple(BadImage(name, reason) for name, reason in meta["bad"]),
+        notes=(*notes, *meta["notes"], note),
+    )
+
+
+def resolve_positive(class_names: Sequence[str], wanted: str | None) -> tuple[int | None, str]:
+    """Which class is looked for, in a task of two.
+
+    Args:
+        class_names: (C,) all classes.
+        wanted: the user's choice in any letter case; None takes PNEUMONIA where there is one, else index 1.
+    Returns:
+        its index, or None for more than two classes; and a sentence that says which and why.
+    Raises:
+        UserError: no such class, or one was wanted among more than two.
+    """
+    if len(class_names) > 2:
+        if wanted is not None:
+            raise UserError(
+                f"a positive class was named ({wanted}), but there are {len(class_names)} classes "
+                f"({', '.join(class_names)}), for which all figures are means over the classes; remove --positive"
+            )
+        return (None, f"There are {len(class_names)} classes: all figures are means over the classes.")
+    by_name = {name.casefold(): i for i, name in enumerate(class_names)}
+    if wanted is not None:
+        exact = list(class_names).index(wanted) if wanted in class_names else by_name.get(wanted.casefold())
+        if exact is None:
+            raise UserError(f"no class is named '{wanted}' (--positive){suggestion(wanted, class_names)}")
+        return exact, f"The positive class is {class_names[exact]}, as asked."
+    if "pneumonia" in by_name:
+        index = by_name["pneumonia"]
+        return index, f"The positive class is {class_names[index]}."
+    return (1, f"The positive class is {class_names[1]}, the class with index 1; --positive names another.")

@@ -34,7 +34,7 @@ class PixelWriter:
         self._start(path)
 
     def _start(self, path: Path) -> None:
-        self._file = open(path, "w+b")  # noqa: SIM115 - closed in close()
+        self._file = open(path, "w+b")  # noqa: SIM115 - closed in finish() or close()
         self._hash = hashlib.sha256()
         self._write_header()
         self._offset = self._file.tell()
@@ -80,7 +80,7 @@ class PixelWriter:
                 self._write(np.repeat(block.reshape(rows, self.size, self.size, 1), 3, axis=-1))
         grey_path.unlink()
 
-    def close(self) -> str:
+    def finish(self) -> str:
         """Completes the file and returns the hex sha256 of its pixels."""
         self._file.seek(0)
         self._write_header()
@@ -90,3 +90,7 @@ class PixelWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Closes the file, complete or not; more than once does no harm."""
+        self._file.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from balancing.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,186 @@ class Split:
     validation: np.ndarray
     test: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+def make_split(
+    labels: np.ndarray,
+    official: np.ndarray,
+    patients: np.ndarray | None,
+    sha256: np.ndarray,
+    n_classes: int,
+    class_names: Sequence[str],
+    *,
+    seed: int = 0,
+    min_per_class: int = 50,
+    fraction: float = 0.15,
+) -> Split:
+    """Training, validation and test rows from the source's own splits.
+
+    The official test split is taken as it is; where there is none, ``fraction`` of the images that are not
+    validation is cut for it. The official validation split is taken where it holds at least ``min_per_class`` images
+    of every class; else its images join the training images (they are no test images, and too few to select by), and
+    ``fraction`` of all these is cut for validation. A cut is stratified by class; no patient, and no two
+    byte-identical images, lie on both sides of it.
+
+    Args:
+        labels: (N,) int, 0..C-1.
+        official: (N,) str, ``train``, ``validation`` or ``test``.
+        patients: (N,) str, or None where each image counts as a patient.
+        sha256: (N,) str, equal for byte-identical images.
+        n_classes: C.
+        class_names: (C,) for the sentences.
+        seed: of the order in which patients are tried; an equal seed gives an equal split.
+        min_per_class: images of each class from which the official validation split is used.
+        fraction: share of the images that a cut holds out, in (0, 0.5].
+    Raises:
+        UserError: no training images, a class without any, or too few patients of a class for a cut.
+    """
+    if not 0 < fraction <= 0.5:
+        raise UserError(f"the share of images held out must lie in (0, 0.5], but is {fraction}")
+    unknown = set(np.unique(official)) - {"train", "validation", "test"}
+    if unknown:
+        raise UserError(f"splits must be train, validation or test, but there is {', '.join(sorted(unknown))}")
+    rows = {name: np.flatnonzero(official == name) for name in ("train", "validation", "test")}
+    counts = {name: np.bincount(labels[r], minlength=n_classes) for name, r in rows.items()}
+    for c in np.flatnonzero(counts["train"] == 0).tolist():
+        where = ", ".join(f"{counts[name][c]} in {name}" for name in ("validation", "test"))
+        raise UserError(
+            f"the training split holds no image of class {class_names[c]} ({where}); every class needs some there"
+        )
+    keep_validation = bool((counts["validation"] >= min_per_class).all())
+    pool = rows["train"] if keep_validation else np.union1d(rows["train"], rows["validation"])
+    share = f"{100 * fraction:g} %"
+    safe = "no patient on both sides" if patients is not None else "each image taken for a patient of its own"
+    notes = []
+
+    def describe(chosen: np.ndarray) -> str:
+        per_class = np.bincount(labels[chosen], minlength=n_classes)
+        parts = ", ".join(f"{count:,} {name}" for count, name in zip(per_class, class_names, strict=True))
+        return f"{_many(len(chosen), 'image')} ({parts})"
+
+    def of_patients(chosen: np.ndarray) -> str:
+        return "" if patients is None else f" of {_many(len(np.unique(patients[chosen])), 'patient')}"
+
+    def cut(pool: np.ndarray, seed_of: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+        groups = _groups(patients[pool] if patients is not None else None, sha256[pool])
+        rng = np.random.default_rng([seed, seed_of])
+        held = _hold_out(labels[pool], groups, n_classes, class_names, fraction, rng, what)
+        return pool[~held], pool[held]
+
+    test = rows["test"]
+    if len(test) == 0:
+        pool, test = cut(pool, 1, "test")
+        notes.append(
+            f"There is no official test split: test is {share} of the other images instead, "
+            f"{describe(test)}{of_patients(test)}, stratified, {safe}."
+        )
+    if keep_validation:
+        train, validation = pool, rows["validation"]
+        notes.append(f"Validation is the official split: {describe(validation)}.")
+    else:
+        train, validation = cut(pool, 2, "validation")
+        if len(rows["validation"]):
+            why = (
+                f"The official validation split holds {describe(rows['validation'])}, fewer than {min_per_class} of "
+                "each class, so its images join the training images and"
+            )
+        else:
+            why = "There is no official validation split:"
+        notes.append(
+            f"{why} validation is {share} of the training images instead, "
+            f"{describe(validation)}{of_patients(validation)}, stratified, {safe}."
+        )
+    notes.append(f"Training holds {describe(train)}{of_patients(train)}; test holds {describe(test)}.")
+    notes += _leaks({"train": train, "validation": validation, "test": test}, patients, sha256)
+    missing = [class_names[c] for c in range(n_classes) if not (labels[test] == c).any()]
+    if missing:
+        notes.append(f"The test split holds no image of {', '.join(missing)}: its recall there cannot be measured.")
+    return Split(np.sort(train), np.sort(validation), np.sort(test), tuple(notes))
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def _groups(patients: np.ndarray | None, sha256: np.ndarray) -> np.ndarray:
+    """(n,) int group of each image: images of a patient, and byte-identical ones, are together, and so on along."""
+    parent = np.arange(len(sha256))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = int(parent[i])
+        return i
+
+    for keys in (sha256,) if patients is None else (patients, sha256):
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        for i, j in enumerate(first[inverse]):
+            a, b = root(i), root(int(j))
+            parent[max(a, b)] = min(a, b)
+    groups: np.ndarray = np.unique([root(i) for i in range(len(sha256))], return_inverse=True)[1]
+    return groups
+
+
+def _hold_out(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    n_classes: int,
+    class_names: Sequence[str],
+    fraction: float,
+    rng: np.random.Generator,
+    what: str,
+) -> np.ndarray:
+    """(n,) bool: the images to hold out, whole groups only.
+
+    Groups are tried in random order; one is held out if that brings the class counts nearer to the target (sum of
+    squared relative deviations). Large groups are so neither sought nor avoided until the target is near.
+    """
+    n_groups = int(groups.max()) + 1
+    counts_GC = np.zeros((n_groups, n_classes), dtype=np.int64)
+    np.add.at(counts_GC, (groups, labels), 1)
+    totals = counts_GC.sum(axis=0)
+    for c in np.flatnonzero((counts_GC > 0).sum(axis=0) < 2).tolist():
+        raise UserError(
+            f"class {class_names[c]} has {_many(int(totals[c]), 'image')} of one patient (or of identical bytes) outside "
+            f"the official splits kept, which cannot lie on both sides of a cut for {what}; "
+            "at least two patients of each class are needed"
+        )
+    target = fraction * totals
+    held = np.zeros(n_groups, dtype=bool)
+    have = np.zeros(n_classes)
+    order = rng.permutation(n_groups).tolist()
+    for g in order:
+        if (((have + counts_GC[g] - target) / target) ** 2).sum() < (((have - target) / target) ** 2).sum():
+            held[g] = True
+            have += counts_GC[g]
+    for c in range(n_classes):
+        if have[c] == 0:  # tiny or lumpy classes: the smallest group that has it
+            g = min((g for g in order if counts_GC[g, c]), key=lambda g: counts_GC[g].sum())
+            held[g] = True
+            have += counts_GC[g]
+    left = totals - have
+    if (left == 0).any():
+        short = class_names[int(np.argmin(left))]
+        raise UserError(
+            f"class {short} has too few patients for a cut for {what} that leaves some on both sides; "
+            "more patients of it are needed"
+        )
+    chosen: np.ndarray = held[groups]
+    return chosen
+
+
+def _leaks(rows: dict[str, np.ndarray], patients: np.ndarray | None, sha256: np.ndarray) -> list[str]:
+    """Sentences on patients and byte-identical images that the official splits share."""
+    notes = []
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        same = int(np.isin(sha256[rows[other]], sha256[rows[one]]).sum())
+        if same:
+            notes.append(
+                f"Leak: {_many(same, f'{other} image')} byte-identical to {one} images, as the source has them."
+            )
+        if patients is not None:
+            shared = len(np.intersect1d(patients[rows[one]], patients[rows[other]]))
+            if shared:
+                notes.append(f"Leak: {_many(shared, 'patient')} in both {one} and {other}, as the source has them.")
+    return notes

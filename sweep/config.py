@@ -198,6 +198,7 @@ class ResourceConfig(_Section):
     cpus_per_trial: float | None = Field(None, gt=0)
     gpus_per_trial: float | None = Field(None, ge=0)
     max_concurrent: int | None = Field(None, ge=1)
+    autoscaling: bool = Field(False, description="nodes join on demand: don't refuse what is not there yet")
 
 
 class Config(_Section):

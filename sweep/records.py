@@ -39,6 +39,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.errors import UserError
+from sweep.metrics import SELECTABLE
 from sweep.space import TrialSpec
 
 if TYPE_CHECKING:
@@ -266,7 +267,8 @@ class Run:
         """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
 
         Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw,
-        seed_index, status, error, best_epoch, epochs_run, seconds, images_per_second, attempts, and each metric of
+        seed_index, arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds,
+        images_per_second, attempts, and each metric of
         ``sweep.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
         """
         rows = []
@@ -274,11 +276,14 @@ class Run:
             folder = self.trial(spec.trial_id)
             status, epochs = folder.status(), folder.epochs()
             best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
+            named = spec.to_dict()
+            # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
+            named["arithmetic"] = named.pop("precision")
             rows.append(
                 {
                     "trial_id": spec.trial_id,
                     "configuration": spec.configuration_id,
-                    **spec.to_dict(),
+                    **named,
                     "status": status["status"],
                     "error": status.get("error"),
                     "attempts": status.get("attempts", 0),
@@ -289,7 +294,11 @@ class Run:
                     **{k: v for k, v in best.items() if k not in ("epoch", "seconds", "images_per_second")},
                 }
             )
-        return pd.DataFrame(rows)
+        table = pd.DataFrame(rows)
+        for metric in SELECTABLE:
+            # A column of its own even where no trial has the number (null in JSON), so that readers may ask for it.
+            table[metric] = pd.to_numeric(table[metric]) if metric in table else np.nan
+        return table
 
     def epochs(self) -> pd.DataFrame:
         """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers."""

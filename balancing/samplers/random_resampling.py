@@ -9,7 +9,7 @@ import numpy as np
 
 from balancing.plans import TrainingPlan
 from balancing.registry import TrainingData, technique
-from balancing.samplers.targets import SAMPLING_STRATEGY, rows_to_add, rows_to_keep
+from balancing.samplers.targets import SAMPLING_STRATEGY, most_rows, rows_to_add
 
 
 @technique(
@@ -29,15 +29,14 @@ def undersampling(data: TrainingData, random_state: int, *, sampling_strategy: f
     """
     rng = np.random.RandomState(random_state)
     labels, counts = data.train_labels, data.class_counts
-    keep = rows_to_keep(counts, sampling_strategy)
-    ceiling = int(np.min(counts) / sampling_strategy)
+    ceiling = most_rows(counts, sampling_strategy)
     smallest = int(np.argmin(counts))
     kept = []
     for label in range(data.n_classes):
         positions = np.flatnonzero(labels == label)
         # A class exactly at the ceiling is drawn whole, which only orders it anew: so does imbalanced-learn.
         if label != smallest and counts[label] >= ceiling:
-            positions = positions[rng.choice(len(positions), size=keep[label], replace=False)]
+            positions = positions[rng.choice(len(positions), size=ceiling, replace=False)]
         kept.append(positions)
     chosen = np.concatenate(kept)
     return TrainingPlan.of_rows(data.rows[chosen], labels[chosen])

@@ -27,13 +27,11 @@ def rows_to_add(class_counts: np.ndarray, sampling_strategy: float) -> np.ndarra
     return np.maximum(missing, 0).astype(np.int64)
 
 
-def rows_to_keep(class_counts: np.ndarray, sampling_strategy: float) -> np.ndarray:
-    """Under-sampling: how many rows each class keeps when none may exceed ``int(smallest / sampling_strategy)``.
+def most_rows(class_counts: np.ndarray, sampling_strategy: float) -> int:
+    """Under-sampling: how many rows a class may keep, ``int(smallest / sampling_strategy)``.
 
     Args:
         class_counts: (C,) int64.
         sampling_strategy: in (0, 1].
-    Returns:
-        (C,) int64, at most ``class_counts``.
     """
-    return np.minimum(class_counts, int(np.min(class_counts) / sampling_strategy))
+    return int(np.min(class_counts) / sampling_strategy)

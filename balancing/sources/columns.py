@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,14 +48,11 @@ def columns_of(schema: pa.Schema) -> dict[str, Column]:
     """The columns of an Arrow schema, with what ``datasets`` noted in its metadata."""
     import pyarrow as pa
 
-    try:
-        noted = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, TypeError, ValueError):
-        noted = {}
+    noted = _features(schema)
     columns = {}
     for field in schema:
-        feature = noted.get(field.name) if isinstance(noted, dict) else None
-        feature_type = feature.get("_type") if isinstance(feature, dict) else None
+        feature = noted.get(field.name, {})
+        feature_type = feature.get("_type")
         kind = field.type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
@@ -71,6 +69,15 @@ def columns_of(schema: pa.Schema) -> dict[str, Column]:
         else:
             columns[field.name] = Column("value")
     return columns
+
+
+def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
+    """What ``datasets`` noted of each column, {} where it wrote nothing that can be read."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
 
 
 def choose_columns(columns: Mapping[str, Column], options: Options, where: str) -> Chosen:
@@ -113,9 +120,7 @@ def _listed(columns: Mapping[str, Column]) -> str:
     return ", ".join(columns)
 
 
-def _only(
-    candidates: Sequence[str], usual: Sequence[str], columns: Mapping[str, Column], where: str, what: str
-) -> str:
+def _only(candidates: Sequence[str], usual: Sequence[str], columns: Mapping[str, Column], where: str, what: str) -> str:
     if len(candidates) > 1:
         named = [name for name in candidates if name.lower() in usual]
         candidates = named if len(named) == 1 else candidates
@@ -145,9 +150,9 @@ def image_content(cell: Any, folder: Path | None) -> Content:
     if isinstance(cell, dict):
         data, path = cell.get("bytes"), cell.get("path")
         if data is None and path and (folder is not None or Path(path).is_absolute()):
-            return (folder or Path()) / path
+            return Path(folder or Path(), path)
         cell = data
-    return cell if cell is not None else b""
+    return bytes(cell) if cell is not None else b""
 
 
 def image_name(path: str | None, split: str, row: int) -> str:
@@ -157,7 +162,7 @@ def image_name(path: str | None, split: str, row: int) -> str:
 
 def one_label(value: Any) -> int | str | None:
     """A label as a number or a word; a missing one as None."""
-    if value is None or (isinstance(value, float) and value != value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, float):
         if not value.is_integer():

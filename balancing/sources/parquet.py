@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ class ParquetSource(Source):
         for file in sorted(files):
             stat = file.stat()
             relative = file.relative_to(root).as_posix()
-            parts.append(Part(relative, lambda file=file: file, (stat.st_size, stat.st_mtime_ns), file.parent))
+            parts.append(Part(relative, partial(Path, file), (stat.st_size, stat.st_mtime_ns), file.parent))
         return cls(name, parts, options)
 
     def identity(self) -> str:

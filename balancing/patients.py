@@ -1,0 +1,73 @@
+"""Which images belong to one patient, told from file names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from balancing.errors import UserError
+
+# person23_bacteria_100.jpeg -> person23_bacteria; IM-0115-0001.jpeg -> IM-0115;
+# NORMAL2-IM-0587-0001-0002.jpeg -> NORMAL2-IM-0587: the names of Kermany, Zhang and Goldbaum's chest X-rays.
+_CHEST_XRAYS = re.compile(r"^(?:(person\d+_[a-z]+)(?:_\d+)+|((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+)\.\w+(?:#\d+)?$", re.IGNORECASE)
+_ENOUGH = 0.95
+
+
+def patient_ids(
+    names: Sequence[str] | np.ndarray, splits: Sequence[str] | np.ndarray, *, pattern: str | None = None
+) -> tuple[np.ndarray | None, str]:
+    """Patient ids from file names.
+
+    Args:
+        names: (N,) file names.
+        splits: (N,) the source's own split of each image.
+        pattern: a regular expression, searched in each name; its first group, or else all it matches, is the
+            patient, the same one in every split. None tries the chest X-rays' own pattern, whose numbering
+            restarts in each split, so that its ids begin with the split; it is used only if it matches at least
+            95 % of the names.
+    Returns:
+        (N,) str ids, or None where nothing tells patients apart; and a sentence that says how. A name that does
+        not match is a patient of its own.
+    Raises:
+        UserError: the pattern is no regular expression, or matches no name.
+    """
+    if pattern is None:
+        found = [_first_group(_CHEST_XRAYS.search(str(name).rsplit("/", 1)[-1])) for name in names]
+        matched = sum(value is not None for value in found)
+        if not found or matched < _ENOUGH * len(found):
+            return None, (
+                "Nothing tells which images are of one patient, so each counts as a patient of its own; "
+                "--patient-column or --patient-pattern would tell."
+            )
+        ids = [
+            f"{split}/{name if value is None else value}"
+            for value, name, split in zip(found, names, splits, strict=True)
+        ]
+        how = "in the way of the chest X-ray data set, numbered anew in each split"
+    else:
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            raise UserError(f"the patient pattern {pattern!r} is no regular expression: {error}") from None
+        found = [_first_group(compiled.search(str(name))) for name in names]
+        matched = sum(value is not None for value in found)
+        if matched == 0:
+            example = f", such as {names[0]}" if len(names) else ""
+            raise UserError(f"the patient pattern {pattern!r} matches none of the {len(names)} file names{example}")
+        ids = [
+            f"{split}/{name}" if value is None else value
+            for value, name, split in zip(found, names, splits, strict=True)
+        ]
+        how = f"by the pattern {pattern!r}"
+    single = len(found) - matched
+    rest = f" {single} names do not match and count as a patient each." if single else ""
+    return np.array(ids, dtype=str), f"Patients are told from file names {how}: {len(set(ids))} patients.{rest}"
+
+
+def _first_group(match: re.Match[str] | None) -> str | None:
+    """The first group that took part, or all that was matched; None for no match or an empty one."""
+    if match is None:
+        return None
+    return next((group for group in match.groups() if group), match.group(0)) or None

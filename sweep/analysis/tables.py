@@ -1,0 +1,223 @@
+"""The report's tables, from a run's records alone. Numbers are unrounded here; the report rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sweep.analysis.naming import METRICS, in_order
+from sweep.analysis.study import is_study_data, study_table
+from sweep.metrics import confusion_matrix, decide, evaluate
+from sweep.records import Run
+
+__all__ = [
+    "budget_table",
+    "chosen_trials",
+    "confusion_matrices",
+    "confusion_table",
+    "failures_table",
+    "floors",
+    "results_table",
+    "selection_metric",
+    "study_comparison",
+    "study_table",
+    "test_table",
+]
+
+
+def selection_metric(run: Run) -> str:
+    """The metric that configurations were chosen by, on validation."""
+    chosen = run.selection()
+    if chosen:
+        return str(chosen[0]["metric"])
+    specs = run.specs()
+    return specs[0].metric if specs else "balanced_accuracy"
+
+
+def chosen_trials(run: Run) -> pd.DataFrame:
+    """The rows of ``Run.trials()`` that stand for their technique: every seed of the configuration chosen.
+
+    Ordered by technique (the registry's order), then seed; empty before selection.
+    """
+    trials = run.trials()
+    ids = [trial_id for chosen in run.selection() for trial_id in chosen["trial_ids"]]
+    if not ids:
+        return trials.iloc[:0]
+    trials = trials[trials["trial_id"].isin(ids)]
+    rank = {name: i for i, name in enumerate(in_order(trials["technique"]))}
+    order = trials["technique"].map(rank)
+    return trials.assign(_rank=order).sort_values(["_rank", "seed"]).drop(columns="_rank").reset_index(drop=True)
+
+
+def predictions(run: Run, trial_id: str, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """One trial's predictions.
+
+    Args:
+        part: ``validation`` or ``test``.
+    Returns:
+        ((N,) int64 rows, (N,) int64 labels, (N, C) float64 probabilities), or None where that part was never opened.
+    """
+    try:
+        table = run.trial(trial_id).predictions(part)
+    except FileNotFoundError:
+        return None
+    columns = [f"p_{label}" for label in range(len(run.class_names))]
+    return table["row"].to_numpy(), table["label"].to_numpy(), table[columns].to_numpy(dtype=np.float64)
+
+
+def test_table(run: Run) -> pd.DataFrame:
+    """Every chosen trial on the test split.
+
+    Returns:
+        One row a technique and seed: technique, seed, trial_id, and the numbers of ``sweep.metrics.evaluate``. Trials
+        for which the test split was not opened are missing.
+    """
+    rows = []
+    for trial in chosen_trials(run).itertuples():
+        found = predictions(run, str(trial.trial_id), "test")
+        if found is not None:
+            _, labels, probabilities = found
+            numbers = evaluate(labels, probabilities, run.positive)
+            rows.append({"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id, **numbers})
+    return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *METRICS])
+
+
+def results_table(run: Run) -> pd.DataFrame:
+    """Each technique on the test split, at the configuration chosen for it on validation.
+
+    Returns:
+        One row a technique: technique; each metric's mean over seeds and ``<metric>_sd``, its standard deviation
+        (ddof 1; NaN for one seed); seeds (how many); lr, epochs, strength, batch_size, parameters (dict) of the
+        configuration; validation and validation_sd (the selection metric there); complete (no seed was lost).
+        Test columns are NaN where the test split was not opened.
+    """
+    tested = test_table(run)
+    by_id = {spec.trial_id: spec for spec in run.specs()}
+    selection = {chosen["technique"]: chosen for chosen in run.selection()}
+    rows = []
+    for technique in in_order(selection):
+        chosen = selection[technique]
+        of_technique = tested[tested["technique"] == technique]
+        row: dict[str, Any] = {"technique": technique}
+        for metric in METRICS:
+            values = of_technique[metric].astype(float)
+            row[metric] = values.mean() if len(values) else np.nan
+            row[f"{metric}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
+        spec = by_id[chosen["trial_ids"][0]]
+        row |= {"seeds": len(of_technique) or len(chosen["trial_ids"]), "lr": spec.lr, "epochs": spec.epochs}
+        row |= {"strength": spec.strength, "batch_size": spec.batch_size, "parameters": dict(spec.parameters)}
+        row |= {"validation": chosen["mean"], "validation_sd": _number(chosen["spread"])}
+        rows.append({**row, "complete": bool(chosen["complete"])})
+    return pd.DataFrame(rows)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def confusion_table(run: Run) -> pd.DataFrame:
+    """Columns technique, seed, TP, TN, FP, FN on the test split; with more than two classes, sums over the classes."""
+    tested = test_table(run)
+    columns = {"technique": "technique", "seed": "seed", "tp": "TP", "tn": "TN", "fp": "FP", "fn": "FN"}
+    return tested.reindex(columns=list(columns)).rename(columns=columns)
+
+
+def confusion_matrices(run: Run) -> dict[tuple[str, int], np.ndarray]:
+    """(technique, seed) -> (C, C) int64 on the test split; rows are true classes, columns decisions."""
+    matrices = {}
+    for trial in chosen_trials(run).itertuples():
+        found = predictions(run, str(trial.trial_id), "test")
+        if found is not None:
+            _, labels, probabilities = found
+            matrix = confusion_matrix(labels, decide(probabilities), probabilities.shape[1])
+            matrices[str(trial.technique), int(str(trial.seed))] = matrix
+    return matrices
+
+
+def confusion_matrices_table(run: Run) -> pd.DataFrame:
+    """The full matrices in long form: technique, seed, true class, and a column a decided class."""
+    names = run.class_names
+    rows = []
+    for (technique, seed), matrix in confusion_matrices(run).items():
+        for label, counts in enumerate(matrix):
+            row = {"technique": technique, "seed": seed, "true class": names[label]}
+            rows.append({**row, **{f"decided {names[c]}": int(n) for c, n in enumerate(counts)}})
+    return pd.DataFrame(rows)
+
+
+def floors(class_names: Sequence[str], class_counts: Sequence[int], positive: int | None) -> pd.DataFrame:
+    """What answering without looking reaches.
+
+    Args:
+        class_names: (C,).
+        class_counts: (C,) images of each class in the test split, at least one in all.
+        positive: its index for two classes; None for more.
+    Returns:
+        With two classes a row for always the positive and one for always the negative class; with more, one for always
+        the commonest class (the first of equals). Columns answer, and each of the report's metrics.
+    """
+    counts = np.asarray(class_counts)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    answers = [int(counts.argmax())] if positive is None else [positive, 1 - positive]
+    rows = []
+    for answer in answers:
+        certain = np.zeros((len(labels), len(counts)))
+        certain[:, answer] = 1.0
+        numbers = evaluate(labels, certain, positive)
+        rows.append({"answer": f"Always {class_names[answer]}", **{m: numbers[m] for m in METRICS}})
+    return pd.DataFrame(rows)
+
+
+def budget_table(run: Run) -> pd.DataFrame:
+    """What each technique was given: technique, trials, configurations, seeds, epochs, seconds, ended (of the trials).
+
+    ``epochs`` and ``seconds`` are sums over its trials, as far as they ran.
+    """
+    trials = run.trials()
+    rows = []
+    for technique in in_order(trials["technique"]) if len(trials) else []:
+        own = trials[trials["technique"] == technique]
+        rows.append(
+            {
+                "technique": technique,
+                "trials": len(own),
+                "configurations": own["configuration"].nunique(),
+                "seeds": own["seed"].nunique(),
+                "epochs": int(own["epochs_run"].sum()),
+                "seconds": float(own["seconds"].sum()),
+                "ended": int(own["status"].isin(("done", "stopped")).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def failures_table(run: Run) -> pd.DataFrame:
+    """Trials that failed or diverged: technique, seed, lr, epochs_run, status, error (a sentence), trial_id."""
+    columns = ["technique", "seed", "lr", "epochs_run", "status", "error", "trial_id"]
+    trials = run.trials()
+    if trials.empty:
+        return pd.DataFrame(columns=columns)
+    failed = trials[trials["status"].isin(("failed", "diverged"))]
+    return failed[columns].fillna({"error": ""}).reset_index(drop=True)
+
+
+def study_comparison(run: Run) -> pd.DataFrame | None:
+    """Ours beside the study's, on its test split; None on any other.
+
+    Returns:
+        One row a technique that the study tried: technique, and for balanced accuracy, recall and F1 the run's mean,
+        ``<metric>_sd`` and ``<metric>_study``; NaN for techniques the run left out.
+    """
+    data: Mapping[str, Any] = run.info["data"]
+    if not is_study_data(data["class_names"], data["class_counts"]["test"], data["positive"]):
+        return None
+    ours = results_table(run)
+    wanted = ["balanced_accuracy", "recall", "f1"]
+    study = study_table()[["technique", *wanted]]
+    if ours.empty:
+        return None
+    ours = ours[["technique", *wanted, *(f"{metric}_sd" for metric in wanted)]]
+    return study.merge(ours, on="technique", how="left", suffixes=("_study", ""))

@@ -1,0 +1,416 @@
+"""The command line: sweep demo | run | resume | plan | report | predict | techniques | presets.
+
+Heavy imports wait inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from balancing.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from balancing.images import ImageSet
+    from sweep.config import Config
+    from sweep.records import Run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A paired comparison of techniques for class imbalance in medical images, as one Ray Tune sweep.",
+)
+
+_DATA, _SPACE, _HOW, _WHERE = "Data", "Search space", "Judging", "Resources"
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Configuration keys of the options that were given; double underscores stand for dots."""
+    return {key.replace("__", "."): value for key, value in options.items() if value is not None}
+
+
+def _assignments(options: dict[str, Any], sets: list[str] | None) -> dict[str, Any]:
+    from sweep.config import parse_assignment
+
+    return {**options, **dict(parse_assignment(text) for text in sets or [])}
+
+
+Preset = Annotated[str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="A preset (see `sweep presets`) or a YAML file.")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'.", rich_help_panel=_DATA),
+]
+ImageSize = Annotated[int | None, typer.Option(help="Pixels a side.", rich_help_panel=_DATA)]
+ImageColumn = Annotated[str | None, typer.Option(help="Column of the images.", rich_help_panel=_DATA)]
+LabelColumn = Annotated[str | None, typer.Option(help="Column of the classes.", rich_help_panel=_DATA)]
+Positive = Annotated[str | None, typer.Option(help="Name of the positive class.", rich_help_panel=_DATA)]
+PatientColumn = Annotated[str | None, typer.Option(help="Column that tells patients apart.", rich_help_panel=_DATA)]
+PatientPattern = Annotated[
+    str | None, typer.Option(help="Regular expression on file names; group 1 is the patient.", rich_help_panel=_DATA)
+]
+SkipBad = Annotated[
+    bool | None, typer.Option("--skip-bad", help="Go on without unreadable images.", rich_help_panel=_DATA, show_default=False)
+]
+Techniques = Annotated[
+    str | None, typer.Option(help="Names with commas (see `sweep techniques`).", rich_help_panel=_SPACE)
+]
+Lr = Annotated[str | None, typer.Option(help="0.001, a list 0.001,0.01, or a range 1e-4..1e-2.", rich_help_panel=_SPACE)]
+Epochs = Annotated[str | None, typer.Option(help="Number, list or range.", rich_help_panel=_SPACE)]
+Strength = Annotated[str | None, typer.Option(help="Augmentation, 0..1: number, list or range.", rich_help_panel=_SPACE)]
+BatchSize = Annotated[str | None, typer.Option(help="Number or list.", rich_help_panel=_SPACE)]
+Trials = Annotated[int | None, typer.Option(help="Draws for each technique where ranges are given.", rich_help_panel=_SPACE)]
+Seeds = Annotated[int | None, typer.Option(help="How many seeds each configuration gets.", rich_help_panel=_SPACE)]
+Seed = Annotated[int | None, typer.Option(help="The first seed, also of the draws.", rich_help_panel=_SPACE)]
+Weights = Annotated[str | None, typer.Option(help="imagenet, none, or a checkpoint file.", rich_help_panel=_SPACE)]
+Metric = Annotated[str | None, typer.Option(help="Chooses epoch and configuration, on validation.", rich_help_panel=_HOW)]
+Scheduler = Annotated[str | None, typer.Option(help="none or asha (early stopping).", rich_help_panel=_HOW)]
+Search = Annotated[str | None, typer.Option(help="grid (paired draws) or optuna.", rich_help_panel=_HOW)]
+Address = Annotated[
+    str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT.", rich_help_panel=_WHERE)
+]
+Gpus = Annotated[float | None, typer.Option("--gpus-per-trial", help="May be a fraction.", rich_help_panel=_WHERE)]
+Cpus = Annotated[float | None, typer.Option("--cpus-per-trial", help="Also the threads of a trial.", rich_help_panel=_WHERE)]
+Concurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Trials at once.", rich_help_panel=_WHERE)]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path | None, typer.Option(help="Run folder; a new one under runs/ by default.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """The first run: six techniques on drawn, chest-like images, in about two minutes on a laptop."""
+    from sweep.config import build_config, read_file
+
+    console = _console()
+    console.print("The demo's images are drawings, not patients: it shows what the tool does and decides nothing.")
+    _start(build_config(read_file("demo")), "demo", out, console, verbose=verbose)
+
+
+@app.command()
+def run(
+    preset: Preset = "compare",
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; a new one under runs/ by default.")] = None,
+    techniques: Techniques = None,
+    lr: Lr = None,
+    epochs: Epochs = None,
+    strength: Strength = None,
+    trials: Trials = None,
+    seeds: Seeds = None,
+    seed: Seed = None,
+    batch_size: BatchSize = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    positive: Positive = None,
+    patient_column: PatientColumn = None,
+    patient_pattern: PatientPattern = None,
+    skip_bad: SkipBad = None,
+    metric: Metric = None,
+    scheduler: Scheduler = None,
+    search: Search = None,
+    address: Address = None,
+    gpus_per_trial: Gpus = None,
+    cpus_per_trial: Cpus = None,
+    max_concurrent: Concurrent = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where --out already holds this run.")] = False,
+    sets: Sets = None,
+    verbose: Verbose = False,
+) -> None:
+    """Runs a sweep and writes its report."""
+    options = _given(
+        data__source=data,
+        data__image_size=image_size,
+        data__image_column=image_column,
+        data__label_column=label_column,
+        data__positive=positive,
+        data__patient_column=patient_column,
+        data__patient_pattern=patient_pattern,
+        data__skip_bad=skip_bad,
+        space__techniques=techniques,
+        space__lr=lr,
+        space__epochs=epochs,
+        space__strength=strength,
+        space__trials=trials,
+        space__seeds=seeds,
+        space__seed=seed,
+        space__batch_size=batch_size,
+        train__weights=weights,
+        sweep__metric=metric,
+        sweep__scheduler=scheduler,
+        sweep__search=search,
+        resources__address=address,
+        resources__gpus_per_trial=gpus_per_trial,
+        resources__cpus_per_trial=cpus_per_trial,
+        resources__max_concurrent=max_concurrent,
+    )
+    from sweep.config import build_config, read_file
+
+    config = build_config(read_file(preset), _assignments(options, sets))
+    console = _console()
+    if resume and out is not None and (out / "run.json").exists():
+        _resume(out, config, console, verbose=verbose)
+    else:
+        _start(config, Path(preset).stem, out, console, verbose=verbose)
+
+
+@app.command()
+def resume(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    address: Address = None,
+    gpus_per_trial: Gpus = None,
+    cpus_per_trial: Cpus = None,
+    max_concurrent: Concurrent = None,
+    verbose: Verbose = False,
+) -> None:
+    """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
+    import yaml
+
+    from sweep.config import build_config
+    from sweep.records import Run
+
+    options = _given(
+        resources__address=address,
+        resources__gpus_per_trial=gpus_per_trial,
+        resources__cpus_per_trial=cpus_per_trial,
+        resources__max_concurrent=max_concurrent,
+    )
+    config = build_config(yaml.safe_load(Run(run_folder).config_yaml), options)
+    _resume(run_folder, config, _console(), verbose=verbose)
+
+
+def _start(config: Config, name: str, out: Path | None, console: Console, *, verbose: bool) -> None:
+    from sweep.prepare import free_run_folder, prepare
+    from sweep.records import Run, check_free
+
+    path = out or free_run_folder(Path("runs"), name)
+    check_free(path)
+    with console.status("Loading data and weights"):
+        pass
+    prepared = prepare(config, progress=console.is_terminal)
+    for note in prepared.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    made = Run.create(
+        path,
+        config_yaml=config.to_yaml(),
+        images=prepared.images,
+        split=prepared.split,
+        positive=prepared.positive,
+        notes=prepared.notes,
+    )
+    _sweep_and_report(made, config, prepared, console, verbose=verbose)
+
+
+def _resume(path: Path, config: Config, console: Console, *, verbose: bool) -> None:
+    from sweep.prepare import prepare
+    from sweep.records import Run, split_fingerprint
+
+    found = Run(path)
+    _check_same(found, config)
+    prepared = prepare(config, progress=console.is_terminal)
+    recorded = found.info["data"]
+    for what, now_is, was in (
+        ("images", prepared.images.fingerprint, recorded["fingerprint"]),
+        ("split", split_fingerprint(prepared.split), recorded["split_fingerprint"]),
+    ):
+        if now_is != was:
+            raise UserError(
+                f"the {what} of {path} were {was[:12]}, but are {now_is[:12]} now: the data changed since it started; "
+                "put them back, or start a new run"
+            )
+    found.update_info(status="running")
+    _sweep_and_report(found, config, prepared, console, verbose=verbose)
+
+
+def _check_same(found: Run, config: Config) -> None:
+    """Raises UserError where a run was started with other settings; where it runs may differ."""
+    import yaml
+
+    from sweep.config import build_config
+
+    recorded = build_config(yaml.safe_load(found.config_yaml)).model_dump(exclude={"resources"})
+    for section, values in config.model_dump(exclude={"resources"}).items():
+        for key, value in values.items():
+            if value != recorded[section][key]:
+                raise UserError(
+                    f"run {found.path} was started with {section}.{key} = {recorded[section][key]}, not {value}; go on "
+                    f"with it by `sweep resume {found.path}`, or give a new --out"
+                )
+
+
+def _sweep_and_report(made: Run, config: Config, prepared: Any, console: Console, *, verbose: bool) -> None:
+    from sweep.run import run_sweep
+
+    try:
+        run_sweep(made, config, prepared, console, verbose=verbose)
+        page = _report(made, prepared.images, console)
+    except KeyboardInterrupt:
+        made.update_info(status="interrupted")
+        console.print(f"\nStopped. Everything so far is kept; go on by:  sweep resume {made.path}", soft_wrap=True, markup=False)
+        raise typer.Exit(130) from None
+    _show_results(made, console)
+    console.print(f"Watch the trials' curves:  tensorboard --logdir {made.path}/tensorboard", soft_wrap=True, markup=False)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+def _report(made: Run, images: ImageSet | None, console: Console, *, cams: bool = True) -> Path:
+    from sweep.report.render import write_report
+
+    console.print("Writing the report ...")
+    return write_report(made, images, cams=cams)
+
+
+def _show_results(made: Run, console: Console) -> None:
+    from sweep.terminal import failures, results
+
+    for part in (*results(made), *failures(made)):
+        console.print(part)
+
+
+@app.command()
+def plan(
+    preset: Preset = "compare",
+    data: Data = None,
+    techniques: Techniques = None,
+    lr: Lr = None,
+    epochs: Epochs = None,
+    strength: Strength = None,
+    trials: Trials = None,
+    seeds: Seeds = None,
+    seed: Seed = None,
+    batch_size: BatchSize = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    search: Search = None,
+    sets: Sets = None,
+) -> None:
+    """Lists the trials of a sweep and what they will cost here, without running them."""
+    from sweep.config import build_config, read_file
+    from sweep.plan import cost_table, estimate, trials_table
+    from sweep.prepare import prepare
+
+    options = _given(
+        data__source=data,
+        data__image_size=image_size,
+        space__techniques=techniques,
+        space__lr=lr,
+        space__epochs=epochs,
+        space__strength=strength,
+        space__trials=trials,
+        space__seeds=seeds,
+        space__seed=seed,
+        space__batch_size=batch_size,
+        train__weights=weights,
+        sweep__search=search,
+    )
+    config = build_config(read_file(preset), _assignments(options, sets))
+    console = _console()
+    prepared = prepare(config, progress=console.is_terminal)
+    for note in prepared.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    found = estimate(config, prepared)
+    console.print(trials_table(found))
+    for part in cost_table(found):
+        console.print(part)
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    data: Data = None,
+    cams: Annotated[bool, typer.Option(help="Draw class activation maps; needs the images.")] = True,
+) -> None:
+    """Writes a run's report anew, from its records alone; the images serve the activation maps only."""
+    from sweep.records import Run
+
+    found = Run(run_folder)
+    console = _console()
+    page = _report(found, _images_of(found, data, console) if cams else None, console, cams=cams)
+    _show_results(found, console)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+def _images_of(found: Run, data: str | None, console: Console) -> ImageSet | None:
+    """The run's images where they are at hand, else None, saying why."""
+    import yaml
+
+    from sweep.config import build_config
+    from sweep.prepare import load_data
+
+    config = build_config(yaml.safe_load(found.config_yaml), _given(data__source=data))
+    try:
+        images = load_data(config.data, progress=console.is_terminal)[0]
+    except UserError as error:
+        console.print(f"No activation maps: {error}", soft_wrap=True, markup=False)
+        return None
+    if images.fingerprint != found.info["data"]["fingerprint"]:
+        console.print("No activation maps: these are not the images of the run; give those by --data.", soft_wrap=True)
+        return None
+    return images
+
+
+@app.command()
+def predict(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    image: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    technique: Annotated[str | None, typer.Option(help="Use this technique's best trial.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the activation-map pictures.")] = Path("predictions"),
+) -> None:
+    """Probability, decision and activation map of single images, from the run's best trial. Not for diagnosis."""
+    from sweep.predict import predict_images
+    from sweep.records import Run
+    from sweep.terminal import predictions
+
+    _console().print(predictions(predict_images(Run(run_folder), image, technique=technique, out=out)))
+
+
+@app.command()
+def techniques() -> None:
+    """Lists the techniques, their parameters with searched ranges, and where they come from."""
+    from sweep.terminal import techniques_table
+
+    _console().print(techniques_table())
+
+
+@app.command()
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Print this one, to copy and change.")] = None,
+) -> None:
+    """Lists the presets, or prints one."""
+    from sweep.config import PRESETS, preset_names, read_file
+
+    if name is None:
+        for known in preset_names():
+            first = (PRESETS / f"{known}.yaml").read_text().splitlines()[0].lstrip("# ")
+            typer.echo(f"{known:8} {first}")
+        return
+    read_file(name)
+    typer.echo((PRESETS / f"{name}.yaml").read_text(), nl=False)
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake ends with one sentence and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""TensorBoard event files of a trial: scalars, hyperparameters, confusion matrix and precision-recall curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweep.metrics import COUNTS, SELECTABLE, confusion_matrix, decide
+from sweep.space import TrialSpec
+
+
+class TrialEvents:
+    """Writes the event files of one trial; made anew when the trial goes on after an interruption.
+
+    Args:
+        folder: the trial's own; its name is the run's name in TensorBoard.
+        first_epoch: what an interrupted attempt wrote from here on is taken back.
+    """
+
+    def __init__(self, folder: Path, first_epoch: int = 1):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=first_epoch if first_epoch > 1 else None)
+
+    def epoch(self, numbers: Mapping[str, Any]) -> None:
+        """Scalars ``validation/<metric>``, ``train/loss``, ``speed/images_per_second`` at the epoch's step."""
+        step = numbers["epoch"]
+        for name in ("loss", *SELECTABLE, *COUNTS):
+            if np.isfinite(numbers[name]):
+                self._writer.add_scalar(f"validation/{name}", numbers[name], step)
+        self._writer.add_scalar("train/loss", numbers["train_loss"], step)
+        self._writer.add_scalar("speed/images_per_second", numbers["images_per_second"], step)
+        self._writer.flush()
+
+    def finish(
+        self,
+        spec: TrialSpec,
+        best: Mapping[str, Any],
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        class_names: Sequence[str],
+    ) -> None:
+        """Hyperparameters with the best epoch's metrics, its confusion matrix and its precision-recall curves.
+
+        Args:
+            best: the best epoch's numbers, on validation.
+            labels: (n,) int64, validation.
+            probabilities: (n, C) float, of the best epoch.
+        """
+        from torch.utils.tensorboard.summary import hparams
+
+        step = best["epoch"]
+        self._writer.add_figure(
+            "validation/confusion_matrix", confusion_figure(labels, decide(probabilities), class_names), step
+        )
+        classes = range(len(class_names)) if spec.positive is None else [spec.positive]
+        for label in classes:
+            tag = f"validation/precision_recall/{class_names[label]}"
+            self._writer.add_pr_curve(tag, labels == label, probabilities[:, label], step)
+        values = {
+            "technique": spec.technique,
+            **{f"{spec.technique}.{k}": v for k, v in spec.parameters.items()},
+            **{k: getattr(spec, k) for k in ("lr", "epochs", "strength", "batch_size", "seed", "weights", "precision")},
+        }
+        metrics = {f"best/{name}": best[name] for name in SELECTABLE if np.isfinite(best[name])}
+        assert self._writer.file_writer is not None
+        for summary in hparams(values, metrics):
+            self._writer.file_writer.add_summary(summary)
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def confusion_figure(labels: np.ndarray, decisions: np.ndarray, class_names: Sequence[str]) -> Any:
+    """A matplotlib figure of the confusion matrix, counts in the cells."""
+    from matplotlib.figure import Figure
+
+    matrix = confusion_matrix(labels, decisions, len(class_names))
+    side = 2.5 + 0.5 * len(class_names)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(matrix, cmap="Blues")
+    ticks = range(len(class_names))
+    axes.set_xticks(ticks, class_names, rotation=30, ha="right")
+    axes.set_yticks(ticks, class_names)
+    axes.set_xlabel("decided")
+    axes.set_ylabel("true")
+    for (row, column), count in np.ndenumerate(matrix):
+        colour = "white" if count > matrix.max() / 2 else "black"
+        axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    return figure

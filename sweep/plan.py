@@ -1,0 +1,140 @@
+"""What a sweep will cost, before it runs: rows a technique trains on, epochs, and time from a few measured steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from rich.table import Table
+from rich.text import Text
+
+from balancing.registry import TrainingData, get_technique
+from sweep.model import new_model
+from sweep.prepare import Prepared
+from sweep.progress import duration
+from sweep.space import TrialSpec
+from sweep.trial import SplitImages, _train_epoch, on_device, training_batches
+
+if TYPE_CHECKING:
+    from sweep.config import Config
+
+_STEPS = 4
+# ResNet18's parameters in float32: what a kept checkpoint takes.
+_CHECKPOINT_BYTES = 45e6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A sweep's trials and what each costs.
+
+    Args:
+        specs: the trials; of a search that asks as it goes, the same number of paired draws stand in.
+        images: (len(specs),) training images each trial sees over all its epochs.
+        images_per_second: measured here, one trial alone with the threads it would get.
+        slots: trials at once on this machine.
+        device: where it was measured.
+    """
+
+    specs: Sequence[TrialSpec]
+    images: np.ndarray
+    images_per_second: float
+    slots: int
+    device: str
+
+
+def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_classes: int) -> int:
+    """How many images an epoch of this trial trains on; drawn one-pixel images stand in, so it costs nothing.
+
+    Borderline-SMOTE may add fewer where few images are in danger; this is its most.
+    """
+    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 1, 1), dtype=np.uint8)
+    data = TrainingData(pixels, labels, rows, n_classes)
+    return len(get_technique(spec.technique).build(data, spec.seed, **spec.parameters))
+
+
+def estimate(config: Config, prepared: Prepared) -> Estimate:
+    """Counts the sweep's training images and measures a few training steps here."""
+    specs = prepared.specs(config)
+    images, split = prepared.images, prepared.split
+    labels = images.labels
+    known: dict[tuple[str, str], int] = {}
+    total = []
+    for spec in specs:
+        key = (spec.technique, str(sorted(spec.parameters.items())))
+        if key not in known:
+            known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
+        total.append(known[key] * spec.epochs)
+    cuda = torch.cuda.is_available()
+    slots = config.resources.max_concurrent or (torch.cuda.device_count() if cuda else torch.get_num_threads())
+    view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
+    speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"))
+    return Estimate(specs, np.array(total), speed, slots, "the GPU here" if cuda else "one CPU core here")
+
+
+def _measure(spec: TrialSpec, images: SplitImages, device: torch.device) -> float:
+    """Images a second of a few real training steps after a first one."""
+    from balancing.plans import TrainingPlan
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = new_model(len(images.class_names), 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+        pixels = on_device(images.pixels, device)
+        rows = images.train[: _STEPS * spec.batch_size]
+        plan = TrainingPlan.of_rows(rows, images.labels[rows])
+        first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
+        _train_epoch(model, optimizer, training_batches(pixels, first, spec, 1, device), spec, device)
+        began = time.perf_counter()
+        _, seen = _train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
+        return seen / (time.perf_counter() - began)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def trials_table(found: Estimate) -> Table:
+    """A line a configuration, with how many seeds it gets."""
+    table = Table(box=None, pad_edge=False, title=f"{len(found.specs)} trials", title_justify="left")
+    for name in ("draw", "technique", "lr", "epochs", "strength", "batch", "own parameters", "seeds", "images"):
+        table.add_column(name, justify="left" if name in ("technique", "own parameters") else "right")
+    groups: dict[str, list[int]] = {}
+    for number, spec in enumerate(found.specs):
+        groups.setdefault(spec.configuration_id, []).append(number)
+    for numbers in groups.values():
+        spec = found.specs[numbers[0]]
+        own = " ".join(f"{k}={_short(v)}" for k, v in spec.parameters.items())
+        table.add_row(
+            str(spec.draw),
+            spec.technique,
+            f"{spec.lr:.2e}",
+            str(spec.epochs),
+            f"{spec.strength:.2f}",
+            str(spec.batch_size),
+            own,
+            str(len(numbers)),
+            f"{int(found.images[numbers].sum()):,}",
+        )
+    return table
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def cost_table(found: Estimate) -> list[Text]:
+    """Sentences: images, time, room on disk."""
+    total = int(found.images.sum())
+    seconds = total / found.images_per_second / found.slots
+    kept = len(found.specs) * _CHECKPOINT_BYTES / 1e9
+    return [
+        Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
+        Text(
+            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(seconds)} with "
+            f"{found.slots} trials at once, validation and start-up not counted."
+        ),
+        Text(f"At most {kept:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."),
+    ]

@@ -1,0 +1,114 @@
+"""Everything that can go wrong is asked for here, before anything long starts: data, split, weights, space, room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from balancing.images import ImageSet, load_images, resolve_positive
+from balancing.registry import get_technique
+from balancing.splits import Split, make_split
+from sweep.space import TrialSpec, n_draws, technique_parameters, trial_specs
+
+if TYPE_CHECKING:
+    from sweep.config import Config, DataConfig
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that can start.
+
+    Args:
+        images: decoded.
+        split: which rows train, validate and test.
+        positive: index of the positive class; None for more than two.
+        notes: sentences a user should read.
+        start: starting weights without a head, or None.
+        fixed: what every trial's spec takes from the data and the weights.
+    """
+
+    images: ImageSet
+    split: Split
+    positive: int | None
+    notes: tuple[str, ...]
+    start: Mapping[str, Any] | None
+    fixed: Mapping[str, Any]
+
+    def specs(self, config: Config) -> list[TrialSpec]:
+        return trial_specs(config, **self.fixed)
+
+
+def load_data(data: DataConfig, *, progress: bool = True) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
+    """Images, split, positive class and what to tell the user about them.
+
+    Raises:
+        UserError: see ``load_images``, ``make_split`` and ``resolve_positive``.
+    """
+    images = load_images(
+        data.source,
+        image_size=data.image_size,
+        image_column=data.image_column,
+        label_column=data.label_column,
+        patient_column=data.patient_column,
+        patient_pattern=data.patient_pattern,
+        skip_bad=data.skip_bad,
+        phantom_images=data.phantom_images,
+        phantom_seed=data.phantom_seed,
+        progress=progress,
+    )
+    positive, positive_note = resolve_positive(images.class_names, data.positive)
+    split = make_split(
+        images.labels,
+        images.splits,
+        images.patients,
+        images.sha256,
+        n_classes=images.n_classes,
+        class_names=images.class_names,
+        seed=data.split_seed,
+    )
+    return images, split, positive, (*images.notes, positive_note, *split.notes)
+
+
+def prepare(config: Config, *, progress: bool = True) -> Prepared:
+    """Loads data and weights, and checks that every technique can be built on the training rows.
+
+    Raises:
+        UserError: one sentence: the rule, the value, the next step.
+    """
+    from sweep.model import load_weights
+    from sweep.records import split_fingerprint
+
+    start, weights = load_weights(config.train.weights)
+    images, split, positive, notes = load_data(config.data, progress=progress)
+    check_techniques(config, images, split)
+    fixed = {
+        "data": images.fingerprint[:16],
+        "split": split_fingerprint(split),
+        "positive": positive,
+        "weights": weights,
+    }
+    return Prepared(images, split, positive, notes, start, fixed)
+
+
+def check_techniques(config: Config, images: ImageSet, split: Split) -> None:
+    """Raises UserError where a technique, with any parameters it will get, can't be built on these class counts."""
+    counts = np.bincount(images.labels[split.train], minlength=images.n_classes)
+    for name in config.space.techniques:
+        technique = get_technique(name)
+        for draw in range(n_draws(config)):
+            technique.check_feasible(counts, images.class_names, technique_parameters(config, name, draw))
+
+
+def free_run_folder(root: Path, preset: str) -> Path:
+    """A new folder name under ``root``: preset, date and time; a number behind it where that is taken."""
+    from datetime import datetime
+
+    name = f"{preset}-{datetime.now():%Y%m%d-%H%M%S}"
+    path, number = root / name, 2
+    while path.exists():
+        path, number = root / f"{name}-{number}", number + 1
+    return path
