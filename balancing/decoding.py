@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from balancing.errors import UserError
-from balancing.sources.base import Content
+from balancing.sources.base import Content, Unreadable
 
 DECODER_VERSION = 1  # part of every cache entry's name: raise it whenever equal files give other pixels
 
@@ -67,7 +67,7 @@ class Decoded:
     sha256: str
 
 
-class _Unreadable(Exception):
+class _BrokenError(Exception):
     """Carries the reason."""
 
 
@@ -84,9 +84,11 @@ def decode(content: Content, size: int) -> Decoded | str:
     Returns:
         the image, or one sentence on why it cannot be read.
     """
+    if isinstance(content, Unreadable):
+        return content.reason
     try:
         return _decode(content, size)
-    except _Unreadable as error:
+    except _BrokenError as error:
         return str(error)
     except UnidentifiedImageError:
         return "it is no image in a format that can be read"
@@ -94,27 +96,27 @@ def decode(content: Content, size: int) -> Decoded | str:
         return f"it claims more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     except FileNotFoundError:
         return "its file does not exist"
-    except Exception as error:  # noqa: BLE001 - a broken file can make a decoder raise anything
+    except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return reason[:200]
 
 
-def _decode(content: Content, size: int) -> Decoded:
+def _decode(content: bytes | Path | np.ndarray, size: int) -> Decoded:
     if isinstance(content, np.ndarray):
         sha256 = hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest()
         if 0 in content.shape:
-            raise _Unreadable(f"it is empty: {' x '.join(map(str, content.shape))} pixels")
+            raise _BrokenError(f"it is empty: {' x '.join(map(str, content.shape))} pixels")
         image = Image.fromarray(_to_uint8(content))
         return Decoded(_square(image, size), image.width, image.height, len(image.getbands()), sha256)
     if isinstance(content, Path):
         content = content.read_bytes()
     if not content:
-        raise _Unreadable("it is empty: 0 bytes")
+        raise _BrokenError("it is empty: 0 bytes")
     sha256 = hashlib.sha256(content).hexdigest()
     with Image.open(io.BytesIO(content)) as opened:
         width, height, channels = opened.width, opened.height, len(opened.getbands())
         if width == 0 or height == 0:
-            raise _Unreadable(f"it is empty: {width} x {height} pixels")
+            raise _BrokenError(f"it is empty: {width} x {height} pixels")
         opened.load()
         upright = _upright(opened)
         return Decoded(_square(_to_l_or_rgb(upright), size), width, height, channels, sha256)
@@ -134,7 +136,7 @@ def _to_uint8(pixels: np.ndarray) -> np.ndarray:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype.kind in "ui" and pixels.min() >= 0 and pixels.max() <= 65535:
         return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    raise _Unreadable(f"its pixels are {pixels.dtype} and not all in 0..65535; 8 and 16 bit are read")
+    raise _BrokenError(f"its pixels are {pixels.dtype} and not all in 0..65535; 8 and 16 bit are read")
 
 
 def _to_l_or_rgb(image: Image.Image) -> Image.Image:

@@ -11,7 +11,9 @@ from balancing.errors import UserError
 
 # person23_bacteria_100.jpeg -> person23_bacteria; IM-0115-0001.jpeg -> IM-0115;
 # NORMAL2-IM-0587-0001-0002.jpeg -> NORMAL2-IM-0587: the names of Kermany, Zhang and Goldbaum's chest X-rays.
-_CHEST_XRAYS = re.compile(r"^(?:(person\d+_[a-z]+)(?:_\d+)+|((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+)\.\w+(?:#\d+)?$", re.IGNORECASE)
+_CHEST_XRAYS = re.compile(
+    r"^(?:(person\d+_[a-z]+)(?:_\d+)+|((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+)\.\w+(?:#\d+)?$", re.IGNORECASE
+)
 _ENOUGH = 0.95
 
 

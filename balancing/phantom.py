@@ -179,7 +179,7 @@ class _Anatomy:
             for side in (-1, 1)
         }
         self.decoys = [
-            _Lesion(*self._inside(rng), u(0.018, 0.034), 1.0, u(0.05, 0.14)) for _ in range(int(rng.integers(2, 7)))
+            _Lesion(*self._inside(rng), u(0.018, 0.034), 1.0, u(0.05, 0.14)) for _ in range(int(rng.integers(1, 6)))
         ]
         self.haze = [(u(-0.8, 0.8), u(-0.8, 0.8), u(0.25, 0.5), u(-0.07, 0.07)) for _ in range(5)]
 
@@ -195,7 +195,7 @@ class _Anatomy:
     def lesion(self, rng: np.random.Generator) -> _Lesion:
         """A new lesion in a lung, from faint to plain."""
         x, y = self._inside(rng)
-        return _Lesion(x, y, rng.uniform(0.05, 0.11), rng.uniform(0.8, 1.25), rng.uniform(0.07, 0.22))
+        return _Lesion(x, y, rng.uniform(0.09, 0.18), rng.uniform(0.8, 1.25), rng.uniform(0.14, 0.36))
 
     def lung(self, side: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How far a point lies inside a lung, 0..1: an ellipse, narrower above, cut by the diaphragm below."""
@@ -214,7 +214,7 @@ class _Anatomy:
         torso = self.body - 0.10 * np.cos(2.2 * y)
         neck = 0.20 + 0.9 * np.clip(y - self.shoulder, 0, None) ** 0.55
         body = _step(np.minimum(torso, neck) - wide_x, 0.02)
-        thick = 0.60 - 0.16 * wide_x ** 3 + 0.08 * y
+        thick = 0.60 - 0.16 * wide_x**3 + 0.08 * y
         left, right = self.lung(-1, x, y), self.lung(1, x, y)
         lungs = np.maximum(left, right)
         image: np.ndarray = body * thick
@@ -232,7 +232,7 @@ class _Anatomy:
             for steep, width, bright, phase, wave in self.branches[side]:
                 path = -0.02 + steep * away * (1 - 0.6 * away) + 0.03 * np.sin(wave * away + phase) * np.sqrt(away)
                 vessels += bright * np.exp(-0.5 * ((y - path) / (width * thin)) ** 2)
-            image += vessels * np.exp(-2.0 * away) * lungs * (side * x > 0.14)
+            image += vessels * np.exp(-2.0 * away) * (1 - np.exp(-away / 0.10)) * lungs
         soft = np.zeros_like(image)
         for decoy in self.decoys:
             soft += decoy.brightness * decoy.blob(x, y)

@@ -34,7 +34,7 @@ class TrainingPlan:
         lengths = {len(self.base), len(self.mate), len(self.weight), len(self.labels)}
         if len(lengths) != 1:
             raise ValueError(f"base, mate, weight and labels must be equally long, but have lengths {sorted(lengths)}")
-        if len(self.weight) and not (0.0 <= self.weight.min() and self.weight.max() <= 1.0):
+        if len(self.weight) and not (self.weight.min() >= 0.0 and self.weight.max() <= 1.0):
             raise ValueError(f"weights must lie in [0, 1], but reach {self.weight.min()}..{self.weight.max()}")
 
     def __len__(self) -> int:

@@ -47,7 +47,9 @@ def _assignments(options: dict[str, Any], sets: list[str] | None) -> dict[str, A
     return {**options, **dict(parse_assignment(text) for text in sets or [])}
 
 
-Preset = Annotated[str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="A preset (see `sweep presets`) or a YAML file.")]
+Preset = Annotated[
+    str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="A preset (see `sweep presets`) or a YAML file.")
+]
 Data = Annotated[
     str | None,
     typer.Option(help="Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'.", rich_help_panel=_DATA),
@@ -61,27 +63,36 @@ PatientPattern = Annotated[
     str | None, typer.Option(help="Regular expression on file names; group 1 is the patient.", rich_help_panel=_DATA)
 ]
 SkipBad = Annotated[
-    bool | None, typer.Option("--skip-bad", help="Go on without unreadable images.", rich_help_panel=_DATA, show_default=False)
+    bool | None,
+    typer.Option("--skip-bad", help="Go on without unreadable images.", rich_help_panel=_DATA, show_default=False),
 ]
 Techniques = Annotated[
     str | None, typer.Option(help="Names with commas (see `sweep techniques`).", rich_help_panel=_SPACE)
 ]
-Lr = Annotated[str | None, typer.Option(help="0.001, a list 0.001,0.01, or a range 1e-4..1e-2.", rich_help_panel=_SPACE)]
+Lr = Annotated[
+    str | None, typer.Option(help="0.001, a list 0.001,0.01, or a range 1e-4..1e-2.", rich_help_panel=_SPACE)
+]
 Epochs = Annotated[str | None, typer.Option(help="Number, list or range.", rich_help_panel=_SPACE)]
-Strength = Annotated[str | None, typer.Option(help="Augmentation, 0..1: number, list or range.", rich_help_panel=_SPACE)]
+Strength = Annotated[
+    str | None, typer.Option(help="Augmentation, 0..1: number, list or range.", rich_help_panel=_SPACE)
+]
 BatchSize = Annotated[str | None, typer.Option(help="Number or list.", rich_help_panel=_SPACE)]
-Trials = Annotated[int | None, typer.Option(help="Draws for each technique where ranges are given.", rich_help_panel=_SPACE)]
+Trials = Annotated[
+    int | None, typer.Option(help="Draws for each technique where ranges are given.", rich_help_panel=_SPACE)
+]
 Seeds = Annotated[int | None, typer.Option(help="How many seeds each configuration gets.", rich_help_panel=_SPACE)]
 Seed = Annotated[int | None, typer.Option(help="The first seed, also of the draws.", rich_help_panel=_SPACE)]
 Weights = Annotated[str | None, typer.Option(help="imagenet, none, or a checkpoint file.", rich_help_panel=_SPACE)]
-Metric = Annotated[str | None, typer.Option(help="Chooses epoch and configuration, on validation.", rich_help_panel=_HOW)]
+Metric = Annotated[
+    str | None, typer.Option(help="Chooses epoch and configuration, on validation.", rich_help_panel=_HOW)
+]
 Scheduler = Annotated[str | None, typer.Option(help="none or asha (early stopping).", rich_help_panel=_HOW)]
 Search = Annotated[str | None, typer.Option(help="grid (paired draws) or optuna.", rich_help_panel=_HOW)]
-Address = Annotated[
-    str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT.", rich_help_panel=_WHERE)
-]
+Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT.", rich_help_panel=_WHERE)]
 Gpus = Annotated[float | None, typer.Option("--gpus-per-trial", help="May be a fraction.", rich_help_panel=_WHERE)]
-Cpus = Annotated[float | None, typer.Option("--cpus-per-trial", help="Also the threads of a trial.", rich_help_panel=_WHERE)]
+Cpus = Annotated[
+    float | None, typer.Option("--cpus-per-trial", help="Also the threads of a trial.", rich_help_panel=_WHERE)
+]
 Concurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Trials at once.", rich_help_panel=_WHERE)]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
@@ -261,10 +272,14 @@ def _sweep_and_report(made: Run, config: Config, prepared: Any, console: Console
         page = _report(made, prepared.images, console)
     except KeyboardInterrupt:
         made.update_info(status="interrupted")
-        console.print(f"\nStopped. Everything so far is kept; go on by:  sweep resume {made.path}", soft_wrap=True, markup=False)
+        console.print(
+            f"\nStopped. Everything so far is kept; go on by:  sweep resume {made.path}", soft_wrap=True, markup=False
+        )
         raise typer.Exit(130) from None
     _show_results(made, console)
-    console.print(f"Watch the trials' curves:  tensorboard --logdir {made.path}/tensorboard", soft_wrap=True, markup=False)
+    console.print(
+        f"Watch the trials' curves:  tensorboard --logdir {made.path}/tensorboard", soft_wrap=True, markup=False
+    )
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
 
 
@@ -382,9 +397,11 @@ def predict(
 @app.command()
 def techniques() -> None:
     """Lists the techniques, their parameters with searched ranges, and where they come from."""
-    from sweep.terminal import techniques_table
+    from sweep.terminal import techniques_list
 
-    _console().print(techniques_table())
+    console = _console()
+    for block in techniques_list():
+        console.print(block)
 
 
 @app.command()

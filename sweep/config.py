@@ -5,49 +5,58 @@ It comes from a preset or a YAML file, then single values (``--set space.lr=1e-4
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from balancing.errors import UserError, suggestion
-from balancing.registry import get_technique, techniques
+from balancing.registry import Choice, IntRange, get_technique, techniques
 from sweep.metrics import SELECTABLE
 from sweep.space import SHARED, Interval
 
 PRESETS = Path(__file__).parent / "presets"
 
 
-def _number(text: str, whole: str) -> float:
+def _number(part: Any, whole: Any) -> float:
+    """One part of what a user wrote, as a number; an error shows the whole."""
     try:
-        return float(text)
+        number = float(part) if isinstance(part, str | int | float) and not isinstance(part, bool) else math.nan
     except ValueError:
-        raise ValueError(f"'{whole}' is not a number, a list such as 0,0.5,1, or a range such as 1e-4..1e-2") from None
+        number = math.nan
+    if not math.isfinite(number):
+        shown = whole if isinstance(whole, str) else repr(whole)
+        raise ValueError(f"'{shown}' is not a number, a list such as 0,0.5,1, or a range such as 1e-4..1e-2")
+    return number
 
 
-def parse_values(text: Any) -> Any:
-    """``5`` -> 5.0, ``1,2`` -> [1.0, 2.0], ``1e-4..1e-2`` -> Interval; anything but a string is left as it is.
+def parse_values(given: Any) -> float | list[float] | Interval:
+    """``5`` -> 5.0, ``1,2`` or ``[1, 2]`` -> [1.0, 2.0], ``1e-4..1e-2`` -> Interval.
 
     Raises:
-        ValueError: a part is no number, or a range runs backwards.
+        ValueError: a part is no finite number, a list is empty, or a range runs backwards.
     """
-    if isinstance(text, Mapping) and set(text) <= {"low", "high", "log"} and {"low", "high"} <= set(text):
-        text = Interval(float(text["low"]), float(text["high"]), bool(text.get("log", False)))
-    if isinstance(text, str):
-        if ".." in text:
-            low, _, high = text.partition("..")
-            text = Interval(_number(low, text), _number(high, text))
-        elif "," in text:
-            text = [_number(part, text) for part in text.split(",") if part.strip()]
-        else:
-            text = _number(text, text)
-    if isinstance(text, Interval) and not text.low < text.high:
-        raise ValueError(f"the range {text.low:g}..{text.high:g} is empty; write the smaller number first")
-    if isinstance(text, list) and not text:
-        raise ValueError("the list is empty; give at least one number")
-    return text
+    if isinstance(given, Interval):
+        values = given
+    elif isinstance(given, Mapping) and {"low", "high"} <= set(given) <= {"low", "high", "log"}:
+        values = Interval(_number(given["low"], given), _number(given["high"], given), bool(given.get("log", False)))
+    elif isinstance(given, str) and ".." in given:
+        low, _, high = given.partition("..")
+        values = Interval(_number(low, given), _number(high, given))
+    elif isinstance(given, list) or (isinstance(given, str) and "," in given):
+        parts = given if isinstance(given, list) else [part for part in given.split(",") if part.strip()]
+        if not parts:
+            raise ValueError("the list is empty; give at least one number")
+        return [_number(part, given) for part in parts]
+    else:
+        return _number(given, given)
+    if not values.low < values.high:
+        raise ValueError(f"the range {values.low:g}..{values.high:g} is empty; write the smaller number first")
+    return values
 
 
 def _logarithmic(values: Any) -> Any:
@@ -74,17 +83,19 @@ class _Section(BaseModel):
 class DataConfig(_Section):
     """Which images, how they are read, how they are split."""
 
-    source: str = Field("phantom", description="Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'")
-    image_size: int = Field(224, ge=16, le=1024, description="pixels a side")
+    source: str = Field(default="phantom", description="Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'")
+    image_size: int = Field(default=224, ge=16, le=1024, description="pixels a side")
     image_column: str | None = None
     label_column: str | None = None
-    positive: str | None = Field(None, description="name of the positive class, two classes only")
+    positive: str | None = Field(default=None, description="name of the positive class, two classes only")
     patient_column: str | None = None
-    patient_pattern: str | None = Field(None, description="regular expression on file names, group 1 is the patient")
+    patient_pattern: str | None = Field(
+        default=None, description="regular expression on file names, group 1 is the patient"
+    )
     skip_bad: bool = False
-    split_seed: int = Field(0, ge=0)
-    phantom_images: int = Field(900, ge=300, le=1_000_000, description="how many drawings 'phantom' makes")
-    phantom_seed: int = Field(0, ge=0)
+    split_seed: int = Field(default=0, ge=0)
+    phantom_images: int = Field(default=900, ge=300, le=1_000_000, description="how many drawings 'phantom' makes")
+    phantom_seed: int = Field(default=0, ge=0)
 
 
 class SpaceConfig(_Section):
@@ -97,11 +108,15 @@ class SpaceConfig(_Section):
     epochs: Values = 5
     strength: Values = 0.0
     batch_size: Values = 32
-    trials: int = Field(8, ge=1, le=10_000, description="draws of each technique where anything is drawn")
-    seeds: int = Field(3, ge=1, le=1000)
-    seed: int = Field(0, ge=0, le=2**31 - 2000)
-    search_parameters: bool = Field(False, description="draw the techniques' own parameters from their ranges too")
-    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict, description="technique -> parameter -> value(s)")
+    trials: int = Field(default=8, ge=1, le=10_000, description="draws of each technique where anything is drawn")
+    seeds: int = Field(default=3, ge=1, le=1000)
+    seed: int = Field(default=0, ge=0, le=2**31 - 2000)
+    search_parameters: bool = Field(
+        default=False, description="draw the techniques' own parameters from their ranges too"
+    )
+    parameters: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="technique -> parameter -> value(s)"
+    )
 
     @field_validator("techniques")
     @classmethod
@@ -128,22 +143,17 @@ def _own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """One technique's wanted values, each checked at its ends; ranges and lists may be written as text."""
     technique = get_technique(name)
     result: dict[str, Any] = {}
-    for parameter, value in values.items():
-        if isinstance(value, str | Mapping):
-            value = parse_values(value)
+    for parameter, given in values.items():
+        known = technique.parameters.get(parameter)
+        value = parse_values(given) if isinstance(given, str | Mapping | list) else given
+        if isinstance(value, Interval) and isinstance(known, Choice):
+            raise ValueError(f"{name}.{parameter} takes {known.options[0]} or a list, not the range {given}")
         ends = [value.low, value.high] if isinstance(value, Interval) else value if isinstance(value, list) else [value]
-        ends = [_whole(end) for end in ends]
-        for end in ends:
-            technique.complete({parameter: end})
-        if isinstance(value, Interval):
-            result[parameter] = value
-        else:
-            result[parameter] = ends if isinstance(value, list) else ends[0]
+        # What was written as text or beside a fraction came back as float, of whole numbers too.
+        ends = [int(e) if isinstance(known, IntRange) and isinstance(e, float) and e.is_integer() else e for e in ends]
+        ends = [technique.complete({parameter: end})[parameter] for end in ends]
+        result[parameter] = value if isinstance(value, Interval) else ends if isinstance(value, list) else ends[0]
     return result
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1 else value
 
 
 def _check_numbers(
@@ -155,7 +165,9 @@ def _check_numbers(
     most: float,
     whole: bool = False,
 ) -> None:
-    ends = [values.low, values.high] if isinstance(values, Interval) else values if isinstance(values, list) else [values]
+    ends = (
+        [values.low, values.high] if isinstance(values, Interval) else values if isinstance(values, list) else [values]
+    )
     for value in ends:
         low_enough = value <= most and (least is None or value >= least) and (above is None or value > above)
         if not low_enough:
@@ -168,20 +180,24 @@ def _check_numbers(
 class TrainConfig(_Section):
     """How one trial trains."""
 
-    weights: str = Field("imagenet", description="'imagenet', 'none', or a local checkpoint of ResNet18")
+    weights: str = Field(default="imagenet", description="'imagenet', 'none', or a local checkpoint of ResNet18")
     precision: Literal["float32", "bfloat16"] = "float32"
-    mean: float = Field(0.5, description="of pixels in [0, 1]")
-    std: float = Field(0.5, gt=0)
-    resume_seconds: float = Field(30.0, ge=0, description="least time between two files to go on from, per trial")
+    mean: float = Field(default=0.5, description="of pixels in [0, 1]")
+    std: float = Field(default=0.5, gt=0)
+    resume_seconds: float = Field(
+        default=30.0, ge=0, description="least time between two files to go on from, per trial"
+    )
 
 
 class SweepConfig(_Section):
     """How trials are chosen and judged."""
 
-    metric: str = Field("balanced_accuracy", description="chooses the best epoch and configuration, on validation")
+    metric: str = Field(
+        default="balanced_accuracy", description="chooses the best epoch and configuration, on validation"
+    )
     scheduler: Literal["none", "asha"] = "none"
     search: Literal["grid", "optuna"] = "grid"
-    retries: int = Field(2, ge=0, le=20, description="how often a trial that failed is tried again")
+    retries: int = Field(default=2, ge=0, le=20, description="how often a trial that failed is tried again")
 
     @field_validator("metric")
     @classmethod
@@ -194,11 +210,11 @@ class SweepConfig(_Section):
 class ResourceConfig(_Section):
     """Where trials run. None leaves the choice to the tool; it changes no number."""
 
-    address: str | None = Field(None, description="a running Ray cluster; None starts one here")
-    cpus_per_trial: float | None = Field(None, gt=0)
-    gpus_per_trial: float | None = Field(None, ge=0)
-    max_concurrent: int | None = Field(None, ge=1)
-    autoscaling: bool = Field(False, description="nodes join on demand: don't refuse what is not there yet")
+    address: str | None = Field(default=None, description="a running Ray cluster; None starts one here")
+    cpus_per_trial: float | None = Field(default=None, gt=0)
+    gpus_per_trial: float | None = Field(default=None, ge=0)
+    max_concurrent: int | None = Field(default=None, ge=1)
+    autoscaling: bool = Field(default=False, description="nodes join on demand: don't refuse what is not there yet")
 
 
 class Config(_Section):
@@ -212,7 +228,9 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        if self.sweep.search == "optuna" and not any(isinstance(getattr(self.space, name), Interval) for name in SHARED):
+        if self.sweep.search == "optuna" and not any(
+            isinstance(getattr(self.space, name), Interval) for name in SHARED
+        ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
         return self
 
@@ -248,7 +266,9 @@ def read_file(name: str) -> dict[str, Any]:
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
-            raise UserError(f"there is no configuration file {name}; give the path of one, or a preset: {', '.join(preset_names())}")
+            raise UserError(
+                f"there is no configuration file {name}; give the path of one, or a preset: {', '.join(preset_names())}"
+            )
     elif name in preset_names():
         path = PRESETS / f"{name}.yaml"
     else:
@@ -256,26 +276,35 @@ def read_file(name: str) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"configuration file {path} is no valid YAML: {' '.join(str(error).split())}; mend that line") from error
+        raise UserError(
+            f"configuration file {path} is no valid YAML: {' '.join(str(error).split())}; mend that line"
+        ) from error
     if not isinstance(loaded, dict):
-        raise UserError(f"configuration file {path} must hold sections such as 'data:' and 'space:'; it holds {loaded!r}")
+        raise UserError(
+            f"configuration file {path} must hold sections such as 'data:' and 'space:'; it holds {loaded!r}"
+        )
     return loaded
 
 
 def known_keys() -> Iterator[str]:
     """Every key as ``section.name``."""
-    for section, info in Config.model_fields.items():
-        model = info.annotation
-        assert isinstance(model, type) and issubclass(model, BaseModel)
-        for name in model.model_fields:
+    for section in Config.model_fields:
+        for name in _fields_of(section):
             yield f"{section}.{name}"
 
 
+def _fields_of(section: str) -> Mapping[str, FieldInfo]:
+    model = Config.model_fields[section].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    return model.model_fields
+
+
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """``space.lr=1e-3`` -> ("space.lr", 0.001); the value is read as YAML.
+    """``space.lr=1e-3`` -> ("space.lr", "1e-3"); the value is read as YAML, except where the key takes text.
 
     Raises:
-        UserError: no ``=``, or no such key.
+        UserError: no ``=``, no such key, or a value that is no YAML.
     """
     key, equals, value = text.partition("=")
     if not equals:
@@ -284,7 +313,20 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     is_own = key.startswith("space.parameters.") and key.count(".") == 3
     if key not in known_keys() and not is_own:
         raise UserError(f"unknown key '{key}'{_key_suggestion(key)}")
-    return key, yaml.safe_load(value)
+    if not is_own and _takes_text(key):
+        return key, value.strip() if value.strip() not in ("", "null") else None
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"--set {key} was given '{value}', which is no valid YAML; close its brackets and quotes"
+        ) from error
+
+
+def _takes_text(key: str) -> bool:
+    """Whether a key's value is text: a class may be named ``NO`` or ``1``, which YAML takes for something else."""
+    section, _, name = key.partition(".")
+    return _fields_of(section)[name].annotation in (str, str | None)
 
 
 def _key_suggestion(key: str) -> str:
@@ -304,11 +346,19 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
         UserError: an unknown key, or a value that breaks a rule: one sentence for each.
     """
     merged = {name: dict(part) if isinstance(part, Mapping) else part for name, part in base.items()}
+    for name, part in merged.items():
+        if name in Config.model_fields and not isinstance(part, dict | None):
+            raise UserError(
+                f"section '{name}' must hold keys such as '{next(iter(_fields_of(name)))}:', but holds {part!r}"
+            )
+    # A section with nothing beneath it, as a file has it where all its lines are comments.
+    merged = {name: {} if part is None else part for name, part in merged.items()}
     for key, value in (assignments or {}).items():
         *path, leaf = key.split(".")
         place: dict[str, Any] = merged
         for part in path:
-            place[part] = dict(place.get(part) or {})
+            there = place.get(part)
+            place[part] = dict(there) if isinstance(there, Mapping) else {}
             place = place[part]
         place[leaf] = value
     try:
@@ -328,5 +378,9 @@ def _sentence(error: Any) -> str:
         return f"unknown key '{key}'{_key_suggestion(key)}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return message if not key or message.startswith(key.partition(".")[0]) or "technique" in message else f"{key}: {message}"
+        return (
+            message
+            if not key or message.startswith(key.partition(".")[0]) or "technique" in message
+            else f"{key}: {message}"
+        )
     return f"{key}: {message[0].lower() + message[1:]}, but is {error['input']!r}"

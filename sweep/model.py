@@ -99,7 +99,9 @@ def _fitting(loaded: Any, path: Path) -> State:
     wrong += [f"{name} is not of ResNet18" for name in state if name not in expected]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise UserError(f"checkpoint {path} is of another model: {'; '.join(wrong[:3])}{more}; give one of torchvision's resnet18")
+        raise UserError(
+            f"checkpoint {path} is of another model: {'; '.join(wrong[:3])}{more}; give one of torchvision's resnet18"
+        )
     return {name: state.get(name, torch.tensor(0)) for name in expected}
 
 

@@ -87,7 +87,9 @@ class Progress:
         if self._live is None:
             self._line(trial_id, state, message)
         elif state in ("failed", "diverged"):
-            self.console.print(Text(f"trial {trial_id} ({self.specs[trial_id].technique}) {state}: {message}", style="red"))
+            self.console.print(
+                Text(f"trial {trial_id} ({self.specs[trial_id].technique}) {state}: {message}", style="red")
+            )
 
     def _keep_best(self, spec: TrialSpec, value: float | None) -> None:
         if value is not None and value == value and value > self.best.get(spec.technique, float("-inf")):

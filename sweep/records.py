@@ -1,23 +1,23 @@
 """The run directory: what is written where, and read back. Files of plain formats alone, nothing pickled.
 
-    RUN/
-      run.json             id, command, versions, machine, data and split fingerprints, class names, notes, status
-      config.yaml          the resolved configuration, whole
-      split.parquet        one row an image: row, name, patient, label, class_name, official, split
-      bad_images.json      images left out with --skip-bad, with reasons
-      trials.json          the planned trials, in order
-      trials/<trial id>/
-        spec.json          the trial's whole specification
-        status.json        waiting | running | done | stopped | diverged | failed, with times, best epoch, error
-        epochs.json        a list: one object an epoch
-        validation.parquet one row an image: row, label, p_0..p_{C-1}, of the best epoch
-        test.parquet       the same for the test split; only of chosen trials, only after selection
-        best.pt            the network of the best epoch (state_dict)
-        last.pt            to go on from, gone when the trial has ended
-      selection.json       the configuration chosen for each technique, on validation
-      test_openings.jsonl  one line for each time the test split was opened: when, for which trials
-      tensorboard/<name>/  event files, one folder a trial
-      report/              index.html, report.md, tables/, figures/
+RUN/
+  run.json             id, command, versions, machine, data and split fingerprints, class names, notes, status
+  config.yaml          the resolved configuration, whole
+  split.parquet        one row an image: row, name, patient, label, class_name, official, split
+  bad_images.json      images left out with --skip-bad, with reasons
+  trials.json          the planned trials, in order
+  trials/<trial id>/
+    spec.json          the trial's whole specification
+    status.json        waiting | running | done | stopped | diverged | failed, with times, best epoch, error
+    epochs.json        a list: one object an epoch
+    validation.parquet one row an image: row, label, p_0..p_{C-1}, of the best epoch
+    test.parquet       the same for the test split; only of chosen trials, only after selection
+    best.pt            the network of the best epoch (state_dict)
+    last.pt            to go on from, gone when the trial has ended
+  selection.json       the configuration chosen for each technique, on validation
+  test_openings.jsonl  one line for each time the test split was opened: when, for which trials
+  tensorboard/<name>/  event files, one folder a trial
+  report/              index.html, report.md, tables/, figures/
 """
 
 from __future__ import annotations
@@ -182,10 +182,14 @@ class Run:
     def __init__(self, path: Path | str):
         self.path = Path(path)
         if not (self.path / "run.json").is_file():
-            raise UserError(f"{self.path} is not a run folder: it has no run.json; give the folder that `sweep run` made")
+            raise UserError(
+                f"{self.path} is not a run folder: it has no run.json; give the folder that `sweep run` made"
+            )
         found = self.info.get("format")
         if found != FORMAT:
-            raise UserError(f"run {self.path} has format {found}, but this version reads {FORMAT}; use the version in run.json")
+            raise UserError(
+                f"run {self.path} has format {found}, but this version reads {FORMAT}; use the version in run.json"
+            )
 
     @classmethod
     def create(

@@ -24,6 +24,7 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 
 import ray
 from ray import tune
@@ -161,7 +162,9 @@ def fit_slots(resources: ResourceConfig) -> Slots:
                     f"--{option}-per-trial {asked:g} asks for more {name} than any node has ({there:g}); ask for at most "
                     f"{there:g}, or, where nodes join on demand, add --set resources.autoscaling=true"
                 )
-    fitting = sum(int(min(node.get("CPU", 0) // cpus, node.get("GPU", 0) // gpus if gpus else np.inf)) for node in nodes)
+    fitting = sum(
+        int(min(node.get("CPU", 0) // cpus, node.get("GPU", 0) // gpus if gpus else np.inf)) for node in nodes
+    )
     concurrent = max(1, fitting)
     if resources.max_concurrent is not None:
         concurrent = resources.max_concurrent if resources.autoscaling else min(concurrent, resources.max_concurrent)
@@ -196,7 +199,9 @@ def _open_shared(shared: Shared) -> tuple[Any, Run]:
 
     path = Path(shared.run_path)
     if not (path / "run.json").is_file() or Run(path).info["id"] != shared.run_id:
-        raise RuntimeError(f"node {socket.gethostname()} does not see the run folder {path}; put --out on shared storage")
+        raise RuntimeError(
+            f"node {socket.gethostname()} does not see the run folder {path}; put --out on shared storage"
+        )
     if Path(shared.pixels_path).is_file():
         pixels = np.load(shared.pixels_path, mmap_mode="r")
     elif shared.pixels_ref is not None:
@@ -235,7 +240,7 @@ def _trainable(config: dict[str, Any], *, shared: Shared, cpus: float) -> None:
     images, run = _open_shared(shared)
     folder = run.trial(spec.trial_id)
     status = folder.status()
-    folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname())
+    folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname(), pid=os.getpid())
     events: TrialEvents | None = None
 
     def report(numbers: dict[str, Any]) -> None:
@@ -341,7 +346,9 @@ def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -
     times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
     console.print(f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.", highlight=False)
     if dashboard:
-        hint = "its token is in ~/.ray/auth_token" if not config.resources.address else "log in with the cluster's token"
+        hint = (
+            "its token is in ~/.ray/auth_token" if not config.resources.address else "log in with the cluster's token"
+        )
         console.print(f"Ray dashboard: {dashboard} ({hint})", highlight=False, soft_wrap=True)
 
 

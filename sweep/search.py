@@ -80,7 +80,9 @@ class OptunaRounds:
         try:
             import optuna
         except ImportError as error:
-            raise UserError("search 'optuna' needs Optuna; install it by `pip install 'balancing-act[optuna]'`") from error
+            raise UserError(
+                "search 'optuna' needs Optuna; install it by `pip install 'balancing-act[optuna]'`"
+            ) from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._config, self._fixed = config, fixed
         space = config.space

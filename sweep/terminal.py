@@ -3,26 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from balancing.registry import Choice, techniques
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sweep.predict import Prediction
     from sweep.records import Run
 
 
-def techniques_table() -> Table:
-    """All registered techniques: family, parameters with searched ranges and defaults, reference."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0))
-    for name in ("technique", "family", "what it does", "parameters (searched range, default)", "reference"):
-        table.add_column(name)
+def techniques_list() -> list[RenderableType]:
+    """All registered techniques: what each does, its parameters with searched ranges and defaults, its reference."""
+    blocks: list[RenderableType] = []
     for technique in techniques():
-        own = []
+        blocks.append(Text.assemble((technique.name, "bold"), f"  ({technique.family})"))
+        lines = [technique.summary]
         for name, spec in technique.parameters.items():
-            span = " | ".join(map(str, spec.options)) if isinstance(spec, Choice) else f"{spec.low}..{spec.high}"
-            own.append(f"{name} ({span}, {spec.default})")
-        table.add_row(technique.name, technique.family, technique.summary, "\n".join(own), technique.reference)
+            searched = " or ".join(map(str, spec.options)) if isinstance(spec, Choice) else f"{spec.low}..{spec.high}"
+            lines.append(f"{name}: searched in {searched}, default {spec.default}")
+        lines.append(technique.reference)
+        blocks += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
+    return blocks
+
+
+def results(run: Run) -> list[RenderableType]:
+    """The answer in one sentence, and the results table: mean and spread over seeds, on the test split."""
+    from sweep.analysis.naming import METRIC_NAMES, display_name
+    from sweep.analysis.statistics import verdict
+    from sweep.analysis.tables import results_table
+
+    found = results_table(run)
+    table = Table(box=None, pad_edge=False, title="Test split, mean (spread over seeds)", title_justify="left")
+    table.add_column("technique")
+    for metric in METRIC_NAMES:
+        table.add_column(METRIC_NAMES[metric], justify="right")
+    table.add_column("seeds", justify="right")
+    for row in found.to_dict("records"):
+        cells = [_mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in METRIC_NAMES]
+        table.add_row(display_name(str(row["technique"])), *cells, str(row["seeds"]))
+    return [Text(), table, Text(), Text(verdict(run)), Text()]
+
+
+def _mean_and_spread(mean: float, spread: float) -> str:
+    if mean != mean:
+        return "-"
+    return f"{mean:.3f} ({spread:.3f})" if spread == spread else f"{mean:.3f}"
+
+
+def failures(run: Run) -> list[RenderableType]:
+    """A line for each trial that failed or diverged; nothing where none did."""
+    from sweep.analysis.tables import failures_table
+
+    found = failures_table(run).to_dict("records")
+    return [
+        Text(f"{row['technique']} lr {row['lr']:.2g} seed {row['seed']} {row['status']}: {row['error']}", style="red")
+        for row in found
+    ]
+
+
+def predictions(found: Sequence[Prediction]) -> Table:
+    """Image, decision, probability of each class, and where the activation map was written."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("image", "decision", "probabilities", "activation map"):
+        table.add_column(name, overflow="fold")
+    for row in found:
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
+        table.add_row(Text(str(row.path)), Text(row.decision), Text(shown), Text(str(row.picture or "")))
     return table

@@ -268,10 +268,14 @@ def _one_epoch(
     loss, seen = _train_epoch(model, optimizer, training_batches(pixels, plan, spec, epoch, device), spec, device)
     trained = time.perf_counter() - began
     if not math.isfinite(loss):
-        raise Diverged(f"the training loss became {loss} in epoch {epoch}; a lower learning rate than {spec.lr:g} may help")
+        raise Diverged(
+            f"the training loss became {loss} in epoch {epoch}; a lower learning rate than {spec.lr:g} may help"
+        )
     probabilities = predict(model, pixels, images.validation, spec, device)
     if not np.isfinite(probabilities).all():
-        raise Diverged(f"the network's outputs were no numbers after epoch {epoch}; a lower learning rate than {spec.lr:g} may help")
+        raise Diverged(
+            f"the network's outputs were no numbers after epoch {epoch}; a lower learning rate than {spec.lr:g} may help"
+        )
     labels = images.labels[images.validation]
     numbers: dict[str, Any] = {
         "epoch": epoch,
@@ -334,4 +338,3 @@ def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: to
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     probabilities = predict(model, on_device(images.pixels, device), rows, spec, device)
     folder.write_predictions(part, rows, images.labels[rows], probabilities)
-

@@ -13,8 +13,20 @@ from typing import Any
 
 import numpy as np
 
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands for an image that the source could not even fetch.
+
+    Args:
+        reason: one sentence.
+    """
+
+    reason: str
+
+
 # Encoded bytes, a file holding them, or pixels: (H, W) or (H, W, 3), uint8, uint16 or bool.
-Content = bytes | Path | np.ndarray
+Content = bytes | Path | np.ndarray | Unreadable
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from balancing.errors import UserError
-from balancing.sources.base import Content, Listing, Source, digest, files_identity, split_of
+from balancing.sources.base import Content, Listing, Source, Unreadable, digest, files_identity, split_of
 from balancing.sources.parquet import Part
 
 _SUFFIXES = frozenset(
@@ -122,8 +123,8 @@ class FolderSource(Source):
             else:
                 try:
                     yield self._archive.read(found.path)
-                except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError):
-                    yield b""  # a damaged member: listed as a bad image
+                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError) as error:
+                    yield Unreadable(f"it is damaged in the zip file: {error}")
 
 
 def arrange(source: str, root_name: str, sizes: dict[str, int]) -> tuple[list[Found], list[str]]:

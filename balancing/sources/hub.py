@@ -131,9 +131,11 @@ def _commit_of(repository: str, revision: str | None) -> str:
         raise UserError(f"the data set '{repository}' has no revision '{revision}'; check its spelling") from None
     except RepositoryNotFoundError:
         raise _not_found(name) from None
-    except Exception as error:  # noqa: BLE001 - errors of the HTTP library differ between its versions
+    except Exception as error:
         text = _first_line(error)
-        raise UserError(f"the Hub cannot be reached for '{name}' ({text}); {_elsewhere(repository, revision)}") from None
+        raise UserError(
+            f"the Hub cannot be reached for '{name}' ({text}); {_elsewhere(repository, revision)}"
+        ) from None
     return str(commit)
 
 
@@ -163,7 +165,7 @@ def _load_dataset(repository: str, revision: str | None) -> dict[str, datasets.D
         raise _not_found(name) from None
     except datasets.exceptions.DataFilesNotFoundError as error:
         raise UserError(f"{name} holds no data files that datasets can read ({_first_line(error)})") from None
-    except Exception as error:  # noqa: BLE001 - datasets lets errors of many HTTP libraries through
+    except Exception as error:
         text = _first_line(error)
         if "Dataset scripts are no longer supported" in str(error) or "trust_remote_code" in str(error):
             raise UserError(

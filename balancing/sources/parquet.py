@@ -13,6 +13,7 @@ from balancing.sources.base import Content, Listing, Options, Source, digest, sp
 from balancing.sources.columns import Chosen, choose_columns, columns_of, image_content, image_name, one_label
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 _BATCH = 64  # rows read at once: encoded images of full size are a few MB each
@@ -77,7 +78,7 @@ class ParquetSource(Source):
                 struct = file.schema_arrow.field(chosen.image).type
                 has_path = hasattr(struct, "get_field_index") and struct.get_field_index("path") >= 0
                 wanted += [f"{chosen.image}.path"] if has_path else []
-                for batch in file.iter_batches(batch_size=4096, columns=wanted):
+                for batch in self._batches(file, part, 4096, wanted):
                     rows = batch.to_pydict()
                     labels += map(one_label, rows[chosen.label])
                     if chosen.patient:
@@ -92,7 +93,7 @@ class ParquetSource(Source):
         chosen = self._choose()
         for part, _ in self._used():
             with self._open(part) as file:
-                for batch in file.iter_batches(batch_size=_BATCH, columns=[chosen.image]):
+                for batch in self._batches(file, part, _BATCH, [chosen.image]):
                     for cell in batch.column(0):
                         yield image_content(cell.as_py(), part.folder)
 
@@ -124,6 +125,14 @@ class ParquetSource(Source):
             self._chosen = choose_columns(columns_of(schemas[first]), self.options, self.name)
         return self._chosen
 
+    def _batches(self, file: pq.ParquetFile, part: Part, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        try:
+            yield from file.iter_batches(batch_size=rows, columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(part, error) from None
+
     def _open(self, part: Part) -> pq.ParquetFile:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -131,7 +140,10 @@ class ParquetSource(Source):
         try:
             return pq.ParquetFile(part.open())
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise UserError(
-                f"{part.path} of {self.name} cannot be read as parquet ({str(error).splitlines()[0]}); "
-                "download it again or leave it out"
-            ) from None
+            raise self._damaged(part, error) from None
+
+    def _damaged(self, part: Part, error: Exception) -> UserError:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return UserError(
+            f"{part.path} of {self.name} cannot be read as parquet ({reason}); download it again or leave it out"
+        )

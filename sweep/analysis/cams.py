@@ -186,7 +186,15 @@ def cam_plot(run: Run, images: ImageSet, seed: int = 0) -> Plot | str:
             maps[technique].append(class_activation_map(model, pixels, decided, seed))
     figure = _grid(run, images, cases, maps, found)
     missing = len(best_trials(run)) - len(maps)
-    return Plot("cams", "Where the networks look", figure, _caption(images, cases, missing), _alt(cases, maps), wide=True, raster=True)
+    return Plot(
+        "cams",
+        "Where the networks look",
+        figure,
+        _caption(images, cases, missing),
+        _alt(cases, maps),
+        wide=True,
+        raster=True,
+    )
 
 
 def _of_row(tested: tuple[np.ndarray, np.ndarray, np.ndarray], row: int) -> np.ndarray:

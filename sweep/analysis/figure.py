@@ -106,7 +106,9 @@ def technique_legend(figure: Figure, techniques: Sequence[str], *, lines: bool =
     names = [display_name(t) for t in techniques]
     if max(map(len, names)) > 20:
         columns = 2
-    figure.legend(handles, names, loc="outside lower center", ncols=min(columns, len(names)), columnspacing=1.2, handlelength=1.8)
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=min(columns, len(names)), columnspacing=1.2, handlelength=1.8
+    )
 
 
 def light_grid(axes: Axes, axis: str = "both") -> None:

@@ -114,7 +114,9 @@ def recall_specificity_plot(run: Run) -> Plot | None:
     seeds = int(tested.groupby("technique")["seed"].nunique().max())
     high_recall, high_specificity = means["recall"].idxmax(), means["specificity"].idxmax()
     text = "Each technique on the test split. "
-    text += f"Large markers: means over {seeds} seeds; small ones: each seed. " if seeds > 1 else "One marker: one seed. "
+    text += (
+        f"Large markers: means over {seeds} seeds; small ones: each seed. " if seeds > 1 else "One marker: one seed. "
+    )
     if run.positive is None:
         text += "Both axes are means over the classes, each against the rest. "
     else:
@@ -158,7 +160,9 @@ def learning_rate_plot(run: Run) -> Plot | None:
     techniques = in_order(trials["technique"])
     rates = sorted(trials["lr"].unique())
     chosen = set(chosen_trials(run)["trial_id"])
-    figure = _rate_panels(trials, techniques, metric, chosen) if len(rates) > 1 else _rate_strip(trials, techniques, metric)
+    figure = (
+        _rate_panels(trials, techniques, metric, chosen) if len(rates) > 1 else _rate_strip(trials, techniques, metric)
+    )
     name = inline_name(metric)
     if len(rates) == 1:
         text = f"Every trial trained with the learning rate {rates[0]:g}; validation {name} at its best epoch, one point a trial."
@@ -167,7 +171,9 @@ def learning_rate_plot(run: Run) -> Plot | None:
         text += "chosen for the technique; grey line: mean over all techniques at that rate."
         spread = trials.groupby("technique")[metric].agg(lambda v: v.max() - v.min())
         wide = str(spread.idxmax())
-        text += f" {display_name(wide)} depends most on its configuration and seed ({spread.max():.3f} between its trials)."
+        text += (
+            f" {display_name(wide)} depends most on its configuration and seed ({spread.max():.3f} between its trials)."
+        )
     alt = f"Validation {name} of {len(trials)} trials of {len(techniques)} techniques at {len(rates)} learning rates."
     return Plot("learning_rate", "Learning rate against technique", figure, text, alt)
 
@@ -188,7 +194,13 @@ def _rate_panels(trials: pd.DataFrame, techniques: list[str], metric: str, chose
             is_chosen = own["trial_id"].isin(chosen)
             light_grid(axes, "y")
             axes.plot(mean.index, mean, color=GRID, linewidth=1, zorder=1)
-            shown = {"marker": marker(technique), "s": 26, "edgecolors": colour(technique), "zorder": 3, "linewidths": 1.1}
+            shown = {
+                "marker": marker(technique),
+                "s": 26,
+                "edgecolors": colour(technique),
+                "zorder": 3,
+                "linewidths": 1.1,
+            }
             axes.scatter(own["lr"][~is_chosen], own[metric][~is_chosen], facecolors="none", **shown)
             axes.scatter(own["lr"][is_chosen], own[metric][is_chosen], facecolors=colour(technique), **shown)
             axes.set_title(display_name(technique), loc="left", pad=3)

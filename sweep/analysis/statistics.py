@@ -93,7 +93,9 @@ def verdict(run: Run) -> str:
     """The answer in one sentence, no bolder than the numbers; a second one where the data are drawings."""
     sentence = _verdict(run)
     if is_phantom(run):
-        sentence += " The data are drawings, not patients: this shows how the tool works and says nothing about medicine."
+        sentence += (
+            " The data are drawings, not patients: this shows how the tool works and says nothing about medicine."
+        )
     return sentence
 
 
@@ -126,7 +128,9 @@ def _verdict(run: Run) -> str:
         )
     sure = table[(table["p_holm"] < 1 - CONFIDENCE) & (table["low"] > 0)].sort_values("difference", ascending=False)
     if len(sure):
-        gains = [f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)})" for _, r in sure.iterrows()]
+        gains = [
+            f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)})" for _, r in sure.iterrows()
+        ]
         seeds = _seeds(sure["seeds"])
         return f"Beyond doubt at the 5 % level, {_listed(gains)} beat the baseline in test {name}, over {seeds} (Holm-adjusted)."
     how = f"{_interval(largest)}, " if np.isfinite(largest["low"]) else "the same in every seed, "

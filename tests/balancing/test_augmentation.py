@@ -58,7 +58,7 @@ def test_what_the_rotation_uncovers_is_black() -> None:
     turned = rotate_and_flip(torch.full((1, 1, 21, 21), 200.0), torch.tensor([15.0]), no_flips(1))
     assert turned[0, 0, 0, 0] == 0
     assert turned[0, 0, 10, 10] == pytest.approx(200)
-    assert 0 <= turned.min() and turned.max() <= 200.01
+    assert turned.min() >= 0 and turned.max() <= 200.01
 
 
 def test_strength_0_returns_the_input_and_draws_nothing() -> None:

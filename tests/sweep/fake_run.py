@@ -110,7 +110,12 @@ def fake_run(
     split = fake_split(images, test_counts)
     positive = 1 if images.n_classes == 2 else None
     run = Run.create(
-        folder, config_yaml=CONFIG, images=images, split=split, positive=positive, notes=[*split.notes, "No patient ids."]
+        folder,
+        config_yaml=CONFIG,
+        images=images,
+        split=split,
+        positive=positive,
+        notes=[*split.notes, "No patient ids."],
     )
     specs = [
         TrialSpec(
@@ -182,5 +187,8 @@ def _write_trial(
             best = (numbers[spec.metric], epoch)
             folder.write_predictions("validation", split.validation, labels, probabilities)
     folder.write_epochs(rows)
-    error = {"failed": "RuntimeError: <b>out of memory</b> & more", "diverged": "the training loss became nan in epoch 2"}
+    error = {
+        "failed": "RuntimeError: <b>out of memory</b> & more",
+        "diverged": "the training loss became nan in epoch 2",
+    }
     folder.write_status(fate or "done", best_epoch=best[1] or None, error=error.get(fate or ""), attempts=1)

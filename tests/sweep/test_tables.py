@@ -108,7 +108,9 @@ def test_the_study_stands_beside_ours_on_its_own_test_split_only(tmp_path: Path,
     table = table.set_index("technique")
     assert table.loc["smote", "balanced_accuracy_study"] == pytest.approx(0.6752, abs=5e-5)
     assert np.isnan(table.loc["smote", "balanced_accuracy"])
-    assert table.loc["baseline", "recall"] == pytest.approx(results_table(ours).set_index("technique")["recall"]["baseline"])
+    assert table.loc["baseline", "recall"] == pytest.approx(
+        results_table(ours).set_index("technique")["recall"]["baseline"]
+    )
 
 
 def test_budget_is_equal_and_failures_are_listed(run: Run) -> None:
