@@ -186,7 +186,7 @@ class _Anatomy:
     def _inside(self, rng: np.random.Generator) -> tuple[float, float]:
         """A place well inside a lung."""
         side = int(rng.choice((-1, 1)))
-        angle, far = rng.uniform(0, 2 * np.pi), 0.72 * np.sqrt(rng.uniform())
+        angle, far = rng.uniform(0, 2 * np.pi), 0.62 * np.sqrt(rng.uniform())
         down = self.lung_y[side] + far * np.sin(angle) * self.lung_h[side]
         down = min(down, self.dome[side] - 0.14)
         across = self.lung_x[side] + self.tilt[side] * (down - self.lung_y[side])
@@ -195,7 +195,7 @@ class _Anatomy:
     def lesion(self, rng: np.random.Generator) -> _Lesion:
         """A new lesion in a lung, from faint to plain."""
         x, y = self._inside(rng)
-        return _Lesion(x, y, rng.uniform(0.09, 0.18), rng.uniform(0.8, 1.25), rng.uniform(0.14, 0.36))
+        return _Lesion(x, y, rng.uniform(0.09, 0.18), rng.uniform(0.8, 1.25), rng.uniform(0.16, 0.46))
 
     def lung(self, side: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How far a point lies inside a lung, 0..1: an ellipse, narrower above, cut by the diaphragm below."""

@@ -9,6 +9,9 @@ import numpy as np
 
 from balancing.errors import UserError
 
+_PASSES = 20  # over all groups; two or three are the rule
+_NEARER = 1e-9  # what counts as nearer, beyond rounding
+
 
 @dataclass(frozen=True)
 class Split:
@@ -155,8 +158,9 @@ def _hold_out(
 ) -> np.ndarray:
     """(n,) bool: the images to hold out, whole groups only.
 
-    Groups are tried in random order; one is held out if that brings the class counts nearer to the target (sum of
-    squared relative deviations). Large groups are so neither sought nor avoided until the target is near.
+    Groups are tried in random order; one changes sides if that brings the class counts nearer to the target (sum of
+    squared relative deviations), until none does. Large groups are neither sought nor avoided until the target is
+    near.
     """
     n_groups = int(groups.max()) + 1
     counts_GC = np.zeros((n_groups, n_classes), dtype=np.int64)
@@ -164,18 +168,21 @@ def _hold_out(
     totals = counts_GC.sum(axis=0)
     for c in np.flatnonzero((counts_GC > 0).sum(axis=0) < 2).tolist():
         raise UserError(
-            f"class {class_names[c]} has {_many(int(totals[c]), 'image')} of one patient (or of identical bytes) outside "
-            f"the official splits kept, which cannot lie on both sides of a cut for {what}; "
-            "at least two patients of each class are needed"
+            f"class {class_names[c]} has {_many(int(totals[c]), 'image')} of one patient (or of identical bytes), "
+            f"which cannot lie on both sides of a cut for {what}; at least two patients of each class are needed"
         )
     target = fraction * totals
     held = np.zeros(n_groups, dtype=bool)
     have = np.zeros(n_classes)
     order = rng.permutation(n_groups).tolist()
-    for g in order:
-        if (((have + counts_GC[g] - target) / target) ** 2).sum() < (((have - target) / target) ** 2).sum():
-            held[g] = True
-            have += counts_GC[g]
+    for _ in range(_PASSES):
+        changed = False
+        for g in order:
+            new = have - counts_GC[g] if held[g] else have + counts_GC[g]
+            if (((new - target) / target) ** 2).sum() < (((have - target) / target) ** 2).sum() - _NEARER:
+                held[g], have, changed = not held[g], new, True
+        if not changed:
+            break
     for c in range(n_classes):
         if have[c] == 0:  # tiny or lumpy classes: the smallest group that has it
             g = min((g for g in order if counts_GC[g, c]), key=lambda g: counts_GC[g].sum())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,8 +63,8 @@ def _imagenet() -> State:
         state = source.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
         raise UserError(
-            f"the ImageNet weights could not be downloaded from {source.url} ({error}); download that file on a machine "
-            "with a network and give it by --weights FILE, or start without by --weights none"
+            f"the ImageNet weights could not be downloaded from {source.url} ({error}); download that file on a "
+            "machine with a network and give it by --weights FILE, or start without by --weights none"
         ) from error
     return {name: value for name, value in state.items() if not name.startswith("fc.")}
 
@@ -73,10 +72,11 @@ def _imagenet() -> State:
 def _load_file(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    # A damaged file can raise almost anything (IndexError, struct.error ...), and torch's own words advise to trust it.
+    except Exception as error:
         raise UserError(
-            f"checkpoint {path} can't be read safely ({str(error).splitlines()[0]}); save it as "
-            "torch.save(model.state_dict(), FILE)"
+            f"checkpoint {path} can't be read safely: it is damaged, or holds more than tensors, which could run code; "
+            "save it as torch.save(model.state_dict(), FILE)"
         ) from error
 
 
@@ -85,7 +85,7 @@ def _fitting(loaded: Any, path: Path) -> State:
     for key in ("state_dict", "model"):
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
-    if not isinstance(loaded, Mapping) or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
+    if not isinstance(loaded, Mapping) or not _holds_tensors(loaded):
         raise UserError(f"checkpoint {path} holds no state_dict; save it as torch.save(model.state_dict(), FILE)")
     state = {name.removeprefix("module."): value for name, value in loaded.items()}
     state = {name: value for name, value in state.items() if not name.startswith("fc.")}
@@ -103,6 +103,10 @@ def _fitting(loaded: Any, path: Path) -> State:
             f"checkpoint {path} is of another model: {'; '.join(wrong[:3])}{more}; give one of torchvision's resnet18"
         )
     return {name: state.get(name, torch.tensor(0)) for name in expected}
+
+
+def _holds_tensors(state: Mapping[Any, Any]) -> bool:
+    return all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items())
 
 
 def save_best(path: Path, model: nn.Module, **about: Any) -> None:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from sweep.progress import Progress
 
 _CONNECT_SECONDS = 5.0
+# The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
+_ENDED = "ended"
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,7 @@ def _trainable(config: dict[str, Any], *, shared: Shared, cpus: float) -> None:
             table = folder.predictions("validation")
             probabilities = table.filter(regex=r"^p_\d+$").to_numpy()
             events.finish(spec, best, table["label"].to_numpy(), probabilities, shared.class_names)
+        tune.report({_ENDED: ended, "error": folder.status().get("error") or ""})
     finally:
         if events is not None:
             events.close()
@@ -284,14 +287,14 @@ class _Watcher(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         spec = TrialSpec.from_dict(trial.config["spec"])
-        folder = self.run.trial(spec.trial_id)
-        status = folder.status()
-        if status["status"] == "running":  # the scheduler stopped it after a report
-            ended = "done" if len(folder.epochs()) >= spec.epochs else "stopped"
+        result = trial.last_result
+        ended = result.get(_ENDED)
+        if ended is None:  # the scheduler stopped it after an epoch: it could not say so itself
+            ended = "done" if result["epoch"] >= spec.epochs else "stopped"
+            folder = self.run.trial(spec.trial_id)
             folder.write_status(ended, finished=now())
             folder.last.unlink(missing_ok=True)
-            status = folder.status()
-        self.progress.ended(spec.trial_id, status["status"], status.get("error") or "")
+        self.progress.ended(spec.trial_id, ended, result.get("error") or "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         error = _last_line(trial)

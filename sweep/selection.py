@@ -10,8 +10,9 @@ import pandas as pd
 def select(trials: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
     """For each technique the configuration with the highest mean of ``metric`` over seeds, on validation.
 
-    Configurations of which every seed ended come first; one that lost a seed (failed, diverged, stopped early by a
-    scheduler) is chosen only where no complete one is left, and says so. Equal means: the earlier draw.
+    Configurations with a result of every seed come first; one that lost a seed (failed, diverged) is chosen only where
+    no complete one is left, and says so. A trial that a scheduler stopped early counts with its best epoch so far.
+    Equal means: the earlier draw.
 
     Args:
         trials: ``Run.trials()``.
@@ -30,7 +31,7 @@ def select(trials: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
         candidates = []
         for order, (configuration, group) in enumerate(of_technique.groupby("configuration", sort=False)):
             planned = trials[trials["configuration"] == configuration]
-            complete = len(group) == len(planned) and bool((group["status"] == "done").all())
+            complete = len(group) == len(planned)
             candidates.append((complete, float(group[metric].mean()), -order, configuration, group))
         complete, mean, _, configuration, group = max(candidates, key=lambda c: c[:3])
         chosen.append(

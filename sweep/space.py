@@ -143,10 +143,10 @@ def technique_parameters(config: Config, name: str, draw: int) -> dict[str, Any]
             chosen[parameter] = spec.draw(rng)
         elif isinstance(value, list):
             chosen[parameter] = value[int(rng.integers(len(value)))]
-        elif value is not None and isinstance(value, Interval):
-            kind = IntRange if isinstance(spec, IntRange) else FloatRange
-            cast = int if kind is IntRange else float
-            chosen[parameter] = kind(cast(value.low), cast(value.high), cast(value.low)).draw(rng)
+        elif isinstance(value, Interval) and isinstance(spec, IntRange):
+            chosen[parameter] = IntRange(int(value.low), int(value.high), int(value.low)).draw(rng)
+        elif isinstance(value, Interval):
+            chosen[parameter] = FloatRange(value.low, value.high, value.low).draw(rng)
         elif value is not None:
             chosen[parameter] = value
     unknown = {k: v for k, v in wanted.items() if k not in technique.parameters}

@@ -243,6 +243,7 @@ def train_trial(
             report(numbers)
     except Diverged as error:
         folder.write_status("diverged", error=str(error), best_epoch=progress.best_epoch, finished=now())
+        folder.last.unlink(missing_ok=True)
         return "diverged"
     finally:
         folder.write_epochs(progress.epochs)

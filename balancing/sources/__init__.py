@@ -100,5 +100,5 @@ def _open_path(source: str, path: Path, options: Options) -> Source:
         refuse_columns(options, f"the zip file {source}")
         return FolderSource.of_zip(source, path)
     raise UserError(
-        f"{source} is no data that can be read: give a folder of images or parquet files, or a .zip, .parquet or .npz file"
+        f"{source} cannot be read as data: give a folder of images or parquet files, or a .zip, .parquet or .npz file"
     )

@@ -150,7 +150,7 @@ def image_content(cell: Any, folder: Path | None) -> Content:
     if isinstance(cell, dict):
         data, path = cell.get("bytes"), cell.get("path")
         if data is None and path and (folder is not None or Path(path).is_absolute()):
-            return Path(folder or Path(), path)
+            return Path(folder or "", path)
         cell = data
     return bytes(cell) if cell is not None else b""
 

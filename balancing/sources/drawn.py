@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import numpy as np
 
+import balancing.phantom
 from balancing.phantom import CLASS_NAMES, Phantom
 from balancing.sources.base import Content, Listing, Source, digest
-
-_DRAWING_VERSION = 1  # raise it whenever equal seeds give other drawings
-
 
 class PhantomSource(Source):
     """Drawings in exactly the wanted size, with the masks of their lesions."""
@@ -21,7 +20,9 @@ class PhantomSource(Source):
         self.phantom = Phantom(n_images, size, seed)
 
     def identity(self) -> str:
-        return digest(["phantom", _DRAWING_VERSION, self.phantom.n_images, self.phantom.size, self.phantom.seed])
+        # With the program that draws: a change of it must not find older drawings.
+        program = inspect.getsource(balancing.phantom)
+        return digest(["phantom", program, self.phantom.n_images, self.phantom.size, self.phantom.seed])
 
     def listing(self) -> Listing:
         phantom = self.phantom

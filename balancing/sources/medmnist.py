@@ -116,7 +116,8 @@ class MedMNISTSource(Source):
                 raise UserError(f"{key} of {self.name} cannot be read ({error})") from None
         if labels.ndim > 1 and int(np.prod(labels.shape[1:])) > 1:
             raise UserError(
-                f"{key} of {self.name} give {labels.shape[1]} labels an image (multi-label); one label an image is needed"
+                f"{key} of {self.name} give {labels.shape[1]} labels an image (multi-label); "
+                "one label an image is needed"
             )
         if labels.dtype.kind not in "iub":
             raise UserError(f"{key} of {self.name} are {labels.dtype}; whole numbers are needed")

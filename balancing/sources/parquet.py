@@ -138,7 +138,7 @@ class ParquetSource(Source):
         import pyarrow.parquet as pq
 
         try:
-            return pq.ParquetFile(part.open())
+            return pq.ParquetFile(part.open(), pre_buffer=False, buffer_size=1 << 20)  # else row groups are read whole
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._damaged(part, error) from None
 

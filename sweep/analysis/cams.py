@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 from torchcam.methods import SmoothGradCAMpp
 
 from balancing.errors import UserError
-from sweep.analysis.figure import Plot, shortened, style
+from sweep.analysis.cam_figure import cam_grid
+from sweep.analysis.figure import Plot, shortened
 from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.tables import chosen_trials, predictions, selection_metric
 from sweep.model import restore
@@ -26,7 +26,6 @@ LAYER = "layer4"
 METHOD = "SmoothGradCAM++"
 REFERENCE = "Omeiza et al., Smooth Grad-CAM++, arXiv:1908.01224, 2019, as in torchcam"
 MOST_CASES = 8
-_MAP_COLOURS = "inferno"
 
 
 def class_activation_map(model: nn.Module, image: torch.Tensor, target_class: int, seed: int = 0) -> np.ndarray:
@@ -41,7 +40,8 @@ def class_activation_map(model: nn.Module, image: torch.Tensor, target_class: in
         target_class: whose evidence is shown, 0..C-1.
         seed: of the noise; equal seeds give equal maps.
     Returns:
-        (H, W) float32 in [0, 1]; all 0 where nothing speaks for the class.
+        (H, W) float32 in [0, 1]; all 0 where nothing speaks for the class, or where the block has but one field. It is
+        enlarged from ceil(H / 32) x ceil(W / 32) fields: no finer place can be told.
     Raises:
         ValueError: more than one image.
     Reference: Omeiza et al., arXiv:1908.01224, 2019.
@@ -95,7 +95,7 @@ class Case:
 
 
 def choose_cases(tested: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> list[Case]:
-    """Test images worth looking at: of each class one that most techniques get right and surest, and one most get wrong.
+    """Of each class a test image that most techniques get right and surest, and one that most get wrong.
 
     Args:
         tested: technique -> (rows (N,), labels (N,), probabilities (N, C)), the same rows in the same order.
@@ -107,7 +107,7 @@ def choose_cases(tested: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -
     stacked = np.stack([probabilities for _, _, probabilities in tested.values()])
     true = np.take_along_axis(stacked, labels[None, :, None], axis=2)[..., 0].mean(axis=0)
     wrong = (stacked.argmax(axis=2) != labels).sum(axis=0)
-    cases = []
+    cases: list[Case] = []
     for label in range(first.shape[1]):
         own = np.flatnonzero(labels == label)
         if not len(own) or len(cases) >= MOST_CASES:
@@ -141,8 +141,8 @@ def check_images(run: Run, images: ImageSet) -> None:
     expected = run.info["data"]["fingerprint"]
     if images.fingerprint != expected:
         raise UserError(
-            f"the images of {images.source} have fingerprint {images.fingerprint}, but the run used {expected}; give the "
-            f"run's own data ({run.info['data']['source']}) at its image size"
+            f"the images of {images.source} have fingerprint {images.fingerprint}, but the run used {expected}; give "
+            f"the run's own data ({run.info['data']['source']}) at its image size"
         )
 
 
@@ -184,7 +184,20 @@ def cam_plot(run: Run, images: ImageSet, seed: int = 0) -> Plot | str:
             pixels = network_input(images.pixels[case.row], facts["spec"]["mean"], facts["spec"]["std"])
             decided = int(_of_row(found[technique], case.row).argmax())
             maps[technique].append(class_activation_map(model, pixels, decided, seed))
-    figure = _grid(run, images, cases, maps, found)
+    masks = np.load(images.masks_path, mmap_mode="r") if images.masks_path else None
+    figure = cam_grid(
+        images=[np.asarray(images.pixels[case.row]) for case in cases],
+        titles=[f"True: {shortened(run.class_names[case.label], 14)}\n{case.why}" for case in cases],
+        maps={display_name(technique): heat for technique, heat in maps.items()},
+        outcomes={
+            display_name(technique): [
+                outcome(_of_row(found[technique], case.row), case.label, run.class_names).replace(", ", "\n")
+                for case in cases
+            ]
+            for technique in maps
+        },
+        masks=[None if masks is None else np.asarray(masks[case.row]) for case in cases],
+    )
     missing = len(best_trials(run)) - len(maps)
     return Plot(
         "cams",
@@ -202,57 +215,21 @@ def _of_row(tested: tuple[np.ndarray, np.ndarray, np.ndarray], row: int) -> np.n
     return probabilities[int(np.flatnonzero(rows == row)[0])]
 
 
-def _grid(
-    run: Run,
-    images: ImageSet,
-    cases: list[Case],
-    maps: dict[str, list[np.ndarray]],
-    tested: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> Figure:
-    masks = np.load(images.masks_path, mmap_mode="r") if images.masks_path else None
-    names = run.class_names
-    columns = 1 + len(maps)
-    with style():
-        figure = Figure(figsize=(1.75 * columns + 0.5, 2.12 * len(cases) + 0.25), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.04)  # type: ignore[union-attr]
-        grid = figure.subplots(len(cases), columns, squeeze=False)
-        colours = None
-        for position, case in enumerate(cases):
-            _show(grid[position, 0], images.pixels[case.row])
-            title = f"True: {shortened(names[case.label], 14)}\n{case.why}"
-            grid[position, 0].set_title(("Image\n" if position == 0 else "") + title, fontsize=8, linespacing=1.3)
-            for axes, technique in zip(grid[position, 1:], maps, strict=True):
-                _show(axes, images.pixels[case.row])
-                heat = maps[technique][position]
-                colours = axes.imshow(heat, cmap=_MAP_COLOURS, alpha=0.25 + 0.35 * heat, vmin=0, vmax=1)
-                if masks is not None and masks[case.row].any():
-                    axes.contour(masks[case.row].astype(float), levels=[0.5], colors="#35e0ff", linewidths=1.0)
-                said = outcome(_of_row(tested[technique], case.row), case.label, names).replace(", ", "\n")
-                head = f"{display_name(technique)}\n" if position == 0 else ""
-                axes.set_title(head + said, fontsize=8, linespacing=1.3)
-        if colours is not None:
-            bar = figure.colorbar(colours, ax=grid, shrink=0.6, aspect=40, pad=0.01, ticks=[0, 0.5, 1])
-            bar.solids.set_alpha(1)  # type: ignore[union-attr]
-            bar.set_label("evidence for the decided class, relative", fontsize=8)
-            bar.ax.tick_params(labelsize=8)
-    return figure
-
-
-def _show(axes: Any, pixels: np.ndarray) -> None:
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for edge in axes.spines.values():
-        edge.set_visible(False)
-
-
 def _caption(images: ImageSet, cases: list[Case], missing: int) -> str:
     text = (
-        f"{METHOD} on the last block ({LAYER}) of each technique's best trial (highest validation metric among the chosen "
-        "ones), for the class that trial decided on. The same test images for all: of each class the one that most "
-        "techniques get right and surest, and the one that most get wrong. Above each map: the decision, its probability, "
-        "the outcome. Each map is scaled to its own largest value, so brightness compares places within a map, not maps."
+        f"{METHOD} on the last block ({LAYER}) of each technique's best trial (highest validation metric among the "
+        "chosen ones), for the class that trial decided on. The same test images for all: of each class the one that "
+        "most techniques get right and surest, and the one that most get wrong. Above each map: the decision, its "
+        "probability, the outcome. Each map is scaled to its own largest value, so brightness compares places within "
+        "a map, not maps."
     )
+    fields = [-(-side // 32) for side in images.pixels.shape[1:3]]
+    if min(fields) == 1:
+        text += (
+            f" At {images.pixels.shape[1]} pixels a side the last block has one field alone, so no place can be told."
+        )
+    else:
+        text += f" The last block sees these images as {fields[0]} x {fields[1]} fields; no finer place can be told."
     if images.masks_path:
         text += " The outline is the drawn lesion, known here because the images are drawings."
     if missing:

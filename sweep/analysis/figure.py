@@ -19,7 +19,7 @@ from sweep.analysis.naming import INK, colour, display_name, marker
 WIDTH = 4.7
 GRID = "#9a9a9a"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.5,

@@ -1,4 +1,4 @@
-"""How techniques and metrics are called and shown: one order, one colour, one marker each, in every table and figure."""
+"""How techniques and metrics are called and shown: one order, one colour, one marker each, everywhere."""
 
 from __future__ import annotations
 

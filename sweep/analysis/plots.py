@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -99,7 +101,7 @@ def recall_specificity_plot(run: Run) -> Plot | None:
             _equal_balanced_accuracy(axes, (x_low, x_high), (y_low, y_high))
         for technique in techniques:
             own = tested[tested["technique"] == technique]
-            shown = {"color": colour(technique), "marker": marker(technique)}
+            shown: dict[str, Any] = {"color": colour(technique), "marker": marker(technique)}
             axes.scatter(own["specificity"], own["recall"], s=22, alpha=0.55, linewidths=0, zorder=3, **shown)
             mean = means.loc[technique]
             for _, seed in own.iterrows() if len(own) > 1 else ():
@@ -138,7 +140,7 @@ def _limits(values: pd.Series) -> tuple[float, float]:
 
 
 def _equal_balanced_accuracy(axes: Axes, x_limits: tuple[float, float], y_limits: tuple[float, float]) -> None:
-    """Dashed lines of equal (recall + specificity) / 2, labelled where they leave the axes at the right or the bottom."""
+    """Dashed lines of equal (recall + specificity) / 2, labelled where they leave the axes, right or below."""
     (x_low, x_high), (y_low, y_high) = x_limits, y_limits
     width, height = x_high - x_low, y_high - y_low
     for level in np.arange(0.05, 1.0, 0.05):
@@ -151,7 +153,7 @@ def _equal_balanced_accuracy(axes: Axes, x_limits: tuple[float, float], y_limits
 
 
 def learning_rate_plot(run: Run) -> Plot | None:
-    """The selection metric on validation, a point a trial: against the learning rate, or by technique where it is one."""
+    """The selection metric on validation, a point a trial, against the learning rate; by technique where it is one."""
     metric = selection_metric(run)
     trials = run.trials()
     trials = trials[trials[metric].notna() & trials["status"].isin(("done", "stopped"))] if len(trials) else trials
@@ -165,10 +167,12 @@ def learning_rate_plot(run: Run) -> Plot | None:
     )
     name = inline_name(metric)
     if len(rates) == 1:
-        text = f"Every trial trained with the learning rate {rates[0]:g}; validation {name} at its best epoch, one point a trial."
+        text = (
+            f"Every trial trained with the learning rate {rates[0]:g}; a point a trial: validation {name}, best epoch."
+        )
     else:
-        text = f"Validation {name} at the best epoch against the learning rate, one point a trial. Filled: the configuration "
-        text += "chosen for the technique; grey line: mean over all techniques at that rate."
+        text = f"Validation {name} at the best epoch against the learning rate, one point a trial. Filled: the "
+        text += "configuration chosen for the technique; grey line: mean over all techniques at that rate."
         spread = trials.groupby("technique")[metric].agg(lambda v: v.max() - v.min())
         wide = str(spread.idxmax())
         text += (
@@ -231,7 +235,7 @@ def _rate_strip(trials: pd.DataFrame, techniques: list[str], metric: str) -> Fig
         for position, technique in enumerate(techniques):
             own = trials[trials["technique"] == technique][metric]
             axes.hlines(position, own.min(), own.max(), color=colour(technique), alpha=0.5)
-            shown = {"color": colour(technique), "marker": marker(technique)}
+            shown: dict[str, Any] = {"color": colour(technique), "marker": marker(technique)}
             axes.scatter(own, [position] * len(own), s=30, zorder=3, **shown)
         axes.set_yticks(range(len(techniques)), [display_name(t) for t in techniques])
         axes.set_ylim(len(techniques) - 0.4, -0.6)

@@ -119,12 +119,12 @@ def _verdict(run: Run) -> str:
     table = paired_differences(run)
     if table.empty:
         return "No paired comparison: no seed was tested both with the baseline and with another technique."
-    largest = table.loc[table["difference"].abs().idxmax()]
+    largest = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
     most = f"{signed(largest['difference'])} ({display_name(largest['technique'])})"
     if table["seeds"].max() < 2:
         return (
-            f"One run per technique decides nothing: the largest difference to the baseline in test {name} was {most}, and "
-            "one seed cannot tell that from chance."
+            f"One run per technique decides nothing: the largest difference to the baseline in test {name} was {most}, "
+            "and one seed cannot tell that from chance."
         )
     sure = table[(table["p_holm"] < 1 - CONFIDENCE) & (table["low"] > 0)].sort_values("difference", ascending=False)
     if len(sure):
@@ -132,7 +132,10 @@ def _verdict(run: Run) -> str:
             f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)})" for _, r in sure.iterrows()
         ]
         seeds = _seeds(sure["seeds"])
-        return f"Beyond doubt at the 5 % level, {_listed(gains)} beat the baseline in test {name}, over {seeds} (Holm-adjusted)."
+        return (
+            f"Beyond doubt at the 5 % level (Holm-adjusted), over {seeds}: in test {name} the baseline is beaten by "
+            f"{_listed(gains)}."
+        )
     how = f"{_interval(largest)}, " if np.isfinite(largest["low"]) else "the same in every seed, "
     return (
         f"No technique beat the baseline beyond doubt: the largest difference in test {name} was {most}, {how}"

@@ -1,0 +1,132 @@
+"""Single images through a run's best network: probability, decision, activation map. Research, not diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from balancing.decoding import decode
+from balancing.errors import UserError, suggestion
+from sweep.analysis.cam_figure import overlay
+from sweep.analysis.cams import METHOD, best_trials, class_activation_map, network_input, outcome
+from sweep.analysis.figure import png, shortened, style
+from sweep.analysis.naming import display_name
+from sweep.analysis.tables import selection_metric
+from sweep.model import restore
+from sweep.records import Run, write_atomically
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of one image.
+
+    Args:
+        path: the image file.
+        probabilities: class name -> probability; they sum to 1.
+        decision: the most probable class's name.
+        technique, trial_id: whose network it was.
+        picture: the activation map's PNG, or None where none was wanted.
+    """
+
+    path: Path
+    probabilities: dict[str, float]
+    decision: str
+    technique: str
+    trial_id: str
+    picture: Path | None
+
+
+def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
+    """(technique, trial id) of the chosen trial with the highest selection metric on validation.
+
+    Args:
+        technique: look among its trials only.
+    Raises:
+        UserError: nothing was chosen yet, or not for this technique.
+    """
+    best = best_trials(run)
+    if best.empty:
+        raise UserError(f"run {run.path} has chosen no trial yet; go on with it by `sweep resume {run.path}`")
+    if technique is not None:
+        if technique not in set(best["technique"]):
+            raise UserError(
+                f"the run has no chosen trial of technique '{technique}'{suggestion(technique, best['technique'])}"
+            )
+        best = best[best["technique"] == technique]
+    row = best.iloc[int(best[selection_metric(run)].to_numpy().argmax())]
+    return str(row["technique"]), str(row["trial_id"])
+
+
+def predict_images(
+    run: Run, paths: Sequence[Path | str], *, technique: str | None = None, out: Path | None = None
+) -> list[Prediction]:
+    """Predicts image files with the best network of a run.
+
+    Args:
+        run: with a chosen trial that keeps its network.
+        paths: image files in any format that training reads; resized as in training.
+        technique: use the best trial of this one; the best of all by default.
+        out: folder for one PNG an image (its name, then ``_cam``), made where missing; None draws none.
+    Returns:
+        One prediction a path, in order.
+    Raises:
+        UserError: files that can't be read (all are named), no chosen trial, or its network is gone.
+    """
+    name, trial_id = best_trial(run, technique)
+    files = [Path(path) for path in paths]
+    size = int(run.info["data"]["shape"][1])
+    decoded = [decode(path, size) for path in files]
+    broken = [f"{path}: {found}" for path, found in zip(files, decoded, strict=True) if isinstance(found, str)]
+    if broken:
+        raise UserError(
+            f"{len(broken)} of {len(files)} images cannot be read; check or leave out\n  " + "\n  ".join(broken)
+        )
+    model, facts = restore(run.trial(trial_id).best)
+    mean, std, classes = facts["spec"]["mean"], facts["spec"]["std"], list(facts["class_names"])
+    found = []
+    for path, picture, image in zip(files, _pictures(files, out), decoded, strict=True):
+        assert not isinstance(image, str)
+        batch = network_input(image.pixels, mean, std)
+        with torch.no_grad():
+            probabilities = model(batch).softmax(dim=1)[0].double().numpy()
+        decided = int(probabilities.argmax())
+        if picture is not None:
+            heat = class_activation_map(model, batch, decided)
+            title = f"{shortened(path.name, 40)}\n{outcome(probabilities, None, classes)}"
+            write_atomically(picture, png(_figure(image.pixels, heat, title, name), dpi=150))
+        named = {label: float(p) for label, p in zip(classes, probabilities, strict=True)}
+        found.append(Prediction(path, named, classes[decided], name, trial_id, picture))
+    return found
+
+
+def _pictures(files: list[Path], out: Path | None) -> list[Path | None]:
+    """A PNG's path for each file; files of equal names get numbers."""
+    if out is None:
+        return [None] * len(files)
+    taken: dict[str, int] = {}
+    pictures: list[Path | None] = []
+    for path in files:
+        taken[path.stem] = taken.get(path.stem, 0) + 1
+        number = f"_{taken[path.stem]}" if taken[path.stem] > 1 else ""
+        pictures.append(out / f"{path.stem}{number}_cam.png")
+    return pictures
+
+
+def _figure(pixels: np.ndarray, heat: np.ndarray, title: str, technique: str) -> Figure:
+    """The image, and the map over it."""
+    with style():
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        overlay(left, pixels)
+        colours = overlay(right, pixels, heat)
+        right.set_title(f"{METHOD}, {display_name(technique)}")
+        left.set_title(title, fontsize=9)
+        bar = figure.colorbar(colours, ax=right, shrink=0.75, ticks=[0, 0.5, 1])
+        bar.solids.set_alpha(1)  # type: ignore[union-attr]
+        bar.set_label("evidence for the decision, relative", fontsize=8)
+    return figure

@@ -1,0 +1,81 @@
+"""Numbers and names as the report writes them, and escaping for its three formats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+NONE = "\N{EN DASH}"
+_MARKDOWN = set("\\`*_[]|~^$")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{MINUS SIGN}": r"$-$",
+    "\N{EN DASH}": "--",
+    "…": r"\dots{}",
+}
+
+
+def three(value: float | None) -> str:
+    """A metric: three decimals; a dash where there is none."""
+    return NONE if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def mean_sd(mean: float, sd: float) -> str:
+    """``0.747 ± 0.012``; the mean alone where there is no spread."""
+    return three(mean) if math.isnan(sd) else f"{three(mean)} ± {three(sd)}"
+
+
+def p_value(value: float) -> str:
+    """Three decimals; ``<0.001`` below."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min 20 s``, ``1 h 02 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def parameters(values: Mapping[str, Any]) -> str:
+    """``k_neighbors 5, kind 1``; a dash for none."""
+    return ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()) or NONE
+
+
+def markdown(text: object) -> str:
+    """Text that Markdown shows as it is, in a paragraph or a table cell, on one line; no HTML gets through."""
+    line = " ".join(str(text).split())
+    escaped = "".join(f"\\{c}" if c in _MARKDOWN else c for c in line)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code_block(text: str, language: str = "") -> str:
+    """A fenced Markdown block, its fence longer than any in the text."""
+    longest = run = 0
+    for c in text:
+        run = run + 1 if c == "`" else 0
+        longest = max(longest, run)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def latex(text: object) -> str:
+    """Text that LaTeX sets as it is."""
+    return "".join(_LATEX.get(c, c) for c in " ".join(str(text).split()))

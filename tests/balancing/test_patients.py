@@ -1,0 +1,78 @@
+"""Patients told from file names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from balancing.errors import UserError
+from balancing.patients import patient_ids
+
+
+def test_the_chest_xrays_names() -> None:
+    names = [
+        "person23_bacteria_100.jpeg",
+        "person23_bacteria_101.jpeg",
+        "person23_virus_7.jpeg",
+        "person447_virus_921_1.jpeg",
+        "IM-0115-0001.jpeg",
+        "IM-0115-0001-0001.jpeg",
+        "NORMAL2-IM-0587-0001-0002.jpeg",
+        "NORMAL2-IM-0587-0001.jpeg",
+        "NORMAL/IM-0115-0002.jpeg",
+    ]
+    ids, note = patient_ids(names, ["train"] * len(names))
+    assert ids is not None
+    assert ids.tolist() == [
+        "train/person23_bacteria",
+        "train/person23_bacteria",
+        "train/person23_virus",
+        "train/person447_virus",
+        "train/IM-0115",
+        "train/IM-0115",
+        "train/NORMAL2-IM-0587",
+        "train/NORMAL2-IM-0587",
+        "train/IM-0115",
+    ]
+    assert "5 patients" in note
+
+
+def test_numbering_restarts_in_each_split() -> None:
+    ids, _ = patient_ids(["person1_virus_6.jpeg"] * 2, ["train", "test"])
+    assert ids is not None
+    assert len(set(ids)) == 2
+
+
+def test_the_built_in_pattern_needs_95_percent() -> None:
+    names = [f"person{i}_virus_1.jpeg" for i in range(95)] + [f"other{i}.png" for i in range(5)]
+    ids, note = patient_ids(names, ["train"] * 100)
+    assert ids is not None
+    assert len(set(ids)) == 100
+    assert "5 names do not match and count as a patient each" in note
+    ids, note = patient_ids([*names, "other5.png"], ["train"] * 101)
+    assert ids is None
+    assert "--patient-column or --patient-pattern" in note
+    assert patient_ids([], [])[0] is None
+
+
+def test_a_users_pattern_means_the_same_patient_in_every_split() -> None:
+    names = np.array(["p1-a.png", "p1-b.png", "p2-a.png", "stray.png"])
+    ids, note = patient_ids(names, np.array(["train", "test", "train", "train"]), pattern=r"^(p\d+)-")
+    assert ids is not None
+    assert ids.tolist() == ["p1", "p1", "p2", "train/stray.png"]
+    assert "1 names do not match" in note
+    whole, _ = patient_ids(names, ["train"] * 4, pattern=r"p\d+")
+    assert whole is not None
+    assert whole.tolist()[:3] == ["p1", "p1", "p2"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sentence"),
+    [
+        ("(", r"the patient pattern '\(' is no regular expression"),
+        ("q(x)", r"matches none of the 1 file names.*a\.png"),
+    ],
+)
+def test_a_pattern_that_cannot_help(pattern: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        patient_ids(["a.png"], ["train"], pattern=pattern)

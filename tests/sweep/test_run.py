@@ -1,0 +1,326 @@
+"""The sweep on a real Ray: end to end, killed and resumed, early stopping, search, faults, cluster, watching."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sweep.config import ResourceConfig
+from sweep.records import Run
+
+from balancing.errors import UserError
+
+# Ray and its dependencies warn on import and leave sockets to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:Tip.*:UserWarning"),
+]
+
+TINY = """
+data: {source: phantom, image_size: 32, phantom_images: 300}
+space: {techniques: [baseline, undersampling], lr: 0.001, epochs: 2, seeds: 2}
+train: {weights: none, resume_seconds: 0}
+"""
+PATIENCE = 240.0
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """The command line as a process of its own, the leader of its own group."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sweep.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def call(*arguments: object) -> str:
+    """Runs the command line to its end; returns what it printed."""
+    process = start(*arguments)
+    output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+    return output
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if process is not None and process.poll() is not None:
+            output = process.communicate()[0]
+            raise AssertionError(f"ended before it was waited for:\n{output}")
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+
+
+def states(folder: Path) -> dict[str, dict]:
+    """Trial id -> status.json of the trials that have begun."""
+    found = {}
+    for path in folder.glob("trials/*/status.json"):
+        found[path.parent.name] = json.loads(path.read_text())
+    return found
+
+
+def ended(folder: Path) -> list[str]:
+    return [trial_id for trial_id, status in states(folder).items() if status["status"] == "done"]
+
+
+def numbers(folder: Path) -> dict[str, tuple]:
+    """Everything of a run that must not depend on when, where or in which order its trials ran."""
+    run = Run(folder)
+    return {
+        spec.trial_id: (
+            [{k: v for k, v in e.items() if "second" not in k} for e in run.trial(spec.trial_id).epochs()],
+            run.trial(spec.trial_id).predictions("validation").to_dict("list"),
+            run.trial(spec.trial_id).predictions("test").to_dict("list"),
+        )
+        for spec in run.specs()
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run that nothing interrupted, and what it printed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "tiny.yaml").write_text(TINY)
+    output = call("run", folder / "tiny.yaml", "--out", folder / "run")
+    return folder / "run", output
+
+
+def test_a_sweep_ends_with_records_and_a_report(undisturbed: tuple[Path, str]) -> None:
+    folder, output = undisturbed
+    run = Run(folder)
+    assert run.info["status"] == "finished"
+    trials = run.trials()
+    assert set(trials["status"]) == {"done"}
+    assert len(trials) == 4
+    assert (folder / "report" / "index.html").is_file()
+    assert str(folder / "report" / "index.html") in output
+    assert "drawings, not patients" in output
+    assert "Traceback" not in output
+    assert not (folder / "ray").exists(), "Tune's pickles are left behind"
+    assert not list(folder.rglob("*.pkl"))
+
+
+def test_the_test_split_is_opened_once_for_chosen_trials_after_selection(undisturbed: tuple[Path, str]) -> None:
+    folder, _ = undisturbed
+    run = Run(folder)
+    chosen = {trial_id for choice in run.selection() for trial_id in choice["trial_ids"]}
+    openings = run.test_openings()
+    assert len(openings) == 1
+    assert set(openings[0]["trials"]) == chosen
+    last_end = max(status["finished"] for status in states(folder).values())
+    assert openings[0]["time"] >= last_end
+    assert {p.parent.name for p in folder.glob("trials/*/test.parquet")} == chosen
+    assert {p.parent.name for p in folder.glob("trials/*/best.pt")} == chosen
+
+
+def test_predictions_cover_exactly_the_split(undisturbed: tuple[Path, str]) -> None:
+    run = Run(undisturbed[0])
+    split = run.split()
+    for spec in run.specs():
+        for part in ("validation", "test"):
+            table = run.trial(spec.trial_id).predictions(part)
+            rows = split[split["split"] == part]
+            assert table["row"].tolist() == rows["row"].tolist()
+            assert table["label"].tolist() == rows["label"].tolist()
+            np.testing.assert_allclose(table[["p_0", "p_1"]].sum(axis=1), 1, atol=1e-5)
+
+
+def test_killed_and_resumed_ends_with_the_same_numbers(
+    undisturbed: tuple[Path, str], tiny: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    process = start("run", tiny, "--out", folder)
+    wait_for(lambda: len(ended(folder)) >= 1 and len(states(folder)) >= 2, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    kept = {trial_id: states(folder)[trial_id] for trial_id in ended(folder)}
+    assert 1 <= len(kept) < 4, "killed too late to show anything"
+    call("resume", folder)
+    for trial_id, status in kept.items():
+        assert states(folder)[trial_id] == status, "a finished trial was run again"
+    assert numbers(folder) == numbers(undisturbed[0])
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "interrupted"
+    process = start("run", tiny, "--out", folder)
+    wait_for(lambda: len(states(folder)) >= 1, process)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"sweep resume {folder}" in output
+    assert "Traceback" not in output
+    assert Run(folder).info["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_killed_worker_is_retried_or_listed_and_the_rest_goes_on(tiny: Path, tmp_path: Path, retries: int) -> None:
+    folder = tmp_path / "faulty"
+    more = ["--set", f"sweep.retries={retries}", "--techniques", "baseline", "--epochs", "4"]
+    process = start("run", tiny, "--out", folder, "--seeds", "2", "--max-concurrent", "1", *more)
+
+    def in_second_epoch() -> list[dict]:
+        return [s for t, s in states(folder).items() if s["status"] == "running" and (folder / "trials" / t / "last.pt").exists()]
+
+    wait_for(in_second_epoch, process)
+    os.kill(in_second_epoch()[0]["pid"], signal.SIGKILL)
+    output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, output
+    found = sorted((s["status"], s["attempts"]) for s in states(folder).values())
+    if retries:
+        assert found == [("done", 1), ("done", 2)]
+    else:
+        assert [state for state, _ in found] == ["done", "failed"]
+        failed = next(s for s in states(folder).values() if s["status"] == "failed")
+        assert failed["error"]
+        assert failed["error"] in output
+
+
+def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "asha"
+    call(
+        "run", tiny, "--out", folder, "--techniques", "undersampling", "--lr", "1e-5,1e-4,1e-3,1e-2",
+        "--epochs", "4", "--seeds", "1", "--scheduler", "asha",
+    )  # fmt: skip
+    trials = Run(folder).trials()
+    assert set(trials["status"]) <= {"done", "stopped"}
+    stopped = trials[trials["status"] == "stopped"]
+    assert len(stopped) >= 1
+    assert (stopped["epochs_run"] < stopped["epochs"]).all()
+    assert (trials[trials["status"] == "done"]["epochs_run"] == 4).all()
+
+
+def test_optuna_gives_every_technique_the_same_budget(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "optuna"
+    call(
+        "run", tiny, "--out", folder, "--lr", "1e-4..1e-2", "--epochs", "1", "--trials", "2", "--search", "optuna"
+    )  # fmt: skip
+    trials = Run(folder).trials()
+    assert set(trials["status"]) == {"done"}
+    budget = trials.groupby("technique")["configuration"].agg(["nunique", "size"])
+    assert (budget["nunique"] == 2).all()
+    assert (budget["size"] == 4).all()
+    first_round = trials[trials["draw"] == 0]
+    assert first_round["lr"].nunique() == 1, "the first draw is the same for every technique"
+    assert trials["lr"].between(1e-4, 1e-2).all()
+
+
+def test_a_sweep_on_a_two_node_cluster_through_its_address(
+    undisturbed: tuple[Path, str], tiny: Path, tmp_path: Path
+) -> None:
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        folder = tmp_path / "cluster"
+        output = call("run", tiny, "--out", folder, "--address", cluster.address)
+        assert "2 at once" in output
+        assert numbers(folder) == numbers(undisturbed[0])
+    finally:
+        cluster.shutdown()
+
+
+def fetch(url: str, token: str | None = None) -> bytes:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read()
+
+
+@pytest.fixture
+def session() -> Iterator[str]:
+    from sweep.run import ray_session
+
+    with ray_session(ResourceConfig(gpus_per_trial=None)) as dashboard:
+        yield dashboard
+
+
+def test_the_dashboard_listens_on_this_machine_and_wants_the_token(session: str) -> None:
+    assert session.startswith("http://127.0.0.1:")
+    wait_for(lambda: _answers(session))
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        fetch(f"{session}/api/cluster_status")
+    assert refused.value.code in (401, 403)
+    token = (Path.home() / ".ray" / "auth_token").read_text().strip()
+    assert json.loads(fetch(f"{session}/api/cluster_status", token))["result"] is True
+
+
+def _answers(url: str) -> bool:
+    try:
+        fetch(url)
+    except urllib.error.HTTPError:
+        return True
+    except urllib.error.URLError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("asked", "name"), [({"gpus_per_trial": 64.0}, "GPUs"), ({"cpus_per_trial": 4096.0}, "CPUs")])
+def test_asking_for_more_than_any_node_has(session: str, asked: dict, name: str) -> None:
+    from sweep.run import fit_slots
+
+    with pytest.raises(UserError, match=f"asks for more {name} than any node has"):
+        fit_slots(ResourceConfig(**asked))
+    assert fit_slots(ResourceConfig(**asked, autoscaling=True)).concurrent == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers at --address 127.0.0.1:1"),
+        ("nonsense", "--address must be 'auto' or HOST:PORT"),
+        ("ray://127.0.0.1:10001", "ray job submit"),
+    ],
+)
+def test_no_ray_at_the_address(address: str, sentence: str) -> None:
+    from sweep.run import ray_session
+
+    with pytest.raises(UserError, match=sentence), ray_session(ResourceConfig(address=address)):
+        pass
+
+
+def test_tensorboard_shows_the_trials(undisturbed: tuple[Path, str]) -> None:
+    folder, _ = undisturbed
+    port = 16006 + os.getpid() % 1000
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder / "tensorboard"), "--port", str(port),
+         "--host", "127.0.0.1", "--load_fast=false"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: _answers(address) and len(json.loads(fetch(f"{address}/data/runs"))) == 4)
+        wait_for(lambda: len(json.loads(fetch(f"{address}/data/plugin/scalars/tags"))) == 4)
+        tags = json.loads(fetch(f"{address}/data/plugin/scalars/tags"))
+        for run in tags.values():
+            assert {"validation/recall", "validation/balanced_accuracy", "train/loss"} <= set(run)
+            assert not any(tag.startswith("ray") for tag in run)
+        assert all(json.loads(fetch(f"{address}/data/plugin/images/tags")).values())
+        assert all(json.loads(fetch(f"{address}/data/plugin/pr_curves/tags")).values())
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
