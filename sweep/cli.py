@@ -107,7 +107,6 @@ def demo(
     from sweep.config import build_config, read_file
 
     console = _console()
-    console.print("The demo's images are drawings, not patients: it shows what the tool does and decides nothing.")
     _start(build_config(read_file("demo")), "demo", out, console, verbose=verbose)
 
 
@@ -211,8 +210,7 @@ def _start(config: Config, name: str, out: Path | None, console: Console, *, ver
 
     path = out or free_run_folder(Path("runs"), name)
     check_free(path)
-    with console.status("Loading data and weights"):
-        pass
+    console.print("Loading data and weights ...")
     prepared = prepare(config, progress=console.is_terminal)
     for note in prepared.notes:
         console.print(note, soft_wrap=True, markup=False)

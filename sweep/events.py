@@ -23,7 +23,8 @@ class TrialEvents:
     def __init__(self, folder: Path, first_epoch: int = 1):
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=first_epoch if first_epoch > 1 else None)
+        # From epoch 1 too: an attempt that was interrupted before anything was saved starts anew.
+        self._writer = SummaryWriter(str(folder), purge_step=first_epoch)
 
     def epoch(self, numbers: Mapping[str, Any]) -> None:
         """Scalars ``validation/<metric>``, ``train/loss``, ``speed/images_per_second`` at the epoch's step."""

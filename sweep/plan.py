@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,10 +70,16 @@ def estimate(config: Config, prepared: Prepared) -> Estimate:
             known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
         total.append(known[key] * spec.epochs)
     cuda = torch.cuda.is_available()
-    slots = config.resources.max_concurrent or (torch.cuda.device_count() if cuda else torch.get_num_threads())
+    places = torch.cuda.device_count() if cuda else _usable_cpus()
+    slots = min(config.resources.max_concurrent or places, places)
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"))
     return Estimate(specs, np.array(total), speed, slots, "the GPU here" if cuda else "one CPU core here")
+
+
+def _usable_cpus() -> int:
+    """As the sweep counts them: torch's threads follow OMP_NUM_THREADS, the trials do not."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _measure(spec: TrialSpec, images: SplitImages, device: torch.device) -> float:

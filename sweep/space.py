@@ -157,9 +157,7 @@ def n_draws(config: Config) -> int:
     """How many draws each technique gets: ``space.trials``, or 1 where nothing is drawn."""
     shared = any(isinstance(getattr(config.space, name), Interval) for name in SHARED)
     own = any(
-        isinstance(value, Interval) or isinstance(value, list)
-        for values in config.space.parameters.values()
-        for value in values.values()
+        isinstance(value, Interval | list) for values in config.space.parameters.values() for value in values.values()
     )
     searched = config.space.search_parameters and any(get_technique(t).parameters for t in config.space.techniques)
     return config.space.trials if shared or own or searched else 1

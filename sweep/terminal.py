@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sweep.predict import Prediction
     from sweep.records import Run
 
+# Headings that fit eight columns into 80 characters.
+_SHORT = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
+
 
 def techniques_list() -> list[RenderableType]:
     """All registered techniques: what each does, its parameters with searched ranges and defaults, its reference."""
@@ -39,10 +42,10 @@ def results(run: Run) -> list[RenderableType]:
     from sweep.analysis.tables import results_table
 
     found = results_table(run)
-    table = Table(box=None, pad_edge=False, title="Test split, mean (spread over seeds)", title_justify="left")
-    table.add_column("technique")
+    table = Table(box=None, pad_edge=False, title="Test split, mean (standard deviation over seeds)", title_justify="left")
+    table.add_column("technique", no_wrap=True)
     for metric in METRIC_NAMES:
-        table.add_column(METRIC_NAMES[metric], justify="right")
+        table.add_column(_SHORT.get(metric, METRIC_NAMES[metric]), justify="right")
     table.add_column("seeds", justify="right")
     for row in found.to_dict("records"):
         cells = [_mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in METRIC_NAMES]
@@ -53,7 +56,7 @@ def results(run: Run) -> list[RenderableType]:
 def _mean_and_spread(mean: float, spread: float) -> str:
     if mean != mean:
         return "-"
-    return f"{mean:.3f} ({spread:.3f})" if spread == spread else f"{mean:.3f}"
+    return f"{mean:.3f}\n({spread:.3f})" if spread == spread else f"{mean:.3f}"
 
 
 def failures(run: Run) -> list[RenderableType]:

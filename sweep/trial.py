@@ -275,7 +275,8 @@ def _one_epoch(
     probabilities = predict(model, pixels, images.validation, spec, device)
     if not np.isfinite(probabilities).all():
         raise Diverged(
-            f"the network's outputs were no numbers after epoch {epoch}; a lower learning rate than {spec.lr:g} may help"
+            f"the network's outputs were no numbers after epoch {epoch}; "
+            f"a lower learning rate than {spec.lr:g} may help"
         )
     labels = images.labels[images.validation]
     numbers: dict[str, Any] = {

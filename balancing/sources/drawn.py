@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 import balancing.phantom
+import balancing.phantom_drawing
 from balancing.phantom import CLASS_NAMES, Phantom
 from balancing.sources.base import Content, Listing, Source, digest
+
 
 class PhantomSource(Source):
     """Drawings in exactly the wanted size, with the masks of their lesions."""
@@ -21,7 +23,7 @@ class PhantomSource(Source):
 
     def identity(self) -> str:
         # With the program that draws: a change of it must not find older drawings.
-        program = inspect.getsource(balancing.phantom)
+        program = inspect.getsource(balancing.phantom) + inspect.getsource(balancing.phantom_drawing)
         return digest(["phantom", program, self.phantom.n_images, self.phantom.size, self.phantom.seed])
 
     def listing(self) -> Listing:

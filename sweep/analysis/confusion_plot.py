@@ -64,11 +64,14 @@ def _matrix(axes: Axes, matrix: np.ndarray, names: list[str]) -> None:
     for (row, column), share in np.ndenumerate(shares):
         # Fixed colours: a cell keeps its own background on a dark page too.
         ink = "#ffffff" if share > 0.5 else "#1b1c1e"
-        count = (
-            f"{matrix[row, column]:.0f}" if float(matrix[row, column]).is_integer() else f"{matrix[row, column]:.1f}"
-        )
+        count = _short(float(matrix[row, column]))
         text = f"{100 * share:.1f} %\n({count})" if len(names) <= 3 else count
         axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=size, linespacing=1.35)
+
+
+def _short(count: float) -> str:
+    """One decimal, none where it is 0."""
+    return f"{count:.1f}".removesuffix(".0")
 
 
 def _caption(run: Run, means: dict[str, np.ndarray], seeds: int) -> str:
@@ -86,10 +89,9 @@ def _caption(run: Run, means: dict[str, np.ndarray], seeds: int) -> str:
         missed = {t: m[run.positive, 1 - run.positive] for t, m in means.items()}
         false = {t: m[1 - run.positive, run.positive] for t, m in means.items()}
         if len(means) > 1:
-            text += f" Missed {run.class_names[run.positive]} images range from {min(missed.values()):.1f} to "
-            text += (
-                f"{max(missed.values()):.1f}, false alarms from {min(false.values()):.1f} to {max(false.values()):.1f}."
-            )
+            text += f" Missed {run.class_names[run.positive]} images range from {_short(min(missed.values()))} to "
+            text += f"{_short(max(missed.values()))}, false alarms from {_short(min(false.values()))} to "
+            text += f"{_short(max(false.values()))}."
     return text
 
 

@@ -136,11 +136,13 @@ def _verdict(run: Run) -> str:
             f"Beyond doubt at the 5 % level (Holm-adjusted), over {seeds}: in test {name} the baseline is beaten by "
             f"{_listed(gains)}."
         )
-    how = f"{_interval(largest)}, " if np.isfinite(largest["low"]) else "the same in every seed, "
-    return (
-        f"No technique beat the baseline beyond doubt: the largest difference in test {name} was {most}, {how}"
-        f"with {_seeds(table['seeds'])}."
-    )
+    if np.isfinite(largest["low"]):
+        how = f"{_interval(largest)}, with {largest['seeds']} seeds"
+    elif largest["seeds"] == 1:
+        how = "of one seed alone"
+    else:
+        how = f"the same in each of {largest['seeds']} seeds, too few to judge by"
+    return f"No technique beat the baseline beyond doubt: the largest difference in test {name} was {most}, {how}."
 
 
 def _seeds(counts: pd.Series) -> str:

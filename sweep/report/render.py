@@ -99,10 +99,23 @@ def inline_svg(text: str, name: str, alt: str) -> Markup:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'(<g id="patch_1">\s*<path d="[^"]*" style="fill: )#ffffff', r"\1none", body)
     body = re.sub(r'(\sid="|url\(#|href="#)', rf"\g<1>{name}-", body)
+    body = _without_repeated_ids(body)
     body = re.sub(rf"((?:fill|stroke): ){INK}", r"\1currentColor", body)
     body = re.sub(r'(<svg[^>]*?)\swidth="[^"]*"', r"\1", body, count=1)
     body = re.sub(r'(<svg[^>]*?)\sheight="[^"]*"', r"\1", body, count=1)
     return Markup(body.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1))
+
+
+def _without_repeated_ids(body: str) -> str:
+    """Equal images and paths get equal ids from matplotlib; the page may hold each id once."""
+    seen: set[str] = set()
+
+    def keep_first(found: re.Match[str]) -> str:
+        repeated = found[0] in seen
+        seen.add(found[0])
+        return "" if repeated else found[0]
+
+    return re.sub(r'\sid="[^"]*"', keep_first, body)
 
 
 def _html(content: dict[str, Any]) -> str:

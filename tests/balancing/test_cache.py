@@ -259,9 +259,7 @@ def test_a_cache_folder_without_permission(folder: Path, tmp_path: Path, monkeyp
         raise PermissionError(13, "Permission denied", str(tmp_path / "cache"))
 
     monkeypatch.setattr(tempfile, "mkdtemp", locked)
-    with pytest.raises(
-        UserError, match=r"cannot be written \(Permission denied\); name another folder in BALANCING_"
-    ):
+    with pytest.raises(UserError, match=r"cannot be written \(Permission denied\); name another folder in BALANCING_"):
         load(folder, tmp_path / "cache")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from balancing.errors import UserError
-from balancing.phantom import CLASS_NAMES, Phantom, _Anatomy
+from balancing.phantom import CLASS_NAMES, Phantom
+from balancing.phantom_drawing import Anatomy
 
 
 def first(phantom: Phantom, count: int) -> np.ndarray:
@@ -82,7 +83,7 @@ def test_the_marker_does_not_tell_the_class() -> None:
 
 def test_lesions_start_inside_the_lungs() -> None:
     for seed in range(200):
-        anatomy = _Anatomy(np.random.default_rng(seed))
+        anatomy = Anatomy(np.random.default_rng(seed))
         lesion = anatomy.lesion(np.random.default_rng(seed))
         at = np.array([lesion.x]), np.array([lesion.y])
         assert max(anatomy.lung(-1, *at)[0], anatomy.lung(1, *at)[0]) > 0.5

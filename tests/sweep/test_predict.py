@@ -1,0 +1,84 @@
+"""Single images: the same network and pixels as in the sweep, and errors that name every bad file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from balancing.errors import UserError
+from balancing.images import ImageSet
+from sweep.analysis.cams import best_trials, network_input
+from sweep.model import restore
+from sweep.predict import best_trial, predict_images
+from sweep.records import Run
+from tests.sweep.fake_run import SIX, fake_images, fake_run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ImageSet]:
+    folder = tmp_path_factory.mktemp("predict")
+    images = fake_images(folder / "images", size=48)
+    arguments = {"techniques": SIX[:2], "lrs": (0.001,), "epochs": 1, "failing": False, "checkpoints": 2}
+    return fake_run(folder / "run", images, **arguments), images  # type: ignore[arg-type]
+
+
+def test_the_best_trial_predicts_the_decoded_image(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    for folder, row in (("a", 3), ("b", 100)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(images.pixels[row]).save(tmp_path / folder / "x.png")
+    paths = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
+    found = predict_images(run, paths, out=tmp_path / "out")
+    technique, trial_id = best_trial(run)
+    best = best_trials(run).set_index("trial_id")["balanced_accuracy"]
+    assert best[trial_id] == best.max()
+    model, facts = restore(run.trial(trial_id).best)
+    for prediction, row in zip(found, (3, 100), strict=True):
+        with torch.no_grad():
+            batch = network_input(images.pixels[row], facts["spec"]["mean"], facts["spec"]["std"])
+            expected = model(batch).softmax(dim=1)[0].numpy()
+        assert list(prediction.probabilities) == ["NORMAL", "PNEUMONIA"]
+        assert list(prediction.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)
+        assert prediction.decision == images.class_names[int(expected.argmax())]
+        assert prediction.technique == technique
+    pictures = [prediction.picture for prediction in found]
+    assert [p.name for p in pictures if p] == ["x_cam.png", "x_2_cam.png"]
+    for picture in pictures:
+        assert picture is not None
+        assert np.asarray(Image.open(picture)).shape[0] > 300
+
+
+def test_a_named_technique_and_no_pictures(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    Image.fromarray(images.pixels[0]).save(tmp_path / "x.png")
+    (only,) = predict_images(run, [str(tmp_path / "x.png")], technique="undersampling")
+    assert (only.technique, only.picture) == ("undersampling", None)
+    with pytest.raises(UserError, match="no chosen trial of technique 'oversampling'; did you mean 'undersampling'"):
+        predict_images(run, [tmp_path / "x.png"], technique="oversampling")
+
+
+def test_every_unreadable_file_is_named(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    Image.fromarray(images.pixels[0]).save(tmp_path / "good.png")
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(UserError, match="3 of 4 images") as error:
+        predict_images(run, [tmp_path / name for name in ("good.png", "text.png", "empty.png", "gone.png")])
+    for name in ("text.png", "empty.png", "gone.png"):
+        assert name in str(error.value)
+    assert "good.png" not in str(error.value)
+
+
+def test_before_selection_or_without_its_network_there_is_a_sentence(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images", size=16)
+    Image.fromarray(images.pixels[0]).save(tmp_path / "x.png")
+    run = fake_run(tmp_path / "run", images, techniques=SIX[:2], lrs=(0.001,), epochs=1, failing=False)
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        predict_images(run, [tmp_path / "x.png"])
+    run.write_selection([])
+    with pytest.raises(UserError, match="has chosen no trial yet"):
+        predict_images(run, [tmp_path / "x.png"])

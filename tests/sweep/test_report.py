@@ -1,0 +1,195 @@
+"""The report: whole, alone, escaped, repeatable, and honest about what is missing."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from balancing.errors import UserError
+from sweep.analysis.tables import results_table
+from sweep.records import Run
+from sweep.report.render import write_report
+from sweep.report.text import code_block, duration, latex, markdown, mean_sd
+from tests.sweep.fake_run import SIX, fake_images, fake_run
+
+HOSTILE = ("--><script>alert(1)</script>", "a|b `c` **d** $e$ & 50 %_", "[x](http://evil.example)")
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements with attributes, the text, and the headings in order."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    handle_startendtag = handle_starttag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Page]:
+    folder = tmp_path_factory.mktemp("report")
+    images = fake_images(folder / "images", size=32, source="phantom", masks=True)
+    run = fake_run(folder / "run", images, checkpoints=2)
+    return run, Page(write_report(run, images))
+
+
+def test_all_files_are_there(made: tuple[Run, Page]) -> None:
+    folder = made[0].path / "report"
+    assert (folder / "index.html").is_file()
+    figures = ("recall_specificity", "confusion", "balanced_accuracy_by_epoch", "recall_by_epoch", "learning_rate")
+    for name in (*figures, "cams"):
+        assert (folder / "figures" / f"{name}.png").is_file()
+        assert (folder / "figures" / f"{name}.svg").is_file()
+        assert f"](figures/{name}." in (folder / "report.md").read_text(encoding="utf-8")
+    for name in ("results", "configurations", "differences", "confusion", "budget", "failures"):
+        assert (folder / "tables" / f"{name}.csv").is_file()
+        assert (folder / "tables" / f"{name}.tex").is_file()
+
+
+def test_the_page_loads_nothing_and_is_well_formed(made: tuple[Run, Page]) -> None:
+    page = made[1]
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "action", "data", "srcset"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:"))
+    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
+    assert [name for name, times in ids.items() if times > 1] == []
+    targets = {attributes["href"] for attributes in page.all("a")}
+    assert {str(target).removeprefix("#") for target in targets} <= set(ids)
+    levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert all(image.get("alt") for image in page.all("img"))
+    assert all(drawing.get("aria-label") for drawing in page.all("svg"))
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("caption")) == len(page.all("table")) > 4
+    assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
+
+
+def test_it_opens_with_the_answer_and_says_what_the_data_are(made: tuple[Run, Page]) -> None:
+    text = made[1].text
+    order = [
+        "No technique beat the baseline beyond doubt",
+        "drawings, not patients",
+        "Results",
+        "Always PNEUMONIA",
+        "Evidence",
+        "Failures",
+        "out of memory",
+        "How it was made",
+        "space:\n  seeds: 2",
+        "Limits",
+        "not for diagnosis",
+        "References",
+        "Chawla",
+    ]
+    places = [text.index(part, text.index("</style>") if "</style>" in text else 0) for part in order[:2]]
+    assert places == sorted(places)
+    body = text[text.index(order[0]) :]
+    position = 0
+    for part in order[2:]:
+        position = body.index(part, position)
+
+
+def test_tables_hold_the_unrounded_numbers(made: tuple[Run, Page]) -> None:
+    run = made[0]
+    with (run.path / "report" / "tables" / "results.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    expected = results_table(run)
+    assert [row["technique"] for row in rows] == list(SIX)
+    assert [float(row["auroc"]) for row in rows] == expected["auroc"].tolist()
+    assert rows[-1]["parameters"] == "k_neighbors=5"
+    shown = mean_sd(expected["f1"][0], expected["f1_sd"][0])
+    assert shown in made[1].text
+    assert shown.replace("±", r"$\pm$") in (run.path / "report" / "tables" / "results.tex").read_text(encoding="utf-8")
+
+
+def test_hostile_class_names_stay_text(tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", HOSTILE, size=8), lrs=(0.001,))
+    page = Page(write_report(run))
+    assert len(page.all("script")) == 1
+    assert "alert" not in (run.path / "report" / "index.html").read_text(encoding="utf-8").split("<script>")[1]
+    assert not [a for a in page.all("a") if "evil" in str(a)]
+    assert HOSTILE[0] in page.text
+    assert HOSTILE[1] in page.text
+    text = (run.path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert not re.search(r"(?<!\\)\]\(http", text)
+    columns = {line.count("|") - line.count("\\|") for line in text.splitlines() if line.startswith("| Always")}
+    assert columns == {9}
+    tex = (run.path / "report" / "tables" / "confusion_matrices.tex").read_text(encoding="utf-8")
+    assert r"\textless{}script\textgreater{}" in tex
+    assert r"\$e\$ \& 50 \%\_" in tex
+
+
+def test_equal_records_give_an_equal_report_and_old_files_go(made: tuple[Run, Page], tmp_path: Path) -> None:
+    shutil.copytree(made[0].path, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    contents = []
+    for _ in range(2):
+        write_report(run)
+        files = sorted(path for path in (run.path / "report").rglob("*") if path.is_file())
+        contents.append({path.name: path.read_bytes() for path in files})
+    assert contents[0] == contents[1]
+    assert "cams.png" not in contents[0]
+
+
+def test_without_images_it_says_how_to_add_them(made: tuple[Run, Page], tmp_path: Path) -> None:
+    shutil.copytree(made[0].path, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert f"sweep report {run.path} --data phantom" in Page(write_report(run)).text
+    assert "without --no-cams" in Page(write_report(run, cams=False)).text
+    with pytest.raises(UserError, match="fingerprint"):
+        write_report(run, fake_images(tmp_path / "others", size=8, fingerprint="0"))
+
+
+def test_an_unfinished_run_has_a_report_too(tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", size=8), opened=False)
+    run.write_selection([])
+    run.trial(run.specs()[0].trial_id).write_status("running")
+    page = Page(write_report(run))
+    assert "No answer yet" in page.text
+    assert "1 of 24 trials have not ended" in page.text
+    assert "It has not been opened." in page.text
+    run.write_specs([])
+    assert "No answer yet" in Page(write_report(run)).text
+
+
+def test_a_second_look_at_the_test_split_is_counted(made: tuple[Run, Page], tmp_path: Path) -> None:
+    shutil.copytree(made[0].path, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    run.record_test_opening([run.selection()[0]["trial_ids"][0]])
+    assert "opened more than once for 1 trial" in Page(write_report(run)).text
+
+
+def test_analysis_and_report_need_no_ray() -> None:
+    code = "import sys, sweep.report.render, sweep.analysis.cams, sweep.predict; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_text_of_each_format() -> None:
+    assert markdown("a|b\n<b>*c*") == r"a\|b &lt;b&gt;\*c\*"
+    assert latex("50 % & a_b ± 1") == r"50 \% \& a\_b $\pm$ 1"
+    assert code_block("a\n````\nb").startswith("`````\n")
+    assert [duration(s) for s in (3.24, 59.4, 200, 3720)] == ["3.2 s", "59 s", "3 min 20 s", "1 h 02 min"]
