@@ -101,8 +101,8 @@ class Progress:
         shown = f", best {self.metric} of {spec.technique} so far {best:.3f}" if best is not None else ""
         reason = f": {message}" if message else ""
         self.console.print(
-            f"[{self._ended_count()}/{len(self.specs)}] {spec.technique} lr {spec.lr:.2g} seed {spec.seed} {state}{reason}"
-            f"{shown}; {self.time_left()}",
+            f"[{self._ended_count()}/{len(self.specs)}] {spec.technique} lr {spec.lr:.2g} seed {spec.seed} "
+            f"{state}{reason}{shown}; {self.time_left()}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -145,5 +145,8 @@ class Progress:
                 f"{best:.3f}" if best is not None else "",
             )
         running = sum(s == "running" for s in self.state.values())
-        line = f"{self._ended_count()} of {len(self.specs)} trials ended, {running} running on {self.slots} slots, {self.time_left()}"
+        line = (
+            f"{self._ended_count()} of {len(self.specs)} trials ended, "
+            f"{running} running on {self.slots} slots, {self.time_left()}"
+        )
         return Group(table, Text(line, style="dim"))

@@ -123,8 +123,8 @@ def _usable_cpus() -> int:
 
 def _no_ray(address: str, reason: str) -> UserError:
     return UserError(
-        f"no Ray cluster answers at --address {address} ({reason}); start one by `ray start --head`, or leave --address "
-        "away to run on this machine"
+        f"no Ray cluster answers at --address {address} ({reason}); start one by `ray start --head`, or leave "
+        "--address away to run on this machine"
     )
 
 
@@ -132,8 +132,8 @@ def _check_address(address: str) -> None:
     """Asks the address for a connection first: Ray itself would wait for minutes."""
     if address.startswith("ray://"):
         raise UserError(
-            f"--address {address} is a Ray Client address, through which records can't be written; submit the sweep as a "
-            "job on the cluster: `ray job submit -- sweep run ... --address auto`"
+            f"--address {address} is a Ray Client address, through which records can't be written; submit the sweep as "
+            "a job on the cluster: `ray job submit -- sweep run ... --address auto`"
         )
     if address == "auto":
         return
@@ -161,8 +161,8 @@ def fit_slots(resources: ResourceConfig) -> Slots:
         for name, option, asked, there in (("GPUs", "gpus", gpus, most_gpus), ("CPUs", "cpus", cpus, most_cpus)):
             if asked > there:
                 raise UserError(
-                    f"--{option}-per-trial {asked:g} asks for more {name} than any node has ({there:g}); ask for at most "
-                    f"{there:g}, or, where nodes join on demand, add --set resources.autoscaling=true"
+                    f"--{option}-per-trial {asked:g} asks for more {name} than any node has ({there:g}); ask for at "
+                    f"most {there:g}, or, where nodes join on demand, add --set resources.autoscaling=true"
                 )
     fitting = sum(
         int(min(node.get("CPU", 0) // cpus, node.get("GPU", 0) // gpus if gpus else np.inf)) for node in nodes
@@ -421,7 +421,7 @@ def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> None:
     trials = run.trials()
     selection = [] if trials.empty or config.sweep.metric not in trials else select(trials, config.sweep.metric)
     if not selection:
-        errors = trials["error"].dropna().unique() if "error" in trials else []
+        errors: list[str] = [] if trials.empty else trials["error"].dropna().tolist()
         reason = f" ({errors[0]})" if len(errors) else ""
         run.update_info(status="failed")
         raise UserError(f"no trial ended with a result{reason}; the records are in {run.path}")

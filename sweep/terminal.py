@@ -42,7 +42,9 @@ def results(run: Run) -> list[RenderableType]:
     from sweep.analysis.tables import results_table
 
     found = results_table(run)
-    table = Table(box=None, pad_edge=False, title="Test split, mean (standard deviation over seeds)", title_justify="left")
+    table = Table(
+        box=None, pad_edge=False, title="Test split, mean (standard deviation over seeds)", title_justify="left"
+    )
     table.add_column("technique", no_wrap=True)
     for metric in METRIC_NAMES:
         table.add_column(_SHORT.get(metric, METRIC_NAMES[metric]), justify="right")

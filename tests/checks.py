@@ -64,7 +64,8 @@ def check_plans_are_well_formed(technique: Technique) -> None:
         plan = technique.build(data, SEED, **parameters)
         assert plan.base.dtype == plan.mate.dtype == plan.labels.dtype == np.int64
         assert plan.weight.dtype == np.float64
-        assert np.isin(plan.base, data.rows).all() and np.isin(plan.mate, data.rows).all()
+        assert np.isin(plan.base, data.rows).all()
+        assert np.isin(plan.mate, data.rows).all()
         np.testing.assert_array_equal(plan.labels, data.labels[plan.base])
         assert (plan.weight[~plan.synthetic] == 0).all(), "a real row has a weight"
         assert (plan.class_counts(n_classes) > 0).all(), "a class was lost"
@@ -167,14 +168,16 @@ def check_unknown_parameters_are_refused(technique: Technique) -> None:
     try:
         technique.build(make_data(CLASS_COUNTS[:2]), SEED, no_such_parameter=1)
     except UserError as error:
-        assert "no_such_parameter" in str(error) and technique.name in str(error)
+        assert "no_such_parameter" in str(error)
+        assert technique.name in str(error)
     else:
         raise AssertionError("an unknown parameter was taken")
 
 
 def check_registry_entry_is_complete(technique: Technique) -> None:
     """What the command line and the report show is there, and drawn parameters are accepted."""
-    assert technique.summary.endswith(".") and "\n" not in technique.summary
+    assert technique.summary.endswith(".")
+    assert "\n" not in technique.summary
     assert technique.reference
     rng = np.random.default_rng(SEED)
     for _ in range(20):

@@ -81,6 +81,13 @@ def style() -> Iterator[None]:
         yield
 
 
+def settle(figure: Figure) -> None:
+    """Lays the figure out once, so that writing it in several formats doesn't do it again."""
+    with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
 def svg(figure: Figure) -> str:
     """The figure as SVG text; equal for equal figures."""
     buffer = io.BytesIO()

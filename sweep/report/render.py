@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from sweep.analysis.figure import Plot, png, svg
+from sweep.analysis.figure import Plot, png, settle, svg
 from sweep.analysis.naming import INK
+from sweep.analysis.snapshot import Snapshot
 from sweep.records import Run, write_atomically
 from sweep.report.content import gather, report_folder
 from sweep.report.shown import Table
@@ -55,6 +56,7 @@ def write_report(run: Run, images: ImageSet | None = None, *, cams: bool = True)
     Raises:
         UserError: the images are not those of the run.
     """
+    run = Snapshot(run.path)
     content = gather(run, images, cams)
     folder = report_folder(run)
     for kind, endings in (("tables", (".csv", ".tex")), ("figures", (".png", ".svg"))):
@@ -75,6 +77,7 @@ def write_report(run: Run, images: ImageSet | None = None, *, cams: bool = True)
 
 def _draw(plot: Plot, folder: Path) -> _Drawn:
     """Writes a figure's files and returns its markup for the page."""
+    settle(plot.figure)
     vector = svg(plot.figure)
     write_atomically(folder / f"{plot.name}.svg", vector.encode())
     write_atomically(folder / f"{plot.name}.png", png(plot.figure))

@@ -58,7 +58,8 @@ def test_what_the_rotation_uncovers_is_black() -> None:
     turned = rotate_and_flip(torch.full((1, 1, 21, 21), 200.0), torch.tensor([15.0]), no_flips(1))
     assert turned[0, 0, 0, 0] == 0
     assert turned[0, 0, 10, 10] == pytest.approx(200)
-    assert turned.min() >= 0 and turned.max() <= 200.01
+    assert turned.min() >= 0
+    assert turned.max() <= 200.01
 
 
 def test_strength_0_returns_the_input_and_draws_nothing() -> None:
@@ -80,7 +81,8 @@ def test_the_global_generator_and_the_input_are_left_alone() -> None:
     before, batch = torch.get_rng_state(), images()
     kept = batch.clone()
     augment(batch, 1.0, torch.Generator().manual_seed(5))
-    assert torch.equal(torch.get_rng_state(), before) and torch.equal(batch, kept)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(batch, kept)
 
 
 @pytest.mark.parametrize("strength", [0.3, 1.0])

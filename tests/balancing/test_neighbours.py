@@ -56,7 +56,8 @@ def test_a_query_is_never_its_own_neighbour_but_its_twin_is() -> None:
     rows = np.arange(10)
     found = nearest_neighbours(pixels, rows, rows, 9)
     assert (found != rows[:, None]).all()
-    assert found[2, 0] == 7 and found[7, 0] == 2
+    assert found[2, 0] == 7
+    assert found[7, 0] == 2
 
 
 def test_distances_that_float32_rounds_are_told_apart() -> None:
@@ -122,7 +123,8 @@ def test_only_named_rows_are_read_a_block_at_a_time() -> None:
 
 def test_no_query_gives_no_row() -> None:
     found = nearest_neighbours(random_images(5, 2, 2), np.array([], dtype=np.int64), np.arange(5), 3)
-    assert found.shape == (0, 3) and found.dtype == np.int64
+    assert found.shape == (0, 3)
+    assert found.dtype == np.int64
 
 
 def test_mistakes_are_named() -> None:

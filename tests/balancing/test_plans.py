@@ -16,13 +16,15 @@ def mixed() -> TrainingPlan:
 
 def test_real_rows_are_the_images_themselves() -> None:
     plan = TrainingPlan.of_rows(np.array([4, 1, 4]), np.array([0, 1, 0]))
-    assert len(plan) == 3 and not plan.synthetic.any()
+    assert len(plan) == 3
+    assert not plan.synthetic.any()
     np.testing.assert_array_equal(plan.realise(PIXELS), PIXELS[[4, 1, 4]].astype(np.float64))
 
 
 def test_mixtures_go_from_base_to_mate() -> None:
     made = mixed().realise(PIXELS)
-    assert made.dtype == np.float64 and made.shape == (3, 4, 5)
+    assert made.dtype == np.float64
+    assert made.shape == (3, 4, 5)
     np.testing.assert_array_equal(made[0], PIXELS[2])
     np.testing.assert_allclose(made[1], 0.75 * PIXELS[0] + 0.25 * PIXELS[3])
     np.testing.assert_array_equal(made[2], PIXELS[1])
@@ -55,7 +57,8 @@ def test_class_counts_name_absent_classes_too() -> None:
 
 def test_an_empty_plan_is_a_plan() -> None:
     empty = TrainingPlan.of_rows(np.array([], dtype=np.int64), np.array([], dtype=np.int64))
-    assert len(empty) == 0 and empty.realise(PIXELS).shape == (0, 4, 5)
+    assert len(empty) == 0
+    assert empty.realise(PIXELS).shape == (0, 4, 5)
 
 
 def test_mistakes_are_named() -> None:

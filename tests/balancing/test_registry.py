@@ -20,7 +20,7 @@ STUDY = ["baseline", "undersampling", "oversampling", "augmentation", "smote", "
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A copy, so that techniques made here are gone afterwards."""
     monkeypatch.setattr(module, "_TECHNIQUES", dict(module._TECHNIQUES))
-    yield
+    return
 
 
 def test_the_study_comes_first_in_its_order() -> None:
@@ -98,7 +98,8 @@ def test_draws_stay_in_the_searched_range_and_reach_all_of_it(spec: Range) -> No
     if isinstance(spec, Choice):
         assert set(drawn) == set(spec.options)
         return
-    assert spec.low <= min(drawn) and max(drawn) <= spec.high
+    assert spec.low <= min(drawn)
+    assert max(drawn) <= spec.high
     if isinstance(spec, IntRange):
         assert set(drawn) == set(range(spec.low, spec.high + 1))
         return
@@ -141,7 +142,8 @@ def test_one_decorated_builder_is_a_technique() -> None:
         "free",
     )
     data = make_data((5, 2))
-    assert len(found.build(data, 0)) == 2 and len(first_rows(data, 0, n=1)) == 1
+    assert len(found.build(data, 0)) == 2
+    assert len(first_rows(data, 0, n=1)) == 1
     with pytest.raises(UserError, match="too few: {'KIND-0': 5, 'KIND-1': 2}"):
         found.build(data, 0, n=3)
     with pytest.raises(UserError, match="first_rows.n must lie in 1..3, but is 4"):

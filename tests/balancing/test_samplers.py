@@ -59,7 +59,8 @@ def test_borderline_2_goes_at_most_half_way_to_another_class() -> None:
     data = make_data(CLASS_COUNTS[:2])
     plan = get_technique("borderline_smote").build(data, 0, kind=2)
     foreign = data.labels[plan.mate] != plan.labels
-    assert foreign.any() and not foreign.all()
+    assert foreign.any()
+    assert not foreign.all()
     assert plan.weight[foreign].max() < 0.5
     assert plan.weight[~foreign].max() > 0.5
 

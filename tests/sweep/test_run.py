@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sweep.config import ResourceConfig
-from sweep.records import Run
 
 from balancing.errors import UserError
+from sweep.config import ResourceConfig
+from sweep.records import Run
 
 # Ray and its dependencies warn on import and leave sockets to the garbage collector.
 pytestmark = [
@@ -184,7 +184,11 @@ def test_a_killed_worker_is_retried_or_listed_and_the_rest_goes_on(tiny: Path, t
     process = start("run", tiny, "--out", folder, "--seeds", "2", "--max-concurrent", "1", *more)
 
     def in_second_epoch() -> list[dict]:
-        return [s for t, s in states(folder).items() if s["status"] == "running" and (folder / "trials" / t / "last.pt").exists()]
+        return [
+            s
+            for t, s in states(folder).items()
+            if s["status"] == "running" and (folder / "trials" / t / "last.pt").exists()
+        ]
 
     wait_for(in_second_epoch, process)
     os.kill(in_second_epoch()[0]["pid"], signal.SIGKILL)
