@@ -70,11 +70,13 @@ def estimate(config: Config, prepared: Prepared) -> Estimate:
             known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
         total.append(known[key] * spec.epochs)
     cuda = torch.cuda.is_available()
-    places = torch.cuda.device_count() if cuda else _usable_cpus()
+    threads = max(1, int(config.resources.cpus_per_trial or 1))
+    places = torch.cuda.device_count() if cuda else max(1, _usable_cpus() // threads)
     slots = min(config.resources.max_concurrent or places, places)
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
-    speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"))
-    return Estimate(specs, np.array(total), speed, slots, "the GPU here" if cuda else "one CPU core here")
+    speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"), threads)
+    where = "the GPU here" if cuda else f"{threads} CPU core{'s' if threads > 1 else ''} here"
+    return Estimate(specs, np.array(total), speed, slots, where)
 
 
 def _usable_cpus() -> int:
@@ -82,12 +84,12 @@ def _usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _measure(spec: TrialSpec, images: SplitImages, device: torch.device) -> float:
-    """Images a second of a few real training steps after a first one."""
+def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:
+    """Images a second of a few real training steps after a first one, with as many threads as a trial gets."""
     from balancing.plans import TrainingPlan
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         model = new_model(len(images.class_names), 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
@@ -100,14 +102,15 @@ def _measure(spec: TrialSpec, images: SplitImages, device: torch.device) -> floa
         _, seen = _train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
         return seen / (time.perf_counter() - began)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def trials_table(found: Estimate) -> Table:
     """A line a configuration, with how many seeds it gets."""
     table = Table(box=None, pad_edge=False, title=f"{len(found.specs)} trials", title_justify="left")
     for name in ("draw", "technique", "lr", "epochs", "strength", "batch", "own parameters", "seeds", "images"):
-        table.add_column(name, justify="left" if name in ("technique", "own parameters") else "right")
+        words = name in ("technique", "own parameters")
+        table.add_column(name, justify="left" if words else "right", no_wrap=name == "technique")
     groups: dict[str, list[int]] = {}
     for number, spec in enumerate(found.specs):
         groups.setdefault(spec.configuration_id, []).append(number)
@@ -141,7 +144,7 @@ def cost_table(found: Estimate) -> list[Text]:
         Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
         Text(
             f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(seconds)} with "
-            f"{found.slots} trials at once, validation and start-up not counted."
+            f"{found.slots} trial{'s' if found.slots > 1 else ''} at once, validation and start-up not counted."
         ),
         Text(f"At most {kept:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."),
     ]

@@ -143,7 +143,8 @@ def _equal_balanced_accuracy(axes: Axes, x_limits: tuple[float, float], y_limits
     """Dashed lines of equal (recall + specificity) / 2, labelled where they leave the axes, right or below."""
     (x_low, x_high), (y_low, y_high) = x_limits, y_limits
     width, height = x_high - x_low, y_high - y_low
-    for level in np.arange(0.05, 1.0, 0.05):
+    step = 0.05 if height < 0.4 else 0.1
+    for level in np.arange(step, 0.99, step):
         ends = np.array([-0.1, 1.1])
         axes.plot(ends, 2 * level - ends, color=GRID, linewidth=0.7, linestyle=(0, (4, 4)), zorder=1)
         x = min(x_high - 0.012 * width, 2 * level - y_low - 0.02 * width)

@@ -82,7 +82,7 @@ def signed(value: float) -> str:
 
 
 def _interval(row: pd.Series) -> str:
-    return f"95 % interval {signed(row['low'])} to {signed(row['high'])}"
+    return f"95\N{NO-BREAK SPACE}% interval {signed(row['low'])} to {signed(row['high'])}"
 
 
 def _listed(parts: list[str]) -> str:
@@ -119,12 +119,12 @@ def _verdict(run: Run) -> str:
     table = paired_differences(run)
     if table.empty:
         return "No paired comparison: no seed was tested both with the baseline and with another technique."
-    largest = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
-    most = f"{signed(largest['difference'])} ({display_name(largest['technique'])})"
     if table["seeds"].max() < 2:
+        most = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
         return (
-            f"One run per technique decides nothing: the largest difference to the baseline in test {name} was {most}, "
-            "and one seed cannot tell that from chance."
+            f"One run per technique decides nothing: the largest difference to the baseline in test {name} was "
+            f"{signed(most['difference'])} ({display_name(most['technique'])}), and one seed cannot tell that from "
+            "chance."
         )
     sure = table[(table["p_holm"] < 1 - CONFIDENCE) & (table["low"] > 0)].sort_values("difference", ascending=False)
     if len(sure):
@@ -136,13 +136,21 @@ def _verdict(run: Run) -> str:
             f"Beyond doubt at the 5 % level (Holm-adjusted), over {seeds}: in test {name} the baseline is beaten by "
             f"{_listed(gains)}."
         )
-    if np.isfinite(largest["low"]):
-        how = f"{_interval(largest)}, with {largest['seeds']} seeds"
-    elif largest["seeds"] == 1:
-        how = "of one seed alone"
+    best = table.iloc[int(table["difference"].to_numpy().argmax())]
+    if np.isfinite(best["low"]):
+        how = f"{_interval(best)}, with {best['seeds']} seeds"
+    elif best["seeds"] == 1:
+        how = "from one seed alone"
     else:
-        how = f"the same in each of {largest['seeds']} seeds, too few to judge by"
-    return f"No technique beat the baseline beyond doubt: the largest difference in test {name} was {most}, {how}."
+        how = f"the same in each of {best['seeds']} seeds, too few to judge by"
+    if best["difference"] > 0:
+        lead = f"the largest gain in test {name} was"
+    else:
+        lead = f"none was ahead of it, and the nearest in test {name} was at"
+    return (
+        f"No technique beat the baseline beyond doubt: {lead} {signed(best['difference'])} "
+        f"({display_name(best['technique'])}), {how}."
+    )
 
 
 def _seeds(counts: pd.Series) -> str:

@@ -124,8 +124,9 @@ def differences(run: Run) -> Table | None:
             ]
         )
     caption = (
-        f"Difference to the baseline in test {inline_name(selection_metric(run))}, paired by seed: mean, 95 % "
-        "t-interval, p of the paired t-test, and p adjusted by Holm for the number of techniques. A dash: the seeds "
+        f"Difference to the baseline in test {inline_name(selection_metric(run))}, paired by seed: mean, "
+        "95\N{NO-BREAK SPACE}% t-interval, p of the paired t-test, and p adjusted by Holm for the number of "
+        "techniques. A dash: the seeds "
         "show no spread to judge by."
     )
     headers = ["Technique", "Difference", "95 % interval", "p", "p (Holm)", "Seeds"]

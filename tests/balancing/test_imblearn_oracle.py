@@ -133,7 +133,7 @@ def test_ties_change_nothing_but_the_choice_among_equals() -> None:
 
 @pytest.fixture(scope="module")
 def xrays() -> TrainingData:
-    """420 of the real training X-rays, about a quarter NORMAL, 48 x 48 grey, in no order, and ten more that don't train.
+    """420 of the real training X-rays, a quarter NORMAL, 48 x 48 grey, in no order, and ten more that don't train.
 
     Cut from where byte-identical ones lie.
     """

@@ -61,10 +61,10 @@ def test_the_head_has_a_unit_for_each_class(n_classes: int) -> None:
 
 def test_the_global_generators_are_left_as_they_were() -> None:
     torch.manual_seed(5)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     new_model(2, 0)
     assert torch.equal(torch.get_rng_state(), before[0])
-    np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])
     assert random.getstate() == before[2]
 
 

@@ -257,7 +257,7 @@ def fetch(url: str, token: str | None = None) -> bytes:
 
 @pytest.fixture
 def session() -> Iterator[str]:
-    from sweep.run import ray_session
+    from sweep.session import ray_session
 
     with ray_session(ResourceConfig(gpus_per_trial=None)) as dashboard:
         yield dashboard
@@ -285,7 +285,7 @@ def _answers(url: str) -> bool:
 
 @pytest.mark.parametrize(("asked", "name"), [({"gpus_per_trial": 64.0}, "GPUs"), ({"cpus_per_trial": 4096.0}, "CPUs")])
 def test_asking_for_more_than_any_node_has(session: str, asked: dict, name: str) -> None:
-    from sweep.run import fit_slots
+    from sweep.session import fit_slots
 
     with pytest.raises(UserError, match=f"asks for more {name} than any node has"):
         fit_slots(ResourceConfig(**asked))
@@ -301,7 +301,7 @@ def test_asking_for_more_than_any_node_has(session: str, asked: dict, name: str)
     ],
 )
 def test_no_ray_at_the_address(address: str, sentence: str) -> None:
-    from sweep.run import ray_session
+    from sweep.session import ray_session
 
     with pytest.raises(UserError, match=sentence), ray_session(ResourceConfig(address=address)):
         pass

@@ -1,0 +1,140 @@
+"""The jobs behind the commands: start a run, go on with it, report on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from balancing.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from balancing.images import ImageSet
+    from sweep.config import Config
+    from sweep.records import Run
+
+
+class Interrupted(Exception):
+    """The user stopped the run; what to do next has been said."""
+
+
+def start(config: Config, name: str, out: Path | None, console: Console, *, verbose: bool) -> None:
+    """A new run: checks everything, makes its folder, runs the sweep, writes the report.
+
+    Args:
+        name: of the preset, for the folder's name where ``out`` is None.
+    Raises:
+        UserError: a mistake; nothing has been started.
+        Interrupted: the user stopped it; every epoch so far is kept.
+    """
+    from sweep.prepare import free_run_folder, prepare
+    from sweep.records import Run, check_free
+
+    path = out or free_run_folder(Path("runs"), name)
+    check_free(path)
+    console.print("Loading data and weights ...")
+    prepared = prepare(config, progress=console.is_terminal)
+    for note in prepared.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    made = Run.create(
+        path,
+        config_yaml=config.to_yaml(),
+        images=prepared.images,
+        split=prepared.split,
+        positive=prepared.positive,
+        notes=prepared.notes,
+    )
+    _sweep_and_report(made, config, prepared, console, verbose=verbose)
+
+
+def resume(path: Path, config: Config, console: Console, *, verbose: bool) -> None:
+    """Goes on with a run, on the same data and with the same settings; where it runs may differ."""
+    from sweep.prepare import prepare
+    from sweep.records import Run, split_fingerprint
+
+    found = Run(path)
+    _check_same(found, config)
+    prepared = prepare(config, progress=console.is_terminal)
+    recorded = found.info["data"]
+    for what, now_is, was in (
+        ("images", prepared.images.fingerprint, recorded["fingerprint"]),
+        ("split", split_fingerprint(prepared.split), recorded["split_fingerprint"]),
+    ):
+        if now_is != was:
+            raise UserError(
+                f"the {what} of {path} were {was[:12]}, but are {now_is[:12]} now: the data changed since it started; "
+                "put them back, or start a new run"
+            )
+    found.update_info(status="running")
+    _sweep_and_report(found, config, prepared, console, verbose=verbose)
+
+
+def _check_same(found: Run, config: Config) -> None:
+    """Raises UserError where a run was started with other settings; where it runs may differ."""
+    import yaml
+
+    from sweep.config import build_config
+
+    recorded = build_config(yaml.safe_load(found.config_yaml)).model_dump(exclude={"resources"})
+    for section, values in config.model_dump(exclude={"resources"}).items():
+        for key, value in values.items():
+            if value != recorded[section][key]:
+                raise UserError(
+                    f"run {found.path} was started with {section}.{key} = {recorded[section][key]}, not {value}; go on "
+                    f"with it by `sweep resume {found.path}`, or give a new --out"
+                )
+
+
+def _sweep_and_report(made: Run, config: Config, prepared: Any, console: Console, *, verbose: bool) -> None:
+    from sweep.run import run_sweep
+
+    try:
+        run_sweep(made, config, prepared, console, verbose=verbose)
+        page = report(made, prepared.images, console)
+    except KeyboardInterrupt:
+        made.update_info(status="interrupted")
+        console.print(
+            f"\nStopped. Everything so far is kept; go on by:  sweep resume {made.path}", soft_wrap=True, markup=False
+        )
+        raise Interrupted from None
+    show_results(made, console)
+    console.print(
+        f"Watch the trials' curves:  tensorboard --logdir {made.path}/tensorboard", soft_wrap=True, markup=False
+    )
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+def report(made: Run, images: ImageSet | None, console: Console, *, cams: bool = True) -> Path:
+    """Writes a run's report; returns its page. The images serve the activation maps alone."""
+    from sweep.report.render import write_report
+
+    console.print("Writing the report ...")
+    return write_report(made, images, cams=cams)
+
+
+def show_results(made: Run, console: Console) -> None:
+    """Prints the results table, the answer, and the trials that failed."""
+    from sweep.terminal import failures, results
+
+    for part in (*results(made), *failures(made)):
+        console.print(part)
+
+
+def images_of(found: Run, data: str | None, console: Console) -> ImageSet | None:
+    """The run's images where they are at hand, else None, saying why."""
+    import yaml
+
+    from sweep.config import build_config
+    from sweep.prepare import load_data
+
+    config = build_config(yaml.safe_load(found.config_yaml), {"data.source": data} if data is not None else {})
+    try:
+        images = load_data(config.data, progress=console.is_terminal)[0]
+    except UserError as error:
+        console.print(f"No activation maps: {error}", soft_wrap=True, markup=False)
+        return None
+    if images.fingerprint != found.info["data"]["fingerprint"]:
+        console.print("No activation maps: these are not the images of the run; give those by --data.", soft_wrap=True)
+        return None
+    return images

@@ -1,0 +1,130 @@
+"""Ray itself: joining a cluster or starting one here, and what a trial gets of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+# Ours are the records and the progress; Ctrl-C is ours too. Read by Ray when it is imported or starts.
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+
+import ray
+
+from balancing.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.config import ResourceConfig
+
+_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What one trial gets, and how many run at once."""
+
+    cpus: float
+    gpus: float
+    concurrent: int
+
+
+@contextmanager
+def ray_session(resources: ResourceConfig, *, verbose: bool = False) -> Iterator[str]:
+    """Joins the cluster at ``resources.address``, or starts Ray here with its dashboard on 127.0.0.1.
+
+    Yields:
+        The dashboard's address, or "" where there is none.
+    Raises:
+        UserError: no Ray at the address.
+    """
+    common: dict[str, Any] = {
+        "log_to_driver": verbose,
+        "logging_level": logging.INFO if verbose else logging.ERROR,
+        "configure_logging": True,
+    }
+    if resources.address:
+        _check_address(resources.address)
+        try:
+            context = ray.init(address=resources.address, **common)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise _no_ray(resources.address, str(error).strip().splitlines()[0]) from error
+    else:
+        context = ray.init(
+            address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host="127.0.0.1", **common
+        )
+    if not verbose:
+        logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    try:
+        url = context.dashboard_url
+        yield f"http://{url}" if url else ""
+    finally:
+        ray.shutdown()
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _no_ray(address: str, reason: str) -> UserError:
+    return UserError(
+        f"no Ray cluster answers at --address {address} ({reason}); start one by `ray start --head`, or leave "
+        "--address away to run on this machine"
+    )
+
+
+def _check_address(address: str) -> None:
+    """Asks the address for a connection first: Ray itself would wait for minutes."""
+    if address.startswith("ray://"):
+        raise UserError(
+            f"--address {address} is a Ray Client address, through which records can't be written; submit the sweep as "
+            "a job on the cluster: `ray job submit -- sweep run ... --address auto`"
+        )
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UserError(f"--address must be 'auto' or HOST:PORT, but is '{address}'; Ray's port is 6379 by default")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise _no_ray(address, str(error)) from error
+
+
+def fit_slots(resources: ResourceConfig) -> Slots:
+    """What a trial gets on the Ray that is running, and how many fit at once.
+
+    Raises:
+        UserError: a trial asks for more than any node has.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    most_gpus = max((node.get("GPU", 0) for node in nodes), default=0)
+    most_cpus = max((node.get("CPU", 0) for node in nodes), default=0)
+    gpus = resources.gpus_per_trial if resources.gpus_per_trial is not None else float(most_gpus > 0)
+    cpus = resources.cpus_per_trial if resources.cpus_per_trial is not None else 1.0
+    if not resources.autoscaling:
+        for name, option, asked, there in (("GPUs", "gpus", gpus, most_gpus), ("CPUs", "cpus", cpus, most_cpus)):
+            if asked > there:
+                raise UserError(
+                    f"--{option}-per-trial {asked:g} asks for more {name} than any node has ({there:g}); ask for at "
+                    f"most {there:g}, or, where nodes join on demand, add --set resources.autoscaling=true"
+                )
+    fitting = sum(
+        int(min(node.get("CPU", 0) // cpus, node.get("GPU", 0) // gpus if gpus else np.inf)) for node in nodes
+    )
+    concurrent = max(1, fitting)
+    if resources.max_concurrent is not None:
+        concurrent = resources.max_concurrent if resources.autoscaling else min(concurrent, resources.max_concurrent)
+    elif resources.autoscaling:
+        concurrent = 0  # no limit: the autoscaler adds nodes for what waits
+    return Slots(cpus, gpus, concurrent)
