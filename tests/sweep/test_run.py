@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from balancing.errors import UserError
 from sweep.config import ResourceConfig
@@ -147,6 +149,43 @@ def test_predictions_cover_exactly_the_split(undisturbed: tuple[Path, str]) -> N
             assert table["row"].tolist() == rows["row"].tolist()
             assert table["label"].tolist() == rows["label"].tolist()
             np.testing.assert_allclose(table[["p_0", "p_1"]].sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_report_is_made_again_from_the_records_without_ray_and_without_data(
+    undisturbed: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, _ = undisturbed
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    shutil.rmtree(copy / "report")
+    program = (
+        "import sys\n"
+        "for name in ('ray', 'datasets', 'optuna', 'imblearn'): sys.modules[name] = None\n"
+        f"sys.argv = ['sweep', 'report', {str(copy)!r}, '--no-cams']\n"
+        "import sweep.cli; sweep.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "BALANCING_ACT_CACHE": str(tmp_path / "no-cache")},
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("results.csv", "confusion.csv"):
+        again, before = (root / "report" / "tables" / name for root in (copy, folder))
+        assert again.read_text() == before.read_text()
+
+
+def test_predict_decides_for_new_images(undisturbed: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = undisturbed
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 40), dtype=np.uint8)).save(tmp_path / "new.png")
+    output = call("predict", folder, tmp_path / "new.png", "--out", tmp_path / "maps")
+    assert "clear" in output
+    assert "lesion" in output
+    (picture,) = (tmp_path / "maps").glob("*.png")
+    with Image.open(picture) as image:
+        assert min(image.size) >= 32
 
 
 def test_killed_and_resumed_ends_with_the_same_numbers(
