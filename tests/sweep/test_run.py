@@ -214,6 +214,13 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny: Path, tmp_path: Path) 
     assert f"sweep resume {folder}" in output
     assert "Traceback" not in output
     assert Run(folder).info["status"] == "interrupted"
+    other = start("run", tiny, "--out", folder, "--resume", "--epochs", "3")
+    refusal, _ = other.communicate(timeout=PATIENCE)
+    assert other.returncode == 2
+    assert "was started with space.epochs = 2" in refusal
+    call("run", tiny, "--out", folder, "--techniques", "baseline,undersampling", "--resume")
+    assert Run(folder).info["status"] == "finished"
+    assert len(ended(folder)) == 4
 
 
 @pytest.mark.parametrize("retries", [0, 2])
