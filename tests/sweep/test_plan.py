@@ -131,5 +131,5 @@ def test_cost_grows_with_images_and_shrinks_with_slots() -> None:
     specs = [TrialSpec("baseline", 0.01, 2, seed) for seed in range(3)]
     one = shown(*cost_table(Estimate(specs, np.array([600, 600, 600]), 10.0, 1, "here")))
     three = shown(*cost_table(Estimate(specs, np.array([600, 600, 600]), 10.0, 3, "here")))
-    assert "3 min 00 s with 1 trials" in one.replace("\n", " ")
-    assert "1 min 00 s with 3 trials" in three.replace("\n", " ")
+    assert "3 min 00 s with 1 trial at once" in one.replace("\n", " ")
+    assert "1 min 00 s with 3 trials at once" in three.replace("\n", " ")
