@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sweep.metrics import COUNTS, SELECTABLE, confusion_matrix, decide
+from sweep.records import TrialFolder
 from sweep.space import TrialSpec
 
 
@@ -17,10 +18,10 @@ class TrialEvents:
 
     Args:
         folder: the trial's own; its name is the run's name in TensorBoard.
-        first_epoch: what an interrupted attempt wrote from here on is taken back.
+        first_epoch: what an interrupted attempt wrote from here on is taken back; None only adds.
     """
 
-    def __init__(self, folder: Path, first_epoch: int = 1):
+    def __init__(self, folder: Path, first_epoch: int | None = 1):
         from torch.utils.tensorboard import SummaryWriter
 
         # From epoch 1 too: an attempt that was interrupted before anything was saved starts anew.
@@ -35,6 +36,14 @@ class TrialEvents:
         self._writer.add_scalar("train/loss", numbers["train_loss"], step)
         self._writer.add_scalar("speed/images_per_second", numbers["images_per_second"], step)
         self._writer.flush()
+
+    def finish_trial(self, spec: TrialSpec, folder: TrialFolder, class_names: Sequence[str]) -> None:
+        """``finish`` from a trial's records; nothing where it has no best epoch."""
+        best = next((e for e in folder.epochs() if e["epoch"] == folder.status().get("best_epoch")), None)
+        if best is not None:
+            table = folder.predictions("validation")
+            probabilities = table.filter(regex=r"^p_\d+$").to_numpy()
+            self.finish(spec, best, table["label"].to_numpy(), probabilities, class_names)
 
     def finish(
         self,
@@ -66,7 +75,9 @@ class TrialEvents:
             **{f"{spec.technique}.{k}": v for k, v in spec.parameters.items()},
             **{k: getattr(spec, k) for k in ("lr", "epochs", "strength", "batch_size", "seed", "weights", "precision")},
         }
-        metrics = {f"best/{name}": best[name] for name in SELECTABLE if np.isfinite(best[name])}
+        metrics = {
+            f"best/{name}": best[name] for name in SELECTABLE if best[name] is not None and np.isfinite(best[name])
+        }
         assert self._writer.file_writer is not None
         for summary in hparams(values, metrics):
             self._writer.file_writer.add_summary(summary)

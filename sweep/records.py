@@ -267,6 +267,10 @@ class Run:
     def trial(self, trial_id: str) -> TrialFolder:
         return TrialFolder(self.path / "trials" / trial_id)
 
+    def events_folder(self, spec: TrialSpec) -> Path:
+        """Where a trial's TensorBoard event files lie."""
+        return self.path / "tensorboard" / f"{spec.technique}-{spec.trial_id}"
+
     def trials(self) -> pd.DataFrame:
         """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
 

@@ -16,6 +16,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from balancing.errors import UserError
+from sweep.events import TrialEvents
 from sweep.prepare import Prepared
 from sweep.records import ENDED, Run, now
 from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
@@ -76,6 +77,9 @@ class _Watcher(tune.Callback):
             folder = self.run.trial(spec.trial_id)
             folder.write_status(ended, finished=now())
             folder.last.unlink(missing_ok=True)
+            events = TrialEvents(self.run.events_folder(spec), first_epoch=None)
+            events.finish_trial(spec, folder, self.run.class_names)
+            events.close()
         self.progress.ended(spec.trial_id, ended, result.get("error") or "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -169,7 +173,8 @@ def _tune(
     if config.sweep.scheduler == "asha":
         scheduler = PairedASHA(metric, max_epochs=int(span(config.space.epochs)[1]))
     trainable = tune.with_resources(
-        tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus), {"cpu": slots.cpus, "gpu": slots.gpus}
+        tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
+        {"cpu": slots.cpus, "gpu": slots.gpus},
     )
     tuner = tune.Tuner(
         trainable,
@@ -215,8 +220,10 @@ def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> None:
         task = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(open_test)
         ref = ray.put(shared)
         lanes = np.array_split(unopened, min(len(unopened), slots.concurrent or len(unopened)))
-        ray.get([task.remote(list(lane), ref, slots.cpus) for lane in lanes])
-    for trial_id in set(trials["trial_id"]) - set(chosen):
-        run.trial(trial_id).best.unlink(missing_ok=True)
+        ray.get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes])
+    # A failed trial may still be run by a resume, and then another configuration be chosen: keep its network.
+    if not (trials["status"] == "failed").any():
+        for trial_id in set(trials["trial_id"]) - set(chosen):
+            run.trial(trial_id).best.unlink(missing_ok=True)
     shutil.rmtree(run.path / "ray", ignore_errors=True)  # Tune's own state: the records hold all that is needed
     run.update_info(status="finished", finished=now())

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
@@ -15,6 +15,9 @@ from ray import tune
 
 from sweep.records import Run
 from sweep.space import TrialSpec
+
+if TYPE_CHECKING:
+    from sweep.events import TrialEvents
 
 # The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
 ENDED_AS = "ended"
@@ -65,8 +68,8 @@ def _open_shared(shared: Shared) -> tuple[Any, Run]:
     return images, Run(path)
 
 
-def _clean_worker(seed: int, cpus: float) -> Any:
-    """Makes a reused worker as good as new; returns its device."""
+def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
+    """Makes a reused worker as good as new; returns its device: a GPU only where the trial was given one."""
     import gc
     import random
 
@@ -77,19 +80,19 @@ def _clean_worker(seed: int, cpus: float) -> Any:
     torch.manual_seed(seed)
     torch.set_num_threads(max(1, int(cpus)))
     gc.collect()
-    if torch.cuda.is_available():
+    if gpus and torch.cuda.is_available():
         torch.cuda.empty_cache()
         return torch.device("cuda")
     return torch.device("cpu")
 
 
-def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float) -> None:
+def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
     """One trial, on a worker."""
     from sweep.events import TrialEvents
     from sweep.trial import train_trial
 
     spec = TrialSpec.from_dict(config["spec"])
-    device = _clean_worker(spec.seed, cpus)
+    device = _clean_worker(spec.seed, cpus, gpus)
     images, run = _open_shared(shared)
     folder = run.trial(spec.trial_id)
     status = folder.status()
@@ -99,7 +102,7 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float) -> N
     def report(numbers: dict[str, Any]) -> None:
         nonlocal events
         if events is None:
-            events = TrialEvents(run.path / "tensorboard" / f"{spec.technique}-{spec.trial_id}", numbers["epoch"])
+            events = TrialEvents(run.events_folder(spec), numbers["epoch"])
         events.epoch(numbers)
         tune.report({name: numbers[name] for name in ("epoch", spec.metric)} | {"numbers": numbers})
 
@@ -107,23 +110,19 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float) -> N
         ended = train_trial(
             spec, images, folder, device=device, start=shared.start, report=report, resume_seconds=shared.resume_seconds
         )
-        if events is not None and ended == "done":
-            best_epoch = folder.status()["best_epoch"]
-            best = next(e for e in folder.epochs() if e["epoch"] == best_epoch)
-            table = folder.predictions("validation")
-            probabilities = table.filter(regex=r"^p_\d+$").to_numpy()
-            events.finish(spec, best, table["label"].to_numpy(), probabilities, shared.class_names)
+        if events is not None:
+            events.finish_trial(spec, folder, shared.class_names)
         tune.report({ENDED_AS: ended, "error": folder.status().get("error") or ""})
     finally:
         if events is not None:
             events.close()
 
 
-def open_test(trial_ids: list[str], shared: Shared, cpus: float) -> None:
+def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) -> None:
     """On a worker: predicts the test split with the best networks of some trials."""
     from sweep.trial import predict_part
 
-    device = _clean_worker(0, cpus)
+    device = _clean_worker(0, cpus, gpus)
     images, run = _open_shared(shared)
     for trial_id in trial_ids:
         predict_part(run.trial(trial_id), images, "test", device)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from balancing.errors import UserError
 from sweep.config import ResourceConfig
@@ -262,6 +263,10 @@ def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_p
     assert len(stopped) >= 1
     assert (stopped["epochs_run"] < stopped["epochs"]).all()
     assert (trials[trials["status"] == "done"]["epochs_run"] == 4).all()
+    for trial in trials.itertuples():
+        events = EventAccumulator(str(folder / "tensorboard" / f"{trial.technique}-{trial.trial_id}"))
+        events.Reload()
+        assert "validation/confusion_matrix" in events.Tags()["images"], f"{trial.status} trial without its matrix"
 
 
 def test_optuna_gives_every_technique_the_same_budget(tiny: Path, tmp_path: Path) -> None:
