@@ -101,7 +101,7 @@ def demo(
     out: Annotated[Path | None, typer.Option(help="Run folder; a new one under runs/ by default.")] = None,
     verbose: Verbose = False,
 ) -> None:
-    """The first run: six techniques on drawn, chest-like images, in about two minutes on a laptop."""
+    """The first run: six techniques on drawn, chest-like images, in two to three minutes on a laptop."""
     from sweep.config import build_config, read_file
 
     console = _console()
