@@ -105,7 +105,7 @@ def test_a_case_by_hand() -> None:
     assert found["loss"] == pytest.approx(-np.log([0.8, 0.6, 0.1, 0.3, 0.5]).mean())
 
 
-# The study's counts and figures (../shared/design.md): (TP, TN, FP, FN), (balanced accuracy, recall, F1).
+# The study's counts and figures as it reported them: (TP, TN, FP, FN), (balanced accuracy, recall, F1).
 STUDY = {
     "baseline": ((318, 159, 75, 72), (0.7474, 0.8154, 0.8123)),
     "undersampling": ((389, 97, 137, 1), (0.7060, 0.9974, 0.8493)),
