@@ -181,7 +181,9 @@ class TrainConfig(_Section):
     """How one trial trains."""
 
     weights: str = Field(default="imagenet", description="'imagenet', 'none', or a local checkpoint of ResNet18")
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="'auto': bfloat16 where the device multiplies it natively, else float32"
+    )
     mean: float = Field(default=0.5, description="of pixels in [0, 1]")
     std: float = Field(default=0.5, gt=0)
     resume_seconds: float = Field(

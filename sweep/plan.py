@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.registry import TrainingData, get_technique
+from sweep.hardware import keep_freed_memory, on_device
 from sweep.model import new_model
 from sweep.prepare import Prepared
 from sweep.progress import duration
 from sweep.space import TrialSpec
-from sweep.trial import SplitImages, _train_epoch, on_device, training_batches
+from sweep.trial import SplitImages, new_optimizer, train_epoch, training_batches
 
 if TYPE_CHECKING:
     from sweep.config import Config
@@ -90,16 +91,17 @@ def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads
 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    keep_freed_memory()
     try:
         model = new_model(len(images.class_names), 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+        optimizer = new_optimizer(model, 1e-5)
         pixels = on_device(images.pixels, device)
         rows = images.train[: _STEPS * spec.batch_size]
         plan = TrainingPlan.of_rows(rows, images.labels[rows])
         first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
-        _train_epoch(model, optimizer, training_batches(pixels, first, spec, 1, device), spec, device)
+        train_epoch(model, optimizer, training_batches(pixels, first, spec, 1, device), spec, device)
         began = time.perf_counter()
-        _, seen = _train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
+        _, seen = train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
         return seen / (time.perf_counter() - began)
     finally:
         torch.set_num_threads(before)

@@ -28,7 +28,7 @@ class Prepared:
         positive: index of the positive class; None for more than two.
         notes: sentences a user should read.
         start: starting weights without a head, or None.
-        fixed: what every trial's spec takes from the data and the weights.
+        fixed: what every trial's spec takes from the data, the weights and this machine (``precision``).
     """
 
     images: ImageSet
@@ -79,17 +79,25 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
     Raises:
         UserError: one sentence: the rule, the value, the next step.
     """
+    import torch
+
+    from sweep.hardware import fast_precision
     from sweep.model import load_weights
     from sweep.records import split_fingerprint
 
     start, weights = load_weights(config.train.weights)
     images, split, positive, notes = load_data(config.data, progress=progress)
     check_techniques(config, images, split)
+    precision: str = config.train.precision
+    if precision == "auto":
+        on_gpu = torch.cuda.is_available() and config.resources.gpus_per_trial != 0
+        precision = fast_precision("cuda" if on_gpu else "cpu")
     fixed = {
         "data": images.fingerprint[:16],
         "split": split_fingerprint(split),
         "positive": positive,
         "weights": weights,
+        "precision": precision,
     }
     return Prepared(images, split, positive, notes, start, fixed)
 

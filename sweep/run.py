@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
 from sweep.selection import select
 from sweep.session import Slots, fit_slots, ray_session
 from sweep.space import TrialSpec, span
-from sweep.worker import ENDED_AS, Shared, open_test, train_on_worker
+from sweep.worker import ENDED_AS, Shared, open_test, precision_here, train_on_worker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,9 +126,27 @@ def run_sweep(run: Run, config: Config, prepared: Prepared, console: Console, *,
     with ray_session(config.resources, verbose=verbose) as dashboard:
         slots = fit_slots(config.resources)
         _say_where(console, slots, dashboard, config)
+        prepared = settle_precision(run, config, prepared, slots)
         shared = share(run, prepared, config)
         _tune(run, config, prepared, shared, slots, console, verbose=verbose)
         finish(run, config, shared, slots)
+
+
+def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots) -> Prepared:
+    """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
+
+    On a cluster a node that trials will run on is asked, not this one.
+    """
+    if config.train.precision != "auto":
+        return prepared
+    precision = run.info.get("precision")
+    if precision is None:
+        precision = prepared.fixed["precision"]
+        if config.resources.address:
+            ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
+            precision = ray.get(ask.remote(slots.gpus))
+        run.update_info(precision=precision)
+    return replace(prepared, fixed={**prepared.fixed, "precision": precision})
 
 
 def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -> None:

@@ -171,7 +171,8 @@ def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
 
     Args:
         config: validated.
-        fixed: what is known only when the data is: ``data``, ``split``, ``positive``, ``weights``.
+        fixed: what is known only when the data is: ``data``, ``split``, ``positive``, ``weights``,
+            ``precision``.
     Returns:
         Specs with distinct trial ids.
     """
@@ -205,12 +206,11 @@ def make_spec(
         seed=config.space.seed + seed_index,
         image_size=config.data.image_size,
         metric=config.sweep.metric,
-        precision=config.train.precision,
         mean=config.train.mean,
         std=config.train.std,
         draw=draw,
         seed_index=seed_index,
-        **{"weights": config.train.weights, **fixed},
+        **{"weights": config.train.weights, "precision": config.train.precision, **fixed},
     )
 
 

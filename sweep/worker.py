@@ -75,6 +75,8 @@ def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
 
     import torch
 
+    from sweep.hardware import keep_freed_memory
+
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries may draw from it
     torch.manual_seed(seed)
@@ -83,7 +85,15 @@ def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
     if gpus and torch.cuda.is_available():
         torch.cuda.empty_cache()
         return torch.device("cuda")
+    keep_freed_memory()
     return torch.device("cpu")
+
+
+def precision_here(gpus: float) -> str:
+    """On a worker: what ``precision: auto`` means for a trial with so many GPUs."""
+    from sweep.hardware import fast_precision
+
+    return fast_precision("cuda" if gpus else "cpu")
 
 
 def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:

@@ -40,7 +40,7 @@ def test_the_paper_preset_is_the_studys_protocol() -> None:
     space, train = config.space, config.train
     assert space.techniques == STUDY_TECHNIQUES
     assert (space.lr, space.batch_size, space.epochs, space.strength, space.seeds) == (0.005, 32, 5, 0, 3)
-    assert (train.weights, train.mean, train.std, train.precision) == ("imagenet", 0.5, 0.5, "float32")
+    assert (train.weights, train.mean, train.std, train.precision) == ("imagenet", 0.5, 0.5, "auto")
     assert (config.data.image_size, config.sweep.metric) == (224, "balanced_accuracy")
     assert (config.sweep.scheduler, config.sweep.search) == ("none", "grid")
 

@@ -241,7 +241,7 @@ def test_prediction_is_cut_into_batches_without_loss(monkeypatch: pytest.MonkeyP
     images, spec, model = make_images(), make_spec(), new_model(2, 0)
     pixels = on_device(images.pixels, CPU)
     whole = predict(model, pixels, images.train, spec, CPU)
-    monkeypatch.setattr(trial, "EVALUATION_BATCH", 5)
+    monkeypatch.setattr(trial, "evaluation_batch", lambda size, device: 5)
     np.testing.assert_allclose(predict(model, pixels, images.train, spec, CPU), whole, atol=1e-5)
 
 
@@ -465,8 +465,8 @@ def test_a_loss_that_stops_being_a_number_keeps_the_epochs_before(
     value: float, folder: TrialFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = make_images(train=(4, 4), held_out=2)
-    real, calls = trial._train_epoch, iter([False, True])
-    monkeypatch.setattr(trial, "_train_epoch", lambda *given: (value, 8) if next(calls) else real(*given))
+    real, calls = trial.train_epoch, iter([False, True])
+    monkeypatch.setattr(trial, "train_epoch", lambda *given: (value, 8) if next(calls) else real(*given))
     reported: list[int] = []
     ended = run_trial(
         make_spec(epochs=3), images, folder, report=lambda n: reported.append(n["epoch"]), resume_seconds=0
