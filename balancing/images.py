@@ -150,7 +150,8 @@ def _image_set(
 ) -> ImageSet:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(entry.rows_path)
+    with pq.ParquetFile(entry.rows_path) as file:  # read_table would import pyarrow.dataset, for a tenth of a second
+        table = file.read()
     rows = {name: table.column(name).to_pylist() for name in table.column_names}
     meta = entry.meta
     names, splits = (np.array(rows["name"], dtype=str), np.array(rows["split"], dtype=str))
@@ -168,7 +169,7 @@ def _image_set(
         if missing:
             note += f" {missing} images name none and count as a patient each."
     else:
-        patients, note = patient_ids(names, splits, pattern=patient_pattern)
+        patients, note = patient_ids(rows["name"], rows["split"], pattern=patient_pattern)
     return ImageSet(
         pixels=np.load(entry.pixels_path, mmap_mode="r"),
         labels=np.array(rows["label"], dtype=np.int64),

@@ -14,14 +14,17 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from balancing.errors import UserError, suggestion
 from balancing.plans import TrainingPlan
 from balancing.ranges import Choice, FloatRange, IntRange, Range
+
+if TYPE_CHECKING:
+    from balancing.neighbour_store import NeighbourStore
 
 # The ranges are given again, so that a family's file needs one import.
 __all__ = [
@@ -47,6 +50,7 @@ class TrainingData:
         rows: (T,) int64, the training rows.
         n_classes: C; labels lie in 0..C-1.
         class_names: (C,) for error messages; may be empty.
+        neighbours: where nearest neighbours among ``pixels`` are kept; None searches each time.
     """
 
     pixels: np.ndarray
@@ -54,6 +58,7 @@ class TrainingData:
     rows: np.ndarray
     n_classes: int
     class_names: tuple[str, ...] = ()
+    neighbours: NeighbourStore | None = field(default=None, compare=False)
 
     @property
     def train_labels(self) -> np.ndarray:
@@ -67,6 +72,39 @@ class TrainingData:
 
     def class_name(self, label: int) -> str:
         return self.class_names[label] if self.class_names else str(label)
+
+    def nearest(self, queries: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
+        """The k nearest other images of the pool: see `balancing.neighbours.nearest_neighbours`.
+
+        Args:
+            queries: (Q,) int64, training rows.
+            pool: (P,) int64, training rows, none twice.
+            k: in 1..P, or 1..P-1 where a query is in the pool.
+        Returns:
+            (Q, k) int64, rows of the image set, nearest first.
+        """
+        # Here, since torch takes seconds to import and not every command needs it.
+        from balancing.neighbours import nearest_neighbours
+
+        if self.neighbours is not None:
+            return self.neighbours.nearest(self.pixels, queries, pool, k)
+        return nearest_neighbours(self.pixels, queries, pool, k)
+
+    def nearest_in_both(self, members: np.ndarray, k_all: int, k_own: int) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest training images of any class and the nearest members, in one search.
+
+        Args:
+            members: (Q,) int64, a part of ``rows`` in their order.
+            k_all: in 1..T-1.
+            k_own: in 1..Q-1.
+        Returns:
+            (Q, k_all) and (Q, k_own) int64, rows of the image set, nearest first.
+        """
+        from balancing.neighbours import nearest_in_both
+
+        if self.neighbours is not None:
+            return self.neighbours.nearest_in_both(self.pixels, members, self.rows, k_all, k_own)
+        return nearest_in_both(self.pixels, members, self.rows, k_all, k_own)
 
 
 Builder = Callable[..., TrainingPlan]

@@ -38,8 +38,9 @@ from benchmarks.common import (
     source,
     times,
 )
-from sweep.hardware import evaluation_batch, fast_precision, keep_freed_memory, on_device
+from sweep.hardware import evaluation_batch, keep_freed_memory, on_device
 from sweep.model import new_model
+from sweep.precision import fast_precision
 from sweep.records import TrialFolder
 from sweep.space import TrialSpec
 from sweep.trial import (
@@ -219,12 +220,12 @@ def techniques_table(sizes: list[int], rows: dict[int, int], device: str, precis
                 ]
             )
         show(
-            f"A trial's epoch against the bare step: {size} px, {precision}, batch {BATCH}, {threads} thread(s), {device}",
+            f"An epoch against the bare step: {size} px, {precision}, batch {BATCH}, {threads} threads on {device}",
             ["technique", "bare step, images/s", "training, images/s", "of the limit", "with validation, images/s",
              "of its limit", "plan", "peak memory", *(["GPU memory"] if device == "cuda" else [])],
             lines,
             [f"Epochs over {rows[size]:,} training images and their share of validation; bare steps before and after "
-             f"each; medians of {n}. Peak memory holds imports, mapped pixels, and two networks with their optimizers: the "
+             f"each; medians of {n}. Peak memory holds imports, mapped pixels, two networks and their optimizers: the "
              "trial's and the bare step's."],
         )  # fmt: skip
 
@@ -348,12 +349,10 @@ def notebook_table(size: int, n: int, device: str, precision: str, repeats: int)
         peak = statistics.median(p.peak for p in peaks[name])
         lines.append([label, f"{rate:.1f}", times(rate / theirs), gigabytes(peak)])
     show(
-        f"One training on all cores, baseline, {size} px, batch {BATCH}, {threads} threads, {device}",
+        f"One training on all cores, baseline, {size} px, batch {BATCH}, {threads} threads on {device}",
         ["way", "images/s", "ratio", "peak memory (without loader workers)"],
         lines,
-        [
-            f"One epoch over {n:,} training images, start of the loader's workers included; in turn, medians of {repeats}."
-        ],
+        [f"One epoch over {n:,} training images, loader's start included; in turn, medians of {repeats}."],
     )
 
 

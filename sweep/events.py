@@ -94,12 +94,14 @@ def confusion_figure(labels: np.ndarray, decisions: np.ndarray, class_names: Seq
 
     matrix = confusion_matrix(labels, decisions, len(class_names))
     side = 2.5 + 0.5 * len(class_names)
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(side, side))
+    # A fixed place: a layout engine would draw it twice, in every trial.
+    axes = figure.add_axes((0.24, 0.36, 0.7, 0.6))
+    names = [name if len(name) <= 16 else f"{name[:15]}…" for name in class_names]
     axes.imshow(matrix, cmap="Blues")
     ticks = range(len(class_names))
-    axes.set_xticks(ticks, class_names, rotation=30, ha="right")
-    axes.set_yticks(ticks, class_names)
+    axes.set_xticks(ticks, names, rotation=30, ha="right", fontsize=9)
+    axes.set_yticks(ticks, names, rotation=90, va="center", fontsize=9)
     axes.set_xlabel("decided")
     axes.set_ylabel("true")
     for (row, column), count in np.ndenumerate(matrix):

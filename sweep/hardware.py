@@ -1,4 +1,4 @@
-"""What the machine offers a trial: arithmetic, memory, room on the GPU. None of it knows what is trained."""
+"""What the machine offers a trial: memory, room on the GPU, a thread beside. None of it knows what is trained."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -17,29 +16,7 @@ T = TypeVar("T")
 
 # The share of free GPU memory that the pixels may take; beyond it they stay in main memory.
 _RESIDENT_SHARE = 0.5
-# Instructions that multiply bfloat16: AVX-512 and AMX of x86, BF16 of Arm, as Linux names them.
-_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-
-
-def fast_precision(device_type: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """What ``precision: auto`` means on a device here: ``bfloat16`` where it multiplies that natively.
-
-    Args:
-        device_type: ``cuda`` (bfloat16 from compute capability 8.0 on) or ``cpu``.
-        cpuinfo: where Linux lists the processor's flags; ``float32`` where there is none.
-    """
-    if device_type == "cuda":
-        return "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float32"
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        return "float32"
-    for line in lines:
-        name, _, flags = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return "bfloat16" if _BFLOAT16_FLAGS & set(flags.split()) else "float32"
-    return "float32"
 
 
 def keep_freed_memory() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 # Those a user may select by; all are better when higher. ``loss`` is reported but not selected by.
 SELECTABLE = ("balanced_accuracy", "recall", "specificity", "precision", "f1", "auroc")
@@ -43,6 +42,8 @@ def auroc(is_positive: np.ndarray, scores: np.ndarray) -> float:
     n_negative = len(is_positive) - n_positive
     if n_positive == 0 or n_negative == 0:
         return float("nan")
+    from scipy.stats import rankdata  # here: it takes a second, and configurations need the metrics' names alone
+
     rank_sum = rankdata(scores)[is_positive].sum()
     return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
 

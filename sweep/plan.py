@@ -16,6 +16,7 @@ from rich.text import Text
 from balancing.registry import TrainingData, get_technique
 from sweep.hardware import keep_freed_memory, on_device
 from sweep.model import new_model
+from sweep.precision import fast_precision
 from sweep.prepare import Prepared
 from sweep.progress import duration
 from sweep.space import TrialSpec
@@ -60,6 +61,9 @@ def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_clas
 
 def estimate(config: Config, prepared: Prepared) -> Estimate:
     """Counts the sweep's training images and measures a few training steps here."""
+    cuda = torch.cuda.is_available() and config.resources.gpus_per_trial != 0
+    if config.train.precision == "auto":
+        prepared = prepared.in_precision(fast_precision("cuda" if cuda else "cpu"))
     specs = prepared.specs(config)
     images, split = prepared.images, prepared.split
     labels = images.labels
@@ -70,7 +74,6 @@ def estimate(config: Config, prepared: Prepared) -> Estimate:
         if key not in known:
             known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
         total.append(known[key] * spec.epochs)
-    cuda = torch.cuda.is_available()
     threads = max(1, int(config.resources.cpus_per_trial or 1))
     places = torch.cuda.device_count() if cuda else max(1, _usable_cpus() // threads)
     slots = min(config.resources.max_concurrent or places, places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ class Prepared:
         positive: index of the positive class; None for more than two.
         notes: sentences a user should read.
         start: starting weights without a head, or None.
-        fixed: what every trial's spec takes from the data, the weights and this machine (``precision``).
+        fixed: what every trial's spec takes from the data and the weights.
     """
 
     images: ImageSet
@@ -40,6 +40,10 @@ class Prepared:
 
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)
+
+    def in_precision(self, precision: str) -> Prepared:
+        """The same with ``float32`` or ``bfloat16`` in every spec, whatever the configuration says."""
+        return replace(self, fixed={**self.fixed, "precision": precision})
 
 
 def load_data(data: DataConfig, *, progress: bool = True) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
@@ -79,25 +83,21 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
     Raises:
         UserError: one sentence: the rule, the value, the next step.
     """
-    import torch
-
-    from sweep.hardware import fast_precision
-    from sweep.model import load_weights
     from sweep.records import split_fingerprint
 
-    start, weights = load_weights(config.train.weights)
+    start: Mapping[str, Any] | None = None
+    weights = "none"
+    if config.train.weights != "none":
+        from sweep.model import load_weights  # here: torch takes seconds to import
+
+        start, weights = load_weights(config.train.weights)
     images, split, positive, notes = load_data(config.data, progress=progress)
     check_techniques(config, images, split)
-    precision: str = config.train.precision
-    if precision == "auto":
-        on_gpu = torch.cuda.is_available() and config.resources.gpus_per_trial != 0
-        precision = fast_precision("cuda" if on_gpu else "cpu")
     fixed = {
         "data": images.fingerprint[:16],
         "split": split_fingerprint(split),
         "positive": positive,
         "weights": weights,
-        "precision": precision,
     }
     return Prepared(images, split, positive, notes, start, fixed)
 

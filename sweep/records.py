@@ -16,6 +16,7 @@ RUN/
     last.pt            to go on from, gone when the trial has ended
   selection.json       the configuration chosen for each technique, on validation
   test_openings.jsonl  one line for each time the test split was opened: when, for which trials
+  neighbours/          nearest neighbours among training images, found once for all trials
   tensorboard/<name>/  event files, one folder a trial
   report/              index.html, report.md, tables/, figures/
 """
@@ -266,6 +267,11 @@ class Run:
 
     def trial(self, trial_id: str) -> TrialFolder:
         return TrialFolder(self.path / "trials" / trial_id)
+
+    @property
+    def neighbours(self) -> Path:
+        """Where `balancing.neighbour_store.NeighbourStore` keeps what it found."""
+        return self.path / "neighbours"
 
     def events_folder(self, spec: TrialSpec) -> Path:
         """Where a trial's TensorBoard event files lie."""

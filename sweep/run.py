@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from ray.tune.experiment import Trial
 
 from balancing.errors import UserError
 from sweep.events import TrialEvents
+from sweep.precision import fast_precision
 from sweep.prepare import Prepared
 from sweep.records import ENDED, Run, now
 from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
@@ -135,18 +135,19 @@ def run_sweep(run: Run, config: Config, prepared: Prepared, console: Console, *,
 def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots) -> Prepared:
     """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
 
-    On a cluster a node that trials will run on is asked, not this one.
+    A worker that has what a trial gets is asked, except where that is this machine's processor.
     """
     if config.train.precision != "auto":
         return prepared
     precision = run.info.get("precision")
     if precision is None:
-        precision = prepared.fixed["precision"]
-        if config.resources.address:
+        if config.resources.address or slots.gpus:
             ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
             precision = ray.get(ask.remote(slots.gpus))
+        else:
+            precision = fast_precision("cpu")
         run.update_info(precision=precision)
-    return replace(prepared, fixed={**prepared.fixed, "precision": precision})
+    return prepared.in_precision(precision)
 
 
 def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -> None:

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from balancing.augmentation import augment
+from balancing.neighbour_store import NeighbourStore
 from balancing.plans import TrainingPlan
 from balancing.registry import TrainingData, get_technique
 from sweep.hardware import ahead, evaluation_batch, on_device
@@ -38,6 +39,7 @@ class SplitImages:
         labels: (N,) int64.
         class_names: (C,).
         train, validation, test: (n,) int64, disjoint rows.
+        neighbours: where nearest neighbours are kept between trials; None searches in each.
     """
 
     pixels: np.ndarray
@@ -46,6 +48,7 @@ class SplitImages:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    neighbours: NeighbourStore | None = None
 
     def part(self, name: str) -> np.ndarray:
         """Rows of ``train``, ``validation`` or ``test``."""
@@ -76,7 +79,10 @@ def _normalise(images_BCHW: torch.Tensor, mean: float, std: float) -> torch.Tens
 
 def build_plan(spec: TrialSpec, images: SplitImages) -> TrainingPlan:
     """The spec's training plan; it sees training rows only."""
-    data = TrainingData(images.pixels, images.labels, images.train, len(images.class_names), images.class_names)
+    n_classes = len(images.class_names)
+    data = TrainingData(
+        images.pixels, images.labels, images.train, n_classes, images.class_names, neighbours=images.neighbours
+    )
     return get_technique(spec.technique).build(data, spec.seed, **spec.parameters)
 
 

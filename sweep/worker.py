@@ -49,8 +49,9 @@ class Shared:
     resume_seconds: float
 
 
-def _open_shared(shared: Shared) -> tuple[Any, Run]:
-    """On a worker: the images (one copy a node) and the run folder."""
+def _open_shared(shared: Shared, device: Any) -> tuple[Any, Run]:
+    """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
+    from balancing.neighbour_store import NeighbourStore
     from sweep.trial import SplitImages
 
     path = Path(shared.run_path)
@@ -64,8 +65,17 @@ def _open_shared(shared: Shared) -> tuple[Any, Run]:
         pixels = ray.get(shared.pixels_ref)
     else:
         raise RuntimeError(f"node {socket.gethostname()} does not see the decoded images {shared.pixels_path}")
-    images = SplitImages(pixels, shared.labels, shared.class_names, shared.train, shared.validation, shared.test)
-    return images, Run(path)
+    run = Run(path)
+    images = SplitImages(
+        pixels,
+        shared.labels,
+        shared.class_names,
+        shared.train,
+        shared.validation,
+        shared.test,
+        NeighbourStore(run.neighbours, device=device),
+    )
+    return images, run
 
 
 def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
@@ -91,7 +101,7 @@ def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
 
 def precision_here(gpus: float) -> str:
     """On a worker: what ``precision: auto`` means for a trial with so many GPUs."""
-    from sweep.hardware import fast_precision
+    from sweep.precision import fast_precision
 
     return fast_precision("cuda" if gpus else "cpu")
 
@@ -103,7 +113,7 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
 
     spec = TrialSpec.from_dict(config["spec"])
     device = _clean_worker(spec.seed, cpus, gpus)
-    images, run = _open_shared(shared)
+    images, run = _open_shared(shared, device)
     folder = run.trial(spec.trial_id)
     status = folder.status()
     folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname(), pid=os.getpid())
@@ -133,6 +143,6 @@ def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) ->
     from sweep.trial import predict_part
 
     device = _clean_worker(0, cpus, gpus)
-    images, run = _open_shared(shared)
+    images, run = _open_shared(shared, device)
     for trial_id in trial_ids:
         predict_part(run.trial(trial_id), images, "test", device)

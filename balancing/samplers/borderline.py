@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from balancing.errors import UserError
-from balancing.neighbours import nearest_neighbours
 from balancing.plans import TrainingPlan
 from balancing.registry import Choice, IntRange, TrainingData, technique
 from balancing.samplers.smote import K_NEIGHBORS, check_class_sizes, draw_mixtures
@@ -64,19 +63,17 @@ def borderline_smote(
         if not n_new:
             continue
         members = data.rows[labels == label]
-        # For kind 2 the neighbours to mix with come from the same pool: one search serves both.
-        n_nearest = m_neighbors if kind == 1 else max(m_neighbors, k_neighbors)
-        nearest = nearest_neighbours(data.pixels, members, data.rows, n_nearest)
+        # One search serves both questions: who is in danger, and whom to mix with.
+        if kind == 1:
+            nearest, partners = data.nearest_in_both(members, m_neighbors, k_neighbors)
+        else:
+            nearest = data.nearest(members, data.rows, max(m_neighbors, k_neighbors))
+            partners = nearest[:, :k_neighbors]
         n_foreign = (data.labels[nearest[:, :m_neighbors]] != label).sum(axis=1)
         in_danger = (n_foreign >= m_neighbors / 2) & (n_foreign < m_neighbors)
         if not in_danger.any():
             continue
-        bases = members[in_danger]
-        if kind == 1:
-            neighbours = nearest_neighbours(data.pixels, bases, members, k_neighbors)
-        else:
-            neighbours = nearest[in_danger, :k_neighbors]
-        mixtures = draw_mixtures(bases, neighbours, label, int(n_new), random_state)
+        mixtures = draw_mixtures(members[in_danger], partners[in_danger], label, int(n_new), random_state)
         if kind == 2:
             mixtures = _stay_near(mixtures, data.labels[mixtures.mate] != label, random_state)
         parts.append(mixtures)

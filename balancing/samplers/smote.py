@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from balancing.errors import UserError
-from balancing.neighbours import nearest_neighbours
 from balancing.plans import TrainingPlan
 from balancing.registry import IntRange, TrainingData, technique
 from balancing.samplers.targets import SAMPLING_STRATEGY, rows_to_add
@@ -62,7 +61,7 @@ def smote(data: TrainingData, random_state: int, *, k_neighbors: int, sampling_s
     for label, n_new in enumerate(rows_to_add(data.class_counts, sampling_strategy)):
         if n_new:
             members = data.rows[labels == label]
-            neighbours = nearest_neighbours(data.pixels, members, members, k_neighbors)
+            neighbours = data.nearest(members, members, k_neighbors)
             parts.append(draw_mixtures(members, neighbours, label, int(n_new), random_state))
     return TrainingPlan.joined(parts)
 

@@ -80,7 +80,7 @@ def _open_path(source: str, path: Path, options: Options) -> Source:
 
     if path.is_dir():
         files = walk(path)
-        parquet = [file for file in files if file.suffix.lower() == ".parquet"]
+        parquet = [path / file for file in files if file.lower().endswith(".parquet")]
         if parquet:
             return ParquetSource.of_path(source, path, parquet, options)
         refuse_columns(options, f"the image folder {source}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 from balancing.errors import UserError
@@ -38,9 +39,9 @@ def is_rubbish(path: str) -> bool:
     return any(part.startswith(".") or part.lower() in _RUBBISH for part in path.split("/"))
 
 
-def walk(root: Path) -> list[Path]:
-    """All files below a folder but the systems' own, sorted; links are followed, each folder once."""
-    files: list[Path] = []
+def walk(root: Path) -> list[str]:
+    """All files below a folder but the systems' own, as sorted paths below it; links are followed, each folder once."""
+    files: list[str] = []
     visited = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -49,16 +50,18 @@ def walk(root: Path) -> list[Path]:
             continue
         visited.add(real)
         subfolders[:] = sorted(name for name in subfolders if not is_rubbish(name))
-        files += [Path(folder, name) for name in names if not is_rubbish(name)]
+        below = Path(folder).relative_to(root).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        files += [prefix + name for name in names if not is_rubbish(name)]
     return sorted(files)
 
 
 def zip_parquet(source: str, path: Path) -> list[Part]:
     """The parquet files inside a zip file."""
     archive = _open_zip(source, path)
-    stat = path.stat()
+    changed = path.stat().st_mtime_ns
     return [
-        Part(info.filename, partial(archive.open, info), (info.CRC, info.file_size + stat.st_mtime_ns))
+        Part(info.filename, partial(archive.open, info), (info.CRC, info.file_size + changed))
         for info in sorted(archive.infolist(), key=lambda info: info.filename)
         if info.filename.lower().endswith(".parquet") and not is_rubbish(info.filename)
     ]
@@ -82,15 +85,26 @@ class FolderSource(Source):
     ) -> None:
         self.name = name
         self._root = root
+        self._sizes = sizes
         self._identity = identity
         self._archive = archive
-        self._found, self._notes = arrange(name, root.stem if archive else root.resolve().name, sizes)
 
     @classmethod
-    def of_folder(cls, name: str, root: Path, files: list[Path]) -> FolderSource:
-        """The source of these files below ``root``."""
-        sizes = {file.relative_to(root).as_posix(): file.stat().st_size for file in files if file.is_file()}
-        return cls(name, root, sizes, files_identity(root, (root / path for path in sizes)), None)
+    def of_folder(cls, name: str, root: Path, files: list[str]) -> FolderSource:
+        """The source of these files, given by their paths below ``root``."""
+        stats = {}
+        for path in files:  # text and one call a file: pathlib would take a warm start's time ten times over
+            full = f"{root}/{path}"
+            try:
+                found = os.stat(full)
+            except OSError:
+                if os.path.islink(full):  # to nowhere
+                    continue
+                raise
+            if stat.S_ISREG(found.st_mode):
+                stats[path] = found
+        identity = digest([[path, found.st_size, found.st_mtime_ns] for path, found in stats.items()])
+        return cls(name, root, {path: found.st_size for path, found in stats.items()}, identity, None)
 
     @classmethod
     def of_zip(cls, name: str, path: Path) -> FolderSource:
@@ -103,21 +117,27 @@ class FolderSource(Source):
         }
         return cls(name, path, sizes, files_identity(path.parent, [path]), archive)
 
+    @cached_property
+    def _arranged(self) -> tuple[list[Found], list[str]]:
+        root_name = self._root.stem if self._archive else self._root.resolve().name
+        return arrange(self.name, root_name, self._sizes)
+
     def identity(self) -> str:
         return digest(["folder", self._identity])
 
     def listing(self) -> Listing:
+        images, notes = self._arranged
         # File names alone where they tell images of a split apart, else with their class.
-        alone = Counter((found.split, found.name) for found in self._found)
+        alone = Counter((found.split, found.name) for found in images)
         full = any(count > 1 for count in alone.values())
-        names = [f"{found.class_name}/{found.name}" if full else found.name for found in self._found]
-        classes = tuple(sorted({found.class_name for found in self._found}))
+        names = [f"{found.class_name}/{found.name}" if full else found.name for found in images]
+        classes = tuple(sorted({found.class_name for found in images}))
         index = {name: i for i, name in enumerate(classes)}
-        labels = [index[found.class_name] for found in self._found]
-        return Listing(names, [found.split for found in self._found], labels, classes, None, tuple(self._notes))
+        labels = [index[found.class_name] for found in images]
+        return Listing(names, [found.split for found in images], labels, classes, None, tuple(notes))
 
     def contents(self) -> Iterator[Content]:
-        for found in self._found:
+        for found in self._arranged[0]:
             if self._archive is None:
                 yield self._root / found.path
             else:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from balancing.neighbours import nearest_neighbours
+from balancing.neighbours import nearest_in_both, nearest_neighbours
 
 
 def random_images(n: int, *shape: int, seed: int = 0) -> np.ndarray:
@@ -109,16 +109,48 @@ def test_only_named_rows_are_read_a_block_at_a_time() -> None:
         most: int
 
         def __getitem__(self, rows):  # type: ignore[no-untyped-def]
-            if isinstance(rows, np.ndarray):
-                Watched.read |= set(rows.tolist())
-                Watched.most = max(Watched.most, len(rows))
-            return np.asarray(super().__getitem__(rows))
+            raise AssertionError(f"rows {rows} were read, but not into the one buffer")
+
+        def take(self, rows, **where):  # type: ignore[no-untyped-def]
+            Watched.read |= set(rows.tolist())
+            Watched.most = max(Watched.most, len(rows))
+            return np.asarray(self).take(rows, **where)
 
     Watched.read, Watched.most = set(), 0
     pixels = random_images(30, 4, 4).view(Watched)
     nearest_neighbours(pixels, np.array([3, 5, 7]), np.array([9, 3, 8, 20]), 2, block=2)
     assert Watched.read == {3, 5, 7, 8, 9, 20}
     assert Watched.most == 2
+
+
+@pytest.mark.parametrize("block", [1, 3, 8, 17, 100, None])
+def test_queries_of_which_some_are_in_the_pool_and_some_twice(block: int | None) -> None:
+    """Pairs of common rows are met once for both, whatever the blocks; few grey levels, so there are ties."""
+    pixels = random_images(90, 3, 3) // 64
+    rng = np.random.default_rng(4)
+    for n_queries, n_pool in ((60, 80), (80, 25), (5, 90), (90, 12)):
+        queries, pool = rng.choice(90, n_queries), rng.permutation(90)[:n_pool]
+        found = nearest_neighbours(pixels, queries, pool, 11, block=block)
+        np.testing.assert_array_equal(found, by_integers(pixels, queries, pool, 11))
+
+
+@pytest.mark.parametrize("block", [1, 7, 16, None])
+@pytest.mark.parametrize(("k_pool", "k_queries"), [(10, 3), (2, 19), (1, 1), (49, 19)])
+def test_one_search_for_both_equals_two(block: int | None, k_pool: int, k_queries: int) -> None:
+    pixels = random_images(70, 3, 3) // 50
+    pool = np.random.default_rng(5).permutation(70)[:50]
+    queries = pool[np.sort(np.random.default_rng(6).permutation(50)[:20])]
+    in_pool, among = nearest_in_both(pixels, queries, pool, k_pool, k_queries, block=block)
+    np.testing.assert_array_equal(in_pool, by_integers(pixels, queries, pool, k_pool))
+    np.testing.assert_array_equal(among, by_integers(pixels, queries, queries, k_queries))
+    np.testing.assert_array_equal(in_pool, nearest_neighbours(pixels, queries, pool, k_pool, block=block))
+
+
+def test_pixels_in_another_order_of_axes() -> None:
+    pixels = random_images(12, 4, 4)
+    rows = np.arange(12)
+    found = nearest_neighbours(np.asfortranarray(pixels), rows, rows, 3)
+    np.testing.assert_array_equal(found, nearest_neighbours(pixels, rows, rows, 3))
 
 
 def test_no_query_gives_no_row() -> None:
@@ -140,3 +172,11 @@ def test_mistakes_are_named() -> None:
         nearest_neighbours(pixels, rows, np.array([0, 1, 1, 2]), 2)
     with pytest.raises(ValueError, match="block must be at least 1, but is 0"):
         nearest_neighbours(pixels, rows, rows, 2, block=0)
+    for beyond in (6, -1):
+        with pytest.raises(IndexError, match=r"rows must lie in 0\.\.5"):
+            nearest_neighbours(pixels, np.array([0, beyond]), rows, 2)
+    for queries in (rows[::-1], np.array([0, 0, 1]), np.array([0, 5])):
+        with pytest.raises(ValueError, match="a part of the pool, in its order"):
+            nearest_in_both(pixels, queries, rows[:5], 1, 1)
+    with pytest.raises(ValueError, match=r"k must lie in 1\.\.1, .* but is 2"):
+        nearest_in_both(pixels, rows[:2], rows, 3, 2)

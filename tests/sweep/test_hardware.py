@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.hardware import ahead, evaluation_batch, fast_precision, keep_freed_memory
+from sweep.hardware import ahead, evaluation_batch, keep_freed_memory
 from sweep.model import new_model
+from sweep.precision import fast_precision
 from sweep.trial import new_optimizer
 
 CPU = torch.device("cpu")

@@ -1,0 +1,76 @@
+"""Early stopping against the full sweep: training epochs, and how good the chosen configurations are.
+
+    python -m benchmarks.asha
+
+``compare``'s space (6 techniques x 8 draws x 3 seeds, 3 to 10 epochs) with the quick settings (no pretrained weights,
+small images), run in full and with ``--scheduler asha``. As good means: the mean over seeds on validation that the
+full sweep gives the configuration chosen under ASHA lies within the full sweep's own spread over seeds of its best.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.common import seconds, show
+from benchmarks.scaling import configuration
+from benchmarks.sweeps import Swept, run_sweep_command
+
+
+def compared(full: Swept, stopped: Swept, metric: str) -> list[list[Any]]:
+    """A line a technique: the two choices, both judged by the full sweep's records."""
+    by_configuration = full.table.groupby("configuration")[metric].mean()
+    chosen = {choice["technique"]: choice for choice in stopped.selection}
+    lines = []
+    for best in full.selection:
+        choice = chosen.get(best["technique"])
+        value = by_configuration.get(choice["configuration"]) if choice else None
+        spread = best["spread"] or 0.0
+        within = value is not None and value >= best["mean"] - spread
+        lines.append(
+            [
+                best["technique"],
+                f"{best['mean']:.3f}",
+                f"{spread:.3f}",
+                f"{value:.3f}" if value is not None else "none chosen",
+                "the same" if choice and choice["configuration"] == best["configuration"] else "another",
+                "yes" if within else "NO",
+                _epochs(full.table, best["technique"]),
+                _epochs(stopped.table, best["technique"]),
+            ]
+        )
+    return lines
+
+
+def _epochs(table: pd.DataFrame, technique: str) -> int:
+    return int(table.loc[table["technique"] == technique, "epochs_run"].sum())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", default="3..10")
+    parser.add_argument("--phantom", type=int, default=600, help="drawings, where no X-rays are given")
+    given = parser.parse_args(arguments)
+    config = configuration(given.size, given.draws, given.seeds, 1, given.phantom)
+    config["space"]["epochs"] = given.epochs
+    stopped = run_sweep_command(config, "--scheduler", "asha")
+    full = run_sweep_command(config)
+    lines = compared(full, stopped, "balanced_accuracy")
+    lines.append(["all", "", "", "", "", "", full.epochs, stopped.epochs])
+    show(
+        f"Early stopping: {full.trials} trials, {given.size} px, {given.epochs} epochs",
+        ["technique", "full: best mean", "its spread over seeds", "ASHA's choice, in the full sweep", "configuration",
+         "within the spread", "epochs, full", "epochs, ASHA"],
+        lines,
+        [f"Epochs with ASHA: {stopped.epochs / full.epochs:.1%} of the full sweep's. Whole command: full "
+         f"{seconds(full.wall)}, ASHA {seconds(stopped.wall)}. Balanced accuracy on validation, best epoch."],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
