@@ -49,7 +49,7 @@ class Shared:
     resume_seconds: float
 
 
-def _open_shared(shared: Shared, device: Any) -> tuple[Any, Run]:
+def _open_shared(shared: Shared) -> tuple[Any, Run]:
     """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
     from balancing.neighbour_store import NeighbourStore
     from sweep.trial import SplitImages
@@ -73,7 +73,7 @@ def _open_shared(shared: Shared, device: Any) -> tuple[Any, Run]:
         shared.train,
         shared.validation,
         shared.test,
-        NeighbourStore(run.neighbours, device=device),
+        NeighbourStore(run.neighbours),
     )
     return images, run
 
@@ -113,7 +113,7 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
 
     spec = TrialSpec.from_dict(config["spec"])
     device = _clean_worker(spec.seed, cpus, gpus)
-    images, run = _open_shared(shared, device)
+    images, run = _open_shared(shared)
     folder = run.trial(spec.trial_id)
     status = folder.status()
     folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname(), pid=os.getpid())
@@ -143,6 +143,6 @@ def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) ->
     from sweep.trial import predict_part
 
     device = _clean_worker(0, cpus, gpus)
-    images, run = _open_shared(shared, device)
+    images, run = _open_shared(shared)
     for trial_id in trial_ids:
         predict_part(run.trial(trial_id), images, "test", device)
