@@ -1,13 +1,14 @@
 """Filling and opening the cache: images decoded a second, and the time to a second run's first batch.
 
-Ours against a plain Pillow loop and against ``datasets``' ``map``, each in fresh processes, in turn: for large JPEGs and
-for the benchmark's own images. How far our pixels are from an exact resize is measured alongside.
+Ours against a plain Pillow loop and against the ``map`` of ``datasets``, each in fresh processes, in turn: for large
+JPEGs and for the benchmark's own images. How far our pixels are from an exact resize is measured alongside.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import sys
 import tempfile
@@ -40,7 +41,10 @@ from benchmarks.common import (
 WIDTH, HEIGHT, QUALITY = 1300, 1000, 90
 TECHNIQUES = ("baseline", "smote")
 PARTS = ("load_images", "split", "plan", "first batch")
-_DRAWN_SIZE, _GRAIN = 400, 1.5  # of the drawings before they are enlarged; grey levels, so that files weigh about 200 kB
+_DRAWN_SIZE, _GRAIN = (
+    400,
+    1.5,
+)  # of the drawings before they are enlarged; grey levels, so that files weigh about 200 kB
 _MODULE = "benchmarks.cache"
 
 
@@ -139,9 +143,10 @@ def decoding_table(what: str, folder: Path, scratch: Path, size: int, repeats: i
             f"Median of {repeats}, imports excluded, files in the system's cache. {each}.",
             f"Ours against the exact resize: {far['mean']:.3f} grey levels of difference on average, "
             f"{far['worst']:.3f} in the image that differs most, {far['most']} in the pixel that does.",
-            "Ours lists the source, checks labels, decodes, hashes files and pixels and writes the cache. The plain loop "
-            "opens, converts to grey, resizes, stacks in memory, one thread. datasets: load_dataset, then map with a "
-            "function that converts and resizes one image (batched=False), into its own cache as a uint8 array column.",
+            "Ours lists the source, checks labels, decodes, hashes files and pixels and writes the cache. The plain "
+            "loop opens, converts to grey, resizes and stacks in memory, in one thread. datasets: load_dataset, then map "
+            "with a function that converts and resizes one image (batched=False), into its own cache as a uint8 array "
+            "column.",
             "Peak memory: the most the process held, imports and mapped pages included; with num_proc=2 all its "
             "processes together, looked at every 0.1 s, pages they share counted once.",
         ],
@@ -156,7 +161,7 @@ def _peak(runs: Sequence[Measured]) -> float:
 
 def ours(folder: str, scratch: str, size: int) -> dict[str, Any]:
     """Fills a fresh cache."""
-    _import_all()
+    _import_readers()
     from balancing.images import load_images
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
@@ -167,7 +172,7 @@ def ours(folder: str, scratch: str, size: int) -> dict[str, Any]:
 
 def plain_loop(folder: str, scratch: str, size: int) -> dict[str, Any]:
     """What one writes first: every image in turn, into one array in memory."""
-    _import_all()
+    _import_readers()
     began = time.perf_counter()
     pixels = np.stack([exact(opened, size) for opened in _opened(Path(folder))])
     return {"seconds": time.perf_counter() - began, "images": len(pixels)}
@@ -193,7 +198,7 @@ def with_datasets(folder: str, scratch: str, size: int, processes: int) -> dict[
     """``datasets`` as notebooks use it, with a fresh cache."""
     import datasets
 
-    _import_all()
+    _import_readers()
     datasets.disable_progress_bars()
     parquet = sorted(Path(folder).rglob("*.parquet"))
     watch = watching_memory(0.1) if processes > 1 else contextlib.nullcontext()
@@ -306,21 +311,21 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     }
 
 
-def _import_all() -> None:
-    """What is otherwise imported when first needed."""
-    import pyarrow.parquet  # noqa: F401
-    import torch  # noqa: F401
+def _import_readers() -> None:
+    """What decoding imports when first needed."""
+    for name in ("pyarrow.parquet", "balancing.images", "balancing.sources.folder", "balancing.sources.parquet"):
+        importlib.import_module(name)
+    Image.init()
 
-    import balancing.images
-    import balancing.neighbours
-    import balancing.sources.drawn
-    import balancing.sources.folder
-    import balancing.sources.parquet
-    import sweep.trial  # noqa: F401
+
+def _import_all() -> None:
+    """What a run imports when first needed."""
     from balancing.registry import techniques
 
+    _import_readers()
+    for name in ("balancing.neighbours", "balancing.sources.drawn", "sweep.trial"):
+        importlib.import_module(name)
     techniques()
-    Image.init()
 
 
 if __name__ == "__main__":

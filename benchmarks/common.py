@@ -135,8 +135,8 @@ class Memory:
     """Peaks over a while, in bytes (proportional set size: a page shared by n processes counts 1/n in each).
 
     Args:
-        driver: this process.
-        workers: name -> the largest of its kind, e.g. ``ray::train_on_worker``.
+        driver: the process that this one has started.
+        largest_worker: of Ray's.
         total: of all processes together.
         object_store: bytes of shared memory in /dev/shm.
     """
@@ -149,7 +149,7 @@ class Memory:
 
 @contextmanager
 def watching_memory(seconds: float = 0.5) -> Iterator[Memory]:
-    """Samples this process, everything beneath it, and /dev/shm."""
+    """Samples everything beneath this process, and /dev/shm."""
     found, stop = Memory(), threading.Event()
 
     def watch() -> None:
@@ -170,7 +170,7 @@ def _sample(found: Memory) -> None:
 
     me = psutil.Process()
     sizes, workers = [], []
-    for process in [me, *me.children(recursive=True)]:
+    for process in me.children(recursive=True):
         try:
             size, name = process.memory_full_info().pss, " ".join(process.cmdline()[:1])
         except (psutil.Error, OSError):
@@ -178,7 +178,7 @@ def _sample(found: Memory) -> None:
         sizes.append(size)
         if name.startswith("ray::"):
             workers.append(size)
-        if process.pid == me.pid:
+        if process.ppid() == me.pid:
             found.driver = max(found.driver, size)
     found.total = max(found.total, sum(sizes))
     found.largest_worker = max([found.largest_worker, *workers])

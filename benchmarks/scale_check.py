@@ -55,7 +55,7 @@ def check(modelled: Sequence[float], epochs: Sequence[int], n_nodes: int, best: 
             [f"to {n_nodes - 1} others at once", _rate(size * (n_nodes - 1), moved["others"])],
             [
                 f"{scale_nodes.LARGER_BYTES / 1e6:.0f} MB, larger than any store, into the head's: a file on disk",
-                _rate(scale_nodes.LARGER_BYTES, larger["put"]),
+                f"{_rate(scale_nodes.LARGER_BYTES, larger['put'])}, driver's own memory {larger['heap'] / 1e6:+.0f} MB",
             ],
             ["... and to one node: a file on disk there", _rate(scale_nodes.LARGER_BYTES, larger["one"])],
             ["first trial's start after `fit` is called", seconds(known.startup)],

@@ -86,6 +86,7 @@ class Constants:
         spill_bytes_per_second: to Ray's folder on disk, where an object is too large for the object store.
         node_memory, head_memory: bytes; `STORE_SHARE` of it is the object store.
         checkpoint_bytes: of one network.
+        resume_seconds: least time between two files to go on from, of a trial.
         slots_per_node: slots that share a node's copy of the pixels.
         slot_price, head_price: USD an hour.
     """
@@ -105,6 +106,7 @@ class Constants:
     node_memory: float = 16 * 2**30
     head_memory: float = 16 * 2**30
     checkpoint_bytes: float = 45e6
+    resume_seconds: float = 30.0
     slots_per_node: int = 1
     slot_price: float = 1.0
     head_price: float = 0.2
@@ -205,6 +207,17 @@ def trial_parts(spec: TrialSpec, data: DataSet, constants: Constants) -> dict[st
         "validate": spec.epochs * data.validation * c.validation_share / c.images_per_second,
         "records": spec.epochs * c.epoch_seconds,
     }
+
+
+def written_bytes(spec: TrialSpec, data: DataSet, constants: Constants) -> float:
+    """At most, by a trial: its network after each epoch (each the best so far), and the files to go on from.
+
+    Those hold the network and Adam's two moments, and are written after an epoch, the last one's excepted.
+    """
+    c = constants
+    epoch = sum(v for name, v in trial_parts(spec, data, c).items() if name not in ("plan", "upload")) / spec.epochs
+    resumes = int((spec.epochs - 1) // max(1, math.ceil(c.resume_seconds / epoch)))
+    return c.checkpoint_bytes * (spec.epochs + 3 * resumes)
 
 
 @dataclass(frozen=True)

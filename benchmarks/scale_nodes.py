@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import sweep.session  # noqa: F401 - first: what Ray reads when it is imported
+from benchmarks.common import anonymous_bytes
 
 # Of a node; the head has three times as much.
 STORE_BYTES = 100_000_000
@@ -111,6 +112,8 @@ def _receive(refs: list[Any]) -> float:
 def time_object(nodes: Sequence[str], size: int) -> dict[str, float]:
     """Seconds in which a memory-mapped array gets into the head's store, to one node, and to all others at once.
 
+    ``heap`` is by how many bytes the driver's own memory grew when it was put.
+
     Args:
         nodes: ids of one or more.
         size: bytes.
@@ -125,15 +128,15 @@ def time_object(nodes: Sequence[str], size: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         np.save(f"{folder}/pixels.npy", np.zeros(size, dtype=np.uint8))
         mapped = np.load(f"{folder}/pixels.npy", mmap_mode="r")
-        began = time.perf_counter()
+        before, began = anonymous_bytes(), time.perf_counter()
         ref = ray.put(np.ascontiguousarray(mapped))
-        put = time.perf_counter() - began
+        put, heap = time.perf_counter() - began, anonymous_bytes() - before
     began = time.perf_counter()
     ray.get(on[0].remote([ref]))
     one = time.perf_counter() - began
     began = time.perf_counter()
     ray.get([task.remote([ref]) for task in on[1:]])
-    return {"put": put, "one": one, "others": time.perf_counter() - began}
+    return {"put": put, "heap": heap, "one": one, "others": time.perf_counter() - began}
 
 
 def _sleep_trial(config: dict[str, Any], *, shared: dict[str, Any]) -> None:

@@ -19,6 +19,8 @@ os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+# Of local workers: a thread of each trial would else keep a heap of its own (see sweep.hardware).
+os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 import ray
 

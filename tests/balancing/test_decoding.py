@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from balancing import decoding
 from balancing.decoding import BadImage, BadImages, Decoded, decode, decode_all
+from balancing.phantom import Phantom
 from tests.balancing.samples import encoded, noise, png
 
 SIZE = 16
@@ -44,6 +45,64 @@ def test_colour_is_pillows(kind: str) -> None:
     data = encoded(noise(2, 40, 30, 3), kind)
     with Image.open(io.BytesIO(data)) as image:
         np.testing.assert_array_equal(decoded(data).pixels, resized(image))
+
+
+def radiograph(height: int, width: int, channels: int = 1) -> np.ndarray:
+    """(H, W) or (H, W, channels) uint8: a drawing enlarged, with grain; the channels differ."""
+    drawing = Image.fromarray(Phantom(48, 400).draw(5)).resize((width, height), Image.Resampling.BICUBIC)
+    grain = np.random.default_rng(0).normal(0, 2, (height, width))
+    grey = np.clip(np.asarray(drawing) + grain, 0, 255).astype(np.uint8)
+    if channels == 1:
+        return grey
+    return np.stack([grey, 255 - grey, grey // 2, np.roll(grey, 40, axis=1)][:channels], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1000, 1300), (700, 2000), (1900, 500), (896, 896), (901, 1801), (2200, 3001)]
+)
+@pytest.mark.parametrize(("mode", "orientation"), [("L", 1), ("L", 3), ("L", 6), ("RGB", 1), ("RGB", 8), ("CMYK", 1)])
+def test_a_large_jpeg_is_near_the_exact_resize(height: int, width: int, mode: str, orientation: int) -> None:
+    stored = Image.fromarray(radiograph(height, width, len(mode)), mode="CMYK" if mode == "CMYK" else None)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(stored, "JPEG", quality=90, exif=exif)
+    result = decoded(data, 224)
+    with Image.open(io.BytesIO(data)) as opened:
+        upright = ImageOps.exif_transpose(opened)
+        if mode == "CMYK":
+            upright = upright.convert("RGB")
+        exact = np.asarray(upright.resize((224, 224), Image.Resampling.BILINEAR))
+    assert result.pixels.shape == exact.shape
+    far = np.abs(result.pixels.astype(np.int16) - exact)
+    if min(height, width) < 4 * 224:
+        assert far.max() == 0  # decoded in full
+    else:
+        assert 0 < far.mean() < 0.3
+        assert far.max() < 20
+    assert (result.width, result.height, result.channels) == (width, height, len(mode))
+    assert result.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_fraction_of_noise_stays_within_bounds() -> None:
+    data = encoded(noise(13, 1000, 1300), "JPEG", quality=90)
+    with Image.open(io.BytesIO(data)) as opened:
+        exact = np.asarray(opened.resize((224, 224), Image.Resampling.BILINEAR))
+    assert np.abs(decoded(data, 224).pixels.astype(np.int16) - exact).mean() < 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 12), (SIZE, SIZE), (17, 19), (40, 300), (63, 64)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_small_jpeg_is_exact(height: int, width: int, channels: int) -> None:
+    data = encoded(noise(14, height, width, channels), "JPEG")
+    with Image.open(io.BytesIO(data)) as opened:
+        expected = np.asarray(opened) if opened.size == (SIZE, SIZE) else resized(opened)
+    np.testing.assert_array_equal(decoded(data).pixels, expected)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_other_large_images_are_exact(kind: str) -> None:
+    image = Image.fromarray(noise(15, 200, 300, 3))
+    np.testing.assert_array_equal(decoded(encoded(image, kind)).pixels, resized(image))
 
 
 def test_equal_channels_become_one() -> None:
