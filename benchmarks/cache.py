@@ -144,9 +144,9 @@ def decoding_table(what: str, folder: Path, scratch: Path, size: int, repeats: i
             f"Ours against the exact resize: {far['mean']:.3f} grey levels of difference on average, "
             f"{far['worst']:.3f} in the image that differs most, {far['most']} in the pixel that does.",
             "Ours lists the source, checks labels, decodes, hashes files and pixels and writes the cache. The plain "
-            "loop opens, converts to grey, resizes and stacks in memory, in one thread. datasets: load_dataset, then map "
-            "with a function that converts and resizes one image (batched=False), into its own cache as a uint8 array "
-            "column.",
+            "loop opens, converts to grey, resizes and stacks in memory, in one thread. datasets: load_dataset, then "
+            "map with a function that converts and resizes one image (batched=False), into its own cache as a uint8 "
+            "array column.",
             "Peak memory: the most the process held, imports and mapped pages included; with num_proc=2 all its "
             "processes together, looked at every 0.1 s, pages they share counted once.",
         ],
@@ -315,6 +315,7 @@ def _import_readers() -> None:
     """What decoding imports when first needed."""
     for name in ("pyarrow.parquet", "balancing.images", "balancing.sources.folder", "balancing.sources.parquet"):
         importlib.import_module(name)
+    Image.preinit()
     Image.init()
 
 

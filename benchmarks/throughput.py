@@ -18,7 +18,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -153,7 +155,7 @@ def epoch_of(
     device = torch.device(device_name)
     torch.set_num_threads(threads)
     keep_freed_memory()
-    images, _ = images_and_split(size, rows)
+    images, split = images_and_split(size, rows)
     spec = TrialSpec(technique, lr=1e-4, epochs=1, seed=0, image_size=size, batch_size=BATCH, precision=precision)
     if technique == "augmentation":
         spec = TrialSpec.from_dict({**spec.to_dict(), "strength": 1.0})
@@ -164,7 +166,7 @@ def epoch_of(
     model = new_model(2, 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = new_optimizer(model, spec.lr)
     bare = Bare(size, device, precision)
-    held_out = images.validation[: max(1, len(plan) * len(images.validation) // (6 * len(images.train)))]
+    held_out = images.validation[: max(1, len(images.train) * len(images.validation) // len(split.train))]
 
     def train() -> object:
         return train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
@@ -327,7 +329,7 @@ def notebook_table(size: int, n: int, device: str, precision: str, repeats: int)
     """Both ways with all cores for one training, and ours as a sweep runs: a trial a core."""
     threads = cores()
     here = "benchmarks.throughput"
-    rates: dict[str, list[float]] = {"notebook": [], "one": [], "float32": []}
+    rates: dict[str, list[float]] = {"notebook": [], "one": [], "float32": [], "each": []}
     peaks: dict[str, list[Measured]] = {name: [] for name in rates}
     for _ in range(repeats):
         for name, call in (
@@ -338,22 +340,35 @@ def notebook_table(size: int, n: int, device: str, precision: str, repeats: int)
             done = in_fresh_process(here, *call)
             rates[name].append(done.value["images_per_second"])
             peaks[name].append(done)
+        if device == "cpu":
+            each = _at_once(threads, here, "our_epoch", size, n, device, 1, precision)
+            rates["each"].append(sum(done.value["images_per_second"] for done in each))
+            peaks["each"] += each
     theirs = statistics.median(rates["notebook"])
     lines = []
     for name, label in (
         ("notebook", "the notebook's way: PIL, DataLoader (2 workers), float32"),
         ("one", f"a trial here, {precision}"),
         ("float32", "a trial here, float32"),
+        ("each", f"{threads} trials at once here, 1 thread each, {precision} (the default): together"),
     ):
+        if not rates[name]:
+            continue
         rate = statistics.median(rates[name])
         peak = statistics.median(p.peak for p in peaks[name])
         lines.append([label, f"{rate:.1f}", times(rate / theirs), gigabytes(peak)])
     show(
-        f"One training on all cores, baseline, {size} px, batch {BATCH}, {threads} threads on {device}",
+        f"The baseline on all cores: {size} px, batch {BATCH}, {threads} threads, {device}",
         ["way", "images/s", "ratio", "peak memory (without loader workers)"],
         lines,
         [f"One epoch over {n:,} training images, loader's start included; in turn, medians of {repeats}."],
     )
+
+
+def _at_once(count: int, *call: Any) -> list[Measured]:
+    """The same call in several fresh processes side by side."""
+    with ThreadPoolExecutor(count) as pool:
+        return [started.result() for started in [pool.submit(in_fresh_process, *call) for _ in range(count)]]
 
 
 def study_table(device: str, precision: str, size: int, rows: int | None, epochs: int) -> None:
@@ -399,16 +414,12 @@ def packed_step(size: int, device_name: str, precision: str, compile_mode: str, 
 
 def packed_table(counts: list[int], sizes: list[int], device: str, precision: str, compile_mode: str) -> None:
     """Several trials on one device at once: what --gpus-per-trial 1/n would give."""
-    from concurrent.futures import ThreadPoolExecutor
-
     lines = []
     for size in sizes:
         alone = 0.0
         for count in counts:
-            with ThreadPoolExecutor(count) as pool:
-                step = ("benchmarks.throughput", "packed_step", size, device, precision, compile_mode, 20.0)
-                calls = [pool.submit(in_fresh_process, *step) for _ in range(count)]
-                total = sum(call.result().value["images_per_second"] for call in calls)
+            found = _at_once(count, "benchmarks.throughput", "packed_step", size, device, precision, compile_mode, 20.0)
+            total = sum(done.value["images_per_second"] for done in found)
             alone = alone or total
             lines.append([size, count, f"{total:.0f}", times(total / alone)])
     show(
