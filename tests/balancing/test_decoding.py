@@ -58,7 +58,8 @@ def radiograph(height: int, width: int, channels: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(1000, 1300), (700, 2000), (1900, 500), (480, 1500), (494, 494), (895, 901), (1801, 1001), (2200, 3001)]
+    ("height", "width"),
+    [(1000, 1300), (700, 2000), (1900, 500), (480, 1500), (494, 494), (895, 901), (1801, 1001), (2200, 3001)],
 )
 @pytest.mark.parametrize(("mode", "orientation"), [("L", 1), ("L", 3), ("L", 6), ("RGB", 1), ("RGB", 8), ("CMYK", 1)])
 def test_a_large_jpeg_is_near_the_exact_resize(height: int, width: int, mode: str, orientation: int) -> None:
