@@ -254,8 +254,8 @@ def test_a_killed_worker_is_retried_or_listed_and_the_rest_goes_on(tiny: Path, t
 def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "asha"
     call(
-        "run", tiny, "--out", folder, "--techniques", "undersampling", "--lr", "1e-5,1e-4,1e-3,1e-2",
-        "--epochs", "4", "--seeds", "1", "--scheduler", "asha",
+        "run", tiny, "--out", folder, "--techniques", "undersampling", "--lr", "1e-3,1e-8,2e-8,4e-8",
+        "--epochs", "4", "--seeds", "1", "--scheduler", "asha", "--max-concurrent", "1",
     )  # fmt: skip
     trials = Run(folder).trials()
     assert set(trials["status"]) <= {"done", "stopped"}
