@@ -92,6 +92,8 @@ def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
     torch.manual_seed(seed)
     torch.set_num_threads(max(1, int(cpus)))
     gc.collect()
+    if not gc.get_freeze_count():
+        gc.freeze()  # what imports left need not be gone through again for every trial: 0.25 s each
     if gpus and torch.cuda.is_available():
         torch.cuda.empty_cache()
         return torch.device("cuda")
