@@ -5,15 +5,18 @@
 
 Trials are of the smallest kind that still does everything: one epoch on 32 px drawings, records, checkpoint, event
 files. A trial's training time is what its records say (training, validation, writing). The wall time between the
-first trial's start and the last one's end, less that time over the slots, is what Ray and the tool add.
+first trial's start and the last one's end, less that time over the slots, is what Ray and the tool add. Beside it
+stands Ray Tune alone: as many trials that import torch and report one number, without data, training or records.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from typing import Any
 
-from benchmarks.common import cores, gigabytes, seconds, show
+from benchmarks.common import ROOT, cores, gigabytes, seconds, show
 from benchmarks.sweeps import Swept, run_sweep_command
 
 
@@ -42,6 +45,14 @@ def line(found: Swept, slots: int) -> list[Any]:
     ]
 
 
+def bare_line(trials: int) -> list[Any]:
+    """Ray Tune alone."""
+    command = [sys.executable, "-m", "benchmarks.bare_tune", str(trials)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    startup, wall = (float(part) for part in done.stdout.split()[-2:])
+    return [f"{trials}, Ray Tune alone", seconds(startup), seconds(wall), "0", seconds(wall / trials), *[""] * 5]
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", default="60", help="e.g. 60,250,500")
@@ -51,6 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     run_sweep_command(configuration(2, given.images))  # draws the images, warms the disk's cache
     for trials in (int(part) for part in given.trials.split(",")):
         lines.append(line(run_sweep_command(configuration(trials, given.images)), cores()))
+        lines.append(bare_line(trials))
     show(
         f"Overhead of a sweep, {cores()} slots of one thread",
         ["trials", "start-up", "trials, wall", "training / slots", "added a trial", "selection, test, report", "driver",
