@@ -1,0 +1,203 @@
+"""Uncertainty from who was in the test split: patients drawn anew within classes, and every metric under such weights.
+
+A bootstrap sample is a row of weights: how often each image counts. The same weights serve every technique and seed,
+so differences stay paired. Images of one patient go in and out together: they are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sweep.records import Run
+
+SAMPLES = 2000
+METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "auroc")
+
+
+def patient_weights(labels: np.ndarray, patients: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Bootstrap weights: patients drawn with replacement within classes.
+
+    A stratum holds the patients whose images show the same set of classes, mostly one class; each stratum keeps its
+    number of patients.
+
+    Args:
+        labels: (N,) int64.
+        patients: (N,) any kind of id; images of one id go together.
+        samples: B.
+        rng: of the draws.
+    Returns:
+        (B, N) float32, how often each image counts.
+    Reference: Efron & Tibshirani, An Introduction to the Bootstrap, 1993; Field & Welsh, JRSS B 2007 (clusters).
+    """
+    _, patient = np.unique(patients, return_inverse=True)
+    n_patients = int(patient.max()) + 1 if len(patient) else 0
+    shows = np.zeros((n_patients, int(labels.max()) + 1 if len(labels) else 0), dtype=bool)
+    shows[patient, labels] = True
+    _, stratum = np.unique(shows, axis=0, return_inverse=True)
+    stratum = stratum.reshape(-1)
+    times = np.zeros((samples, n_patients), dtype=np.float32)
+    for kind in range(int(stratum.max()) + 1 if n_patients else 0):
+        members = np.flatnonzero(stratum == kind)
+        equal = np.full(len(members), 1 / len(members))
+        times[:, members] = rng.multinomial(len(members), equal, size=samples)
+    return times[:, patient]
+
+
+def test_patients(run: Run) -> pd.Series:
+    """Patient of each image by its row; an image without one is its own patient.
+
+    Returns:
+        Index row, values str.
+    """
+    table = run.split()
+    own = "image " + table["row"].astype(str)
+    return table["patient"].where(table["patient"] != "", own).set_axis(table["row"])
+
+
+def weighted_auroc(is_positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve in each bootstrap sample; ties count half.
+
+    Args:
+        is_positive: (N,) bool.
+        scores: (N,) float.
+        weights: (B, N), >= 0.
+    Returns:
+        (B,) float64; NaN where a class has no weight.
+    Reference: Hanley & McNeil, Radiology 1982, with weights.
+    """
+    order = np.argsort(scores, kind="stable")
+    _, start = np.unique(scores[order], return_index=True)
+    sorted_weights = weights[:, order]
+    positive = np.add.reduceat(sorted_weights * is_positive[order], start, axis=1, dtype=np.float64)
+    negative = np.add.reduceat(sorted_weights * ~is_positive[order], start, axis=1, dtype=np.float64)
+    below = np.cumsum(negative, axis=1) - 0.5 * negative
+    total = positive.sum(axis=1) * negative.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, (positive * below).sum(axis=1) / total, np.nan)
+
+
+def weighted_rates(confusion: np.ndarray, label: int) -> dict[str, np.ndarray]:
+    """As ``sweep.metrics.rates`` for one class against the rest, from (B, C, C) weighted confusion matrices."""
+    tp = confusion[:, label, label]
+    fn = confusion[:, label].sum(axis=1) - tp
+    fp = confusion[:, :, label].sum(axis=1) - tp
+    tn = confusion.sum(axis=(1, 2)) - tp - fn - fp
+    recall, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
+    return {
+        "recall": recall,
+        "specificity": specificity,
+        "precision": _ratio(tp, tp + fp),
+        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+        "balanced_accuracy": (recall + specificity) / 2,
+    }
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
+
+
+def weighted_confusion(labels: np.ndarray, decisions: np.ndarray, n_classes: int, weights: np.ndarray) -> np.ndarray:
+    """(B, C, C) float64 confusion matrices of (B, N) weights; rows are true classes, columns decisions."""
+    cell = labels * n_classes + decisions
+    one_hot = np.zeros((len(labels), n_classes * n_classes), dtype=np.float32)
+    one_hot[np.arange(len(labels)), cell] = 1.0
+    return (weights @ one_hot).astype(np.float64).reshape(-1, n_classes, n_classes)
+
+
+def weighted_metrics(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    positive: int | None,
+    weights: np.ndarray,
+    decisions: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Every metric of ``sweep.metrics.evaluate`` in each bootstrap sample.
+
+    Args:
+        labels: (N,) int64.
+        probabilities: (N, C).
+        positive: its index for two classes, else None.
+        weights: (B, N); ones give ``evaluate``'s numbers.
+        decisions: (N,) int64; the most probable class by default.
+    Returns:
+        Each of ``METRICS`` -> (B,) float64.
+    """
+    n_classes = probabilities.shape[1]
+    decided = probabilities.argmax(axis=1) if decisions is None else decisions
+    confusion = weighted_confusion(labels, decided, n_classes, weights)
+    classes = [positive] if n_classes == 2 and positive is not None else list(range(n_classes))
+    per_class = []
+    for label in classes:
+        area = weighted_auroc(labels == label, probabilities[:, label], weights)
+        per_class.append({**weighted_rates(confusion, label), "auroc": area})
+    result = {name: np.mean([row[name] for row in per_class], axis=0) for name in METRICS}
+    if n_classes > 2:
+        result["balanced_accuracy"] = result["recall"]
+    return result
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds with what makes it uncertain.
+
+    Args:
+        mean: over seeds, on the test split as it is.
+        low, high: 95 % interval; NaN where it can't be told.
+        p: two-sided, of the mean being 0; NaN with one seed.
+        seed_sd: standard deviation over seeds, ddof 1; NaN with one seed.
+        patient_se: standard error from which patients were sampled.
+        seeds: S.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    seed_sd: float
+    patient_se: float
+    seeds: int
+
+
+def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, rng: np.random.Generator) -> Spread:
+    """Interval and p-value of a mean over seeds, from patients and seeds together.
+
+    The two sources are independent: which patients are in the test split, and the chance in training. The first is
+    the bootstrap distribution of the mean over seeds. For the second, drawing S seeds with replacement gives too
+    narrow intervals (S is 3 or so: the spread shrinks by sqrt((S - 1) / S) and its own uncertainty is ignored), so
+    Student's t with S - 1 degrees of freedom, times the standard error over seeds, is added to each bootstrap value.
+    The interval holds the middle 95 % of the sums; with one seed it holds patients alone and p is NaN.
+
+    Args:
+        values: (S,) the metric, or the paired difference, of each seed on the test split as it is.
+        resampled: (S, B) the same in each bootstrap sample; NaN columns are left out.
+        rng: of the draws from t.
+    Reference: Efron & Tibshirani 1993, ch. 13; the sum is Behrens and Fisher's (Fisher, Ann. Eugenics 1935).
+    """
+    from scipy import stats
+
+    values = np.asarray(values, dtype=np.float64)
+    seeds, mean = len(values), float(np.mean(values))
+    of_patients = resampled.mean(axis=0)
+    of_patients = of_patients[np.isfinite(of_patients)]
+    if len(of_patients) == 0 or not np.isfinite(mean):
+        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
+    patient_se = float(of_patients.std(ddof=1)) if len(of_patients) > 1 else np.nan
+    if seeds < 2:
+        low, high = np.quantile(of_patients, (0.025, 0.975))
+        return Spread(mean, float(low), float(high), np.nan, np.nan, patient_se, seeds)
+    seed_sd = float(values.std(ddof=1))
+    # Evenly spaced quantiles of t in random order: less noise in the tails than independent draws.
+    n = len(of_patients)
+    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)
+    repeats = 5
+    sums = np.concatenate([of_patients + rng.permutation(t_values) * seed_sd / np.sqrt(seeds) for _ in range(repeats)])
+    low, high = np.quantile(sums, (0.025, 0.975))
+    beyond = min(float((sums <= 0).mean()), float((sums >= 0).mean()))
+    p = min(1.0, 2 * (beyond * len(sums) + 1) / (len(sums) + 1))
+    if patient_se == 0 and seed_sd == 0:  # nothing varies, so nothing can be told
+        p = 1.0
+    return Spread(mean, float(low), float(high), p, seed_sd, patient_se, seeds)
