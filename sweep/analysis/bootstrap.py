@@ -114,6 +114,8 @@ def weighted_metrics(
     positive: int | None,
     weights: np.ndarray,
     decisions: np.ndarray | None = None,
+    *,
+    areas: bool = True,
 ) -> dict[str, np.ndarray]:
     """Every metric of ``sweep.metrics.evaluate`` in each bootstrap sample.
 
@@ -123,6 +125,7 @@ def weighted_metrics(
         positive: its index for two classes, else None.
         weights: (B, N); ones give ``evaluate``'s numbers.
         decisions: (N,) int64; the most probable class by default.
+        areas: whether AUROC is wanted, which takes most of the time.
     Returns:
         Each of ``METRICS`` -> (B,) float64.
     """
@@ -132,9 +135,9 @@ def weighted_metrics(
     classes = [positive] if n_classes == 2 and positive is not None else list(range(n_classes))
     per_class = []
     for label in classes:
-        area = weighted_auroc(labels == label, probabilities[:, label], weights)
-        per_class.append({**weighted_rates(confusion, label), "auroc": area})
-    result = {name: np.mean([row[name] for row in per_class], axis=0) for name in METRICS}
+        area = {"auroc": weighted_auroc(labels == label, probabilities[:, label], weights)} if areas else {}
+        per_class.append({**weighted_rates(confusion, label), **area})
+    result = {name: np.mean([row[name] for row in per_class], axis=0) for name in per_class[0]}
     if n_classes > 2:
         result["balanced_accuracy"] = result["recall"]
     return result
@@ -198,6 +201,6 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, rng: np.
     low, high = np.quantile(sums, (0.025, 0.975))
     beyond = min(float((sums <= 0).mean()), float((sums >= 0).mean()))
     p = min(1.0, 2 * (beyond * len(sums) + 1) / (len(sums) + 1))
-    if patient_se == 0 and seed_sd == 0:  # nothing varies, so nothing can be told
+    if np.ptp(values) < 1e-12:  # no spread over seeds to judge by: chance can give that, most of all with two seeds
         p = 1.0
     return Spread(mean, float(low), float(high), p, seed_sd, patient_se, seeds)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
 from sweep.analysis.naming import colour, display_name, in_order
-from sweep.analysis.statistics import compare, holm, paired_differences, verdict
+from sweep.analysis.paired import paired_differences
 from sweep.analysis.tables import (
     budget_table,
     confusion_matrices,
@@ -22,6 +21,7 @@ from sweep.analysis.tables import (
     study_table,
     test_table,
 )
+from sweep.analysis.verdict import verdict
 from sweep.records import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -128,21 +128,6 @@ def test_before_the_test_split_is_opened_there_is_no_answer(tmp_path: Path) -> N
     assert table["validation"].notna().all()
 
 
-def test_holm_against_a_hand_computed_case() -> None:
-    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm(np.array([])).size == 0
-
-
-def test_equal_techniques_are_named_in_at_most_five_percent_of_sweeps() -> None:
-    rng = np.random.default_rng(0)
-    named = 0
-    for _ in range(400):
-        values = rng.normal(0, 1, (6, 4))  # five techniques and the baseline they share, four seeds
-        table = compare({str(i): values[i] - values[5] for i in range(5)})
-        named += bool(((table["p_holm"] < 0.05) & (table["low"] > 0)).any())
-    assert named / 400 <= 0.05
-
-
 def test_verdict_names_what_stands_out_and_nothing_else(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", per_class=(300, 600), size=4)
     arguments = {"techniques": SIX[:3], "lrs": (0.001,), "epochs": 1, "failing": False}
@@ -164,12 +149,6 @@ def test_verdict_without_a_partner(tmp_path: Path) -> None:
     others = fake_run(tmp_path / "others", images, techniques=SIX[1:3], failing=False)
     assert "no tested baseline" in verdict(others)
     assert paired_differences(others).empty
-
-
-def test_equal_differences_in_every_seed_prove_nothing() -> None:
-    table = compare({"smote": np.array([0.05, 0.05])})
-    assert table["p_holm"].tolist() == [1.0]
-    assert pd.isna(table.loc[0, "low"])
 
 
 def test_names_and_colours() -> None:

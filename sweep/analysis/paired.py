@@ -1,0 +1,189 @@
+"""Intervals of every number on the test split, and paired comparison with the baseline.
+
+What is asked: does a technique, trained with another seed and tested on other patients of the same kind, beat the
+baseline? So both sources of chance are in each interval (``sweep.analysis.bootstrap.spread``), and the comparison is
+paired: the same seeds, the same patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+
+from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, spread, test_patients, weighted_metrics
+from sweep.analysis.naming import in_order
+from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
+from sweep.analysis.tables import chosen_trials, predictions, selection_metric
+from sweep.metrics import decide, evaluate
+from sweep.records import Run
+
+BASELINE = "baseline"
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One chosen trial on the test split.
+
+    Args:
+        rows, labels: (N,) int64.
+        probabilities: (N, C) float64.
+        values: each metric on the test split as it is.
+        resampled: each metric in each bootstrap sample of patients, (B,) float64; the same samples for all trials.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    values: Mapping[str, float]
+    resampled: Mapping[str, np.ndarray]
+
+
+_KNOWN: WeakKeyDictionary[Run, dict[tuple[str, int], Tested]] = WeakKeyDictionary()
+
+
+def opened_trials(run: Run, seed: int = 0, samples: int = SAMPLES) -> dict[tuple[str, int], Tested]:
+    """(technique, seed) -> the chosen trial on the test split; techniques in order. Remembered for a run's snapshot.
+
+    Args:
+        seed: of the bootstrap.
+        samples: B.
+    """
+    from sweep.analysis.snapshot import Snapshot
+
+    if isinstance(run, Snapshot) and run in _KNOWN and (seed, samples) == (0, SAMPLES):
+        return _KNOWN[run]
+    patients = test_patients(run)
+    weights: dict[bytes, np.ndarray] = {}
+    found = {}
+    for trial in chosen_trials(run).itertuples():
+        opened = predictions(run, str(trial.trial_id), "test")
+        if opened is None:
+            continue
+        rows, labels, probabilities = opened
+        key = rows.tobytes()
+        if key not in weights:
+            weights[key] = patient_weights(
+                labels, patients.loc[rows].to_numpy(dtype=str), samples, np.random.default_rng(seed)
+            )
+        found[str(trial.technique), int(str(trial.seed))] = Tested(
+            rows,
+            labels,
+            probabilities,
+            evaluate(labels, probabilities, run.positive),
+            weighted_metrics(labels, probabilities, run.positive, weights[key]),
+        )
+    if isinstance(run, Snapshot) and (seed, samples) == (0, SAMPLES):
+        _KNOWN[run] = found
+    return found
+
+
+def metric_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
+    """Every metric of every technique at its chosen configuration, with its interval.
+
+    Returns:
+        technique, metric, mean (over seeds), low, high (95 %, patients and seeds), seed_sd, patient_se, seeds.
+    """
+    tested = opened_trials(run, seed)
+    rows = []
+    for technique in in_order(name for name, _ in tested):
+        own = [trial for (name, _), trial in tested.items() if name == technique]
+        for metric in METRICS:
+            found = spread(
+                [trial.values[metric] for trial in own],
+                np.stack([trial.resampled[metric] for trial in own]),
+                np.random.default_rng(seed),
+            )
+            limits = {"low": max(found.low, 0.0), "high": min(found.high, 1.0)}
+            rows.append({"technique": technique, "metric": metric, **vars(found), **limits})
+    columns = ["technique", "metric", "mean", "low", "high", "seed_sd", "patient_se", "seeds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> pd.DataFrame:
+    """Each technique's difference to the baseline over seeds and patients, Holm-adjusted together.
+
+    Args:
+        differences: technique -> ((S,) its value minus the baseline's, seed by seed; (S, B) the same in each bootstrap
+            sample of patients).
+    Returns:
+        technique, seeds, difference (mean), low, high (95 %), p, p_holm, seed_sd, patient_se. With one seed the
+        interval holds patients alone and both p are 1; p is 1 too where every seed differs by the same amount (no
+        spread over seeds to judge by).
+    """
+    rows = []
+    for technique, (values, resampled) in differences.items():
+        found = spread(values, resampled, rng)
+        row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": found.low}
+        row |= {"high": found.high, "p": 1.0 if np.isnan(found.p) else found.p}
+        rows.append({**row, "seed_sd": found.seed_sd, "patient_se": found.patient_se})
+    columns = ["technique", "seeds", "difference", "low", "high", "p", "seed_sd", "patient_se"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(p_holm=holm(table["p"].to_numpy(dtype=float)))
+
+
+def _pairs(tested: Mapping[tuple[str, int], Tested]) -> dict[str, dict[int, tuple[Tested, Tested]]]:
+    """technique -> seed -> (its trial, the baseline's of the same seed); techniques in order."""
+    found: dict[str, dict[int, tuple[Tested, Tested]]] = {}
+    for technique in in_order(name for name, _ in tested if name != BASELINE):
+        both = {
+            seed: (trial, tested[BASELINE, seed])
+            for (name, seed), trial in tested.items()
+            if name == technique and (BASELINE, seed) in tested
+        }
+        if both:
+            found[technique] = both
+    return found
+
+
+def paired_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.DataFrame:
+    """Each technique against the baseline on the test split, at the chosen configurations, paired by seed.
+
+    Args:
+        metric: the one configurations were chosen by, by default.
+        seed: of the bootstrap.
+    Returns:
+        As ``compare``; empty without a baseline, or where no seed was tested with both.
+    """
+    name = metric or selection_metric(run)
+    differences = {}
+    for technique, pairs in _pairs(opened_trials(run, seed)).items():
+        values = np.array([own.values[name] - base.values[name] for own, base in pairs.values()])
+        resampled = np.stack([own.resampled[name] - base.resampled[name] for own, base in pairs.values()])
+        differences[technique] = (values, resampled)
+    return compare(differences, np.random.default_rng([seed, 1]))
+
+
+def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.DataFrame:
+    """The comparison seed by seed: two networks on the same test rows.
+
+    Returns:
+        technique, seed, difference in ``metric``, low, high (95 % over patients), mcnemar (exact p), mcnemar_holm,
+        auroc_difference, delong (p; NaN for more than two classes), delong_holm. Holm-adjusted over all rows.
+    """
+    name = metric or selection_metric(run)
+    rows = []
+    for technique, pairs in _pairs(opened_trials(run, seed)).items():
+        for seed_number, (own, base) in pairs.items():
+            found = own.resampled[name] - base.resampled[name]
+            low, high = np.nanquantile(found, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+            row = {"technique": technique, "seed": seed_number, "difference": own.values[name] - base.values[name]}
+            right = [decide(trial.probabilities) == trial.labels for trial in (own, base)]
+            row |= {"low": float(low), "high": float(high), "mcnemar": mcnemar_exact(*right)}
+            row |= {"auroc_difference": own.values["auroc"] - base.values["auroc"], "delong": np.nan}
+            if run.positive is not None:
+                scores = [trial.probabilities[:, run.positive] for trial in (own, base)]
+                row["delong"] = delong(own.labels == run.positive, *scores).p
+            rows.append(row)
+    columns = ["technique", "seed", "difference", "low", "high", "mcnemar", "auroc_difference", "delong"]
+    table = pd.DataFrame(rows, columns=columns)
+    for test in ("mcnemar", "delong"):
+        p = table[test].to_numpy(dtype=float)
+        adjusted = np.full(len(p), np.nan)
+        adjusted[np.isfinite(p)] = holm(p[np.isfinite(p)])
+        table[f"{test}_holm"] = adjusted
+    return table

@@ -1,0 +1,161 @@
+"""The answer at the top of the report: one sentence, no bolder than the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sweep.analysis.naming import display_name, in_order, inline_name
+from sweep.analysis.paired import CONFIDENCE, opened_trials, paired_differences
+from sweep.analysis.power import POWER, RELEVANT, detectable, seeds_needed, times_the_patients
+from sweep.analysis.tables import selection_metric, test_table
+from sweep.records import Run
+
+
+def signed(value: float) -> str:
+    """Three decimals, always with a sign; a true minus."""
+    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _interval(row: pd.Series) -> str:
+    return f"95\N{NO-BREAK SPACE}% interval {signed(row['low'])} to {signed(row['high'])}"
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def verdict(run: Run) -> str:
+    """The answer in one sentence, no bolder than the numbers; a second one where the data are drawings."""
+    sentence = _verdict(run)
+    if is_phantom(run):
+        sentence += (
+            " The data are drawings, not patients: this shows how the tool works and says nothing about medicine."
+        )
+    return sentence
+
+
+def is_phantom(run: Run) -> bool:
+    """Whether the run's images are the built-in drawings."""
+    source = str(run.info["data"]["source"])
+    return source.split(":")[0].split("@")[0] == "phantom"
+
+
+def _verdict(run: Run) -> str:
+    metric = selection_metric(run)
+    name = inline_name(metric)
+    tested = test_table(run)
+    if tested.empty:
+        return "No answer yet: the test split has not been opened in this run."
+    names = in_order(tested["technique"])
+    if len(names) < 2:
+        return f"No comparison: this run tested {display_name(names[0])} alone, so there is nothing to set beside it."
+    if "baseline" not in names:
+        return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
+    table = paired_differences(run)
+    if table.empty:
+        return "No paired comparison: no seed was tested both with the baseline and with another technique."
+    if table["seeds"].max() < 2:
+        most = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
+        return (
+            f"One run per technique decides nothing: the largest difference to the baseline in test {name} was "
+            f"{signed(most['difference'])} ({display_name(most['technique'])}), and one seed cannot tell that from "
+            "chance."
+        )
+    sure = beyond_doubt(table)
+    if len(sure):
+        sentence = (
+            f"Beyond doubt at the 5 % level (Holm-adjusted), over {_seeds(sure['seeds'])} and {_patients(run)}: in "
+            f"test {name} the baseline is beaten by {_listed(_gains(sure))}."
+        )
+    else:
+        sentence = _none_does(table, name) + " " + what_it_would_take(table)
+    worse = beyond_doubt(table, worse=True)
+    if len(worse):
+        sentence += f" Behind it beyond doubt: {_listed(_gains(worse))}."
+    return sentence
+
+
+def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
+    """The rows of ``paired_differences`` that beat the baseline (or are beaten by it) at the 5 % level, best first."""
+    low, high = table["low"], table["high"]
+    apart = high < 0 if worse else low > 0
+    return table[(table["p_holm"] < 1 - CONFIDENCE) & apart].sort_values("difference", ascending=worse)
+
+
+def _gains(table: pd.DataFrame) -> list[str]:
+    return [
+        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)})" for _, r in table.iterrows()
+    ]
+
+
+def _none_does(table: pd.DataFrame, name: str) -> str:
+    best = table.iloc[int(table["difference"].to_numpy().argmax())]
+    many = f"with {best['seeds']} seeds" if best["seeds"] > 1 else "from one seed alone"
+    if best["difference"] > 0:
+        lead = f"the largest gain in test {name} was"
+    else:
+        lead = f"none was ahead of it, and the nearest in test {name} was at"
+    return (
+        f"No technique beat the baseline beyond doubt: {lead} {signed(best['difference'])} "
+        f"({display_name(best['technique'])}), {_interval(best)}, {many}."
+    )
+
+
+def what_it_would_take(table: pd.DataFrame) -> str:
+    """How large a difference had to be to be told from chance, and how many seeds would tell a smaller one.
+
+    Args:
+        table: ``paired_differences`` with two seeds or more.
+    """
+    several = table[table["seeds"] > 1]
+    least = max(_detectable(row, len(table)) for _, row in several.iterrows())
+    seeds = int(several["seeds"].min())
+    text = f"Differences up to {least:.3f} could not be told from chance with {seeds} seeds (at {POWER:.0%} power)"
+    row = several.iloc[int(several["difference"].to_numpy().argmax())]
+    wanted = float(row["difference"]) if row["difference"] >= RELEVANT / 2 else RELEVANT
+    if wanted >= least:
+        return text + "."
+    parts = (wanted, float(row["seed_sd"]), float(row["patient_se"]))
+    needed = seeds_needed(*parts, len(table))
+    if needed is not None:
+        return f"{text}; about {needed} seeds would be needed to see one of {wanted:.3f}."
+    factor = times_the_patients(*parts, 1000, len(table))
+    return (
+        f"{text}; to see one of {wanted:.3f} no number of seeds would do: about {factor:.1f} times as many test "
+        "patients would be needed."
+    )
+
+
+def _detectable(row: pd.Series, comparisons: int) -> float:
+    return detectable(float(row["seed_sd"]), float(row["patient_se"]), int(row["seeds"]), comparisons)
+
+
+def _patients(run: Run) -> str:
+    table = run.split()
+    rows = np.unique(np.concatenate([trial.rows for trial in opened_trials(run).values()]))
+    known = table.set_index("row").loc[rows, "patient"]
+    if (known == "").all():
+        return f"{len(rows):,} test images (patients unknown)"
+    count = int(known[known != ""].nunique() + (known == "").sum())
+    return f"{count:,} test patients"
+
+
+def _seeds(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low} seeds" if low == high else f"{low} to {high} seeds"
+
+
+def answer_values(run: Run) -> dict[str, Any]:
+    """The verdict in parts, for machines: sentence, metric, winners, losers, differences."""
+    table = paired_differences(run)
+    judged = table if len(table) and table["seeds"].max() > 1 else table.iloc[:0]
+    return {
+        "sentence": verdict(run),
+        "metric": selection_metric(run),
+        "beats_baseline": beyond_doubt(judged)["technique"].tolist(),
+        "behind_baseline": beyond_doubt(judged, worse=True)["technique"].tolist(),
+        "differences": table.to_dict("records"),
+    }

@@ -1,0 +1,206 @@
+"""Intervals, paired tests and power: against scikit-learn, statsmodels, hand-computed cases and simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from sweep.analysis.bootstrap import METRICS, patient_weights, spread, test_patients, weighted_auroc, weighted_metrics
+from sweep.analysis.paired import compare, metric_intervals, paired_differences, seed_differences
+from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
+from sweep.analysis.power import detectable, seeds_needed, times_the_patients
+from sweep.metrics import evaluate
+from tests.sweep.fake_run import SIX, fake_images, fake_run
+
+patients_of = test_patients  # pytest would take the name for a test
+del test_patients
+
+
+@pytest.mark.parametrize(("classes", "positive"), [(2, 1), (2, 0), (3, None)])
+def test_weights_count_as_repeated_images_do(classes: int, positive: int | None) -> None:
+    rng = np.random.default_rng(classes)
+    labels = rng.integers(0, classes, 120)
+    probabilities = rng.dirichlet(np.ones(classes), 120).round(2)  # rounded: ties
+    weights = rng.integers(0, 4, (6, 120))
+    found = weighted_metrics(labels, probabilities, positive, weights.astype(np.float32))
+    for sample in range(6):
+        expected = evaluate(np.repeat(labels, weights[sample]), probabilities.repeat(weights[sample], axis=0), positive)
+        for name in METRICS:
+            assert found[name][sample] == pytest.approx(expected[name], abs=1e-9)
+
+
+def test_weighted_auroc_against_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    positive = rng.random(80) < 0.4
+    scores = rng.normal(positive, 1).round(1)
+    weights = rng.random((3, 80)).astype(np.float32)
+    expected = [roc_auc_score(positive, scores, sample_weight=w) for w in weights]
+    assert weighted_auroc(positive, scores, weights) == pytest.approx(expected, abs=1e-6)
+    assert np.isnan(weighted_auroc(np.ones(5, dtype=bool), np.arange(5.0), np.ones((1, 5)))).all()
+
+
+def test_patients_go_in_and_out_whole_and_classes_keep_their_patients() -> None:
+    rng = np.random.default_rng(0)
+    patients = np.repeat(np.arange(40), rng.integers(1, 5, 40))
+    labels = (patients < 10).astype(np.int64)
+    weights = patient_weights(labels, patients, 300, rng)
+    first = np.unique(patients, return_index=True)[1]
+    assert (weights == weights[:, first][:, patients]).all(), "images of one patient weigh the same"
+    assert (weights[:, first][:, :10].sum(axis=1) == 10).all()
+    assert (weights[:, first][:, 10:].sum(axis=1) == 30).all()
+    assert weights[:, first].mean(axis=0) == pytest.approx(1, abs=0.25)
+
+
+def test_images_without_a_patient_are_their_own(tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "run", fake_images(tmp_path / "images"), failing=False)
+    patients = patients_of(run)
+    assert patients.nunique() == len(patients)
+
+
+def test_mcnemar_against_statsmodels() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        a, b = rng.random(60) < 0.8, rng.random(60) < rng.uniform(0.4, 0.9)
+        table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
+        assert mcnemar_exact(a, b) == pytest.approx(mcnemar(table, exact=True).pvalue)
+    assert mcnemar_exact(a, a) == 1.0
+
+
+def test_delong_areas_against_scikit_learn_and_the_pairwise_definition() -> None:
+    rng = np.random.default_rng(2)
+    positive = rng.random(70) < 0.4
+    a, b = rng.normal(positive, 1).round(1), rng.normal(positive * 0.5, 1).round(1)
+    found = delong(positive, a, b)
+    assert found.auroc_a == pytest.approx(roc_auc_score(positive, a))
+    assert found.auroc_b == pytest.approx(roc_auc_score(positive, b))
+    wins = []
+    for scores in (a, b):  # the kernel of every pair, written out (DeLong et al. 1988, eq. 2)
+        pairs = scores[positive][:, None] - scores[~positive][None, :]
+        wins.append((pairs > 0) + 0.5 * (pairs == 0))
+    of_positive = np.cov(wins[0].mean(axis=1), wins[1].mean(axis=1))
+    of_negative = np.cov(wins[0].mean(axis=0), wins[1].mean(axis=0))
+    covariance = of_positive / positive.sum() + of_negative / (~positive).sum()
+    contrast = np.array([1, -1])
+    assert found.standard_error == pytest.approx(float(np.sqrt(contrast @ covariance @ contrast)))
+    assert found.p == pytest.approx(2 * stats.norm.sf(abs(found.difference) / found.standard_error))
+
+
+def test_delong_by_hand() -> None:
+    # Positives 3, 1; negatives 2, 0. A wins 3 of 4 pairs: placements of positives 1, 1/2, of negatives 1/2, 1.
+    # B wins all: its placements are 1. Differences -(0, 1/2) and -(1/2, 0): variance 1/8 each, (1/8 + 1/8) / 2.
+    positive = np.array([True, True, False, False])
+    found = delong(positive, np.array([3.0, 1, 2, 0]), np.array([3.0, 2, 1, 0]))
+    assert (found.auroc_a, found.auroc_b, found.difference) == (0.75, 1.0, -0.25)
+    assert found.standard_error == pytest.approx(np.sqrt(1 / 8))
+    assert delong(positive, np.arange(4.0), np.arange(4.0)).p == 1.0
+    assert np.isnan(delong(np.array([True, False, False]), np.arange(3.0), np.arange(3.0)).p)
+
+
+def test_holm_against_statsmodels() -> None:
+    rng = np.random.default_rng(3)
+    for size in (1, 4, 9):
+        p = rng.random(size) ** 2
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([])).size == 0
+
+
+def test_without_chance_in_patients_the_interval_is_students() -> None:
+    values = np.array([0.02, 0.05, 0.01, 0.04])
+    found = spread(values, np.repeat(values[:, None], 4000, axis=1), np.random.default_rng(0))
+    low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=2e-4)
+    assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=1e-3)
+
+
+def test_without_chance_in_training_the_interval_is_the_bootstraps() -> None:
+    resampled = np.random.default_rng(0).normal(0.1, 0.02, 3000)
+    found = spread([0.1, 0.1, 0.1], np.stack([resampled] * 3), np.random.default_rng(1))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(resampled, (0.025, 0.975))))
+    assert found.p == 1.0, "seeds that all give the same show no spread to judge by"
+    single = spread([0.1], resampled[None], np.random.default_rng(1))
+    assert (single.low, single.high) == pytest.approx((found.low, found.high))
+    assert np.isnan(single.p)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_the_interval_covers_the_truth_and_equal_techniques_rarely_win(seeds: int) -> None:
+    rng = np.random.default_rng(seeds)
+    covered, named, repeats = 0, 0, 300
+    for _ in range(repeats):
+        # The error from patients is shared by all seeds of a sweep; its bootstrap is centred on what was seen.
+        differences = {}
+        for technique in range(5):
+            values = 0.03 + rng.normal(0, 0.02) + rng.normal(0, 0.02, seeds)
+            resampled = values[:, None] + rng.normal(0, 0.02, 800)
+            differences[str(technique)] = (values, resampled)
+        table = compare(differences, rng)
+        covered += int(((table["low"] <= 0.03) & (table["high"] >= 0.03)).sum())
+        null = compare({k: (v - 0.03, r - 0.03) for k, (v, r) in differences.items()}, rng)
+        named += bool(((null["p_holm"] < 0.05) & (null["low"] > 0)).any())
+    assert covered / (5 * repeats) >= 0.94
+    assert named / repeats <= 0.05
+
+
+def test_power_is_the_normal_formula_where_patients_are_all_the_chance() -> None:
+    expected = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.01
+    assert detectable(0.0, 0.01, 5, 1) == pytest.approx(expected)
+    assert times_the_patients(expected / 2, 0.0, 0.01, 5, 1) == pytest.approx(4, rel=1e-6)
+    assert seeds_needed(expected * 0.99, 0.0, 0.01, 1) is None
+    assert seeds_needed(expected, 0.0, 0.01, 1) == 2
+
+
+def test_seeds_needed_is_the_first_that_does() -> None:
+    needed = seeds_needed(0.02, 0.03, 0.004, 5)
+    assert needed is not None
+    assert detectable(0.03, 0.004, needed, 5) <= 0.02 < detectable(0.03, 0.004, needed - 1, 5)
+
+
+def test_seeds_needed_gives_about_the_power_it_says() -> None:
+    rng = np.random.default_rng(0)
+    seeds = seeds_needed(0.03, 0.03, 0.005, 1)
+    assert seeds is not None
+    won = 0
+    for _ in range(300):
+        values = 0.03 + rng.normal(0, 0.005) + rng.normal(0, 0.03, seeds)
+        table = compare({"a": (values, values[:, None] + rng.normal(0, 0.005, 500))}, rng)
+        won += bool((table["p_holm"] < 0.05).all())
+    assert 0.7 < won / 300 < 0.92
+
+
+def test_tables_of_a_run(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images", per_class=(120, 240), size=4)
+    run = fake_run(tmp_path / "run", images, seeds=3, failing=False, epochs=1)
+    intervals = metric_intervals(run)
+    assert set(intervals["technique"]) == set(SIX)
+    assert (intervals["low"] <= intervals["mean"]).all()
+    assert (intervals["mean"] <= intervals["high"]).all()
+    assert intervals["low"].min() >= 0
+    assert intervals["high"].max() <= 1
+    differences = paired_differences(run)
+    of_seeds = seed_differences(run)
+    assert len(of_seeds) == 5 * 3
+    means = of_seeds.groupby("technique")["difference"].mean()
+    assert differences.set_index("technique")["difference"].to_dict() == pytest.approx(means.to_dict())
+    assert of_seeds["mcnemar"].between(0, 1).all()
+    assert (of_seeds["delong_holm"] >= of_seeds["delong"]).all()
+    pd.testing.assert_frame_equal(differences, paired_differences(run))
+    pd.testing.assert_frame_equal(of_seeds, seed_differences(run))
+
+
+def test_relabelling_the_classes_relabels_the_result(tmp_path: Path) -> None:
+    """With the other class positive, recall and specificity change places; balanced accuracy and its test do not."""
+    images = fake_images(tmp_path / "images", per_class=(60, 120), size=4)
+    run = fake_run(tmp_path / "run", images, seeds=3, failing=False, epochs=1)
+    before = paired_differences(run, "recall")
+    balanced = paired_differences(run, "balanced_accuracy")
+    run.update_info(data={**run.info["data"], "positive": 0})
+    pd.testing.assert_frame_equal(before, paired_differences(run, "specificity"))
+    pd.testing.assert_frame_equal(balanced, paired_differences(run, "balanced_accuracy"))
