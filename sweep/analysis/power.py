@@ -13,25 +13,21 @@ _MOST_SEEDS = 1000
 
 
 def detectable(seed_sd: float, patient_se: float, seeds: int, comparisons: int, power: float = POWER) -> float:
-    """The least true difference that is declared beyond doubt with chance ``power``.
+    """The least true difference that is declared beyond doubt with chance ``power``, about.
 
-    (t_(1 - a/2m) + t_power) * sqrt(sd^2 / S + se^2), with a = 0.05 over m comparisons (Holm's first step) and
-    Satterthwaite's degrees of freedom: S - 1 for the seeds, none lost for the patients.
+    sqrt((t_a sd / sqrt(S))^2 + (z_a se)^2) + z_power sqrt(sd^2 / S + se^2): the half width of the interval that is
+    drawn (Student's t for the seeds, normal for the patients) at a = 0.05 / m (Holm's first step), and room for chance.
 
     Args:
         seed_sd: standard deviation of the paired difference over seeds.
         patient_se: standard error of the difference from which patients were sampled.
         seeds: S >= 2.
         comparisons: m >= 1.
-    Reference: Cohen, Statistical Power Analysis, 1988; Satterthwaite, Biometrics Bulletin 1946.
+    Reference: Cohen, Statistical Power Analysis, 1988; the half width after Cochran, Biometrics 1964.
     """
-    of_seeds = seed_sd**2 / seeds
-    variance = of_seeds + patient_se**2
-    if variance == 0:
-        return 0.0
-    freedom = variance**2 / (of_seeds**2 / (seeds - 1)) if of_seeds else math.inf
-    need = stats.t.ppf(1 - 0.025 / comparisons, freedom) + stats.t.ppf(power, freedom)
-    return float(need * math.sqrt(variance))
+    tail = 0.025 / comparisons
+    half = math.hypot(stats.t.isf(tail, seeds - 1) * seed_sd / math.sqrt(seeds), stats.norm.isf(tail) * patient_se)
+    return float(half + stats.norm.ppf(power) * math.hypot(seed_sd / math.sqrt(seeds), patient_se))
 
 
 def seeds_needed(difference: float, seed_sd: float, patient_se: float, comparisons: int) -> int | None:
