@@ -1,0 +1,126 @@
+"""Against the baseline: paired differences with intervals, forest plot, and the comparison seed by seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sweep.analysis.forest_plot import forest_plot
+from sweep.analysis.naming import display_name, inline_name
+from sweep.analysis.paired import paired_differences, seed_differences
+from sweep.analysis.tables import selection_metric
+from sweep.analysis.verdict import answer_values, beyond_doubt, signed
+from sweep.records import Run
+from sweep.report.blocks import Figures, Folded, Section
+from sweep.report.shown import Cell, Table, number
+from sweep.report.text import NONE, p_value
+
+REFERENCES = (
+    (
+        "Bootstrap over patients",
+        "Efron & Tibshirani, An Introduction to the Bootstrap, 1993; Field & Welsh, Journal of the Royal Statistical "
+        "Society B 69(3), 2007",
+    ),
+    ("McNemar's test", "McNemar, Psychometrika 12(2), 1947"),
+    (
+        "DeLong's test",
+        "DeLong, DeLong & Clarke-Pearson, Biometrics 44(3), 1988; Sun & Xu, IEEE Signal Processing Letters 21(11), "
+        "2014",
+    ),
+)
+
+
+def interval(low: float, high: float) -> str:
+    """``-0.010 to +0.031`` with true minus signs; a dash where there is none."""
+    return NONE if np.isnan(low) or np.isnan(high) else f"{signed(low)} to {signed(high)}"
+
+
+def differences_section(run: Run) -> Section | None:
+    """None without a tested baseline and partner."""
+    table = paired_differences(run)
+    if table.empty:
+        return None
+    plot = forest_plot(run)
+    blocks = [differences_table(run, table), *([Figures([plot])] if plot else [])]
+    return Section(
+        "differences",
+        "Against the baseline",
+        [*blocks, Folded("Seed by seed: the same two networks on the same test images", [seeds_table(run)])],
+        values=answer_values(run),
+        references=REFERENCES,
+    )
+
+
+def differences_table(run: Run, data: pd.DataFrame) -> Table:
+    """Each technique's paired difference in the metric selected by."""
+    name = inline_name(selection_metric(run))
+    sure = set(beyond_doubt(data)["technique"]) if data["seeds"].max() > 1 else set()
+    rows, strong = [], set()
+    for position, (_, row) in enumerate(data.iterrows()):
+        judged = row["seeds"] > 1
+        rows.append(
+            [
+                Cell(display_name(row["technique"]), position),
+                number(signed(row["difference"]), row["difference"]),
+                number(interval(row["low"], row["high"]), row["low"]),
+                number(p_value(row["p"]) if judged else NONE, row["p"]),
+                number(p_value(row["p_holm"]) if judged else NONE, row["p_holm"]),
+                number(f"{row['seed_sd']:.3f}" if judged else NONE, row["seed_sd"]),
+                number(f"{row['patient_se']:.3f}", row["patient_se"]),
+                number(str(row["seeds"]), row["seeds"]),
+            ]
+        )
+        if row["technique"] in sure:
+            strong.add(position)
+    caption = (
+        f"Paired differences in test {name}: each seed against the baseline's same seed, on the same patients. "
+        "Intervals hold both chances: which patients were tested (bootstrap over patients within classes) and training "
+        "(Student's t over seeds)."
+    )
+    if data["seeds"].max() < 2:
+        caption += " With one seed they hold patients alone, and nothing can be said of the technique."
+    caption += " Bold: ahead of the baseline beyond doubt." if strong else ""
+    headers = [
+        "Technique",
+        "Difference",
+        "95 % interval",
+        "p",
+        "p (Holm)",
+        "SD over seeds",
+        "SE over patients",
+        "Seeds",
+    ]
+    return Table("differences", caption, headers, rows, data, strong=frozenset(strong))
+
+
+def seeds_table(run: Run) -> Table:
+    """McNemar's and DeLong's tests, seed by seed."""
+    data = seed_differences(run)
+    order = {name: i for i, name in enumerate(data["technique"].drop_duplicates())}
+    rows = [
+        [
+            Cell(display_name(row["technique"]), order[row["technique"]]),
+            number(str(row["seed"]), row["seed"]),
+            number(signed(row["difference"]), row["difference"]),
+            number(interval(row["low"], row["high"]), row["low"]),
+            number(p_value(row["mcnemar"]), row["mcnemar"]),
+            number(p_value(row["mcnemar_holm"]), row["mcnemar_holm"]),
+            number(signed(row["auroc_difference"]), row["auroc_difference"]),
+            number(_p(row["delong"]), row["delong"]),
+            number(_p(row["delong_holm"]), row["delong_holm"]),
+        ]
+        for _, row in data.iterrows()
+    ]
+    name = inline_name(selection_metric(run))
+    caption = (
+        f"Two networks at a time: difference in test {name} with its interval over patients, McNemar's exact test on "
+        "their decisions, DeLong's on their AUROC, each Holm-adjusted over its column. A small p here says that these "
+        "two networks differ on these images, not that the technique does; images of one patient are taken as "
+        "independent."
+    )
+    headers = ["Technique", "Seed", "Difference", "95 % interval", "McNemar p", "Holm", "AUROC difference", "DeLong p"]
+    return Table("seed_differences", caption, [*headers, "Holm (DeLong)"], rows, data)
+
+
+def _p(value: float) -> str:
+    return NONE if np.isnan(value) else p_value(value)
