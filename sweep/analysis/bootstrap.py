@@ -143,6 +143,17 @@ def weighted_metrics(
     return result
 
 
+def _shared(resampled: np.ndarray) -> tuple[float, np.ndarray]:
+    """What all seeds share of the patients' chance: its standard error, and the mean's samples narrowed to it."""
+    seeds = len(resampled)
+    of_mean = resampled.mean(axis=0)
+    variance = float(of_mean.var(ddof=1))
+    of_each = float(resampled.var(axis=1, ddof=1).mean())
+    shared = max((seeds * variance - of_each) / (seeds - 1), 0.0)
+    centre = of_mean.mean()
+    return np.sqrt(shared), centre + (of_mean - centre) * (np.sqrt(shared / variance) if variance else 0.0)
+
+
 @dataclass(frozen=True)
 class Spread:
     """A mean over seeds with what makes it uncertain.
@@ -152,7 +163,7 @@ class Spread:
         low, high: 95 % interval; NaN where it can't be told.
         p: two-sided, of the mean being 0; NaN with one seed.
         seed_sd: standard deviation over seeds, ddof 1; NaN with one seed.
-        patient_se: standard error from which patients were sampled.
+        patient_se: standard error from which patients were sampled: the part that all seeds share.
         seeds: S.
     """
 
@@ -166,32 +177,34 @@ class Spread:
 
 
 def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, rng: np.random.Generator) -> Spread:
-    """Interval and p-value of a mean over seeds, from patients and seeds together.
+    """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
 
-    The two sources are independent: which patients are in the test split, and the chance in training. The first is
-    the bootstrap distribution of the mean over seeds. For the second, drawing S seeds with replacement gives too
-    narrow intervals (S is 3 or so: the spread shrinks by sqrt((S - 1) / S) and its own uncertainty is ignored), so
-    Student's t with S - 1 degrees of freedom, times the standard error over seeds, is added to each bootstrap value.
-    The interval holds the middle 95 % of the sums; with one seed it holds patients alone and p is NaN.
+    Seeds are to a technique what readers are to a modality, and patients are the cases. The standard error over seeds
+    holds training's chance and what each network errs on by itself; the patients add what all seeds share: the
+    covariance between the seeds' bootstrap values, never below 0. The bootstrap distribution of the mean is narrowed to
+    that, and Student's t with S - 1 degrees of freedom, times the standard error over seeds, is added to each of its
+    values. (Drawing S seeds with replacement instead shrinks the spread by sqrt((S - 1) / S) and ignores how uncertain
+    it is.) The interval holds the middle 95 % of the sums; with one seed it holds patients alone and p is NaN.
 
     Args:
         values: (S,) the metric, or the paired difference, of each seed on the test split as it is.
-        resampled: (S, B) the same in each bootstrap sample; NaN columns are left out.
-        rng: of the draws from t.
-    Reference: Efron & Tibshirani 1993, ch. 13; the sum is Behrens and Fisher's (Fisher, Ann. Eugenics 1935).
+        resampled: (S, B) the same in each bootstrap sample; samples with a NaN are left out.
+        rng: of the order in which values of t are added.
+    Reference: Obuchowski & Rockette, Communications in Statistics 1995 (variance; here with a bootstrap's covariance);
+        the sum is Behrens and Fisher's (Fisher, Annals of Eugenics 1935).
     """
     from scipy import stats
 
     values = np.asarray(values, dtype=np.float64)
     seeds, mean = len(values), float(np.mean(values))
-    of_patients = resampled.mean(axis=0)
-    of_patients = of_patients[np.isfinite(of_patients)]
-    if len(of_patients) == 0 or not np.isfinite(mean):
+    resampled = resampled[:, np.isfinite(resampled).all(axis=0)]
+    if resampled.shape[1] < 2 or not np.isfinite(mean):
         return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
-    patient_se = float(of_patients.std(ddof=1)) if len(of_patients) > 1 else np.nan
+    of_patients = resampled.mean(axis=0)
     if seeds < 2:
         low, high = np.quantile(of_patients, (0.025, 0.975))
-        return Spread(mean, float(low), float(high), np.nan, np.nan, patient_se, seeds)
+        return Spread(mean, float(low), float(high), np.nan, np.nan, float(of_patients.std(ddof=1)), seeds)
+    patient_se, of_patients = _shared(resampled)
     seed_sd = float(values.std(ddof=1))
     # Evenly spaced quantiles of t in random order: less noise in the tails than independent draws.
     n = len(of_patients)
