@@ -1,4 +1,4 @@
-"""The command line: sweep demo | run | resume | plan | report | predict | techniques | presets.
+"""The command line: sweep demo | run | resume | plan | audit | report | compare | predict | techniques | presets.
 
 Heavy imports wait inside the commands, so that ``--help`` answers at once.
 """
@@ -25,7 +25,7 @@ app = typer.Typer(
     help="A paired comparison of techniques for class imbalance in medical images, as one Ray Tune sweep.",
 )
 
-_DATA, _SPACE, _HOW, _WHERE = "Data", "Search space", "Judging", "Resources"
+_DATA, _SPACE, _HOW, _WHERE, _REPORT = "Data", "Search space", "Judging", "Resources", "Report"
 
 
 def _console() -> Console:
@@ -64,6 +64,15 @@ SkipBad = Annotated[
     bool | None,
     typer.Option("--skip-bad", help="Go on without unreadable images.", rich_help_panel=_DATA, show_default=False),
 ]
+AllowLeak = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-leak",
+        help="Go on although training and test share patients or images.",
+        rich_help_panel=_DATA,
+        show_default=False,
+    ),
+]
 Techniques = Annotated[
     str | None, typer.Option(help="Names with commas (see `sweep techniques`).", rich_help_panel=_SPACE)
 ]
@@ -86,6 +95,13 @@ Metric = Annotated[
 ]
 Scheduler = Annotated[str | None, typer.Option(help="none or asha (early stopping).", rich_help_panel=_HOW)]
 Search = Annotated[str | None, typer.Option(help="grid (paired draws) or optuna.", rich_help_panel=_HOW)]
+Cam = Annotated[
+    str | None, typer.Option(help="Activation maps: smoothgradcampp, gradcam or layercam.", rich_help_panel=_REPORT)
+]
+Masks = Annotated[
+    str | None,
+    typer.Option(help="Folder of masks (lungs, lesions) named as the images.", rich_help_panel=_REPORT),
+]
 Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT.", rich_help_panel=_WHERE)]
 Gpus = Annotated[float | None, typer.Option("--gpus-per-trial", help="May be a fraction.", rich_help_panel=_WHERE)]
 Cpus = Annotated[
@@ -129,6 +145,7 @@ def run(
     patient_column: PatientColumn = None,
     patient_pattern: PatientPattern = None,
     skip_bad: SkipBad = None,
+    allow_leak: AllowLeak = None,
     metric: Metric = None,
     scheduler: Scheduler = None,
     search: Search = None,
@@ -136,6 +153,8 @@ def run(
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
     max_concurrent: Concurrent = None,
+    cam: Cam = None,
+    masks: Masks = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out already holds this run.")] = False,
     sets: Sets = None,
     verbose: Verbose = False,
@@ -150,6 +169,7 @@ def run(
         data__patient_column=patient_column,
         data__patient_pattern=patient_pattern,
         data__skip_bad=skip_bad,
+        data__allow_leak=allow_leak,
         space__techniques=techniques,
         space__lr=lr,
         space__epochs=epochs,
@@ -166,6 +186,8 @@ def run(
         resources__gpus_per_trial=gpus_per_trial,
         resources__cpus_per_trial=cpus_per_trial,
         resources__max_concurrent=max_concurrent,
+        report__cam=cam,
+        report__masks=masks,
     )
     from sweep.config import build_config, read_file
 
@@ -250,19 +272,61 @@ def plan(
 
 
 @app.command()
+def audit(
+    preset: Preset = "compare",
+    data: Data = None,
+    image_size: ImageSize = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    patient_column: PatientColumn = None,
+    patient_pattern: PatientPattern = None,
+    skip_bad: SkipBad = None,
+    sets: Sets = None,
+) -> None:
+    """Looks for leaks, duplicates, shortcuts and small splits; exit code 1 where training and test share something."""
+    from sweep.config import build_config, read_file
+
+    options = _given(
+        data__source=data,
+        data__image_size=image_size,
+        data__image_column=image_column,
+        data__label_column=label_column,
+        data__patient_column=patient_column,
+        data__patient_pattern=patient_pattern,
+        data__skip_bad=skip_bad,
+    )
+    if jobs.audit_data(build_config(read_file(preset), _assignments(options, sets)), _console()):
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
     data: Data = None,
     cams: Annotated[bool, typer.Option(help="Draw class activation maps; needs the images.")] = True,
+    cam: Cam = None,
+    masks: Masks = None,
 ) -> None:
-    """Writes a run's report anew, from its records alone; the images serve the activation maps only."""
+    """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
+    import yaml
+
+    from sweep.config import build_config
     from sweep.records import Run
 
     found = Run(run_folder)
     console = _console()
-    page = jobs.report(found, jobs.images_of(found, data, console) if cams else None, console, cams=cams)
+    settings = build_config(yaml.safe_load(found.config_yaml), _given(report__cam=cam, report__masks=masks)).report
+    page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
     jobs.show_results(found, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def compare(
+    run_folders: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two or more run folders.")],
+) -> None:
+    """Two or more runs in one table, with a warning where data or splits differ."""
+    jobs.compare(run_folders, _console())
 
 
 @app.command()

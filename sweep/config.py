@@ -93,6 +93,7 @@ class DataConfig(_Section):
         default=None, description="regular expression on file names, group 1 is the patient"
     )
     skip_bad: bool = False
+    allow_leak: bool = Field(default=False, description="go on although training and test share patients or images")
     split_seed: int = Field(default=0, ge=0)
     phantom_images: int = Field(default=900, ge=300, le=1_000_000, description="how many drawings 'phantom' makes")
     phantom_seed: int = Field(default=0, ge=0)
@@ -219,6 +220,13 @@ class ResourceConfig(_Section):
     autoscaling: bool = Field(default=False, description="nodes join on demand: don't refuse what is not there yet")
 
 
+class ReportConfig(_Section):
+    """What the report shows beside the numbers; it changes none of them."""
+
+    cam: Literal["smoothgradcampp", "gradcam", "layercam"] = "smoothgradcampp"
+    masks: str | None = Field(default=None, description="folder of masks (lungs, lesions), one an image, same names")
+
+
 class Config(_Section):
     """Everything a run depends on; printed back in full into the run folder."""
 
@@ -227,6 +235,7 @@ class Config(_Section):
     train: TrainConfig = Field(default_factory=TrainConfig)
     sweep: SweepConfig = Field(default_factory=SweepConfig)
     resources: ResourceConfig = Field(default_factory=ResourceConfig)
+    report: ReportConfig = Field(default_factory=ReportConfig)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

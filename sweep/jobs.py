@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from balancing.images import ImageSet
-    from sweep.config import Config
+    from sweep.config import Config, ReportConfig
     from sweep.records import Run
 
 
@@ -45,6 +46,7 @@ def start(config: Config, name: str, out: Path | None, console: Console, *, verb
         positive=prepared.positive,
         notes=prepared.notes,
     )
+    made.write_audit(prepared.audit)
     _sweep_and_report(made, config, prepared, console, verbose=verbose)
 
 
@@ -76,8 +78,8 @@ def _check_same(found: Run, config: Config) -> None:
 
     from sweep.config import build_config
 
-    recorded = build_config(yaml.safe_load(found.config_yaml)).model_dump(exclude={"resources"})
-    for section, values in config.model_dump(exclude={"resources"}).items():
+    recorded = build_config(yaml.safe_load(found.config_yaml)).model_dump(exclude={"resources", "report"})
+    for section, values in config.model_dump(exclude={"resources", "report"}).items():
         for key, value in values.items():
             if value != recorded[section][key]:
                 raise UserError(
@@ -91,7 +93,7 @@ def _sweep_and_report(made: Run, config: Config, prepared: Any, console: Console
 
     try:
         run_sweep(made, config, prepared, console, verbose=verbose)
-        page = report(made, prepared.images, console)
+        page = report(made, prepared.images, config.report, console)
     except KeyboardInterrupt:
         made.update_info(status="interrupted")
         console.print(
@@ -105,12 +107,40 @@ def _sweep_and_report(made: Run, config: Config, prepared: Any, console: Console
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
 
 
-def report(made: Run, images: ImageSet | None, console: Console, *, cams: bool = True) -> Path:
-    """Writes a run's report; returns its page. The images serve the activation maps alone."""
+def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
+    """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
     from sweep.report.render import write_report
 
     console.print("Writing the report ...")
-    return write_report(made, images, cams=cams)
+    if made.audit() is None and images is not None:  # a run of a version that did not audit
+        from balancing.audit import audit
+
+        made.write_audit(audit(images, made.split_of_rows()))
+    return write_report(made, images, cams=cams, cam_method=settings.cam, masks=settings.masks)
+
+
+def audit_data(config: Config, console: Console) -> bool:
+    """Prints what is wrong with the data; returns whether training and test share something."""
+    from balancing.audit import audit
+    from sweep.audit_view import audit_view
+    from sweep.prepare import load_data
+
+    images, split, _, notes = load_data(config.data, progress=console.is_terminal)
+    for note in notes:
+        console.print(note, soft_wrap=True, markup=False)
+    found = audit(images, split)
+    for part in audit_view(found):
+        console.print(part)
+    return bool(found.leaks)
+
+
+def compare(paths: Sequence[Path], console: Console) -> None:
+    """Prints the results of several runs in one table."""
+    from sweep.compare import compare_runs, compare_view
+    from sweep.records import Run
+
+    for part in compare_view(compare_runs([Run(path) for path in paths])):
+        console.print(part)
 
 
 def show_results(made: Run, console: Console) -> None:
@@ -132,9 +162,12 @@ def images_of(found: Run, data: str | None, console: Console) -> ImageSet | None
     try:
         images = load_data(config.data, progress=console.is_terminal)[0]
     except UserError as error:
-        console.print(f"No activation maps: {error}", soft_wrap=True, markup=False)
+        console.print(f"No activation maps and synthetic samples: {error}", soft_wrap=True, markup=False)
         return None
     if images.fingerprint != found.info["data"]["fingerprint"]:
-        console.print("No activation maps: these are not the images of the run; give those by --data.", soft_wrap=True)
+        console.print(
+            "No activation maps and synthetic samples: these are not the run's images; give those by --data.",
+            soft_wrap=True,
+        )
         return None
     return images

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balancing.audit import Audit, audit
+from balancing.errors import UserError
 from balancing.images import ImageSet, load_images, resolve_positive
 from balancing.registry import get_technique
 from balancing.splits import Split, make_split
@@ -29,6 +31,7 @@ class Prepared:
         notes: sentences a user should read.
         start: starting weights without a head, or None.
         fixed: what every trial's spec takes from the data and the weights.
+        audit: what was found in the data.
     """
 
     images: ImageSet
@@ -37,6 +40,7 @@ class Prepared:
     notes: tuple[str, ...]
     start: Mapping[str, Any] | None
     fixed: Mapping[str, Any]
+    audit: Audit
 
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)
@@ -92,6 +96,8 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
 
         start, weights = load_weights(config.train.weights)
     images, split, positive, notes = load_data(config.data, progress=progress)
+    found = audit(images, split)
+    refuse_leaks(found, config.data)
     check_techniques(config, images, split)
     fixed = {
         "data": images.fingerprint[:16],
@@ -99,7 +105,16 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
         "positive": positive,
         "weights": weights,
     }
-    return Prepared(images, split, positive, notes, start, fixed)
+    return Prepared(images, split, positive, notes, start, fixed, found)
+
+
+def refuse_leaks(found: Audit, data: DataConfig) -> None:
+    """Raises UserError where training and test share something, unless the user allows it."""
+    if found.leaks and not data.allow_leak:
+        raise UserError(
+            f"{' '.join(finding.title for finding in found.leaks)} Test results would look better than they are; "
+            f"`sweep audit --data {data.source}` lists the files; mend the split, or go on all the same by --allow-leak"
+        )
 
 
 def check_techniques(config: Config, images: ImageSet, split: Split) -> None:

@@ -4,6 +4,7 @@ RUN/
   run.json             id, command, versions, machine, data and split fingerprints, class names, notes, status
   config.yaml          the resolved configuration, whole
   split.parquet        one row an image: row, name, patient, label, class_name, official, split
+  audit.json           what was found in the data: leaks, duplicates, counts (see balancing.audit)
   bad_images.json      images left out with --skip-bad, with reasons
   trials.json          the planned trials, in order
   trials/<trial id>/
@@ -18,7 +19,7 @@ RUN/
   test_openings.jsonl  one line for each time the test split was opened: when, for which trials
   neighbours/          nearest neighbours among training images, found once for all trials
   tensorboard/<name>/  event files, one folder a trial
-  report/              index.html, report.md, tables/, figures/
+  report/              index.html, report.md, summary.json, checklist.md, tables/, figures/
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from sweep.metrics import SELECTABLE
 from sweep.space import TrialSpec
 
 if TYPE_CHECKING:
+    from balancing.audit import Audit
     from balancing.images import ImageSet
     from balancing.splits import Split
 
@@ -257,6 +259,14 @@ class Run:
         """row, name, patient, label, class_name, official, split (train | validation | test | unused)."""
         return pd.read_parquet(self.path / "split.parquet")
 
+    def split_of_rows(self) -> Split:
+        """The run's split, from its records."""
+        from balancing.splits import Split
+
+        table = self.split()
+        rows = {part: table.loc[table["split"] == part, "row"].to_numpy() for part in ("train", "validation", "test")}
+        return Split(**rows, notes=())
+
     def write_specs(self, specs: Sequence[TrialSpec]) -> None:
         write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs])
 
@@ -335,6 +345,16 @@ class Run:
 
     def write_selection(self, selection: Sequence[Mapping[str, Any]]) -> None:
         write_json(self.path / "selection.json", list(selection))
+
+    def write_audit(self, audit: Audit) -> None:
+        write_json(self.path / "audit.json", audit.to_dict())
+
+    def audit(self) -> Audit | None:
+        """What was found in the data when the run began; None in runs of versions that did not look."""
+        from balancing.audit import Audit
+
+        path = self.path / "audit.json"
+        return Audit.from_dict(read_json(path)) if path.exists() else None
 
     def record_test_opening(self, trial_ids: Sequence[str]) -> None:
         """Notes that the test split was opened, when and for which trials."""

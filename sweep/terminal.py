@@ -38,8 +38,8 @@ def techniques_list() -> list[RenderableType]:
 def results(run: Run) -> list[RenderableType]:
     """The answer in one sentence, and the results table: mean and spread over seeds, on the test split."""
     from sweep.analysis.naming import METRIC_NAMES, display_name
-    from sweep.analysis.verdict import verdict
     from sweep.analysis.tables import results_table
+    from sweep.analysis.verdict import verdict
 
     found = results_table(run)
     table = Table(

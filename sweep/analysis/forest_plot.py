@@ -26,16 +26,16 @@ def forest_plot(run: Run, metric: str | None = None) -> Plot | None:
         axes = figure.add_subplot()
         light_grid(axes, "x")
         axes.axvline(0, color=INK, linewidth=0.9)
-        for place, row in enumerate(table.itertuples()):
-            technique = str(row.technique)
+        for place, row in enumerate(table.to_dict("records")):
+            technique = str(row["technique"])
             own = seeds[seeds["technique"] == technique]["difference"]
             shown = colour(technique)
-            if np.isfinite(float(str(row.low))):
-                axes.hlines(place, row.low, row.high, color=shown, linewidth=2.2)  # type: ignore[arg-type]
+            if np.isfinite(row["low"]):
+                axes.hlines(place, row["low"], row["high"], color=shown, linewidth=2.2)
             below = np.full(len(own), place + 0.24)
             axes.scatter(own, below, s=13, color=shown, alpha=0.6, linewidths=0, marker=marker(technique))
             axes.scatter(
-                [row.difference], [place], s=62, color=shown, edgecolors=INK, linewidths=0.7, zorder=4,
+                [float(row["difference"])], [place], s=62, color=shown, edgecolors=INK, linewidths=0.7, zorder=4,
                 marker=marker(technique),
             )  # fmt: skip
         axes.set_yticks(range(len(table)), [display_name(t) for t in table["technique"]])

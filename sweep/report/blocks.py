@@ -68,7 +68,18 @@ class Folded:
     blocks: Sequence[Block]
 
 
-Block = Heading | Paragraph | Listing | Facts | Code | Figures | Folded | Table
+@dataclass(frozen=True)
+class Citations:
+    """What, with a remark, and where it comes from.
+
+    Args:
+        rows: (name, remark or "", source).
+    """
+
+    rows: Sequence[tuple[str, str, str]]
+
+
+Block = Heading | Paragraph | Listing | Facts | Code | Figures | Folded | Table | Citations
 
 
 @dataclass(frozen=True)
@@ -80,9 +91,32 @@ class Section:
         title: its heading.
         blocks: in order; none leaves the section away.
         values: what ``summary.json`` holds of it under ``name``: numbers, strings, lists and dicts only.
+        references: (what, source) of each method used, for the list at the end.
     """
 
     name: str
     title: str
     blocks: Sequence[Block]
     values: object = None
+    references: Sequence[tuple[str, str]] = ()
+
+
+def inside(blocks: Sequence[Block]) -> list[Block]:
+    """All blocks in order, also those that are folded."""
+    found: list[Block] = []
+    for block in blocks:
+        found.append(block)
+        if isinstance(block, Folded):
+            found += inside(block.blocks)
+    return found
+
+
+def tables_of(sections: Sequence[Section]) -> list[Table]:
+    """Every table of the report."""
+    return [block for section in sections for block in inside(section.blocks) if isinstance(block, Table)]
+
+
+def plots_of(sections: Sequence[Section]) -> list[Plot]:
+    """Every figure of the report."""
+    figures = [block for section in sections for block in inside(section.blocks) if isinstance(block, Figures)]
+    return [plot for block in figures for plot in block.plots]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
@@ -16,8 +17,10 @@ from sweep.analysis.figure import Plot, png, settle, svg
 from sweep.analysis.naming import INK
 from sweep.analysis.snapshot import Snapshot
 from sweep.records import Run, write_atomically
-from sweep.report.content import gather, report_folder
-from sweep.report.shown import Table
+from sweep.report.blocks import plots_of, tables_of
+from sweep.report.checklist import checklist
+from sweep.report.content import Content, Wanted, gather, report_folder
+from sweep.report.summary import summary_json
 from sweep.report.text import code_block, markdown
 
 if TYPE_CHECKING:
@@ -41,38 +44,57 @@ class _Drawn:
     markup: Markup
 
 
-def write_report(run: Run, images: ImageSet | None = None, *, cams: bool = True) -> Path:
-    """Makes RUN/report from the records alone; the images are needed for the class activation maps only.
+def write_report(
+    run: Run,
+    images: ImageSet | None = None,
+    *,
+    cams: bool = True,
+    cam_method: str = "smoothgradcampp",
+    masks: Path | str | None = None,
+) -> Path:
+    """Makes RUN/report from the records; the images are needed for activation maps and synthetic samples only.
 
-    Writes index.html (one file, nothing loaded from elsewhere), report.md, tables/*.csv and *.tex, figures/*.png and
-    *.svg. What an earlier report left in those two folders is removed.
+    Writes index.html (one file, nothing loaded from elsewhere), report.md, summary.json, checklist.md, tables/*.csv and
+    *.tex, figures/*.png and *.svg. What an earlier report left in those two folders is removed.
 
     Args:
         run: finished or not; what is missing is said in its place.
         images: the run's own images, or None.
         cams: whether to draw class activation maps where ``images`` are given.
+        cam_method: a key of ``sweep.analysis.cams.CAM_METHODS``.
+        masks: folder of masks (lungs, lesions) for the activation maps' numbers, or None.
     Returns:
         The path of index.html.
     Raises:
-        UserError: the images are not those of the run.
+        UserError: the images are not those of the run, or the masks don't fit.
+        ValueError: two tables or two figures of the report have one name.
     """
     run = Snapshot(run.path)
-    content = gather(run, images, cams)
+    content = gather(run, images, Wanted(cams, cam_method, Path(masks) if masks else None))
     folder = report_folder(run)
+    tables, plots = tables_of(content.sections), plots_of(content.sections)
+    _check_names([table.name for table in tables])
+    _check_names([plot.name for plot in plots])
     for kind, endings in (("tables", (".csv", ".tex")), ("figures", (".png", ".svg"))):
         for old in (folder / kind).glob("*"):
             if old.suffix in endings:
                 old.unlink()
-    for table in (value for value in content.values() if isinstance(value, Table)):
+    for table in tables:
         write_atomically(folder / "tables" / f"{table.name}.csv", table.csv().encode())
         write_atomically(folder / "tables" / f"{table.name}.tex", table.latex().encode())
-    drawn = {plot.name: _draw(plot, folder / "figures") for plot in [*content["plots"], content["cams"]] if plot}
-    content["plots"] = [drawn[plot.name] for plot in content["plots"]]
-    content["cams"] = drawn[content["cams"].name] if content["cams"] else None
+    drawn = {plot.name: _draw(plot, folder / "figures") for plot in plots}
     write_atomically(folder / "report.md", _markdown(content).encode())
+    write_atomically(folder / "summary.json", summary_json(run, content).encode())
+    write_atomically(folder / "checklist.md", checklist(run, content).encode())
     page = folder / "index.html"
-    write_atomically(page, _html(content).encode())
+    write_atomically(page, _html(content, drawn).encode())
     return page
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two parts of the report are called {name}; names of tables and figures must be unique")
 
 
 def _draw(plot: Plot, folder: Path) -> _Drawn:
@@ -121,7 +143,7 @@ def _without_repeated_ids(body: str) -> str:
     return re.sub(r'\sid="[^"]*"', keep_first, body)
 
 
-def _html(content: dict[str, Any]) -> str:
+def _html(content: Content, drawn: Mapping[str, _Drawn]) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -131,16 +153,18 @@ def _html(content: dict[str, Any]) -> str:
     script = (_TEMPLATES / "table.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("index.html.j2").render(
-        **content,
+        content=content,
+        drawn=drawn,
+        kind=lambda block: type(block).__name__,
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
     )
 
 
-def _markdown(content: dict[str, Any]) -> str:
+def _markdown(content: Content) -> str:
     # Not HTML: every value goes through the ``md`` filter or into a code block instead.
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=False, undefined=StrictUndefined)
     environment.filters |= {"md": markdown, "code": code_block}
-    text = environment.get_template("report.md.j2").render(**content)
+    text = environment.get_template("report.md.j2").render(content=content, kind=lambda block: type(block).__name__)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import pandas as pd
 
+from sweep.analysis.floors import pixel_floor
 from sweep.analysis.naming import METRICS, display_name, inline_name, metric_name
-from sweep.analysis.statistics import paired_differences, signed
+from sweep.analysis.paired import metric_intervals, paired_differences
 from sweep.analysis.tables import (
-    budget_table,
     confusion_matrices_table,
     confusion_table,
     failures_table,
-    floors,
     results_table,
     selection_metric,
     study_comparison,
 )
+from sweep.analysis.verdict import beyond_doubt
 from sweep.records import Run
 from sweep.report.shown import Cell, Table, number
-from sweep.report.text import NONE, duration, mean_sd, p_value, parameters, three
+from sweep.report.text import NONE, mean_sd, parameters, three
+
+if TYPE_CHECKING:
+    from balancing.images import ImageSet
 
 
 def _whole(value: float) -> Cell:
     return number(f"{int(value):,}", value)
 
 
-def results(run: Run) -> Table | None:
-    """The main table: each technique on the test split, the floors beneath."""
+def results(run: Run, images: ImageSet | None = None) -> Table | None:
+    """The main table: each technique on the test split with 95 % intervals, the floors beneath."""
     data = results_table(run)
     if data.empty or data["balanced_accuracy"].isna().all():
         return None
+    intervals = metric_intervals(run).set_index(["technique", "metric"])
     differences = paired_differences(run)
-    sure = set(differences[(differences["p_holm"] < 0.05) & (differences["low"] > 0)]["technique"])
+    judged = len(differences) and differences["seeds"].max() > 1
+    sure = set(beyond_doubt(differences)["technique"]) if judged else set()
     rows, strong = [], set()
     for position, (_, row) in enumerate(data.iterrows()):
         cells = [Cell(display_name(row["technique"]), position)]
-        cells += [number(mean_sd(row[m], row[f"{m}_sd"]), row[m]) for m in METRICS]
+        for metric in METRICS:
+            if (row["technique"], metric) in intervals.index:
+                found = intervals.loc[(row["technique"], metric)]
+                data.loc[data.index[position], [f"{metric}_low", f"{metric}_high"]] = found["low"], found["high"]
+                cells.append(number(with_interval(found["mean"], found["low"], found["high"]), found["mean"]))
+            else:
+                cells.append(number(NONE, None))
         rows.append([*cells, _whole(row["seeds"])])
         if row["technique"] in sure:
             strong.add(position)
-    counts = run.info["data"]["class_counts"]["test"]
     footer = [
-        [Cell(str(row["answer"])), *(number(three(row[m]), row[m]) for m in METRICS), Cell(NONE)]
-        for _, row in floors(run.class_names, counts, run.positive).iterrows()
+        [
+            Cell(str(row["answer"])),
+            *(number(with_interval(row[m], row[f"{m}_low"], row[f"{m}_high"]), row[m]) for m in METRICS),
+            Cell(NONE),
+        ]
+        for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
     ]
     return Table(
         name="results",
@@ -55,16 +72,33 @@ def results(run: Run) -> Table | None:
     )
 
 
+def with_interval(mean: float, low: float, high: float) -> str:
+    """``0.812 (0.780 to 0.841)``; the number alone where there is no interval, or where nothing can move it."""
+    return (
+        three(mean)
+        if np.isnan(low) or np.isnan(high) or low == high
+        else f"{three(mean)} ({three(low)} to {three(high)})"
+    )
+
+
+def result_values(run: Run) -> dict[str, Any]:
+    """The main table for machines."""
+    return {"metric": selection_metric(run), "techniques": metric_intervals(run).to_dict("records")}
+
+
 def _results_caption(run: Run, data: pd.DataFrame, any_strong: bool) -> str:
     counts = run.info["data"]["class_counts"]["test"]
     named = ", ".join(f"{n} {name}" for name, n in zip(run.class_names, counts, strict=True))
     text = f"Test split ({named}), each technique at the configuration chosen for it on validation"
-    text += "; mean ± standard deviation over seeds. " if data["seeds"].max() > 1 else "; one seed, so no spread. "
+    if data["seeds"].max() > 1:
+        text += "; mean over seeds (95 % interval over patients and seeds). "
+    else:
+        text += "; one seed (95 % interval over patients alone). "
     if run.positive is not None:
         text += f"The positive class is {run.class_names[run.positive]}. "
     else:
         text += "Averages over the classes, each against the rest. "
-    text += "Beneath: what answering without looking reaches. "
+    text += "Beneath: what needs no network: answering without looking, and logistic regression on thumbnails. "
     text += (
         "Bold: beats the baseline beyond doubt (Holm-adjusted)." if any_strong else "Nothing is bold, for no technique "
     )
@@ -103,34 +137,6 @@ def configurations(run: Run) -> Table | None:
         data=data[["technique", "validation", "validation_sd", "lr", "epochs", "strength", "batch_size", "parameters"]],
         columns_text=frozenset({6}),
     )
-
-
-def differences(run: Run) -> Table | None:
-    """Each technique against the baseline, paired by seed."""
-    data = paired_differences(run)
-    if data.empty:
-        return None
-    rows = []
-    for position, (_, row) in enumerate(data.iterrows()):
-        known = not pd.isna(row["low"])
-        rows.append(
-            [
-                Cell(display_name(row["technique"]), position),
-                number(signed(row["difference"]), row["difference"]),
-                Cell(f"{signed(row['low'])} to {signed(row['high'])}" if known else NONE),
-                number(p_value(row["p"]) if known else NONE, row["p"]),
-                number(p_value(row["p_holm"]) if known else NONE, row["p_holm"]),
-                _whole(row["seeds"]),
-            ]
-        )
-    caption = (
-        f"Difference to the baseline in test {inline_name(selection_metric(run))}, paired by seed: mean, "
-        "95\N{NO-BREAK SPACE}% t-interval, p of the paired t-test, and p adjusted by Holm for the number of "
-        "techniques. A dash: the seeds "
-        "show no spread to judge by."
-    )
-    headers = ["Technique", "Difference", "95 % interval", "p", "p (Holm)", "Seeds"]
-    return Table("differences", caption, headers, rows, data)
 
 
 def confusion(run: Run) -> Table | None:
@@ -193,26 +199,6 @@ def study(run: Run) -> Table | None:
         "every epoch. Settings may differ; see how this run was made."
     )
     return Table("study", caption, headers, rows, data)
-
-
-def budget(run: Run) -> Table | None:
-    """What each technique was given."""
-    data = budget_table(run)
-    if data.empty:
-        return None
-    rows = [
-        [Cell(display_name(row["technique"]), position)]
-        + [_whole(row[c]) for c in ("trials", "ended", "configurations", "seeds", "epochs")]
-        + [number(duration(row["seconds"]), row["seconds"])]
-        for position, (_, row) in enumerate(data.iterrows())
-    ]
-    caption = "Trials planned and ended, configurations, seeds, epochs run and training time of each technique."
-    if data["configurations"].nunique() > 1:
-        caption += (
-            " Fewer configurations mean that draws fell together (the baseline stays untouched at every strength)."
-        )
-    headers = ["Technique", "Trials", "Ended", "Configurations", "Seeds", "Epochs", "Time"]
-    return Table("budget", caption, headers, rows, data)
 
 
 def failures(run: Run) -> Table | None:

@@ -11,7 +11,7 @@ from sweep.analysis.paired import paired_differences, seed_differences
 from sweep.analysis.tables import selection_metric
 from sweep.analysis.verdict import answer_values, beyond_doubt, signed
 from sweep.records import Run
-from sweep.report.blocks import Figures, Folded, Section
+from sweep.report.blocks import Block, Figures, Folded, Section
 from sweep.report.shown import Cell, Table, number
 from sweep.report.text import NONE, p_value
 
@@ -41,7 +41,7 @@ def differences_section(run: Run) -> Section | None:
     if table.empty:
         return None
     plot = forest_plot(run)
-    blocks = [differences_table(run, table), *([Figures([plot])] if plot else [])]
+    blocks: list[Block] = [differences_table(run, table), *([Figures([plot])] if plot else [])]
     return Section(
         "differences",
         "Against the baseline",

@@ -1,0 +1,106 @@
+"""Each chosen trial's validation and test predictions side by side: where thresholds, curves and calibration start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweep.analysis.bootstrap import Spread, patient_weights, spread, test_patients
+from sweep.analysis.tables import chosen_trials, predictions
+from sweep.records import Run
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One chosen trial.
+
+    Args:
+        technique, seed: whose.
+        labels: (N,) int64, test.
+        probabilities: (N, C) float64, test.
+        validation_labels: (V,) int64.
+        validation_probabilities: (V, C) float64.
+    """
+
+    technique: str
+    seed: int
+    labels: np.ndarray
+    probabilities: np.ndarray
+    validation_labels: np.ndarray
+    validation_probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Every chosen trial on the same test rows.
+
+    Args:
+        trials: by technique (the registry's order), then seed.
+        rows: (N,) int64, the test rows, ascending; every trial's arrays are in this order.
+        labels: (N,) int64, their classes.
+    """
+
+    __test__ = False  # pytest would take the name for a test
+
+    trials: Sequence[Scored]
+    rows: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def techniques(self) -> list[str]:
+        """In the registry's order."""
+        return list(dict.fromkeys(trial.technique for trial in self.trials))
+
+    def of(self, technique: str) -> list[Scored]:
+        """A technique's trials, by seed."""
+        return [trial for trial in self.trials if trial.technique == technique]
+
+    def weights(self, run: Run, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """(B, N) float32 bootstrap weights, patients within classes; one draw for all trials keeps them paired."""
+        patients = test_patients(run).loc[self.rows].to_numpy(dtype=str)
+        return patient_weights(self.labels, patients, samples, rng)
+
+
+def scored_trials(run: Run) -> TestSet | None:
+    """The chosen trials whose test split was opened, with their validation predictions.
+
+    Returns:
+        None where there is none.
+    Raises:
+        ValueError: two trials were tested on different rows.
+    """
+    trials: list[Scored] = []
+    rows: np.ndarray | None = None
+    for trial in chosen_trials(run).itertuples():
+        tested = predictions(run, str(trial.trial_id), "test")
+        fitted = predictions(run, str(trial.trial_id), "validation")
+        if tested is None or fitted is None:
+            continue
+        order = np.argsort(tested[0], kind="stable")
+        own, labels, probabilities = (part[order] for part in tested)
+        if rows is None:
+            rows = own
+        elif not np.array_equal(rows, own):
+            raise ValueError(
+                f"all trials of a run must be tested on the same rows, but trial {trial.trial_id} was tested on "
+                f"{len(own)} others; make the report of each run apart"
+            )
+        name, seed = str(trial.technique), int(str(trial.seed))
+        trials.append(Scored(name, seed, labels, probabilities, *fitted[1:]))
+    return None if rows is None else TestSet(trials, rows, trials[0].labels)
+
+
+def bounded(
+    values: Sequence[float] | np.ndarray,
+    resampled: np.ndarray,
+    rng: np.random.Generator,
+    low: float = 0.0,
+    high: float = 1.0,
+) -> Spread:
+    """``bootstrap.spread`` of a number that cannot leave ``low``..``high``: its interval ends there."""
+    found = spread(values, resampled, rng)
+    return Spread(**{**vars(found), "low": max(found.low, low), "high": min(found.high, high)})

@@ -1,0 +1,197 @@
+"""Whether probabilities mean what they say, and what each technique does to that."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sweep.analysis.calibration import BINS, STAGES, calibration_table, class_table, reliability_curves
+from sweep.analysis.curves_plots import reliability_plot
+from sweep.analysis.naming import display_name
+from sweep.analysis.verdict import signed
+from sweep.records import Run
+from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.ranged import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
+from sweep.report.shown import Cell, Table, number
+from sweep.report.text import three
+
+REFERENCES = (
+    ("Temperature scaling", "Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017"),
+    ("Brier score", "Brier, Monthly Weather Review 78(1), 1950; by class: Wallace & Dahabreh, ICDM 2012"),
+    ("Calibration error", "Naeini, Cooper & Hauskrecht, AAAI 2015"),
+    (
+        "Balancing and calibration",
+        "van den Goorbergh, van Smeden, Timmerman & Van Calster, Journal of the American Medical Informatics "
+        "Association 29(9), 2022",
+    ),
+)
+_STAGE_NAMES = {"before": "as trained", "after": "after temperature scaling"}
+
+
+def calibration_section(run: Run, rng: np.random.Generator) -> Section | None:
+    """Reliability, Brier score and calibration error, before and after temperature scaling.
+
+    Args:
+        rng: of patients drawn and of intervals.
+    Returns:
+        None where the test split was not opened.
+    """
+    table = calibration_table(run, rng)
+    if table.empty:
+        return None
+    classes = class_table(run, rng)
+    blocks: list[Block] = [Paragraph(_lead(run, table)), Listing(_in_words(run, table))]
+    plot = reliability_plot(run, reliability_curves(run), table)
+    blocks += [Figures([plot])] if plot is not None else []
+    blocks += [_numbers(run, table), Folded("Class by class", [_classes(run, classes)])]
+    blocks.append(Folded("How these numbers are made", [Listing(_method(run))]))
+    values = {"techniques": table.to_dict("records"), "classes": classes.to_dict("records")}
+    return Section("calibration", "Calibration", blocks, values=values)
+
+
+def _lead(run: Run, table: pd.DataFrame) -> str:
+    """Which is calibrated best, and what scaling does, over all techniques."""
+    before = table[table["stage"] == "before"]
+    after = table[table["stage"] == "after"]
+    text = (
+        "A network that trains on more of the rare class than there is tends to give it too high a probability: a "
+        "technique that helps decisions can harm probabilities. "
+    )
+    if len(before) > 1:
+        best, worst = (before.iloc[int(place)] for place in (before["brier"].argmin(), before["brier"].argmax()))
+        text += (
+            f"As trained, {display_name(str(best['technique']))} has the lowest Brier score, {ranged(best, 'brier')}, "
+            f"and {display_name(str(worst['technique']))} the highest, {ranged(worst, 'brier')}. "
+        )
+        lower = int((after["brier"].to_numpy() < before["brier"].to_numpy()).sum())
+        text += f"Temperature scaling lowers the Brier score of {lower} of {len(before)} techniques"
+    else:
+        text += f"Temperature scaling takes the Brier score from {three(before['brier'].iloc[0])} to "
+        text += f"{three(after['brier'].iloc[0])}"
+    text += "; it makes all probabilities milder or sharper alike and leaves a shift towards one class"
+    return text + (" mostly as it is." if run.positive is not None else " as it is.")
+
+
+def _in_words(run: Run, table: pd.DataFrame) -> list[str]:
+    """A sentence or two a technique."""
+    lines = []
+    for technique in dict.fromkeys(table["technique"]):
+        own = table[table["technique"] == technique].set_index("stage")
+        before, after = own.loc["before"], own.loc["after"]
+        parts = [display_name(str(technique)) + ":"]
+        if run.positive is not None:
+            parts.append(_shifted(run.class_names[run.positive], before))
+        parts.append(f"Brier score {three(before['brier'])}{_against(before)}.")
+        parts.append(f"{_heat(float(before['temperature']))}; scaling takes ECE from {three(before['ece'])} to")
+        parts.append(f"{three(after['ece'])} (chance alone gives about {three(after['chance_ece'])}).")
+        lines.append(" ".join(parts))
+    return lines
+
+
+def _shifted(name: str, row: pd.Series) -> str:
+    low, high = row["excess_low"], row["excess_high"]
+    if low <= 0 <= high:
+        return (
+            f"its probabilities of {name} are right on average as far as can be told (off by {signed(row['excess'])}, "
+            f"{signed(low)} to {signed(high)})."
+        )
+    way = "too high" if row["excess"] > 0 else "too low"
+    ends = sorted((abs(low), abs(high)))
+    return (
+        f"its probabilities of {name} are {three(abs(row['excess']))} {way} on average ({INTERVAL} {ends[0]:.3f} to "
+        f"{ends[1]:.3f})."
+    )
+
+
+def _against(row: pd.Series) -> str:
+    """How the Brier score compares with the baseline's."""
+    difference = row["difference_brier"]
+    if pd.isna(difference):
+        return ""
+    low, high = row["difference_brier_low"], row["difference_brier_high"]
+    ends = f"{signed(low)} to {signed(high)}"
+    if low <= 0 <= high:
+        return f", not told apart from the baseline's ({signed(difference)}, {ends})"
+    return f", {'worse' if difference > 0 else 'better'} than the baseline's ({signed(difference)}, {ends})"
+
+
+def _heat(temperature: float) -> str:
+    said = f"On validation it is best at a temperature of {temperature:.2f}, so it is"
+    if temperature > 1.05:
+        return f"{said} too sure of itself"
+    if temperature < 0.95:
+        return f"{said} less sure than it could be"
+    return f"{said} about as sure as it should be"
+
+
+def _columns(run: Run) -> dict[str, str]:
+    named = {"brier": "Brier", "brier_balanced": "Brier, class-balanced", "ece": "ECE"}
+    own = {"excess": "Excess"} if run.positive is not None else {"classwise_ece": "ECE, class by class"}
+    return named | own | {"log_loss": "Log loss"}
+
+
+def _numbers(run: Run, table: pd.DataFrame) -> Table:
+    columns = _columns(run)
+    rows = []
+    for position, (_, row) in enumerate(table.iterrows()):
+        cells = [Cell(f"{display_name(str(row['technique']))}, {_STAGE_NAMES[str(row['stage'])]}", position)]
+        cells.append(number(f"{row['temperature']:.2f}" if row["stage"] == "after" else "1", row["temperature"]))
+        cells += [(signed_cell if name == "excess" else ranged_cell)(row, name) for name in columns]
+        rows.append([*cells, number(three(row["chance_ece"]), row["chance_ece"])])
+    seeds = int(table["seeds"].max())
+    caption = f"Calibration on the test split, lower is better. {interval_sentence(seeds)}"
+    if run.positive is not None:
+        caption += f" Excess: mean probability of {run.class_names[run.positive]} minus its share; 0 is right."
+    headers = ["Technique", "Temperature", *columns.values(), "ECE by chance"]
+    return Table("calibration", caption, headers, rows, table)
+
+
+def _classes(run: Run, data: pd.DataFrame) -> Table:
+    order = {name: i for i, name in enumerate(dict.fromkeys(data["technique"]))}
+    # With two classes the calibration error is the same for both.
+    numbers = ("brier",) if run.positive is not None else ("brier", "ece")
+    rows = []
+    for (technique, label), own in data.groupby(["technique", "label"], sort=False):
+        cells = [Cell(display_name(str(technique)), order[str(technique)]), Cell(run.class_names[int(str(label))])]
+        by_stage = {str(row["stage"]): row for _, row in own.iterrows()}
+        cells += [ranged_cell(by_stage[stage], name) for name in numbers for stage in STAGES]
+        rows.append(cells)
+    headers = ["Technique", "Class", "Brier", "Brier, scaled", "ECE", "ECE, scaled"][: 2 + 2 * len(numbers)]
+    caption = "Brier score of each class's own images"
+    caption += ", and calibration error of its probability against the rest" if len(numbers) > 1 else ""
+    caption += f", with {INTERVAL}s; as trained and after temperature scaling."
+    return Table("calibration_by_class", caption, headers, rows, data, columns_text=frozenset({1}))
+
+
+def _method(run: Run) -> list[str]:
+    two = run.positive is not None
+    lines = [
+        "Temperature: one number for each seed, fitted on its validation predictions by likelihood; probabilities "
+        "become p^(1/T), scaled to sum to 1. Decisions stay as they are. The table gives the geometric mean over seeds."
+    ]
+    if two:
+        lines.append(
+            "Brier score: mean of (p \N{MINUS SIGN} y)² for the positive class. Class-balanced: mean over the classes "
+            "of the Brier score of their own images."
+        )
+        lines.append(
+            f"ECE: mean over images of the distance between the mean probability of the positive class and the share "
+            f"of positives in the image's bin, {BINS} bins of equal width."
+        )
+    else:
+        lines.append(
+            "Brier score: mean of the squared differences to the truth, summed over the classes (0 to 2). "
+            "Class-balanced: mean over the classes of the Brier score of their own images."
+        )
+        lines.append(
+            f"ECE: mean over images of the distance between confidence (the highest probability) and the share of "
+            f"right decisions in the image's bin, {BINS} bins of equal width. Class by class: each class's probability "
+            "against the rest, then the mean. The excess of the positive class's probability is for two classes."
+        )
+    lines += [
+        "ECE is never 0 on so few images: by chance is what probabilities that mean exactly what they say would get. "
+        "Its bootstrap samples are shifted so that their mean is the value seen.",
+        "Differences to the baseline's Brier score are paired by seed and patient, and not adjusted for how many there "
+        "are.",
+    ]
+    return lines

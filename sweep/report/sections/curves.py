@@ -1,0 +1,51 @@
+"""ROC and precision-recall curves with bands, and their areas."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sweep.analysis.curves_plots import precision_recall_plot, roc_plot
+from sweep.analysis.naming import display_name
+from sweep.analysis.operating_points import Curves, score_curves
+from sweep.analysis.scored import scored_trials
+from sweep.records import Run
+from sweep.report.blocks import Figures, Paragraph, Section
+from sweep.report.ranged import interval_sentence, ranged_cell
+from sweep.report.shown import Cell, Table
+
+REFERENCES = (
+    ("ROC curves", "Fawcett, Pattern Recognition Letters 27(8), 2006"),
+    ("Precision-recall curves", "Davis & Goadrich, ICML 2006; Saito & Rehmsmeier, PLOS ONE 10(3), 2015"),
+)
+
+
+def curves_section(run: Run, rng: np.random.Generator) -> Section | None:
+    """Curves of the scores, before anything is decided.
+
+    Args:
+        rng: of patients drawn and of intervals.
+    Returns:
+        None where the test split was not opened.
+    """
+    if scored_trials(run) is None:
+        return None
+    curves = score_curves(run, rng)
+    if curves is None:
+        text = "Curves are drawn for two classes, both of them in the test split. The results table has the AUROC, "
+        return Section("curves", "Curves", [Paragraph(text + "the mean over the classes, each against the rest.")])
+    figures = Figures([roc_plot(curves), precision_recall_plot(curves)])
+    values = {"areas": curves.points.to_dict("records"), "prevalence": curves.prevalence}
+    return Section("curves", "Curves", [figures, _areas(curves)], values=values)
+
+
+def _areas(curves: Curves) -> Table:
+    rows = [
+        [Cell(display_name(str(row["technique"])), position)]
+        + [ranged_cell(row, name) for name in ("auroc", "average_precision")]
+        for position, (_, row) in enumerate(curves.points.iterrows())
+    ]
+    caption = (
+        "Areas under the curves, test split: AUROC (guessing: 0.5) and average precision (guessing: the prevalence, "
+        f"{curves.prevalence:.3f}). {interval_sentence(int(curves.points['seeds'].max()))}"
+    )
+    return Table("areas", caption, ["Technique", "AUROC", "Average precision"], rows, curves.points)

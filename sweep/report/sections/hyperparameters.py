@@ -1,0 +1,110 @@
+"""The report's part on hyperparameters: what the result hangs on besides the technique."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sweep.analysis.hyperparameters import (
+    FEW_CONFIGURATIONS,
+    LITTLE,
+    Importance,
+    ended_trials,
+    factor_name,
+    importance,
+    importance_plot,
+    parallel_plot,
+    percent,
+)
+from sweep.analysis.naming import inline_name
+from sweep.analysis.plots import learning_rate_plot
+from sweep.analysis.tables import selection_metric
+from sweep.records import Run
+from sweep.report.blocks import Block, Figures, Paragraph, Section
+
+_NAME, _TITLE = "hyperparameters", "Hyperparameters"
+
+
+def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | None:
+    """What the validation metric hangs on, and every configuration beside the others.
+
+    Args:
+        rng: of the forests and shuffles.
+    Returns:
+        None where no trial has ended with a result. With one configuration a technique, a paragraph that says so.
+    """
+    trials = ended_trials(run)
+    if trials.empty:
+        return None
+    configurations = trials.groupby("technique")["configuration"].nunique()
+    if configurations.max() < 2:
+        one = trials.iloc[0]
+        text = (
+            "Each technique was tried with one configuration alone (learning rate "
+            f"{_either(trials['lr'])}, {one['epochs']} epochs, batch size {one['batch_size']}), so nothing can be said "
+            "about how much the result hangs on its hyperparameters; a comparison at other settings may end "
+            "otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
+        )
+        return Section(_NAME, _TITLE, [Paragraph(text)])
+    metric = selection_metric(run)
+    blocks: list[Block] = []
+    found = importance(run, rng)
+    if found is None:
+        blocks.append(Paragraph(f"{len(trials)} trials are too few to rank the hyperparameters by importance."))
+    else:
+        blocks.append(Paragraph(_in_words(found, metric)))
+        if found.explained >= LITTLE:  # else its bars would show noise
+            blocks.append(Figures([importance_plot(found, metric)]))
+    plots = [plot for plot in (learning_rate_plot(run), parallel_plot(run)) if plot is not None]
+    blocks += [Figures([plot]) for plot in plots]
+    values: dict[str, Any] | None = None
+    if found is not None:
+        values = {"explained": found.explained, "trials": found.trials, "configurations": found.configurations}
+        values |= {"importance": found.table.to_dict("records")}
+    return Section(_NAME, _TITLE, blocks, values=values)
+
+
+def _either(values: object) -> str:
+    rates = sorted({float(v) for v in values})  # type: ignore[attr-defined]
+    return f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
+
+
+def _in_words(found: Importance, metric: str) -> str:
+    name = inline_name(metric)
+    table = found.table
+    if found.explained < LITTLE:
+        text = (
+            f"A random forest that knows a trial's technique and hyperparameters hardly tells its validation {name} "
+            f"(R² {found.explained:.2f} on trials held out): what differs between trials is mostly chance, or too few "
+            "trials are there to see more."
+        )
+    else:
+        matter = table[table["low"] > 0]
+        text = (
+            f"A random forest that knows a trial's technique and hyperparameters explains "
+            f"{percent(found.explained)} of the variance of validation {name} (on trials held out)."
+        )
+        if len(matter):
+            first = [f"{factor_name(r['factor'])} ({percent(r['importance'])})" for _, r in matter.iloc[:3].iterrows()]
+            text += f" The shares of it: {', '.join(first)}."
+        if "technique" in set(table["factor"]) and table["factor"].iloc[0] != "technique":
+            rank = int(table.index[table["factor"] == "technique"][0]) + 1
+            text += f" The technique itself comes {_ordinal(rank)} of {len(table)}."
+    if found.configurations < FEW_CONFIGURATIONS:
+        text += (
+            f" Caution: {found.configurations} configurations are few; hyperparameters that varied together can't be "
+            "told apart."
+        )
+    if found.constant:
+        text += f" The same in every trial: {', '.join(_inline(c) for c in found.constant)}."
+    return text
+
+
+def _inline(factor: str) -> str:
+    """A factor's name inside a sentence; a technique's name stays as it is."""
+    return factor_name(factor) if "." in factor else factor_name(factor).lower()
+
+
+def _ordinal(n: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(n, f"{n}th")

@@ -1,0 +1,47 @@
+"""Results: the main table, the study beside it, what was chosen; and the evidence behind them."""
+
+from __future__ import annotations
+
+from balancing.images import ImageSet
+from sweep.analysis.plots import number_plots
+from sweep.records import Run
+from sweep.report import shown_tables
+from sweep.report.blocks import Block, Figures, Folded, Heading, Paragraph, Section
+
+
+def results_section(run: Run, images: ImageSet | None) -> Section:
+    """Each technique on the test split, with the floors beneath."""
+    blocks: list[Block] = []
+    results = shown_tables.results(run, images)
+    if results:
+        blocks.append(results)
+    else:
+        blocks.append(
+            Paragraph(
+                "There are no test results in this run: the test split is opened once, after every trial has ended. "
+                "`sweep resume` goes on with an unfinished run."
+            )
+        )
+    study = shown_tables.study(run)
+    if study:
+        blocks += [Heading("Beside the study"), study]
+    configurations = shown_tables.configurations(run)
+    if configurations:
+        blocks += [Heading("Chosen configurations"), configurations]
+    return Section("results", "Results", blocks, values=shown_tables.result_values(run))
+
+
+def evidence_section(run: Run) -> Section:
+    """Epoch by epoch and decision by decision."""
+    plots = [plot for plot in number_plots(run) if plot.name != "learning_rate"]  # that one is with the configurations
+    blocks: list[Block] = [Figures(plots)] if plots else [Paragraph("No trial has numbers to draw yet.")]
+    for table in (shown_tables.confusion(run), shown_tables.matrices(run)):
+        if table:
+            blocks.append(Folded(table.caption, [table]))
+    return Section("evidence", "Epochs and decisions", blocks)
+
+
+def failures_section(run: Run) -> Section | None:
+    """Trials that did not end well."""
+    table = shown_tables.failures(run)
+    return Section("failed", "Failures", [table]) if table else None

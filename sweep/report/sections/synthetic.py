@@ -1,0 +1,131 @@
+"""The report's part on synthetic images: what the networks were shown instead of real ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sweep.analysis.naming import display_name
+from sweep.analysis.synthetic import FOLDS, SAMPLE, chosen_specs, synthetic_numbers
+from sweep.analysis.synthetic_plots import gallery_plot
+from sweep.records import Run
+from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.shown import Cell, Table, number
+from sweep.report.text import NONE
+
+if TYPE_CHECKING:
+    from balancing.images import ImageSet
+
+_NUMBERS = ("sharpness_ratio", "distance", "real_distance", "near_parent", "accuracy")
+
+
+def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generator) -> Section | None:
+    """What the techniques that mix images made.
+
+    Args:
+        images: the run's own, or None where they are not at hand.
+        rng: of what is shown and sampled.
+    Returns:
+        None where no chosen technique mixes images.
+    Raises:
+        UserError: other images than the run's.
+    """
+    specs = chosen_specs(run)
+    if not specs:
+        return None
+    if images is None:
+        names = " and ".join(display_name(name) for name in specs)
+        text = (
+            f"{names} trained with mixtures of images. The images were not at hand when this report was written; add "
+            f"this part by `sweep report {run.path} --data {run.info['data']['source']}` with the run's own data."
+        )
+        return Section("synthetic", "Synthetic images", [Paragraph(text)])
+    for_gallery, for_numbers = rng.spawn(2)
+    data = synthetic_numbers(run, images, for_numbers)
+    blocks: list[Block] = [Paragraph(_in_words(data))]
+    plot = gallery_plot(run, images, for_gallery)
+    if plot is not None:
+        blocks.append(Figures([plot]))
+        blocks.append(_table(data))
+        blocks.append(Folded("How these numbers are made", [Listing(_method(data))]))
+    return Section("synthetic", "Synthetic images", blocks, values=data.to_dict("records"))
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}\N{NO-BREAK SPACE}%"
+
+
+def _interval(row: pd.Series, name: str) -> str:
+    return f"{row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f}"
+
+
+def _in_words(data: pd.DataFrame) -> str:
+    """A few sentences a technique."""
+    sentences = []
+    for _, row in data.iterrows():
+        name = display_name(row["technique"])
+        if not row["sample"]:
+            sentences.append(f"{name} made no synthetic image here: no class was to grow, or none lay at the border.")
+            continue
+        sentences.append(
+            f"{name}: {row['synthetic_rows']:,} of its {row['training_rows']:,} training images are synthetic "
+            f"({_percent(row['synthetic_rows'] / row['training_rows'])}). They have {row['sharpness_ratio']:.2f} of "
+            f"the sharpness of real ones (95\N{NO-BREAK SPACE}% interval {_interval(row, 'sharpness_ratio')}), and lie "
+            f"{row['distance']:.1f} grey levels from the nearest real training image, where a real one lies "
+            f"{row['real_distance']:.1f} from the nearest other."
+        )
+        sentences.append(_apart(row))
+    return " ".join(sentences)
+
+
+def _apart(row: pd.Series) -> str:
+    if np.isnan(row["accuracy"]):
+        return "There are too few to train a classifier that tells them apart."
+    ends = (row["accuracy_low"], row["accuracy_high"])
+    text = f"A small classifier tells the two apart in {_percent(row['accuracy'])} of the cases "
+    text += f"({_percent(ends[0])} to {_percent(ends[1])}; guessing: {_percent(0.5)})"
+    if ends[0] > 0.5:
+        return text + ": only grown classes have them, so a network may take how they look for a sign of the class."
+    return text + ": no better than guessing."
+
+
+def _table(data: pd.DataFrame) -> Table:
+    rows = []
+    for position, (_, row) in enumerate(data.iterrows()):
+        cells = [Cell(display_name(row["technique"]), position)]
+        cells.append(number(f"{row['synthetic_rows']:,}", row["synthetic_rows"]))
+        for name in _NUMBERS:
+            value = row.get(name, np.nan)
+            digits = 1 if name in ("distance", "real_distance") else 2
+            if pd.isna(value):
+                cells.append(Cell(NONE, float("-inf")))
+                continue
+            low, high = row[f"{name}_low"], row[f"{name}_high"]
+            cells.append(number(f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})", value))
+        rows.append(cells)
+    headers = ["Technique", "Synthetic", "Sharpness ratio", "Distance", "Distance, real", "Near a parent", "Told apart"]
+    caption = (
+        "Synthetic training images beside real ones of the same classes, with 95\N{NO-BREAK SPACE}% intervals. "
+        "Sharpness ratio: 1 is as sharp as real. Distance: to the nearest real training image, in grey levels (root "
+        "mean square). Near a parent: share whose nearest real image is one it was made of. Told apart: accuracy of a "
+        "small classifier, 0.5 is guessing."
+    )
+    return Table("synthetic_numbers", caption, headers, rows, data)
+
+
+def _method(data: pd.DataFrame) -> list[str]:
+    return [
+        f"Looked at: the training plan of the chosen configuration's first seed, before augmentation; a sample of at "
+        f"most {SAMPLE} synthetic images and as many real training images, equally many in every class (here "
+        f"{', '.join(str(n) for n in data['sample'])}).",
+        "Sharpness: variance of the 3 x 3 Laplacian (Pech-Pacheco et al., ICPR 2000); the ratio is of medians. "
+        "A mixture is never sharper than the mean of its parents' values, weighted as they are.",
+        "Distance: over all training images of the run, at full size; a real image is not its own neighbour.",
+        f"Classifier: logistic regression on 8 x 8 means and on how the Laplacian is distributed at two scales, "
+        f"{FOLDS} folds. Images of one patient (without patients: an image and what starts from it) are held out "
+        "together, and what shares a parent with a held-out image is left out of that fold's training.",
+        "Intervals: patients (images, where patients are unknown) drawn anew, 1,000 times; a mixture goes with the "
+        "image it starts from. The classifier is not trained again for them.",
+    ]
