@@ -27,7 +27,7 @@ class Comparison:
 
     Args:
         table: one row a technique and run: technique, run, each metric with ``_low`` and ``_high`` (test split, 95 %),
-            seeds, image_size, weights, precision.
+            seeds, image_size, weights, arithmetic (``float32`` or ``bfloat16``).
         warnings: where the runs differ in what makes numbers comparable.
         runs: their names.
     """
@@ -65,7 +65,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
             for one in own.to_dict("records"):
                 row |= {one["metric"]: one["mean"], f"{one['metric']}_low": one["low"]}
                 row |= {f"{one['metric']}_high": one["high"], "seeds": one["seeds"]}
-            rows.append({**row, "image_size": spec.image_size, "weights": spec.weights, "precision": spec.precision})
+            rows.append({**row, "image_size": spec.image_size, "weights": spec.weights, "arithmetic": spec.precision})
     table = pd.DataFrame(rows)
     rank = {technique: i for i, technique in enumerate(in_order(table["technique"]))}
     table = table.sort_values("technique", key=lambda column: column.map(rank), kind="stable").reset_index(drop=True)
@@ -107,13 +107,13 @@ def compare_view(found: Comparison) -> list[RenderableType]:
     shown = ["balanced_accuracy", *(m for m in METRICS if m != "balanced_accuracy")]
     for metric in shown:
         table.add_column(metric_name(metric), justify="right")
-    for name in ("seeds", "px", "weights", "precision"):
+    for name in ("seeds", "px", "weights", "arithmetic"):
         table.add_column(name, justify="right")
     before = None
     for row in found.table.to_dict("records"):
         technique = str(row["technique"])
         cells = [f"{row[m]:.3f} ({row[f'{m}_low']:.3f} to {row[f'{m}_high']:.3f})" for m in shown]
-        own = [str(row["seeds"]), str(row["image_size"]), str(row["weights"])[:15], str(row["precision"])]
+        own = [str(row["seeds"]), str(row["image_size"]), str(row["weights"])[:15], str(row["arithmetic"])]
         name = display_name(technique) if technique != before else ""
         table.add_row(name, Text(str(row["run"])), *cells, *own)
         before = technique

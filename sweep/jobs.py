@@ -46,7 +46,8 @@ def start(config: Config, name: str, out: Path | None, console: Console, *, verb
         positive=prepared.positive,
         notes=prepared.notes,
     )
-    made.write_audit(prepared.audit)
+    if prepared.audit is not None:
+        made.write_audit(prepared.audit)
     _sweep_and_report(made, config, prepared, console, verbose=verbose)
 
 

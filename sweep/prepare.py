@@ -31,7 +31,7 @@ class Prepared:
         notes: sentences a user should read.
         start: starting weights without a head, or None.
         fixed: what every trial's spec takes from the data and the weights.
-        audit: what was found in the data.
+        audit: what was found in the data; None where nobody looked.
     """
 
     images: ImageSet
@@ -40,7 +40,7 @@ class Prepared:
     notes: tuple[str, ...]
     start: Mapping[str, Any] | None
     fixed: Mapping[str, Any]
-    audit: Audit
+    audit: Audit | None = None
 
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)

@@ -98,9 +98,12 @@ def _none_does(table: pd.DataFrame, name: str) -> str:
         lead = f"the largest gain in test {name} was"
     else:
         lead = f"none was ahead of it, and the nearest in test {name} was at"
+    adjusted = ""
+    if best["low"] > 0 and best["seeds"] > 1:  # the interval alone would look like a gain
+        adjusted = f"; p is {best['p_holm']:.2f} once adjusted for {len(table)} comparisons"
     return (
         f"No technique beat the baseline beyond doubt: {lead} {signed(best['difference'])} "
-        f"({display_name(best['technique'])}), {_interval(best)}, {many}."
+        f"({display_name(best['technique'])}), {_interval(best)}, {many}{adjusted}."
     )
 
 
@@ -113,7 +116,8 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     several = table[table["seeds"] > 1]
     least = max(_detectable(row, len(table)) for _, row in several.iterrows())
     seeds = int(several["seeds"].min())
-    text = f"Differences up to {least:.3f} could not be told from chance with {seeds} seeds (at {POWER:.0%} power)"
+    power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
+    text = f"Differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
     row = several.iloc[int(several["difference"].to_numpy().argmax())]
     wanted = float(row["difference"]) if row["difference"] >= RELEVANT / 2 else RELEVANT
     if wanted >= least:

@@ -96,7 +96,7 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
         title=_title(in_order(spec.technique for spec in run.specs())),
         kicker=f"Balancing Act · {info['data']['source']} · {info['created'][:10]}",
         verdict=verdict(run),
-        warnings=_warnings(run),
+        warnings=found_warnings(run),
         sections=[*sections, references_section(run, sections)],
         footer=f"Made by Balancing Act {version} from the records of run {info['id']}, begun {info['created']}.",
     )
@@ -111,7 +111,8 @@ def _title(techniques: list[str]) -> str:
     return "A class-imbalance sweep"
 
 
-def _warnings(run: Run) -> list[str]:
+def found_warnings(run: Run) -> list[str]:
+    """What a reader must know before the numbers."""
     lines = []
     audit = run.audit()
     for leak in audit.leaks if audit else ():

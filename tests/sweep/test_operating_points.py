@@ -37,7 +37,7 @@ from sweep.report.blocks import Figures, Paragraph
 from sweep.report.sections.curves import curves_section
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
-tested = test_table  # pytest would take the name for a test
+results_of = test_table  # pytest would take the name for a test
 del test_table
 
 
@@ -139,7 +139,7 @@ def test_a_runs_curves_and_points(run: Run) -> None:
     curves = score_curves(run, np.random.default_rng(0), 200, 50)
     assert curves is not None
     assert curves.prevalence == pytest.approx(200 / 280)
-    expected = tested(run).groupby("technique")["auroc"].mean()
+    expected = results_of(run).groupby("technique")["auroc"].mean()
     assert curves.points.set_index("technique")["auroc"].to_dict() == pytest.approx(expected.to_dict())
     for lines in (curves.roc, curves.pr, benefit_curves(run, np.random.default_rng(0), 50)):
         assert list(dict.fromkeys(lines["technique"])) == list(SIX)
@@ -155,7 +155,7 @@ def test_a_runs_curves_and_points(run: Run) -> None:
 
 def test_predictive_values_of_a_run_follow_from_its_rates(run: Run) -> None:
     table = predictive_table(run, np.random.default_rng(0), (0.05, 0.5), 50)
-    rates = tested(run).query("technique == 'smote'")
+    rates = results_of(run).query("technique == 'smote'")
     ppv, npv = predictive_values(rates["recall"].to_numpy(), rates["specificity"].to_numpy(), 0.05)
     own = table[(table["technique"] == "smote") & (table["prevalence"] == 0.05)].iloc[0]
     assert (own["ppv"], own["npv"]) == pytest.approx((ppv.mean(), npv.mean()), abs=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -12,14 +13,21 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jsonschema
+import numpy as np
 import pytest
 
 from balancing.errors import UserError
+from sweep.analysis.paired import metric_intervals
 from sweep.analysis.tables import results_table
 from sweep.records import Run
-from sweep.report.content import gather
+from sweep.report import render
+from sweep.report.blocks import Paragraph
+from sweep.report.content import found_warnings
 from sweep.report.render import write_report
-from sweep.report.text import code_block, duration, latex, markdown, mean_sd
+from sweep.report.sections.looks import looks_section
+from sweep.report.sections.made import opening_lines
+from sweep.report.text import code_block, duration, latex, markdown
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 HOSTILE = ("--><script>alert(1)</script>", "[x](http://evil.example)", "a|b `c` **d** $e$ & 50 %_")
@@ -62,7 +70,7 @@ def test_all_files_are_there(made: tuple[Run, Page]) -> None:
         assert (folder / "figures" / f"{name}.png").is_file()
         assert (folder / "figures" / f"{name}.svg").is_file()
         assert f"](figures/{name}." in (folder / "report.md").read_text(encoding="utf-8")
-    for name in ("results", "configurations", "differences", "confusion", "budget", "failures"):
+    for name in ("results", "configurations", "differences", "seed_differences", "confusion", "costs", "failures"):
         assert (folder / "tables" / f"{name}.csv").is_file()
         assert (folder / "tables" / f"{name}.tex").is_file()
 
@@ -95,9 +103,16 @@ def test_it_opens_with_the_answer_and_says_what_the_data_are(made: tuple[Run, Pa
         "drawings, not patients",
         "Results",
         "Always PNEUMONIA",
-        "Evidence",
+        "Against the baseline",
+        "Would a threshold do it?",
+        "Calibration",
+        "Epochs and decisions",
+        "Where the networks look",
+        "The data",
+        "Synthetic images",
         "Failures",
         "out of memory",
+        "Cost",
         "How it was made",
         "space:\n  seeds: 2",
         "Limits",
@@ -121,9 +136,11 @@ def test_tables_hold_the_unrounded_numbers(made: tuple[Run, Page]) -> None:
     assert [row["technique"] for row in rows] == list(SIX)
     assert [float(row["auroc"]) for row in rows] == expected["auroc"].tolist()
     assert rows[-1]["parameters"] == "k_neighbors=5"
-    shown = mean_sd(expected["f1"][0], expected["f1_sd"][0])
+    found = metric_intervals(run).set_index(["technique", "metric"]).loc[("baseline", "f1")]
+    assert found["mean"] == pytest.approx(expected["f1"][0])
+    shown = f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
     assert shown in made[1].text
-    assert shown.replace("±", r"$\pm$") in (run.path / "report" / "tables" / "results.tex").read_text(encoding="utf-8")
+    assert shown in (run.path / "report" / "tables" / "results.tex").read_text(encoding="utf-8")
 
 
 def test_hostile_class_names_stay_text(tmp_path: Path) -> None:
@@ -158,8 +175,11 @@ def test_equal_records_give_an_equal_report_and_old_files_go(made: tuple[Run, Pa
 
 def test_without_images_it_says_how_to_add_them(made: tuple[Run, Page], tmp_path: Path) -> None:
     run = made[0]
-    assert f"sweep report {run.path} --data phantom" in gather(run, None, cams=True)["no_cams"]
-    assert "without --no-cams" in gather(run, None, cams=False)["no_cams"]
+    for wanted, sentence in ((True, f"sweep report {run.path} --data phantom"), (False, "without --no-cams")):
+        section = looks_section(run, None, wanted=wanted, rng=np.random.default_rng(0))
+        (block,) = section.blocks
+        assert isinstance(block, Paragraph)
+        assert sentence in block.text
     with pytest.raises(UserError, match="fingerprint"):
         write_report(run, fake_images(tmp_path / "others", size=8, fingerprint="0"))
 
@@ -180,9 +200,42 @@ def test_a_second_look_at_the_test_split_is_counted(made: tuple[Run, Page], tmp_
     shutil.copytree(made[0].path, tmp_path / "run")
     run = Run(tmp_path / "run")
     run.record_test_opening([run.selection()[0]["trial_ids"][0]])
-    content = gather(run, None, cams=True)
-    assert any("opened more than once for 1 trial" in line for line in content["warnings"])
-    assert "Each chosen trial was tested up to 2 times" in content["openings"][-1]
+    warnings = found_warnings(run)
+    assert any("opened more than once for 1 trial" in line for line in warnings)
+    assert any("opened 1 more time(s)" in line for line in warnings)
+    assert "Each chosen trial was tested up to 2 times" in opening_lines(run)[-1]
+
+
+def test_the_summary_fits_its_schema_and_says_what_the_page_says(made: tuple[Run, Page]) -> None:
+    run, page = made
+    summary = json.loads((run.path / "report" / "summary.json").read_text(encoding="utf-8"))
+    schema = json.loads((Path(render.__file__).parent / "summary.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(summary, schema)
+    assert summary["verdict"] in page.text
+    assert summary["sections"]["differences"]["sentence"] == summary["verdict"]
+    assert {row["technique"] for row in summary["sections"]["results"]["techniques"]} == set(SIX)
+    assert {"threshold", "curves", "calibration", "looks", "synthetic", "cost"} <= set(summary["sections"])
+
+
+def test_the_checklist_claims_no_more_than_the_report_holds(made: tuple[Run, Page], tmp_path: Path) -> None:
+    run, page = made
+    text = (run.path / "report" / "checklist.md").read_text(encoding="utf-8")
+    assert "| 13 Class imbalance" in text
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    anchors = set(re.findall(r"index\.html#([\w-]+)", text))
+    assert anchors
+    assert anchors <= ids
+    assert "#looks-section" in text
+    shutil.copytree(run.path, tmp_path / "run")
+    write_report(Run(tmp_path / "run"))  # without images there are no maps
+    bare = (tmp_path / "run" / "report" / "checklist.md").read_text(encoding="utf-8")
+    assert "#looks-section" not in bare
+
+
+def test_no_two_parts_have_one_name() -> None:
+    with pytest.raises(ValueError, match="unique"):
+        render._check_names(["results", "cams", "results"])
 
 
 def test_analysis_and_report_need_no_ray() -> None:

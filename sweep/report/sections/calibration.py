@@ -46,7 +46,7 @@ def calibration_section(run: Run, rng: np.random.Generator) -> Section | None:
     blocks += [_numbers(run, table), Folded("Class by class", [_classes(run, classes)])]
     blocks.append(Folded("How these numbers are made", [Listing(_method(run))]))
     values = {"techniques": table.to_dict("records"), "classes": classes.to_dict("records")}
-    return Section("calibration", "Calibration", blocks, values=values)
+    return Section("calibration", "Calibration", blocks, values=values, references=REFERENCES)
 
 
 def _lead(run: Run, table: pd.DataFrame) -> str:

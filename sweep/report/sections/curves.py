@@ -31,11 +31,13 @@ def curves_section(run: Run, rng: np.random.Generator) -> Section | None:
         return None
     curves = score_curves(run, rng)
     if curves is None:
-        text = "Curves are drawn for two classes, both of them in the test split. The results table has the AUROC, "
-        return Section("curves", "Curves", [Paragraph(text + "the mean over the classes, each against the rest.")])
+        text = "Curves are drawn for two classes, both of them in the test split."
+        if run.positive is None:
+            text += " The results table has the AUROC, the mean over the classes, each against the rest."
+        return Section("curves", "Curves", [Paragraph(text)])
     figures = Figures([roc_plot(curves), precision_recall_plot(curves)])
     values = {"areas": curves.points.to_dict("records"), "prevalence": curves.prevalence}
-    return Section("curves", "Curves", [figures, _areas(curves)], values=values)
+    return Section("curves", "Curves", [figures, _areas(curves)], values=values, references=REFERENCES)
 
 
 def _areas(curves: Curves) -> Table:

@@ -68,7 +68,7 @@ def thresholds_section(run: Run, rng: np.random.Generator) -> Section | None:
         folded = "Predictive values at " + ", ".join(_percent(p) for p in wanted[:-1]) + f" and {_percent(wanted[-1])}"
         blocks.append(Folded(folded, [_predictive(predictive, prevalence)]))
         values |= {"operating_points": points.to_dict("records"), "predictive_values": predictive.to_dict("records")}
-    return Section("threshold", "Would a threshold do it?", blocks, values=values)
+    return Section("threshold", "Would a threshold do it?", blocks, values=values, references=REFERENCES)
 
 
 def _percent(share: float) -> str:
@@ -117,7 +117,7 @@ def answer(run: Run, table: pd.DataFrame) -> list[str]:
     metric = selection_metric(run)
     if metric != "balanced_accuracy" and len(others):
         second.append(f"In test {inline_name(metric)}, which the run selects by: {_compared(others, metric, rule)}")
-    if len(others):
+    if len(others) and np.isfinite([plain["auroc"], *others["auroc"]]).all():
         second.append(_areas(run, plain, others))
     if run.positive is None:
         second.append(
