@@ -27,7 +27,7 @@ demo: $(VENV)/.made
 	$(BIN)/sweep demo
 
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.made-dev
 	$(BIN)/ruff format --check .
