@@ -143,15 +143,15 @@ def weighted_metrics(
     return result
 
 
-def _shared(resampled: np.ndarray) -> tuple[float, np.ndarray]:
-    """What all seeds share of the patients' chance: its standard error, and the mean's samples narrowed to it."""
+def _shared(resampled: np.ndarray, mean: float) -> tuple[float, np.ndarray]:
+    """What all seeds share of the patients' chance: its standard error, and samples of that around the mean."""
     seeds = len(resampled)
     of_mean = resampled.mean(axis=0)
     variance = float(of_mean.var(ddof=1))
     of_each = float(resampled.var(axis=1, ddof=1).mean())
     shared = max((seeds * variance - of_each) / (seeds - 1), 0.0)
-    centre = of_mean.mean()
-    return np.sqrt(shared), centre + (of_mean - centre) * (np.sqrt(shared / variance) if variance else 0.0)
+    narrowed = (of_mean - of_mean.mean()) * (np.sqrt(shared / variance) if variance else 0.0)
+    return float(np.sqrt(shared)), mean + narrowed
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,8 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, rng: np.
     covariance between the seeds' bootstrap values, never below 0. The bootstrap distribution of the mean is narrowed to
     that, and Student's t with S - 1 degrees of freedom, times the standard error over seeds, is added to each of its
     values. (Drawing S seeds with replacement instead shrinks the spread by sqrt((S - 1) / S) and ignores how uncertain
-    it is.) The interval holds the middle 95 % of the sums; with one seed it holds patients alone and p is NaN.
+    it is.) The interval holds the middle 95 % of the sums, and is never narrower than the bootstrap over patients
+    alone: a few seeds can agree by luck. With one seed it holds patients alone and p is NaN.
 
     Args:
         values: (S,) the metric, or the paired difference, of each seed on the test split as it is.
@@ -204,16 +205,23 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, rng: np.
     if seeds < 2:
         low, high = np.quantile(of_patients, (0.025, 0.975))
         return Spread(mean, float(low), float(high), np.nan, np.nan, float(of_patients.std(ddof=1)), seeds)
-    patient_se, of_patients = _shared(resampled)
+    of_patients += mean - of_patients.mean()  # rates are curved in the counts, so samples lie a little off
     seed_sd = float(values.std(ddof=1))
+    patient_se, shared = _shared(resampled, mean)
     # Evenly spaced quantiles of t in random order: less noise in the tails than independent draws.
-    n = len(of_patients)
+    n = len(shared)
     t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)
     repeats = 5
-    sums = np.concatenate([of_patients + rng.permutation(t_values) * seed_sd / np.sqrt(seeds) for _ in range(repeats)])
-    low, high = np.quantile(sums, (0.025, 0.975))
-    beyond = min(float((sums <= 0).mean()), float((sums >= 0).mean()))
-    p = min(1.0, 2 * (beyond * len(sums) + 1) / (len(sums) + 1))
+    sums = np.concatenate([shared + rng.permutation(t_values) * seed_sd / np.sqrt(seeds) for _ in range(repeats)])
+    limits = [np.quantile(found, (0.025, 0.975)) for found in (sums, of_patients)]
+    p = max(_two_sided(sums), _two_sided(of_patients))
     if np.ptp(values) < 1e-12:  # no spread over seeds to judge by: chance can give that, most of all with two seeds
         p = 1.0
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
     return Spread(mean, float(low), float(high), p, seed_sd, patient_se, seeds)
+
+
+def _two_sided(values: np.ndarray) -> float:
+    """How much of a distribution lies beyond zero, twice; never 0."""
+    beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
+    return min(1.0, 2 * (beyond + 1) / (len(values) + 1))

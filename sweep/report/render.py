@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from sweep.analysis.figure import Plot, png, settle, svg
+from sweep.analysis.figure import WIDTH, Plot, png, settle, svg
 from sweep.analysis.naming import INK
 from sweep.analysis.snapshot import Snapshot
 from sweep.records import Run, write_atomically
@@ -29,11 +29,17 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates"
 # Dots an inch of photographs inside the page; the files beside it are finer.
 _PAGE_DPI = 110
+# The page's size of a figure's inch: letters are as large in a wide figure as in the others, which are 34rem at most.
+_REM_PER_INCH = 34 / WIDTH
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A figure with its markup for the page."""
+    """A figure with its markup for the page.
+
+    Args:
+        natural: the width, in rem, at which its letters are as large as in every other figure.
+    """
 
     name: str
     title: str
@@ -41,6 +47,7 @@ class _Drawn:
     alt: str
     wide: bool
     raster: bool
+    natural: float
     markup: Markup
 
 
@@ -67,12 +74,13 @@ def write_report(
         The path of index.html.
     Raises:
         UserError: the images are not those of the run, or the masks don't fit.
-        ValueError: two tables or two figures of the report have one name.
+        ValueError: two sections, two tables or two figures of the report have one name.
     """
     run = Snapshot(run.path)
     content = gather(run, images, Wanted(cams, cam_method, Path(masks) if masks else None))
     folder = report_folder(run)
     tables, plots = tables_of(content.sections), plots_of(content.sections)
+    _check_names([section.name for section in content.sections])
     _check_names([table.name for table in tables])
     _check_names([plot.name for plot in plots])
     for kind, endings in (("tables", (".csv", ".tex")), ("figures", (".png", ".svg"))):
@@ -94,7 +102,9 @@ def write_report(
 def _check_names(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"two parts of the report are called {name}; names of tables and figures must be unique")
+            raise ValueError(
+                f"two parts of the report are called {name}; names of sections, tables and figures must be unique"
+            )
 
 
 def _draw(plot: Plot, folder: Path) -> _Drawn:
@@ -108,7 +118,8 @@ def _draw(plot: Plot, folder: Path) -> _Drawn:
         markup = Markup('<img src="data:image/png;base64,{}" alt="{}">').format(encoded, plot.alt)
     else:
         markup = inline_svg(vector, plot.name, plot.alt)
-    return _Drawn(plot.name, plot.title, plot.caption, plot.alt, plot.wide, plot.raster, markup)
+    natural = round(plot.figure.get_figwidth() * _REM_PER_INCH, 1)
+    return _Drawn(plot.name, plot.title, plot.caption, plot.alt, plot.wide, plot.raster, natural, markup)
 
 
 def inline_svg(text: str, name: str, alt: str) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -15,6 +16,13 @@ class Cell:
 
     text: str
     sort: float | None = None
+
+    @property
+    def key(self) -> str | None:
+        """``sort`` as the page's script reads numbers; None where the column sorts by the text."""
+        if self.sort is None or math.isfinite(self.sort):
+            return None if self.sort is None else str(self.sort)
+        return "Infinity" if self.sort > 0 else "-Infinity"
 
 
 def number(text: str, value: float | None) -> Cell:

@@ -121,13 +121,21 @@ def test_without_chance_in_patients_the_interval_is_students() -> None:
 
 
 def test_without_chance_in_training_the_interval_is_the_bootstraps() -> None:
-    resampled = np.random.default_rng(0).normal(0.1, 0.02, 3000)
+    resampled = np.random.default_rng(0).normal(0, 0.02, 3000)
+    resampled += 0.1 - resampled.mean()
     found = spread([0.1, 0.1, 0.1], np.stack([resampled] * 3), np.random.default_rng(1))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(resampled, (0.025, 0.975))))
     assert found.p == 1.0, "seeds that all give the same show no spread to judge by"
     single = spread([0.1], resampled[None], np.random.default_rng(1))
     assert (single.low, single.high) == pytest.approx((found.low, found.high))
     assert np.isnan(single.p)
+
+
+def test_seeds_that_agree_by_luck_make_no_narrow_interval() -> None:
+    resampled = 0.1 + np.random.default_rng(0).normal(0, 0.02, (3, 2000))  # each network errs by itself
+    found = spread([0.1, 0.1, 0.1 + 1e-9], resampled, np.random.default_rng(1))
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.02 / np.sqrt(3), rel=0.1)
+    assert found.low < 0.1 < found.high
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
