@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.errors import UserError
-from sweep.analysis.naming import METRICS, display_name, in_order, metric_name
+from sweep.analysis.naming import METRICS, display_name, in_order, inline_name, metric_name
 from sweep.analysis.paired import metric_intervals
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.tables import selection_metric
 from sweep.records import Run
+from sweep.terminal import _SHORT, _mean_and_spread
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,8 +27,9 @@ class Comparison:
     """Several runs side by side.
 
     Args:
-        table: one row a technique and run: technique, run, each metric with ``_low`` and ``_high`` (test split, 95 %),
-            seeds, image_size, weights, arithmetic (``float32`` or ``bfloat16``).
+        table: one row a technique and run: technique, run, each metric (test split, mean over seeds) with ``_sd`` (over
+            seeds, ddof 1; NaN for one), ``_low`` and ``_high`` (95 %, patients and seeds), seeds, image_size, weights,
+            arithmetic (``float32`` or ``bfloat16``), selected_by.
         warnings: where the runs differ in what makes numbers comparable.
         runs: their names.
     """
@@ -35,6 +37,10 @@ class Comparison:
     table: pd.DataFrame
     warnings: list[str]
     runs: list[str]
+
+    def csv(self) -> str:
+        """The table, unrounded."""
+        return self.table.to_csv(index=False, lineterminator="\n")
 
 
 def compare_runs(runs: Sequence[Run]) -> Comparison:
@@ -44,7 +50,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         UserError: fewer than two runs, the same twice, or one without test results.
     """
     if len(runs) < 2:
-        raise UserError("sweep compare takes two or more run folders, but got one; give another")
+        raise UserError(f"sweep compare takes two or more run folders, but got {len(runs)}; give another")
     ids = [run.info["id"] for run in runs]
     for run, run_id in zip(runs, ids, strict=True):
         if ids.count(run_id) > 1:
@@ -63,9 +69,10 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
             spec = specs[chosen[technique]]
             row = {"technique": technique, "run": name}
             for one in own.to_dict("records"):
-                row |= {one["metric"]: one["mean"], f"{one['metric']}_low": one["low"]}
-                row |= {f"{one['metric']}_high": one["high"], "seeds": one["seeds"]}
-            rows.append({**row, "image_size": spec.image_size, "weights": spec.weights, "arithmetic": spec.precision})
+                row |= {one["metric"]: one["mean"], f"{one['metric']}_sd": one["seed_sd"]}
+                row |= {f"{one['metric']}_low": one["low"], f"{one['metric']}_high": one["high"], "seeds": one["seeds"]}
+            row |= {"image_size": spec.image_size, "weights": spec.weights, "arithmetic": spec.precision}
+            rows.append({**row, "selected_by": selection_metric(run)})
     table = pd.DataFrame(rows)
     rank = {technique: i for i, technique in enumerate(in_order(table["technique"]))}
     table = table.sort_values("technique", key=lambda column: column.map(rank), kind="stable").reset_index(drop=True)
@@ -81,17 +88,21 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _warnings(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
+    differ = "their numbers can't be set against each other"
     facts = {
-        "images": [run.info["data"]["fingerprint"] for run in runs],
-        "splits": [run.info["data"]["split_fingerprint"] for run in runs],
-        "positive classes": [_positive(run) for run in runs],
-        "selection metrics": [selection_metric(run) for run in runs],
+        "images": ([run.info["data"]["fingerprint"] for run in runs], differ),
+        "splits": ([run.info["data"]["split_fingerprint"] for run in runs], differ),
+        "positive classes": ([_positive(run) for run in runs], differ),
+        "selection metrics": (
+            [selection_metric(run) for run in runs],
+            "epochs and configurations were chosen for different ends",
+        ),
     }
     lines = []
-    for what, values in facts.items():
+    for what, (values, so) in facts.items():
         if len(set(values)) > 1:
-            named = ", ".join(f"{name}: {value[:16]}" for name, value in zip(names, values, strict=True))
-            lines.append(f"The runs have different {what} ({named}): their numbers can't be set against each other.")
+            named = ", ".join(f"{name}: {value[:24]}" for name, value in zip(names, values, strict=True))
+            lines.append(f"The runs have different {what} ({named}): {so}.")
     return lines
 
 
@@ -100,22 +111,29 @@ def _positive(run: Run) -> str:
 
 
 def compare_view(found: Comparison) -> list[RenderableType]:
-    """The table for the terminal, warnings first."""
-    table = Table(box=None, pad_edge=False, title="Test split, mean over seeds (95 % interval)", title_justify="left")
-    for name in ("technique", "run"):
-        table.add_column(name, no_wrap=True)
+    """For the terminal: warnings, what each run is, and the table; runs go by numbers, so that it fits 80 columns."""
+    numbers = {name: str(i) for i, name in enumerate(found.runs, 1)}
+    runs = []
+    for name, own in found.table.groupby("run", sort=False):
+        first = own.iloc[0]
+        facts = f"{first['image_size']} px, weights {str(first['weights'])[:15]}, {first['arithmetic']}"
+        line = f"{numbers[str(name)]}  {name}  ({facts}, selected by {inline_name(first['selected_by'])})"
+        runs.append((int(numbers[str(name)]), Text(line)))
+    table = Table(
+        box=None, pad_edge=False, title="Test split, mean (standard deviation over seeds)", title_justify="left"
+    )
+    table.add_column("technique", no_wrap=True)
+    table.add_column("run", justify="right")
     shown = ["balanced_accuracy", *(m for m in METRICS if m != "balanced_accuracy")]
     for metric in shown:
-        table.add_column(metric_name(metric), justify="right")
-    for name in ("seeds", "px", "weights", "arithmetic"):
-        table.add_column(name, justify="right")
+        table.add_column(_SHORT.get(metric, metric_name(metric)), justify="right")
+    table.add_column("seeds", justify="right")
     before = None
     for row in found.table.to_dict("records"):
         technique = str(row["technique"])
-        cells = [f"{row[m]:.3f} ({row[f'{m}_low']:.3f} to {row[f'{m}_high']:.3f})" for m in shown]
-        own = [str(row["seeds"]), str(row["image_size"]), str(row["weights"])[:15], str(row["arithmetic"])]
+        cells = [_mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in shown]
         name = display_name(technique) if technique != before else ""
-        table.add_row(name, Text(str(row["run"])), *cells, *own)
+        table.add_row(name, numbers[str(row["run"])], *cells, str(row["seeds"]))
         before = technique
     warnings = [Text(f"Warning: {line}", style="yellow") for line in found.warnings]
-    return [*warnings, table]
+    return [*warnings, *(line for _, line in sorted(runs, key=lambda run: run[0])), Text(), table]

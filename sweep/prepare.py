@@ -98,6 +98,10 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
     images, split, positive, notes = load_data(config.data, progress=progress)
     found = audit(images, split)
     refuse_leaks(found, config.data)
+    if config.report.masks is not None:
+        from sweep.analysis.masks import load_masks
+
+        load_masks(Path(config.report.masks), images)  # that they fit is known before anything long starts
     check_techniques(config, images, split)
     fixed = {
         "data": images.fingerprint[:16],

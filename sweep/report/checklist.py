@@ -51,7 +51,11 @@ _TRIPOD_AI: tuple[Item, ...] = (
     ("12a How data were used: partitions", {"made": "where the split is from", **_PATIENTS}),
     (
         "12c Type of model, how it was built, tuning, internal validation",
-        {"made": "the whole configuration", "hyperparameters": "every configuration tried", **_CHOICE},
+        {
+            "made": "the whole configuration, and when the test split was opened",
+            "hyperparameters": "every configuration tried",
+            "results.configurations": _CHOICE["results.configurations"],
+        },
     ),
     ("12d Heterogeneity over clusters, e.g. hospitals", {}),
     (
@@ -73,7 +77,10 @@ _TRIPOD_AI: tuple[Item, ...] = (
     ("14 Fairness", {}),
     (
         "15 Output: probabilities or classes, and how thresholds were found",
-        {"threshold.tuned": "thresholds, each tuned on validation, and why", "threshold.prior": "prior correction"},
+        {
+            "threshold.tuned": "thresholds and what each is for, tuned on validation",
+            "threshold.prior": "prior correction",
+        },
     ),
     ("16 Differences between development and evaluation data", {"data": "class counts of each split; no more"}),
     ("18a, 18b Funding, conflicts of interest", {}),
@@ -146,7 +153,6 @@ _CLAIM: tuple[Item, ...] = (
         {
             "evidence.confusion": "confusion matrices",
             "looks.maps": "wrong and unsure cases with their maps",
-            "failed": "trials that failed",
         },
     ),
     ("40 Study limitations", {"limits": "those of the method; those of the data are the authors'"}),
@@ -185,7 +191,8 @@ def held(run: Run, content: Content) -> set[str]:
 
     Details are ``data.patients`` or ``data.images`` (what the audit tells apart), ``differences.seeds`` (several
     seeds), ``evidence.confusion``, ``looks.maps``, ``looks.edges`` (blacked out), ``looks.checks`` (of the maps),
-    ``made.bad`` (images left out), ``results.configurations``, and ``threshold.tuned`` (two classes) or ``threshold.prior``.
+    ``made.bad`` (images left out), ``results.configurations``, and ``threshold.tuned`` (two classes) or
+    ``threshold.prior``.
     """
     sections = {section.name: section for section in content.sections}
     found = {name for name, section in sections.items() if _shows_something(section)}

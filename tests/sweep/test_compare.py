@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from balancing.errors import UserError
 from sweep.analysis.paired import metric_intervals
+from sweep.analysis.tables import results_table
 from sweep.compare import compare_runs, compare_view
 from sweep.records import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
@@ -46,6 +48,27 @@ def test_each_run_keeps_its_numbers(runs: list[Run]) -> None:
     assert (row["recall"], row["recall_low"], row["recall_high"]) == (own["mean"], own["low"], own["high"])
     assert found.warnings == []
     assert "Warning" not in shown(runs)
+
+
+def test_spread_over_seeds_and_csv(runs: list[Run]) -> None:
+    found = compare_runs(runs)
+    expected = results_table(runs[0]).set_index("technique")["f1_sd"]
+    own = found.table[found.table["run"] == "first"].set_index("technique")["f1_sd"]
+    pd.testing.assert_series_equal(own, expected.loc[own.index])
+    back = pd.read_csv(io.StringIO(found.csv()), keep_default_na=False)
+    pd.testing.assert_frame_equal(back, found.table, check_dtype=False)
+    assert set(found.table["selected_by"]) == {"balanced_accuracy"}
+
+
+def test_it_fits_a_terminal_of_80_columns(runs: list[Run]) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    for part in compare_view(compare_runs(runs)):
+        console.print(part)
+    text = console.export_text()
+    assert "…" not in text
+    row = compare_runs(runs).table.loc[0]
+    assert f"{row['auroc']:.3f}" in text
+    assert f"({row['auroc_sd']:.3f})" in text
 
 
 def test_other_data_other_split_other_metric(runs: list[Run], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sweep.analysis.figure import WIDTH
 from sweep.report.render import write_report
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -97,6 +98,46 @@ def test_a_press_sorts_and_another_turns_it_round(opened: Any) -> None:
     assert down == sorted(before, reverse=True)
     assert up == sorted(before)
     assert down != up
+
+
+def test_every_column_of_numbers_sorts_both_ways(opened: Any) -> None:
+    """Also where a number is missing or negative."""
+    found = opened().page.evaluate("""() => {
+      const wrong = [], missing = [];
+      for (const table of document.querySelectorAll("table")) for (const head of table.tHead.rows[0].cells) {
+        const values = () => [...table.tBodies[0].rows].map(row => row.cells[head.cellIndex].dataset.sort);
+        if (values().includes(undefined)) continue;
+        if (values().includes("-Infinity")) missing.push(table.id);
+        for (const press of [1, 2]) {
+          head.querySelector("button").click();
+          const numbers = values().map(Number), down = head.getAttribute("aria-sort") === "descending";
+          if (down) numbers.reverse();
+          if (!numbers.every((value, i) => i === 0 || numbers[i - 1] <= value)) wrong.push([table.id, head.innerText]);
+        }
+      }
+      return {wrong, missing};
+    }""")
+    assert found["wrong"] == []
+    assert "thresholds" in found["missing"]
+
+
+def test_the_first_column_stays_under_its_heading(opened: Any) -> None:
+    page = opened(width=390).page
+    page.evaluate("document.getElementById('results').parentNode.scrollLeft = 150")
+    left = "selector => document.querySelector(selector).getBoundingClientRect().left"
+    heading = page.evaluate(left, "#results thead th")
+    assert heading == page.evaluate(left, "#results tbody th") == page.evaluate(left, "#results-section")
+
+
+def test_letters_are_as_large_in_every_figure(opened: Any) -> None:
+    """A wide figure is not blown up to the page's width."""
+    widths = opened().page.evaluate(
+        "[...document.querySelectorAll('.figure svg')].map(svg => svg.clientWidth / (svg.viewBox.baseVal.width / 72))"
+    )
+    assert len(widths) > 5
+    assert max(widths) <= 34 * 16 / WIDTH + 1
+    photos = opened().page.evaluate("[...document.images].map(image => image.clientWidth <= 1.1 * image.naturalWidth)")
+    assert all(photos)
 
 
 @pytest.mark.parametrize("width", [390, 1400])
