@@ -324,9 +324,10 @@ def report(
 @app.command()
 def compare(
     run_folders: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two or more run folders.")],
+    csv: Annotated[Path | None, typer.Option(help="Also write the table, unrounded and with intervals, here.")] = None,
 ) -> None:
     """Two or more runs in one table, with a warning where data or splits differ."""
-    jobs.compare(run_folders, _console())
+    jobs.compare(run_folders, _console(), csv)
 
 
 @app.command()

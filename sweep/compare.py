@@ -16,7 +16,7 @@ from sweep.analysis.paired import metric_intervals
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.tables import selection_metric
 from sweep.records import Run
-from sweep.terminal import _SHORT, _mean_and_spread
+from sweep.terminal import SHORT_NAMES, mean_and_spread
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,12 +126,12 @@ def compare_view(found: Comparison) -> list[RenderableType]:
     table.add_column("run", justify="right")
     shown = ["balanced_accuracy", *(m for m in METRICS if m != "balanced_accuracy")]
     for metric in shown:
-        table.add_column(_SHORT.get(metric, metric_name(metric)), justify="right")
+        table.add_column(SHORT_NAMES.get(metric, metric_name(metric)), justify="right")
     table.add_column("seeds", justify="right")
     before = None
     for row in found.table.to_dict("records"):
         technique = str(row["technique"])
-        cells = [_mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in shown]
+        cells = [mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in shown]
         name = display_name(technique) if technique != before else ""
         table.add_row(name, numbers[str(row["run"])], *cells, str(row["seeds"]))
         before = technique

@@ -135,13 +135,16 @@ def audit_data(config: Config, console: Console) -> bool:
     return bool(found.leaks)
 
 
-def compare(paths: Sequence[Path], console: Console) -> None:
-    """Prints the results of several runs in one table."""
+def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) -> None:
+    """Prints the results of several runs in one table; writes it too where ``csv`` is given."""
     from sweep.compare import compare_runs, compare_view
-    from sweep.records import Run
+    from sweep.records import Run, write_atomically
 
-    for part in compare_view(compare_runs([Run(path) for path in paths])):
+    found = compare_runs([Run(path) for path in paths])
+    for part in compare_view(found):
         console.print(part)
+    if csv is not None:
+        write_atomically(csv, found.csv().encode())
 
 
 def show_results(made: Run, console: Console) -> None:

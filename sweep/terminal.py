@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sweep.records import Run
 
 # Headings that fit eight columns into 80 characters.
-_SHORT = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
+SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
 
 
 def techniques_list() -> list[RenderableType]:
@@ -47,15 +47,16 @@ def results(run: Run) -> list[RenderableType]:
     )
     table.add_column("technique", no_wrap=True)
     for metric in METRIC_NAMES:
-        table.add_column(_SHORT.get(metric, METRIC_NAMES[metric]), justify="right")
+        table.add_column(SHORT_NAMES.get(metric, METRIC_NAMES[metric]), justify="right")
     table.add_column("seeds", justify="right")
     for row in found.to_dict("records"):
-        cells = [_mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in METRIC_NAMES]
+        cells = [mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in METRIC_NAMES]
         table.add_row(display_name(str(row["technique"])), *cells, str(row["seeds"]))
     return [Text(), table, Text(), Text(verdict(run)), Text()]
 
 
-def _mean_and_spread(mean: float, spread: float) -> str:
+def mean_and_spread(mean: float, spread: float) -> str:
+    """``0.812 (0.021)``; the mean alone where there is no spread, a dash where there is no mean."""
     if mean != mean:
         return "-"
     return f"{mean:.3f}\n({spread:.3f})" if spread == spread else f"{mean:.3f}"

@@ -108,17 +108,17 @@ def _none_does(table: pd.DataFrame, name: str) -> str:
 
 
 def what_it_would_take(table: pd.DataFrame) -> str:
-    """How large a difference had to be to be told from chance, and how many seeds would tell a smaller one.
+    """How large the best technique's difference had to be to be told from chance, and how many seeds it would take.
 
     Args:
         table: ``paired_differences`` with two seeds or more.
     """
     several = table[table["seeds"] > 1]
-    least = max(_detectable(row, len(table)) for _, row in several.iterrows())
-    seeds = int(several["seeds"].min())
-    power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
-    text = f"Differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
     row = several.iloc[int(several["difference"].to_numpy().argmax())]
+    seeds = int(row["seeds"])
+    least = detectable(float(row["seed_sd"]), float(row["patient_se"]), seeds, len(table))
+    power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
+    text = f"There, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
     wanted = float(row["difference"]) if row["difference"] >= RELEVANT / 2 else RELEVANT
     if wanted >= least:
         return text + "."
@@ -131,10 +131,6 @@ def what_it_would_take(table: pd.DataFrame) -> str:
         f"{text}; to see one of {wanted:.3f} no number of seeds would do: about {factor:.1f} times as many test "
         "patients would be needed."
     )
-
-
-def _detectable(row: pd.Series, comparisons: int) -> float:
-    return detectable(float(row["seed_sd"]), float(row["patient_se"]), int(row["seeds"]), comparisons)
 
 
 def _patients(run: Run) -> str:

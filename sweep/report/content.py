@@ -74,9 +74,9 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
     makers: list[Callable[[np.random.Generator], Section | None]] = [
         lambda rng: results_section(run, images),
         lambda rng: differences_section(run),
-        lambda rng: curves_section(run, rng),
-        lambda rng: thresholds_section(run, rng),
-        lambda rng: calibration_section(run, rng),
+        lambda rng: curves_section(run, np.random.default_rng(0)),  # the same patients as in the results
+        lambda rng: thresholds_section(run, np.random.default_rng(0)),  # the same patients as in the results
+        lambda rng: calibration_section(run, np.random.default_rng(0)),  # the same patients as in the results
         lambda rng: evidence_section(run),
         lambda rng: looks_section(
             run, images, method=wanted.cam_method, masks=wanted.masks, wanted=wanted.cams, rng=rng
