@@ -143,15 +143,51 @@ def weighted_metrics(
     return result
 
 
-def _shared(resampled: np.ndarray, mean: float) -> tuple[float, np.ndarray]:
-    """What all seeds share of the patients' chance: its standard error, and samples of that around the mean."""
-    seeds = len(resampled)
-    of_mean = resampled.mean(axis=0)
-    variance = float(of_mean.var(ddof=1))
-    of_each = float(resampled.var(axis=1, ddof=1).mean())
-    shared = max((seeds * variance - of_each) / (seeds - 1), 0.0)
-    narrowed = (of_mean - of_mean.mean()) * (np.sqrt(shared / variance) if variance else 0.0)
-    return float(np.sqrt(shared)), mean + narrowed
+@dataclass(frozen=True)
+class Distributions:
+    """What a mean over seeds could have been, at each of G points; see ``spread``.
+
+    Args:
+        both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
+        patients: (B, G) with the chance of patients alone.
+        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share.
+    """
+
+    both: np.ndarray
+    patients: np.ndarray
+    patient_se: np.ndarray
+
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """(G,) low and (G,) high of the 95 % interval, never narrower than that of patients alone."""
+        limits = [np.quantile(part, (0.025, 0.975), axis=0) for part in (self.both, self.patients)]
+        lows, highs = zip(*limits, strict=True)
+        return np.minimum(*lows), np.maximum(*highs)
+
+
+def distributions(values: np.ndarray, resampled: np.ndarray, rng: np.random.Generator) -> Distributions:
+    """The distributions behind ``spread``, at many points at once.
+
+    Args:
+        values: (S, G) of each seed on the test split as it is.
+        resampled: (S, B, G) the same in each bootstrap sample, finite; B >= 2.
+        rng: of the order in which values of t are added; the same order serves all points.
+    """
+    from scipy import stats
+
+    seeds, n = resampled.shape[:2]
+    patients = resampled.mean(axis=0)
+    if seeds < 2:
+        return Distributions(patients, patients, patients.std(axis=0, ddof=1))
+    around = patients - patients.mean(axis=0)  # rates are curved in the counts, so samples lie a little off the mean
+    mean, variance = values.mean(axis=0), patients.var(axis=0, ddof=1)
+    of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
+    shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
+    narrowed = mean + around * np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
+    # Evenly spaced quantiles of t in random order: less noise in the tails than independent draws.
+    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)[:, None]
+    error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
+    both = np.concatenate([narrowed + rng.permutation(t_values) * error for _ in range(5)])
+    return Distributions(both, mean + around, np.sqrt(shared))
 
 
 @dataclass(frozen=True)
@@ -194,31 +230,20 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, rng: np.
     Reference: Obuchowski & Rockette, Communications in Statistics 1995 (variance; here with a bootstrap's covariance);
         the sum is Behrens and Fisher's (Fisher, Annals of Eugenics 1935).
     """
-    from scipy import stats
-
     values = np.asarray(values, dtype=np.float64)
     seeds, mean = len(values), float(np.mean(values))
     resampled = resampled[:, np.isfinite(resampled).all(axis=0)]
     if resampled.shape[1] < 2 or not np.isfinite(mean):
         return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
-    of_patients = resampled.mean(axis=0)
+    found = distributions(values[:, None], resampled[:, :, None], rng)
+    (low,), (high,), (patient_se,) = *found.limits(), found.patient_se
     if seeds < 2:
-        low, high = np.quantile(of_patients, (0.025, 0.975))
-        return Spread(mean, float(low), float(high), np.nan, np.nan, float(of_patients.std(ddof=1)), seeds)
-    of_patients += mean - of_patients.mean()  # rates are curved in the counts, so samples lie a little off
-    seed_sd = float(values.std(ddof=1))
-    patient_se, shared = _shared(resampled, mean)
-    # Evenly spaced quantiles of t in random order: less noise in the tails than independent draws.
-    n = len(shared)
-    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)
-    repeats = 5
-    sums = np.concatenate([shared + rng.permutation(t_values) * seed_sd / np.sqrt(seeds) for _ in range(repeats)])
-    limits = [np.quantile(found, (0.025, 0.975)) for found in (sums, of_patients)]
-    p = max(_two_sided(sums), _two_sided(of_patients))
+        return Spread(mean, float(low), float(high), np.nan, np.nan, float(patient_se), seeds)
+    p = max(_two_sided(found.both), _two_sided(found.patients))
     if np.ptp(values) < 1e-12:  # no spread over seeds to judge by: chance can give that, most of all with two seeds
         p = 1.0
-    low, high = min(low for low, _ in limits), max(high for _, high in limits)
-    return Spread(mean, float(low), float(high), p, seed_sd, patient_se, seeds)
+    seed_sd = float(values.std(ddof=1))
+    return Spread(mean, float(low), float(high), p, seed_sd, float(patient_se), seeds)
 
 
 def _two_sided(values: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import SAMPLES
+from sweep.analysis.bootstrap import SAMPLES, distributions
 from sweep.analysis.decisions import Decided, decisions
 from sweep.analysis.naming import display_name
 from sweep.analysis.scored import TestSet, bounded, scored_trials
@@ -169,39 +169,11 @@ def treat_all(prevalence: float, thresholds: np.ndarray = THRESHOLD_PROBABILITIE
     return prevalence - (1 - prevalence) * thresholds / (1 - thresholds)
 
 
-def bands(values: np.ndarray, resampled: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Pointwise 95 % bands of a mean over seeds: ``bootstrap.spread`` at every point of a grid at once.
-
-    Args:
-        values: (S, G) each seed's curve on the test split as it is.
-        resampled: (S, B, G) the same in each bootstrap sample, finite.
-        rng: of the draws from t; the same draws serve all points.
-    Returns:
-        (G,) low and (G,) high.
-    """
-    from scipy import stats
-
-    seeds, n = resampled.shape[:2]
-    of_patients = resampled.mean(axis=0)
-    if seeds > 1:
-        variance, of_each = of_patients.var(axis=0, ddof=1), resampled.var(axis=1, ddof=1).mean(axis=0)
-        shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
-        centre = of_patients.mean(axis=0)
-        narrowed = np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
-        of_patients = centre + (of_patients - centre) * narrowed
-        t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)
-        error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
-        draws = [of_patients + rng.permutation(t_values)[:, None] * error for _ in range(5)]
-        of_patients = np.concatenate(draws)
-    low, high = np.quantile(of_patients, (0.025, 0.975), axis=0)
-    return low, high
-
-
 def _line(
     technique: str, x: np.ndarray, both: np.ndarray, rng: np.random.Generator, ends: tuple[float, float]
 ) -> pd.DataFrame:
     """technique, x, mean, low, high, from (S, 1 + B, G): the test split as it is, then the bootstrap samples."""
-    low, high = bands(both[:, 0], both[:, 1:], rng)
+    low, high = distributions(both[:, 0], both[:, 1:], rng).limits()
     shown = {"mean": both[:, 0].mean(axis=0), "low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
     return pd.DataFrame({"technique": technique, "x": x, **shown})
 

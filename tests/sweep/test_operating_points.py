@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from sweep.analysis.bootstrap import spread
+from sweep.analysis.bootstrap import distributions, spread
 from sweep.analysis.curves_plots import decision_curve_plot, precision_recall_plot, predictive_values_plot, roc_plot
 from sweep.analysis.figure import png, svg
 from sweep.analysis.operating_points import (
@@ -17,7 +17,6 @@ from sweep.analysis.operating_points import (
     RECALLS,
     auroc_of,
     average_precision,
-    bands,
     benefit_curves,
     net_benefit,
     operating_points,
@@ -122,7 +121,7 @@ def test_bands_are_the_intervals_of_single_numbers(seeds: int) -> None:
     values = rng.normal(0.8, 0.02, (seeds, 3))
     shared = rng.normal(0, 0.03, (1, 800, 3)) * np.array([1.0, 0.3, 0.0])
     resampled = values[:, None] + shared + rng.normal(0, 0.01, (seeds, 800, 3))
-    low, high = bands(values, resampled, np.random.default_rng(0))
+    low, high = distributions(values, resampled, np.random.default_rng(0)).limits()
     for point in range(3):
         expected = spread(values[:, point], resampled[:, :, point], np.random.default_rng(0))
         assert (low[point], high[point]) == pytest.approx((expected.low, expected.high), abs=1e-9)
