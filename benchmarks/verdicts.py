@@ -136,7 +136,7 @@ def simulate(world: World, repeats: int, samples: int, seed: int) -> dict[str, f
         rng = np.random.default_rng([seed, number])
         labels, patients, scores = one_sweep(world, rng)
         found = differences_of(labels, patients, scores, samples, rng)
-        table = compare(found, rng)
+        table = compare(found)
         expected = table["technique"].map(truth).fillna(0.0)
         covered += int(((table["low"] <= expected) & (expected <= table["high"])).sum())
         widths.append(float((table["high"] - table["low"]).median()) / 2)

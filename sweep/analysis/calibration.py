@@ -175,7 +175,7 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
     """Calibration of every technique on the test split, before and after temperature scaling.
 
     Args:
-        rng: first of the patients drawn, then of the intervals.
+        rng: of the patients drawn, and of labels drawn for ``ece_chance``.
         samples: B bootstrap samples of patients, the same for every row.
     Returns:
         One row a technique and stage (before | after): technique, stage, seeds, temperature (geometric mean over
@@ -210,14 +210,14 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
             row |= {"temperature": heat, "chance_ece": float(np.mean(chance[technique, stage]))}
             for name in next(iter(of_seeds.values())):
                 both = np.stack([numbers[name] for numbers in of_seeds.values()])
-                row |= _numbers(name, both, rng)
+                row |= _numbers(name, both)
             for name in ("brier", "brier_balanced"):
-                row |= _difference(name, of_seeds, found.get((BASELINE, "before"), {}), rng, (technique, stage))
+                row |= _difference(name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage))
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _numbers(name: str, both: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+def _numbers(name: str, both: np.ndarray) -> dict[str, float]:
     """Mean and interval from (S, 1 + B): the sample as it is, then the bootstrap samples."""
     values, resampled = both[:, 0], both[:, 1:]
     if name.endswith("ece"):
@@ -228,7 +228,7 @@ def _numbers(name: str, both: np.ndarray, rng: np.random.Generator) -> dict[str,
         "brier": (0.0, 2.0),
         "brier_balanced": (0.0, 2.0),
     }.get(name, (0.0, 1.0))
-    one = bounded(values, resampled, rng, low, high)
+    one = bounded(values, resampled, low, high)
     return {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
 
 
@@ -236,7 +236,6 @@ def _difference(
     name: str,
     own: dict[int, dict[str, np.ndarray]],
     baseline: dict[int, dict[str, np.ndarray]],
-    rng: np.random.Generator,
     row: tuple[str, str],
 ) -> dict[str, float]:
     """The paired difference to the baseline before scaling, with its interval."""
@@ -245,7 +244,7 @@ def _difference(
     if not seeds or row == (BASELINE, "before"):
         return dict.fromkeys(columns, np.nan)
     both = np.stack([own[seed][name] - baseline[seed][name] for seed in seeds])
-    one = bounded(both[:, 0], both[:, 1:], rng, -2.0, 2.0)
+    one = bounded(both[:, 0], both[:, 1:], -2.0, 2.0)
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
 
 
@@ -275,8 +274,8 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
         for stage in STAGES:
             for label in np.unique(test.labels).tolist():
                 row = {"technique": technique, "stage": stage, "label": label, "class_name": run.class_names[label]}
-                row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]), rng)
-                row |= _numbers("ece", np.stack([seed[label] for seed in errors[stage]]), rng)
+                row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]))
+                row |= _numbers("ece", np.stack([seed[label] for seed in errors[stage]]))
                 rows.append(row)
     return pd.DataFrame(rows)
 

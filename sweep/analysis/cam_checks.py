@@ -335,8 +335,8 @@ def blackout_sentence(checks: pd.DataFrame) -> str:
             f"{_three(worst, 'auroc_drop')}): none is shown to need the edge."
         )
     named = "; ".join(f"{display_name(row['technique'])} by {_three(row, 'auroc_drop')}" for _, row in falls.iterrows())
-    others = len(known) - len(falls)
-    ending = "" if not others else f"; the other {others} {'does' if others == 1 else 'do'} not, beyond doubt"
+    others = known.drop(falls.index)
+    ending = "" if others.empty else f"; for {_names(others)} it falls by nothing that is beyond doubt"
     return (
         f"{text}AUROC falls for {named}{ending}. A network that falls used what lies there, or was thrown by a black "
         "frame that it had never seen; one that doesn't fall did not need it."

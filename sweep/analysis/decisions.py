@@ -327,7 +327,7 @@ def decision_table(
     """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
 
     Args:
-        rng: first of the patients drawn, then of the intervals. ``np.random.default_rng(0)`` draws the samples that
+        rng: of the patients drawn. ``np.random.default_rng(0)`` draws the samples that
             ``sweep.analysis.paired`` draws by default.
         samples: B bootstrap samples of patients, the same for every row.
         sensitivity, cost_ratio: of the thresholds of that name.
@@ -373,7 +373,7 @@ def decision_table(
         for metric in METRICS:
             own = [values[technique, rule][seed][metric] for seed in of_seeds]
             shaken = np.stack([resampled[technique, rule][seed][metric] for seed in of_seeds])
-            found_spread = bounded(own, shaken, rng)
+            found_spread = bounded(own, shaken)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,
@@ -382,7 +382,7 @@ def decision_table(
         rows.append(row)
     table = pd.DataFrame(rows)
     for metric in dict.fromkeys(["balanced_accuracy", selection_metric(run)]):
-        table = _with_differences(table, metric, values, resampled, reference_rule(run), rng)
+        table = _with_differences(table, metric, values, resampled, reference_rule(run))
     return table
 
 
@@ -428,7 +428,6 @@ def _with_differences(
     values: Mapping[tuple[str, str], Mapping[int, Mapping[str, float]]],
     resampled: Mapping[tuple[str, str], Mapping[int, Mapping[str, np.ndarray]]],
     rule: str,
-    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """The table with the paired differences in one metric to the baseline's row of ``rule``."""
     reference = (BASELINE, rule)
@@ -447,7 +446,7 @@ def _with_differences(
                     np.array([values[key][s][metric] - values[reference][s][metric] for s in seeds]),
                     np.stack([resampled[key][s][metric] - resampled[reference][s][metric] for s in seeds]),
                 )
-        for _, row in compare(pairs, rng).iterrows():
+        for _, row in compare(pairs).iterrows():
             for ending, name in parts.items():
                 columns[f"difference_{metric}{ending}"][int(row["technique"])] = row[name]
     return table.assign(**columns)

@@ -169,11 +169,9 @@ def treat_all(prevalence: float, thresholds: np.ndarray = THRESHOLD_PROBABILITIE
     return prevalence - (1 - prevalence) * thresholds / (1 - thresholds)
 
 
-def _line(
-    technique: str, x: np.ndarray, both: np.ndarray, rng: np.random.Generator, ends: tuple[float, float]
-) -> pd.DataFrame:
+def _line(technique: str, x: np.ndarray, both: np.ndarray, ends: tuple[float, float]) -> pd.DataFrame:
     """technique, x, mean, low, high, from (S, 1 + B, G): the test split as it is, then the bootstrap samples."""
-    low, high = distributions(both[:, 0], both[:, 1:], rng).limits()
+    low, high = distributions(both[:, 0], both[:, 1:]).limits()
     shown = {"mean": both[:, 0].mean(axis=0), "low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
     return pd.DataFrame({"technique": technique, "x": x, **shown})
 
@@ -229,11 +227,11 @@ def _ready(run: Run, rng: np.random.Generator, samples: int) -> _Ready | None:
     return _Ready(test, run.positive, is_positive, weights)
 
 
-def _row(names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]], rng: np.random.Generator) -> dict[str, float]:
+def _row(names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]]) -> dict[str, float]:
     """Means and intervals of numbers, from each seed's (1 + B,) values of each."""
     row: dict[str, float] = {}
     for name, both in zip(names, np.stack([np.stack(list(seed)) for seed in seeds], axis=1), strict=True):
-        found = bounded(both[:, 0], both[:, 1:], rng)
+        found = bounded(both[:, 0], both[:, 1:])
         row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     return row
 
@@ -242,7 +240,7 @@ def score_curves(run: Run, rng: np.random.Generator, samples: int = SAMPLES, ban
     """Curves and their areas for every technique at its chosen configuration.
 
     Args:
-        rng: of the patients drawn and of the intervals.
+        rng: of the patients drawn.
         samples: B bootstrap samples, the same for all trials.
         banded: how many of them the bands are made from.
     Returns:
@@ -256,10 +254,10 @@ def score_curves(run: Run, rng: np.random.Generator, samples: int = SAMPLES, ban
         all_counts = [weighted_counts(ready.is_positive, s, ready.weights) for s in ready.scores(technique)]
         few = [counts.first(1 + banded) for counts in all_counts]
         own = np.stack([roc_at(counts) for counts in few])
-        roc.append(_line(technique, FALSE_POSITIVE_RATES, own, rng, (0.0, 1.0)))
-        pr.append(_line(technique, RECALLS, np.stack([precision_at(counts) for counts in few]), rng, (0.0, 1.0)))
+        roc.append(_line(technique, FALSE_POSITIVE_RATES, own, (0.0, 1.0)))
+        pr.append(_line(technique, RECALLS, np.stack([precision_at(counts) for counts in few]), (0.0, 1.0)))
         areas = [(auroc_of(counts), average_precision(counts)) for counts in all_counts]
-        row = _row(("auroc", "average_precision"), areas, rng)
+        row = _row(("auroc", "average_precision"), areas)
         points.append({"technique": technique, "seeds": len(areas), **row})
     joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
     return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))
@@ -290,7 +288,7 @@ def operating_points(
         for scores in ready.scores(technique):
             counts = weighted_counts(ready.is_positive, scores, ready.weights)
             seeds.append([specificity_at(counts, sensitivity) for sensitivity in sensitivities])
-        rows.append({"technique": technique, "seeds": len(seeds), **_row(names, seeds, rng)})
+        rows.append({"technique": technique, "seeds": len(seeds), **_row(names, seeds)})
     return pd.DataFrame(rows)
 
 
@@ -307,7 +305,7 @@ def benefit_curves(run: Run, rng: np.random.Generator, samples: int = BANDED) ->
     lines = []
     for technique in ready.test.techniques:
         own = np.stack([net_benefit(ready.is_positive, s, ready.weights) for s in ready.scores(technique)])
-        lines.append(_line(technique, THRESHOLD_PROBABILITIES, own, rng, (-np.inf, 1.0)))
+        lines.append(_line(technique, THRESHOLD_PROBABILITIES, own, (-np.inf, 1.0)))
     return pd.concat(lines, ignore_index=True)
 
 
@@ -340,7 +338,7 @@ def predictive_table(
         for prevalence in prevalences:
             row: dict[str, object] = {"decision": name, "technique": technique, "rule": rule, "prevalence": prevalence}
             seeds = [predictive_values(*pair, prevalence) for pair in rates]
-            rows.append({**row, **_row(("ppv", "npv"), seeds, rng)})
+            rows.append({**row, **_row(("ppv", "npv"), seeds)})
     return pd.DataFrame(rows)
 
 

@@ -96,7 +96,6 @@ def metric_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
             found = spread(
                 [trial.values[metric] for trial in own],
                 np.stack([trial.resampled[metric] for trial in own]),
-                np.random.default_rng(seed),
             )
             limits = {"low": max(found.low, 0.0), "high": min(found.high, 1.0)}
             rows.append({"technique": technique, "metric": metric, **vars(found), **limits})
@@ -104,7 +103,7 @@ def metric_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> pd.DataFrame:
+def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
     """Each technique's difference to the baseline over seeds and patients, Holm-adjusted together.
 
     Args:
@@ -117,7 +116,7 @@ def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], rng: np.ra
     """
     rows = []
     for technique, (values, resampled) in differences.items():
-        found = spread(values, resampled, rng)
+        found = spread(values, resampled)
         row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": found.low}
         row |= {"high": found.high, "p": 1.0 if np.isnan(found.p) else found.p}
         rows.append({**row, "seed_sd": found.seed_sd, "patient_se": found.patient_se})
@@ -155,7 +154,7 @@ def paired_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd
         values = np.array([own.values[name] - base.values[name] for own, base in pairs.values()])
         resampled = np.stack([own.resampled[name] - base.resampled[name] for own, base in pairs.values()])
         differences[technique] = (values, resampled)
-    return compare(differences, np.random.default_rng([seed, 1]))
+    return compare(differences)
 
 
 def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.DataFrame:

@@ -114,7 +114,6 @@ def recall_specificity_plot(run: Run) -> Plot | None:
         axes.set_ylabel("Recall, test")
         technique_legend(figure, techniques, lines=False)
     seeds = int(tested.groupby("technique")["seed"].nunique().max())
-    high_recall, high_specificity = means["recall"].idxmax(), means["specificity"].idxmax()
     text = "Each technique on the test split. "
     text += (
         f"Large markers: means over {seeds} seeds; small ones: each seed. " if seeds > 1 else "One marker: one seed. "
@@ -125,11 +124,16 @@ def recall_specificity_plot(run: Run) -> Plot | None:
         text += "Dashed lines join points of equal balanced accuracy (as labelled). "
     if len(techniques) > 1:
         text += (
-            f"Highest mean recall: {display_name(str(high_recall))} ({means['recall'].max():.3f}); highest mean "
-            f"specificity: {display_name(str(high_specificity))} ({means['specificity'].max():.3f})."
+            f"Highest mean recall: {_leaders(means['recall'])} ({means['recall'].max():.3f}); highest mean "
+            f"specificity: {_leaders(means['specificity'])} ({means['specificity'].max():.3f})."
         )
     alt = f"Scatter of test recall against specificity for {len(techniques)} techniques, {len(tested)} trials."
     return Plot("recall_specificity", "Recall against specificity", figure, text.strip(), alt)
+
+
+def _leaders(means: pd.Series) -> str:
+    """The techniques with the highest mean, as it is printed: several may share it."""
+    return " and ".join(display_name(str(name)) for name in means.index[means.round(3) == means.max().round(3)])
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:

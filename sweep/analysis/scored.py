@@ -97,10 +97,9 @@ def scored_trials(run: Run) -> TestSet | None:
 def bounded(
     values: Sequence[float] | np.ndarray,
     resampled: np.ndarray,
-    rng: np.random.Generator,
     low: float = 0.0,
     high: float = 1.0,
 ) -> Spread:
     """``bootstrap.spread`` of a number that cannot leave ``low``..``high``: its interval ends there."""
-    found = spread(values, resampled, rng)
+    found = spread(values, resampled)
     return Spread(**{**vars(found), "low": max(found.low, low), "high": min(found.high, high)})

@@ -21,7 +21,7 @@ from sweep.report.blocks import plots_of, tables_of
 from sweep.report.checklist import checklist
 from sweep.report.content import Content, Wanted, gather, report_folder
 from sweep.report.summary import summary_json
-from sweep.report.text import code_block, markdown
+from sweep.report.text import code_block, html_prose, markdown, markdown_prose
 
 if TYPE_CHECKING:
     from balancing.images import ImageSet
@@ -161,6 +161,7 @@ def _html(content: Content, drawn: Mapping[str, _Drawn]) -> str:
         undefined=StrictUndefined,
         trim_blocks=False,
     )
+    environment.filters["prose"] = html_prose
     script = (_TEMPLATES / "table.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("index.html.j2").render(
@@ -176,6 +177,6 @@ def _html(content: Content, drawn: Mapping[str, _Drawn]) -> str:
 def _markdown(content: Content) -> str:
     # Not HTML: every value goes through the ``md`` filter or into a code block instead.
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=False, undefined=StrictUndefined)
-    environment.filters |= {"md": markdown, "code": code_block}
+    environment.filters |= {"md": markdown, "prose": markdown_prose, "code": code_block}
     text = environment.get_template("report.md.j2").render(content=content, kind=lambda block: type(block).__name__)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -24,6 +24,12 @@ class Cell:
             return None if self.sort is None else str(self.sort)
         return "Infinity" if self.sort > 0 else "-Infinity"
 
+    @property
+    def parts(self) -> tuple[str, str]:
+        """What stands before a bracket at the end, and the bracket, "" without one: a page breaks lines between."""
+        value, bracket, rest = self.text.partition(" (")
+        return (value, "(" + rest) if bracket and rest.endswith(")") else (self.text, "")
+
 
 def number(text: str, value: float | None) -> Cell:
     """A numeric cell; NaN sorts below everything."""

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from balancing.images import ImageSet
 
 
+# A gap between validation and test, in the selection metric, that readers are told of.
+FAR = 0.05
+
+
 def _whole(value: float) -> Cell:
     return number(f"{int(value):,}", value)
 
@@ -136,6 +140,22 @@ def configurations(run: Run) -> Table | None:
         rows=rows,
         data=data[["technique", "validation", "validation_sd", "lr", "epochs", "strength", "batch_size", "parameters"]],
         columns_text=frozenset({6}),
+    )
+
+
+def shift_sentence(run: Run) -> str | None:
+    """How far the test split lies from validation, where that is far; None elsewhere."""
+    data = results_table(run)
+    metric = selection_metric(run)
+    both = data[["validation", metric]].astype(float).mean() if not data.empty else pd.Series(dtype=float)
+    if both.empty or both.isna().any() or abs(both["validation"] - both[metric]) < FAR:
+        return None
+    gap = both[metric] - both["validation"]
+    return (
+        f"Over all techniques mean {inline_name(metric)} is {three(both['validation'])} on validation and "
+        f"{three(both[metric])} on test, {three(abs(gap))} {'less' if gap < 0 else 'more'}: the test images are unlike "
+        "those that validation was cut from, or what was chosen fits validation too closely. What was fitted there "
+        "(configurations, epochs, thresholds, temperatures) may not carry over."
     )
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup, escape
+
 NONE = "\N{EN DASH}"
 _MARKDOWN = set("\\`*_[]|~^$")
+_CODE = re.compile(r"`([^`]+)`")
+_PERCENT = re.compile(r"(?<=\d) %")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -60,11 +65,30 @@ def parameters(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()) or NONE
 
 
-def markdown(text: object) -> str:
-    """Text that Markdown shows as it is, in a paragraph or a table cell, on one line; no HTML gets through."""
-    line = " ".join(str(text).split())
+def markdown(text: object, *, strip: bool = True) -> str:
+    """Text that Markdown shows as it is, in a paragraph or a table cell, on one line; no HTML gets through.
+
+    Args:
+        strip: whether space at both ends goes.
+    """
+    line = " ".join(str(text).split()) if strip else str(text)
     escaped = "".join(f"\\{c}" if c in _MARKDOWN else c for c in line)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown_prose(text: object) -> str:
+    """As ``markdown``, with ``between backticks`` as code."""
+    parts = _CODE.split(" ".join(str(text).split()))
+    return "".join(f"`{part}`" if i % 2 else markdown(part, strip=False) for i, part in enumerate(parts))
+
+
+def html_prose(text: object) -> Markup:
+    """Escaped, with ``between backticks`` as code and no line break before a percent sign."""
+    parts = _CODE.split(str(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(_PERCENT.sub("\N{NO-BREAK SPACE}%", part))
+        for i, part in enumerate(parts)
+    )
 
 
 def code_block(text: str, language: str = "") -> str:

@@ -197,9 +197,8 @@ def test_a_corner_reader_is_found_out(looked: tuple[Run, ImageSet], monkeypatch:
     assert checks.loc["smote", ["auroc_drop_low", "auroc_drop_high"]].tolist() == pytest.approx([0.5, 0.5])
     assert checks.loc["oversampling", "auroc_before"] == pytest.approx(1)
     assert checks.loc["oversampling", ["auroc_drop", "auroc_drop_low", "auroc_drop_high"]].tolist() == [0, 0, 0]
-    assert (
-        "AUROC falls for SMOTE by 0.500 (95 % interval 0.500 to 0.500); the other 1 does" in found.sentences["blackout"]
-    )
+    ending = "; for Oversampling it falls by nothing that is beyond doubt"
+    assert f"AUROC falls for SMOTE by 0.500 (95 % interval 0.500 to 0.500){ending}" in found.sentences["blackout"]
     assert "holds" in found.sentences["claim"]
     assert (checks["deletion"] < checks["insertion"]).all()
     assert (checks["curve_images"] == 6).all()

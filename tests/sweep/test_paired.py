@@ -114,7 +114,7 @@ def test_holm_against_statsmodels() -> None:
 
 def test_without_chance_in_patients_the_interval_is_students() -> None:
     values = np.array([0.02, 0.05, 0.01, 0.04])
-    found = spread(values, np.repeat(values[:, None], 4000, axis=1), np.random.default_rng(0))
+    found = spread(values, np.repeat(values[:, None], 4000, axis=1))
     low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high), abs=2e-4)
     assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=1e-3)
@@ -123,17 +123,17 @@ def test_without_chance_in_patients_the_interval_is_students() -> None:
 def test_without_chance_in_training_the_interval_is_the_bootstraps() -> None:
     resampled = np.random.default_rng(0).normal(0, 0.02, 3000)
     resampled += 0.1 - resampled.mean()
-    found = spread([0.1, 0.1, 0.1], np.stack([resampled] * 3), np.random.default_rng(1))
+    found = spread([0.1, 0.1, 0.1], np.stack([resampled] * 3))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(resampled, (0.025, 0.975))))
     assert found.p == 1.0, "seeds that all give the same show no spread to judge by"
-    single = spread([0.1], resampled[None], np.random.default_rng(1))
+    single = spread([0.1], resampled[None])
     assert (single.low, single.high) == pytest.approx((found.low, found.high))
     assert np.isnan(single.p)
 
 
 def test_seeds_that_agree_by_luck_make_no_narrow_interval() -> None:
     resampled = 0.1 + np.random.default_rng(0).normal(0, 0.02, (3, 2000))  # each network errs by itself
-    found = spread([0.1, 0.1, 0.1 + 1e-9], resampled, np.random.default_rng(1))
+    found = spread([0.1, 0.1, 0.1 + 1e-9], resampled)
     assert found.high - found.low == pytest.approx(2 * 1.96 * 0.02 / np.sqrt(3), rel=0.1)
     assert found.low < 0.1 < found.high
 
@@ -149,9 +149,9 @@ def test_the_interval_covers_the_truth_and_equal_techniques_rarely_win(seeds: in
             values = 0.03 + rng.normal(0, 0.02) + rng.normal(0, 0.02, seeds)
             resampled = values[:, None] + rng.normal(0, 0.02, 800)
             differences[str(technique)] = (values, resampled)
-        table = compare(differences, rng)
+        table = compare(differences)
         covered += int(((table["low"] <= 0.03) & (table["high"] >= 0.03)).sum())
-        null = compare({k: (v - 0.03, r - 0.03) for k, (v, r) in differences.items()}, rng)
+        null = compare({k: (v - 0.03, r - 0.03) for k, (v, r) in differences.items()})
         named += bool(((null["p_holm"] < 0.05) & (null["low"] > 0)).any())
     assert covered / (5 * repeats) >= 0.94
     assert named / repeats <= 0.05
@@ -178,7 +178,7 @@ def test_seeds_needed_gives_about_the_power_it_says() -> None:
     won = 0
     for _ in range(300):
         values = 0.03 + rng.normal(0, 0.005) + rng.normal(0, 0.03, seeds)
-        table = compare({"a": (values, values[:, None] + rng.normal(0, 0.005, 500))}, rng)
+        table = compare({"a": (values, values[:, None] + rng.normal(0, 0.005, 500))})
         won += bool((table["p_holm"] < 0.05).all())
     assert 0.7 < won / 300 < 0.92
 

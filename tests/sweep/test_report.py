@@ -15,19 +15,24 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 
 from balancing.errors import UserError
+from sweep.analysis.decisions import decision_table
+from sweep.analysis.operating_points import score_curves
 from sweep.analysis.paired import metric_intervals
 from sweep.analysis.tables import results_table
 from sweep.records import Run
-from sweep.report import render
+from sweep.report import render, shown_tables
 from sweep.report.blocks import Paragraph
 from sweep.report.content import found_warnings
 from sweep.report.render import write_report
 from sweep.report.sections.looks import looks_section
 from sweep.report.sections.made import opening_lines
-from sweep.report.text import code_block, duration, latex, markdown
+from sweep.report.shown import number
+from sweep.report.shown_tables import shift_sentence
+from sweep.report.text import code_block, duration, html_prose, latex, markdown, markdown_prose
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 HOSTILE = ("--><script>alert(1)</script>", "[x](http://evil.example)", "a|b `c` **d** $e$ & 50 %_")
@@ -143,6 +148,31 @@ def test_tables_hold_the_unrounded_numbers(made: tuple[Run, Page]) -> None:
     assert shown in (run.path / "report" / "tables" / "results.tex").read_text(encoding="utf-8")
 
 
+def test_one_number_has_one_interval_wherever_it_stands(made: tuple[Run, Page]) -> None:
+    run, _ = made
+    results = metric_intervals(run).set_index(["technique", "metric"])
+    curves = score_curves(run, np.random.default_rng(0))
+    assert curves is not None
+    decided = decision_table(run, np.random.default_rng(0)).query("rule == 'argmax'").set_index("technique")
+    for technique, row in curves.points.set_index("technique").iterrows():
+        for name in ("low", "high"):
+            auroc = results.loc[(technique, "auroc"), name]
+            assert row[f"auroc_{name}"] == pytest.approx(auroc, abs=1e-6)
+            for metric in ("auroc", "balanced_accuracy", "recall", "specificity"):
+                expected = results.loc[(technique, metric), name]
+                assert decided.loc[technique, f"{metric}_{name}"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("test", "said"), [(0.75, "0.210 less"), (0.93, None), (1.0, None), (1.02, "0.060 more")])
+def test_a_test_split_far_from_validation_is_named(
+    made: tuple[Run, Page], monkeypatch: pytest.MonkeyPatch, test: float, said: str | None
+) -> None:
+    table = pd.DataFrame({"validation": [0.94, 0.98], "balanced_accuracy": [test - 0.01, test + 0.01]})
+    monkeypatch.setattr(shown_tables, "results_table", lambda run: table)
+    sentence = shift_sentence(made[0])
+    assert said in sentence if sentence and said else sentence is said
+
+
 def test_hostile_class_names_stay_text(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", HOSTILE, size=8), lrs=(0.001,))
     page = Page(write_report(run))
@@ -247,4 +277,8 @@ def test_text_of_each_format() -> None:
     assert markdown("a|b\n<b>*c*") == r"a\|b &lt;b&gt;\*c\*"
     assert latex("50 % & a_b ± 1") == r"50 \% \& a\_b $\pm$ 1"
     assert code_block("a\n````\nb").startswith("`````\n")
+    assert markdown_prose("a_b `--x_y <c>` 5 %\n* `") == r"a\_b `--x_y <c>` 5 % \* \`"
+    assert html_prose("<b> `--x <c>` 5 % `") == "&lt;b&gt; <code>--x &lt;c&gt;</code> 5\N{NO-BREAK SPACE}% `"
+    assert number("0.8 (0.7 to 0.9)", 0.8).parts == ("0.8", "(0.7 to 0.9)")
+    assert number("0.8", 0.8).parts == ("0.8", "")
     assert [duration(s) for s in (3.24, 59.4, 200, 3720)] == ["3.2 s", "59 s", "3 min 20 s", "1 h 02 min"]

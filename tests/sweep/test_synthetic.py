@@ -227,8 +227,11 @@ def test_the_section(tmp_path: Path) -> None:
     section = synthetic_section(run, images, np.random.default_rng(0))
     assert section is not None
     kinds = [type(block) for block in section.blocks]
-    assert kinds[:3] == [Paragraph, Figures, Table]
-    assert "of the sharpness of real ones" in section.blocks[0].text  # type: ignore[union-attr]
+    assert kinds[:4] == [Paragraph, Paragraph, Figures, Table]
+    for block, name in zip(section.blocks, ("SMOTE", "Borderline-SMOTE"), strict=False):
+        assert isinstance(block, Paragraph)
+        assert block.text.startswith(f"{name}: ")
+        assert "of the sharpness of real ones" in block.text
     numbers = synthetic_numbers(run, images, np.random.default_rng(4))
     again = synthetic_numbers(run, images, np.random.default_rng(4))
     assert numbers.equals(again)

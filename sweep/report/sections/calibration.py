@@ -32,7 +32,7 @@ def calibration_section(run: Run, rng: np.random.Generator) -> Section | None:
     """Reliability, Brier score and calibration error, before and after temperature scaling.
 
     Args:
-        rng: of patients drawn and of intervals.
+        rng: of patients drawn.
     Returns:
         None where the test split was not opened.
     """

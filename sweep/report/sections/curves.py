@@ -23,7 +23,7 @@ def curves_section(run: Run, rng: np.random.Generator) -> Section | None:
     """Curves of the scores, before anything is decided.
 
     Args:
-        rng: of patients drawn and of intervals.
+        rng: of patients drawn.
     Returns:
         None where the test split was not opened.
     """

@@ -53,8 +53,8 @@ def _patients(audit: Audit) -> str:
     if not facts["known"]:
         return "Nothing in the data tells patients apart, so each image is taken for a patient of its own."
     return (
-        f"{facts['total']:,} patients with {facts['median_images']:g} images each in the median and "
-        f"{facts['most_images']} at most; no split that the tool cuts has a patient on both sides."
+        f"{facts['total']:,} patients with {facts['median_images']:g} image{'s' * (facts['median_images'] != 1)} each "
+        f"in the median and {facts['most_images']} at most; no split that the tool cuts has a patient on both sides."
     )
 
 

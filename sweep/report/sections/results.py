@@ -28,6 +28,9 @@ def results_section(run: Run, images: ImageSet | None) -> Section:
     configurations = shown_tables.configurations(run)
     if configurations:
         blocks += [Heading("Chosen configurations"), configurations]
+    shift = shown_tables.shift_sentence(run)
+    if shift:
+        blocks.append(Paragraph(shift))
     return Section("results", "Results", blocks, values=shown_tables.result_values(run))
 
 

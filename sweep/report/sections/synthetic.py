@@ -44,7 +44,7 @@ def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generato
         return Section("synthetic", "Synthetic images", [Paragraph(text)])
     for_gallery, for_numbers = rng.spawn(2)
     data = synthetic_numbers(run, images, for_numbers)
-    blocks: list[Block] = [Paragraph(_in_words(data))]
+    blocks = _in_words(data)
     plot = gallery_plot(run, images, for_gallery)
     if plot is not None:
         blocks.append(Figures([plot]))
@@ -61,23 +61,24 @@ def _interval(row: pd.Series, name: str) -> str:
     return f"{row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f}"
 
 
-def _in_words(data: pd.DataFrame) -> str:
-    """A few sentences a technique."""
-    sentences = []
+def _in_words(data: pd.DataFrame) -> list[Block]:
+    """A paragraph a technique."""
+    paragraphs: list[Block] = []
     for _, row in data.iterrows():
         name = display_name(row["technique"])
         if not row["sample"]:
-            sentences.append(f"{name} made no synthetic image here: no class was to grow, or none lay at the border.")
+            text = f"{name} made no synthetic image here: no class was to grow, or none lay at the border."
+            paragraphs.append(Paragraph(text))
             continue
-        sentences.append(
+        text = (
             f"{name}: {row['synthetic_rows']:,} of its {row['training_rows']:,} training images are synthetic "
             f"({_percent(row['synthetic_rows'] / row['training_rows'])}). They have {row['sharpness_ratio']:.2f} of "
             f"the sharpness of real ones (95\N{NO-BREAK SPACE}% interval {_interval(row, 'sharpness_ratio')}), and lie "
             f"{row['distance']:.1f} grey levels from the nearest real training image, where a real one lies "
             f"{row['real_distance']:.1f} from the nearest other."
         )
-        sentences.append(_apart(row))
-    return " ".join(sentences)
+        paragraphs.append(Paragraph(f"{text} {_apart(row)}"))
+    return paragraphs
 
 
 def _apart(row: pd.Series) -> str:
@@ -103,6 +104,9 @@ def _table(data: pd.DataFrame) -> Table:
                 cells.append(Cell(NONE, float("-inf")))
                 continue
             low, high = row[f"{name}_low"], row[f"{name}_high"]
+            if name in ("near_parent", "accuracy"):
+                cells.append(number(f"{_percent(value)} ({_percent(low)} to {_percent(high)})", value))
+                continue
             cells.append(number(f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})", value))
         rows.append(cells)
     headers = ["Technique", "Synthetic", "Sharpness ratio", "Distance", "Distance, real", "Near a parent", "Told apart"]
@@ -110,7 +114,7 @@ def _table(data: pd.DataFrame) -> Table:
         "Synthetic training images beside real ones of the same classes, with 95\N{NO-BREAK SPACE}% intervals. "
         "Sharpness ratio: 1 is as sharp as real. Distance: to the nearest real training image, in grey levels (root "
         "mean square). Near a parent: share whose nearest real image is one it was made of. Told apart: accuracy of a "
-        "small classifier, 0.5 is guessing."
+        "small classifier, 50\N{NO-BREAK SPACE}% is guessing."
     )
     return Table("synthetic_numbers", caption, headers, rows, data)
 

@@ -45,7 +45,7 @@ def thresholds_section(run: Run, rng: np.random.Generator) -> Section | None:
     """Tables and figures on thresholds.
 
     Args:
-        rng: of patients drawn and of intervals.
+        rng: of patients drawn.
     Returns:
         None where the test split was not opened.
     """
