@@ -48,7 +48,7 @@ def patient_weights(labels: np.ndarray, patients: np.ndarray, samples: int, rng:
     return times[:, patient]
 
 
-def test_patients(run: Run) -> pd.Series:
+def patients_by_row(run: Run) -> pd.Series:
     """Patient of each image by its row; an image without one is its own patient.
 
     Returns:

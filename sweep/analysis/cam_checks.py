@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sweep.analysis.bootstrap import patient_weights, test_patients, weighted_metrics
+from sweep.analysis.bootstrap import patient_weights, patients_by_row, weighted_metrics
 from sweep.analysis.cam_numbers import (
     FEWEST_FIELDS,
     MOST_IMAGES,
@@ -221,12 +221,13 @@ def check_maps(
         steps: of deletion and insertion.
     Returns:
         One row a technique, intervals (``_low``, ``_high``) of 95 % from drawing patients anew within classes:
-        technique; curve_images; deletion, insertion and floor (mean areas), deletion_gain (floor - deletion) and
-        insertion_gain (insertion - floor), positive for a good map; blackout_images, auroc_before, auroc_after,
-        auroc_drop; sanity_images, correlation (mean rank correlation with the map of random weights; no interval),
-        above_half and above_nine_tenths (shares of images); NaN at fewer than 3 x 3 fields, too few places to rank.
+        technique; curve_images; deletion, insertion and floor (mean areas), deletion_gain (floor - deletion)
+        and insertion_gain (insertion - floor), positive for a good map; blackout_images, auroc_before,
+        auroc_after, auroc_drop; sanity_images, correlation (mean rank correlation with the map of random
+        weights), above_half and above_nine_tenths (shares of images, no interval); NaN at fewer than 3 x 3
+        fields, too few places to rank.
     """
-    patients = test_patients(run)
+    patients = patients_by_row(run)
     picks, seeds = rng.spawn(2)
     place = np.arange(len(sampled.rows))
     curve_place = balanced_rows(place, sampled.labels, curve_images, picks)
@@ -235,6 +236,7 @@ def check_maps(
     tested = split.loc[split["split"] == "test", "row"].to_numpy(dtype=np.int64)
     black_rows = balanced_rows(tested, images.labels[tested], blackout_images, picks)
     curve_weights = _weights(sampled.labels[curve_place], patients.loc[sampled.rows[curve_place]], picks)
+    sanity_weights = _weights(sampled.labels[sanity_place], patients.loc[sampled.rows[sanity_place]], picks)
     black_weights = _weights(images.labels[black_rows], patients.loc[black_rows], picks)
     curve_seed, random_seed = (int(seed) for seed in seeds.integers(2**31, size=2))
     rows = []
@@ -266,7 +268,7 @@ def check_maps(
             sampled.seeds[chosen].tolist(),
             sampled.method,
         )
-        row |= _of_correlations(rank_correlations(maps[chosen], unlearnt))
+        row |= _of_correlations(rank_correlations(maps[chosen], unlearnt), sanity_weights[:, : len(chosen)])
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -277,24 +279,30 @@ def _weights(labels: np.ndarray, patients: pd.Series, rng: np.random.Generator) 
     return np.concatenate([np.ones((1, len(labels)), dtype=drawn.dtype), drawn])
 
 
+def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(1 + B,) weighted means of (N,) values; NaN where a sample has none of them."""
+    total = weights.sum(axis=1, dtype=np.float64)
+    sums = weights.astype(np.float64) @ values
+    return np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
+
+
 def _of_curves(curves: Curves, weights: np.ndarray) -> dict[str, Any]:
     deletion, insertion, floor = (area_under(c) for c in (curves.deletion, curves.insertion, curves.floor))
     values = {"deletion": deletion, "insertion": insertion, "floor": floor}
     values |= {"deletion_gain": floor - deletion, "insertion_gain": insertion - floor}
     row: dict[str, Any] = {"curve_images": len(deletion)}
-    total = weights.sum(axis=1, dtype=np.float64)
     for name, area in values.items():
-        sums = weights.astype(np.float64) @ area
-        row |= with_interval(name, np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0))
+        row |= with_interval(name, _mean(area, weights))
     return row
 
 
-def _of_correlations(found: np.ndarray) -> dict[str, Any]:
-    found = found[np.isfinite(found)]
+def _of_correlations(found: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    known = np.isfinite(found)
+    found = found[known]
     none = len(found) == 0
     return {
         "sanity_images": len(found),
-        "correlation": np.nan if none else float(found.mean()),
+        **with_interval("correlation", _mean(found, weights[:, known])),
         "above_half": np.nan if none else float((found > TOO_ALIKE).mean()),
         "above_nine_tenths": np.nan if none else float((found > NEARLY_EQUAL).mean()),
     }

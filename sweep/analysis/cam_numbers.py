@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sweep.analysis.bootstrap import patient_weights, test_patients
+from sweep.analysis.bootstrap import patient_weights, patients_by_row
 from sweep.analysis.cams import DEFAULT_METHOD, FIELD, cam_method, check_images, fields, kept_trials, networks
 from sweep.analysis.masks import Masks
 from sweep.analysis.naming import display_name
@@ -198,7 +198,7 @@ def numbers_of(run: Run, sampled: SampledMaps, masks: Masks | None, rng: np.rand
         pointing (its chance level is mask_area), and mask_gap. At fewer than 3 x 3 fields (up to 64 px) the shares of
         regions are NaN: enlarged, 2 x 2 fields give every region just its share of the area.
     """
-    patients = test_patients(run).loc[sampled.rows].to_numpy()
+    patients = patients_by_row(run).loc[sampled.rows].to_numpy()
     weights = np.concatenate(
         [np.ones((1, len(sampled.rows))), patient_weights(sampled.labels, patients, RESAMPLES, rng)]
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, test_patients, weighted_metrics
+from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, patients_by_row, weighted_metrics
 from sweep.analysis.tables import floors, selection_metric
 from sweep.metrics import evaluate
 from sweep.records import Run, read_json, write_atomically, write_json
@@ -46,7 +46,7 @@ def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, sam
         return pd.DataFrame(columns=["answer", "kind", *METRICS])
     labels = tested["label"].to_numpy(dtype=np.int64)
     names, positive = run.class_names, run.positive
-    patients = test_patients(run).loc[tested["row"]].to_numpy(dtype=str)
+    patients = patients_by_row(run).loc[tested["row"]].to_numpy(dtype=str)
     weights = patient_weights(labels, patients, samples, rng)
 
     rows = []

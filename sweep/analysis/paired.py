@@ -7,14 +7,14 @@ paired: the same seeds, the same patients.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, spread, test_patients, weighted_metrics
+from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, patients_by_row, spread, weighted_metrics
 from sweep.analysis.naming import in_order
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.tables import chosen_trials, predictions, selection_metric
@@ -57,11 +57,18 @@ def opened_trials(run: Run, seed: int = 0, samples: int = SAMPLES) -> dict[tuple
 
     if isinstance(run, Snapshot) and run in _KNOWN and (seed, samples) == (0, SAMPLES):
         return _KNOWN[run]
-    patients = test_patients(run)
+    found = _resampled_trials(run, "test", seed, samples, areas=True)
+    if isinstance(run, Snapshot) and (seed, samples) == (0, SAMPLES):
+        _KNOWN[run] = found
+    return found
+
+
+def _resampled_trials(run: Run, part: str, seed: int, samples: int, *, areas: bool) -> dict[tuple[str, int], Tested]:
+    patients = patients_by_row(run)
     weights: dict[bytes, np.ndarray] = {}
     found = {}
     for trial in chosen_trials(run).itertuples():
-        opened = predictions(run, str(trial.trial_id), "test")
+        opened = predictions(run, str(trial.trial_id), part)
         if opened is None:
             continue
         rows, labels, probabilities = opened
@@ -75,24 +82,34 @@ def opened_trials(run: Run, seed: int = 0, samples: int = SAMPLES) -> dict[tuple
             labels,
             probabilities,
             evaluate(labels, probabilities, run.positive),
-            weighted_metrics(labels, probabilities, run.positive, weights[key]),
+            weighted_metrics(labels, probabilities, run.positive, weights[key], areas=areas),
         )
-    if isinstance(run, Snapshot) and (seed, samples) == (0, SAMPLES):
-        _KNOWN[run] = found
     return found
 
 
 def metric_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
-    """Every metric of every technique at its chosen configuration, with its interval.
+    """Every metric of every technique at its chosen configuration, on the test split, with its interval.
 
     Returns:
         technique, metric, mean (over seeds), low, high (95 %, patients and seeds), seed_sd, patient_se, seeds.
     """
-    tested = opened_trials(run, seed)
+    return _intervals(opened_trials(run, seed), METRICS)
+
+
+def validation_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
+    """As ``metric_intervals``, of the metric that configurations were chosen by, on the validation split.
+
+    The choice was made there, so the mean is a little too high, and the interval does not hold that.
+    """
+    metric = selection_metric(run)
+    return _intervals(_resampled_trials(run, "validation", seed, SAMPLES, areas=metric == "auroc"), [metric])
+
+
+def _intervals(trials: Mapping[tuple[str, int], Tested], metrics: Sequence[str]) -> pd.DataFrame:
     rows = []
-    for technique in in_order(name for name, _ in tested):
-        own = [trial for (name, _), trial in tested.items() if name == technique]
-        for metric in METRICS:
+    for technique in in_order(name for name, _ in trials):
+        own = [trial for (name, _), trial in trials.items() if name == technique]
+        for metric in metrics:
             found = spread(
                 [trial.values[metric] for trial in own],
                 np.stack([trial.resampled[metric] for trial in own]),

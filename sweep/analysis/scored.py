@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.analysis.bootstrap import Spread, patient_weights, spread, test_patients
+from sweep.analysis.bootstrap import Spread, patient_weights, patients_by_row, spread
 from sweep.analysis.tables import chosen_trials, predictions
 from sweep.records import Run
 
@@ -61,7 +61,7 @@ class TestSet:
 
     def weights(self, run: Run, samples: int, rng: np.random.Generator) -> np.ndarray:
         """(B, N) float32 bootstrap weights, patients within classes; one draw for all trials keeps them paired."""
-        patients = test_patients(run).loc[self.rows].to_numpy(dtype=str)
+        patients = patients_by_row(run).loc[self.rows].to_numpy(dtype=str)
         return patient_weights(self.labels, patients, samples, rng)
 
 

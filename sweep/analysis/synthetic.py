@@ -17,7 +17,7 @@ import pandas as pd
 from balancing.errors import UserError
 from balancing.plans import TrainingPlan
 from balancing.registry import TrainingData, get_technique
-from sweep.analysis.bootstrap import test_patients
+from sweep.analysis.bootstrap import patients_by_row
 from sweep.analysis.naming import in_order
 from sweep.records import Run
 from sweep.space import TrialSpec
@@ -395,7 +395,7 @@ def synthetic_numbers(run: Run, images: ImageSet, rng: np.random.Generator, samp
     Raises:
         UserError: other images than the run's.
     """
-    groups, pool = test_patients(run), None
+    groups, pool = patients_by_row(run), None
     rows = []
     for (technique, spec, plan), own in _plans(run, images, rng):
         row: dict[str, Any] = {"technique": technique, "trial_id": spec.trial_id, "training_rows": len(plan)}

@@ -204,6 +204,9 @@ def failures_table(run: Run) -> pd.DataFrame:
     return failed[columns].fillna({"error": ""}).reset_index(drop=True)
 
 
+STUDY_METRICS = ("balanced_accuracy", "recall", "f1")
+
+
 def study_comparison(run: Run) -> pd.DataFrame | None:
     """Ours beside the study's, on its test split; None on any other.
 
@@ -215,7 +218,7 @@ def study_comparison(run: Run) -> pd.DataFrame | None:
     if not is_study_data(data["class_names"], data["class_counts"]["test"], data["positive"]):
         return None
     ours = results_table(run)
-    wanted = ["balanced_accuracy", "recall", "f1"]
+    wanted = list(STUDY_METRICS)
     study = study_table()[["technique", *wanted]]
     if ours.empty:
         return None

@@ -9,8 +9,9 @@ import pandas as pd
 
 from sweep.analysis.floors import pixel_floor
 from sweep.analysis.naming import METRICS, display_name, inline_name, metric_name
-from sweep.analysis.paired import metric_intervals, paired_differences
+from sweep.analysis.paired import metric_intervals, paired_differences, validation_intervals
 from sweep.analysis.tables import (
+    STUDY_METRICS,
     confusion_matrices_table,
     confusion_table,
     failures_table,
@@ -20,8 +21,9 @@ from sweep.analysis.tables import (
 )
 from sweep.analysis.verdict import beyond_doubt
 from sweep.records import Run
+from sweep.report.ranged import ranged_cell
 from sweep.report.shown import Cell, Table, number
-from sweep.report.text import NONE, mean_sd, parameters, three
+from sweep.report.text import NONE, parameters, three
 
 if TYPE_CHECKING:
     from balancing.images import ImageSet
@@ -119,9 +121,11 @@ def configurations(run: Run) -> Table | None:
     if data.empty:
         return None
     metric = inline_name(selection_metric(run))
+    intervals = validation_intervals(run).rename(columns={"low": "validation_low", "high": "validation_high"})
+    data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
     rows = []
     for position, (_, row) in enumerate(data.iterrows()):
-        validation = number(mean_sd(row["validation"], row["validation_sd"]), row["validation"])
+        validation = ranged_cell(row, "validation")
         rows.append(
             [
                 Cell(display_name(row["technique"]), position),
@@ -135,10 +139,17 @@ def configurations(run: Run) -> Table | None:
         )
     return Table(
         name="configurations",
-        caption=f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone.",
+        caption=f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with "
+        "its 95 % interval (which does not hold that the best of several is a little too high).",
         headers=["Technique", f"Validation {metric}", "Learning rate", "Epochs", "Strength", "Batch", "Own parameters"],
         rows=rows,
-        data=data[["technique", "validation", "validation_sd", "lr", "epochs", "strength", "batch_size", "parameters"]],
+        data=data[
+            [
+                "technique",
+                *(f"validation{ending}" for ending in ("", "_sd", "_low", "_high")),
+                *("lr", "epochs", "strength", "batch_size", "parameters"),
+            ]
+        ],
         columns_text=frozenset({6}),
     )
 
@@ -203,20 +214,24 @@ def study(run: Run) -> Table | None:
     data = study_comparison(run)
     if data is None:
         return None
+    intervals = metric_intervals(run).pivot(index="technique", columns="metric", values=["low", "high"])
+    intervals.columns = pd.Index([f"{column[1]}_{column[0]}" for column in intervals.columns])
+    wanted = [f"{metric}_{end}" for metric in STUDY_METRICS for end in ("low", "high")]
+    data = data.merge(intervals.reindex(columns=wanted), left_on="technique", right_index=True, how="left")
     rows = []
     for position, (_, row) in enumerate(data.iterrows()):
         cells = [Cell(display_name(row["technique"]), position)]
-        for metric in ("balanced_accuracy", "recall", "f1"):
-            cells.append(number(mean_sd(row[metric], row[f"{metric}_sd"]), row[metric]))
+        for metric in STUDY_METRICS:
+            cells.append(ranged_cell(row, metric))
             cells.append(number(three(row[f"{metric}_study"]), row[f"{metric}_study"]))
         rows.append(cells)
     headers = ["Technique"]
-    for metric in ("balanced_accuracy", "recall", "f1"):
+    for metric in STUDY_METRICS:
         headers += [f"{metric_name(metric)}, here", f"{metric_name(metric)}, study"]
     caption = (
-        "This run beside the study it starts from, on the same test split. The study's figures follow from its "
-        "counts: one run per technique, one network trained through all techniques in turn, the test split read after "
-        "every epoch. Settings may differ; see how this run was made."
+        "This run, with 95 % intervals, beside the study it starts from, on the same test split. The study's figures "
+        "follow from its counts: one run per technique, one network trained through all techniques in turn, the test "
+        "split read after every epoch. Settings may differ; see how this run was made."
     )
     return Table("study", caption, headers, rows, data)
 

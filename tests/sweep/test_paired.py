@@ -12,15 +12,12 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from sweep.analysis.bootstrap import METRICS, patient_weights, spread, test_patients, weighted_auroc, weighted_metrics
+from sweep.analysis.bootstrap import METRICS, patient_weights, patients_by_row, spread, weighted_auroc, weighted_metrics
 from sweep.analysis.paired import compare, metric_intervals, paired_differences, seed_differences
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.power import detectable, seeds_needed, times_the_patients
 from sweep.metrics import evaluate
 from tests.sweep.fake_run import SIX, fake_images, fake_run
-
-patients_of = test_patients  # pytest would take the name for a test
-del test_patients
 
 
 @pytest.mark.parametrize(("classes", "positive"), [(2, 1), (2, 0), (3, None)])
@@ -60,7 +57,7 @@ def test_patients_go_in_and_out_whole_and_classes_keep_their_patients() -> None:
 
 def test_images_without_a_patient_are_their_own(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images"), failing=False)
-    patients = patients_of(run)
+    patients = patients_by_row(run)
     assert patients.nunique() == len(patients)
 
 

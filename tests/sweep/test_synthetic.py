@@ -13,7 +13,7 @@ from scipy import ndimage
 from balancing.errors import UserError
 from balancing.images import ImageSet, load_images
 from balancing.plans import TrainingPlan
-from sweep.analysis.bootstrap import test_patients as patients_of
+from sweep.analysis.bootstrap import patients_by_row as patients_of
 from sweep.analysis.figure import png
 from sweep.analysis.synthetic import (
     Pool,

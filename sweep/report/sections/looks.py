@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,11 +160,11 @@ def checks_table(found: Looks) -> Table:
                 Cell(display_name(row["technique"]), position),
                 number(_three(row, "deletion"), row["deletion"]),
                 number(_three(row, "insertion"), row["insertion"]),
-                number(three(row["floor"]), row["floor"]),
-                number(three(row["auroc_before"]), row["auroc_before"]),
-                number(three(row["auroc_after"]), row["auroc_after"]),
+                number(_three(row, "floor"), row["floor"]),
+                number(_three(row, "auroc_before"), row["auroc_before"]),
+                number(_three(row, "auroc_after"), row["auroc_after"]),
                 number(_three(row, "auroc_drop"), row["auroc_drop"]),
-                number(_two(row["correlation"]), row["correlation"]),
+                number(_three(row, "correlation", _two), row["correlation"]),
                 number(_percent(row["above_half"]), row["above_half"]),
                 number(_percent(row["above_nine_tenths"]), row["above_nine_tenths"]),
             ]
@@ -222,8 +223,8 @@ def _percents(row: pd.Series, name: str) -> str:
     return f"{100 * row[name]:.0f} % ({100 * row[f'{name}_low']:.0f} to {100 * row[f'{name}_high']:.0f})"
 
 
-def _three(row: pd.Series, name: str) -> str:
+def _three(row: pd.Series, name: str, write: Callable[[float], str] = three) -> str:
     if np.isnan(row[name]):
         return NONE
-    value, low, high = (three(row[f"{name}{end}"]).replace("-", "\N{MINUS SIGN}") for end in ("", "_low", "_high"))
+    value, low, high = (write(row[f"{name}{end}"]).replace("-", "\N{MINUS SIGN}") for end in ("", "_low", "_high"))
     return f"{value} ({low} to {high})"
