@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweep.analysis.naming import display_name, in_order
-from sweep.analysis.verdict import verdict
+from sweep.analysis.paired import paired_differences
+from sweep.analysis.verdict import beyond_doubt, verdict
 from sweep.records import Run
 from sweep.report.blocks import Section
 from sweep.report.sections.calibration import calibration_section
@@ -50,12 +51,14 @@ class Content:
 
     Args:
         kicker: a line above the title.
+        aside: what must stand beside a verdict that names a winner: whether a threshold would do as well; "" else.
         sections: in the report's order.
     """
 
     title: str
     kicker: str
     verdict: str
+    aside: str
     warnings: list[str]
     sections: list[Section]
     footer: str
@@ -96,10 +99,20 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
         title=_title(in_order(spec.technique for spec in run.specs())),
         kicker=f"Balancing Act · {info['data']['source']} · {info['created'][:10]}",
         verdict=verdict(run),
+        aside=_aside(run, sections),
         warnings=found_warnings(run),
         sections=[*sections, references_section(run, sections)],
         footer=f"Made by Balancing Act {version} from the records of run {info['id']}, begun {info['created']}.",
     )
+
+
+def _aside(run: Run, sections: Sequence[Section]) -> str:
+    differences = paired_differences(run)
+    wins = len(differences) > 0 and differences["seeds"].max() > 1 and len(beyond_doubt(differences)) > 0
+    for section in sections if wins else ():
+        if section.name == "threshold" and isinstance(section.values, Mapping):
+            return f"{section.title} {section.values['answer']}"
+    return ""
 
 
 def _title(techniques: list[str]) -> str:

@@ -26,7 +26,7 @@ from sweep.analysis.tables import results_table
 from sweep.records import Run
 from sweep.report import render, shown_tables
 from sweep.report.blocks import Paragraph
-from sweep.report.content import found_warnings
+from sweep.report.content import Wanted, found_warnings, gather
 from sweep.report.render import write_report
 from sweep.report.sections.looks import looks_section
 from sweep.report.sections.made import opening_lines
@@ -131,6 +131,21 @@ def test_it_opens_with_the_answer_and_says_what_the_data_are(made: tuple[Run, Pa
     position = 0
     for part in order[2:]:
         position = body.index(part, position)
+
+
+@pytest.mark.parametrize(("skill", "wins"), [(0.2, False), (3.0, True)])
+def test_a_winner_is_named_beside_what_a_threshold_does(tmp_path: Path, skill: float, wins: bool) -> None:
+    images = fake_images(tmp_path / "images", per_class=(120, 240), size=4)
+    run = fake_run(
+        tmp_path / "run", images, techniques=("baseline", "smote"), seeds=5, skills=(0.2, skill), failing=False
+    )
+    page = write_report(run, cams=False)
+    content = gather(run, None, Wanted(cams=False))
+    assert ("is beaten by SMOTE" in content.verdict) == wins
+    assert content.aside.startswith("Would a threshold do it? ") == wins
+    markdown_text = (page.parent / "report.md").read_text(encoding="utf-8")
+    assert ("\n\nWould a threshold do it?" in markdown_text) == wins
+    assert ('<p class="aside">Would a threshold do it?' in page.read_text(encoding="utf-8")) == wins
 
 
 def test_tables_hold_the_unrounded_numbers(made: tuple[Run, Page]) -> None:
