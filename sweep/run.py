@@ -191,7 +191,7 @@ def _tune(
         space, samples = {}, rounds.total
     scheduler = None
     if config.sweep.scheduler == "asha":
-        scheduler = PairedASHA(metric, max_epochs=int(span(config.space.epochs)[1]))
+        scheduler = PairedASHA(metric, int(span(config.space.epochs)[1]), run)
     trainable = tune.with_resources(
         tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
         {"cpu": slots.cpus, "gpu": slots.gpus},

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from balancing.errors import UserError
 from balancing.registry import Choice, FloatRange, IntRange, get_technique
+from sweep.halving import Halving, score_of
 from sweep.records import ENDED, Run
 from sweep.space import SHARED, Interval, TrialSpec, make_spec
 
@@ -24,43 +25,47 @@ GRID = "grid"
 class PairedASHA(FIFOScheduler):
     """Asynchronous successive halving, one for each technique: trials are stopped for being behind their own kind.
 
-    One for all would stop the techniques that learn slowly, and so decide the comparison before it is made.
+    One for all would stop the techniques that learn slowly, and so decide the comparison before it is made. Within a
+    technique configurations are halved by their first seeds; see ``sweep.halving``.
 
     Args:
         metric: reported each epoch, better when higher.
         max_epochs: the most epochs any trial has.
-        grace: epochs every trial gets.
-        reduction: of each rung's trials one in ``reduction`` goes on.
-    Reference: Li et al., MLSys 2020.
+        run: what it has recorded counts, so that a resumed sweep goes on where it was.
     """
 
-    def __init__(self, metric: str, max_epochs: int, grace: int = 1, reduction: float = 3):
+    def __init__(self, metric: str, max_epochs: int, run: Run):
         super().__init__()
-        self._settings: dict[str, Any] = {
-            "time_attr": "epoch",
-            "metric": metric,
-            "mode": "max",
-            "max_t": max(max_epochs, grace),
-            "grace_period": grace,
-            "reduction_factor": reduction,
-        }
-        self._of_technique: dict[str, ASHAScheduler] = {}
+        self._judged_by, self._max_epochs = metric, max_epochs
+        self._of_technique: dict[str, Halving] = {}
+        for spec in run.specs():
+            folder = run.trial(spec.trial_id)
+            if spec.seed_index or not folder.epochs():
+                continue
+            for numbers in folder.epochs():
+                self._of(spec).record(spec.configuration_id, numbers["epoch"], score_of(numbers, metric))
+            if folder.status()["status"] in ENDED:
+                stopped = folder.status()["status"] == "stopped"
+                self._of(spec).first_seed_ended(spec.configuration_id, stopped=stopped)
 
-    def _of(self, trial: Trial) -> ASHAScheduler:
-        technique = trial.config["spec"]["technique"]
-        return self._of_technique.setdefault(technique, ASHAScheduler(**self._settings))
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        self._of(trial).on_trial_add(tune_controller, trial)
+    def _of(self, spec: TrialSpec) -> Halving:
+        return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs))
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict) -> str:
-        return self._of(trial).on_trial_result(tune_controller, trial, result)
+        if "numbers" not in result:  # a trial's last word has none
+            return TrialScheduler.CONTINUE
+        spec = TrialSpec.from_dict(trial.config["spec"])
+        halving, epoch = self._of(spec), int(result["numbers"]["epoch"])
+        if spec.seed_index:
+            goes_on = halving.later_seed(spec.configuration_id, epoch)
+        else:
+            goes_on = halving.first_seed(spec.configuration_id, epoch, score_of(result["numbers"], self._judged_by))
+        return TrialScheduler.CONTINUE if goes_on or epoch >= spec.epochs else TrialScheduler.STOP
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict) -> None:
-        self._of(trial).on_trial_complete(tune_controller, trial, result)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        self._of(trial).on_trial_remove(tune_controller, trial)
+        spec = TrialSpec.from_dict(trial.config["spec"])
+        if not spec.seed_index:
+            self._of(spec).first_seed_ended(spec.configuration_id)
 
 
 class OptunaRounds:

@@ -183,7 +183,9 @@ def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
             for cell, name in itertools.product(grid, config.space.techniques):
                 spec = make_spec(config, name, cell, technique_parameters(config, name, draw), seed_index, draw, fixed)
                 specs.setdefault(spec.trial_id, spec)
-    return list(specs.values())
+    found = list(specs.values())
+    # Early stopping judges configurations by their first seeds, so those run first.
+    return sorted(found, key=lambda spec: spec.seed_index) if config.sweep.scheduler == "asha" else found
 
 
 def make_spec(
