@@ -52,14 +52,16 @@ class PairedASHA(FIFOScheduler):
         return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs))
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict) -> str:
-        if "numbers" not in result:  # a trial's last word has none
+        # Tune hands schedulers results with nested names joined.
+        numbers = {key.removeprefix("numbers/"): value for key, value in result.items() if key.startswith("numbers/")}
+        if not numbers:  # a trial's last word has none
             return TrialScheduler.CONTINUE
         spec = TrialSpec.from_dict(trial.config["spec"])
-        halving, epoch = self._of(spec), int(result["numbers"]["epoch"])
+        halving, epoch = self._of(spec), int(numbers["epoch"])
         if spec.seed_index:
             goes_on = halving.later_seed(spec.configuration_id, epoch)
         else:
-            goes_on = halving.first_seed(spec.configuration_id, epoch, score_of(result["numbers"], self._judged_by))
+            goes_on = halving.first_seed(spec.configuration_id, epoch, score_of(numbers, self._judged_by))
         return TrialScheduler.CONTINUE if goes_on or epoch >= spec.epochs else TrialScheduler.STOP
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict) -> None:

@@ -93,9 +93,9 @@ def test_a_resumed_sweep_knows_what_was_recorded(tmp_path: Path) -> None:
     for spec in run.specs():
         if spec.seed_index == 0:
             continue
-        result = {"numbers": {"epoch": 1, spec.metric: 1.0, "auroc": 1.0}}
+        result = {"numbers/epoch": 1, f"numbers/{spec.metric}": 1.0, "numbers/auroc": 1.0}
         expected = TrialScheduler.CONTINUE if spec.configuration_id == winner else TrialScheduler.STOP
         assert scheduler.on_trial_result(None, _Trial(spec.to_dict()), result) == expected  # type: ignore[arg-type]
-        last = {"numbers": {"epoch": spec.epochs, spec.metric: 0.0, "auroc": 0.0}}
+        last = {"numbers/epoch": spec.epochs, f"numbers/{spec.metric}": 0.0, "numbers/auroc": 0.0}
         assert scheduler.on_trial_result(None, _Trial(spec.to_dict()), last) == TrialScheduler.CONTINUE  # type: ignore[arg-type]
         assert scheduler.on_trial_result(None, _Trial(spec.to_dict()), {"ended": "done"}) == TrialScheduler.CONTINUE  # type: ignore[arg-type]

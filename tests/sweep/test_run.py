@@ -255,7 +255,7 @@ def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_p
     folder = tmp_path / "asha"
     call(
         "run", tiny, "--out", folder, "--techniques", "undersampling", "--lr", "1e-3,1e-8,2e-8,4e-8",
-        "--epochs", "4", "--seeds", "1", "--scheduler", "asha", "--max-concurrent", "1",
+        "--epochs", "4", "--seeds", "2", "--scheduler", "asha", "--max-concurrent", "1",
     )  # fmt: skip
     trials = Run(folder).trials()
     assert set(trials["status"]) <= {"done", "stopped"}
@@ -263,6 +263,10 @@ def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_p
     assert len(stopped) >= 1
     assert (stopped["epochs_run"] < stopped["epochs"]).all()
     assert (trials[trials["status"] == "done"]["epochs_run"] == 4).all()
+    full = trials[trials["epochs_run"] == 4]
+    later = trials[trials["seed"] == 1].set_index("configuration")["epochs_run"]
+    assert set(later) == {1, 4}, "later seeds stop after their first epoch, or not at all"
+    assert set(later.index[later == 4]) <= set(full[full["seed"] == 0]["configuration"])
     for trial in trials.itertuples():
         events = EventAccumulator(str(folder / "tensorboard" / f"{trial.technique}-{trial.trial_id}"))
         events.Reload()
