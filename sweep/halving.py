@@ -20,9 +20,10 @@ class Halving:
     """Which trials of one technique go on, told epoch by epoch.
 
     The first seed of each configuration is halved asynchronously: at epochs ``grace``, ``grace * reduction``, ... it
-    goes on only among the best ``1 / reduction`` of those that got there. A later seed goes on where its
-    configuration's first seed did: it stops after ``grace`` epochs where that one was stopped, or where it ended
-    behind enough others. So a configuration that is worth it has all its seeds in full, and no other has.
+    goes on only among the best ``1 / reduction`` of those that got there. Seed number s (from 0) of a configuration
+    goes on where no earlier one was stopped and, by the mean of their best epochs, it is among the best
+    ``1 / reduction ** s`` of all configurations, one at least; else it stops after ``grace`` epochs. So the
+    configuration that is chosen has all its seeds in full, and few others have.
 
     Args:
         max_epochs: the most epochs any trial has; nothing is stopped at or after it.
@@ -38,43 +39,61 @@ class Halving:
         while epoch < max_epochs:
             self._rungs[epoch] = {}
             epoch *= reduction
-        self._best: dict[str, Score] = {}
+        self._best: dict[tuple[str, int], Score] = {}
         self._stopped: set[str] = set()
-        self._ended: set[str] = set()
+        self._ended: set[tuple[str, int]] = set()
 
-    def record(self, configuration: str, epoch: int, score: Score) -> None:
-        """An epoch of a configuration's first seed, with nothing to decide."""
-        self._best[configuration] = max(score, self._best.get(configuration, score))
-        if epoch in self._rungs:
+    def record(self, configuration: str, seed: int, epoch: int, score: Score) -> None:
+        """An epoch with nothing to decide."""
+        key = (configuration, seed)
+        self._best[key] = max(score, self._best.get(key, score))
+        if seed == 0 and epoch in self._rungs:
             self._rungs[epoch][configuration] = score
 
-    def first_seed(self, configuration: str, epoch: int, score: Score) -> bool:
-        """Whether a configuration's first seed goes on after this epoch."""
-        self.record(configuration, epoch, score)
+    def ended(self, configuration: str, seed: int, *, stopped: bool = False) -> None:
+        """A trial will report no more."""
+        self._ended.add((configuration, seed))
+        if stopped:
+            self._stopped.add(configuration)
+
+    def goes_on(self, configuration: str, seed: int, epoch: int, score: Score) -> bool:
+        """Whether a trial goes on after this epoch.
+
+        Args:
+            configuration: its id, the same for all seeds.
+            seed: number of its seed, from 0.
+            epoch: from 1.
+            score: of ``score_of``.
+        """
+        self.record(configuration, seed, epoch, score)
+        on = self._first_goes_on(configuration, epoch) if seed == 0 else self._later_goes_on(configuration, seed, epoch)
+        if not on:
+            self._stopped.add(configuration)
+        return on
+
+    def _first_goes_on(self, configuration: str, epoch: int) -> bool:
         rung = self._rungs.get(epoch)
         if rung is None:
             return True
-        ahead = sum(other >= score for name, other in rung.items() if name != configuration)
-        if ahead < self._places(len(rung)):
-            return True
-        self._stopped.add(configuration)
-        return False
+        ahead = sum(other >= rung[configuration] for name, other in rung.items() if name != configuration)
+        return ahead < max(1, len(rung) // self._reduction)
 
-    def first_seed_ended(self, configuration: str, *, stopped: bool = False) -> None:
-        """A configuration's first seed will report no more."""
-        (self._stopped if stopped else self._ended).add(configuration)
-
-    def later_seed(self, configuration: str, epoch: int) -> bool:
-        """Whether another seed of a configuration goes on after this epoch."""
-        if epoch < self._grace or configuration not in self._best:
+    def _later_goes_on(self, configuration: str, seed: int, epoch: int) -> bool:
+        if epoch < self._grace:
             return True
         if configuration in self._stopped:
             return False
-        if configuration not in self._ended:
+        own = self._mean_before(configuration, seed)
+        if own is None:  # an earlier seed still runs, or was lost: nothing to judge by
             return True
-        rivals = self._ended - self._stopped - {configuration}
-        ahead = sum(self._best[name] > self._best[configuration] for name in rivals if name in self._best)
-        return ahead < self._places(len(self._best))
+        names = {name for name, number in self._best if number == 0}
+        rivals = [self._mean_before(name, seed) for name in names - self._stopped - {configuration}]
+        ahead = sum(other is not None and other > own for other in rivals)
+        return ahead < max(1, len(names) // self._reduction**seed)
 
-    def _places(self, rivals: int) -> int:
-        return max(1, rivals // self._reduction)
+    def _mean_before(self, configuration: str, seed: int) -> Score | None:
+        earlier = [(configuration, number) for number in range(seed)]
+        if not all(key in self._ended and key in self._best for key in earlier):
+            return None
+        metrics, aurocs = zip(*(self._best[key] for key in earlier), strict=True)
+        return sum(metrics) / seed, sum(aurocs) / seed

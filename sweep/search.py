@@ -39,14 +39,13 @@ class PairedASHA(FIFOScheduler):
         self._judged_by, self._max_epochs = metric, max_epochs
         self._of_technique: dict[str, Halving] = {}
         for spec in run.specs():
-            folder = run.trial(spec.trial_id)
-            if spec.seed_index or not folder.epochs():
-                continue
+            folder, halving = run.trial(spec.trial_id), self._of(spec)
             for numbers in folder.epochs():
-                self._of(spec).record(spec.configuration_id, numbers["epoch"], score_of(numbers, metric))
-            if folder.status()["status"] in ENDED:
-                stopped = folder.status()["status"] == "stopped"
-                self._of(spec).first_seed_ended(spec.configuration_id, stopped=stopped)
+                score = score_of(numbers, metric)
+                halving.record(spec.configuration_id, spec.seed_index, numbers["epoch"], score)
+            status = folder.status()["status"]
+            if status in ENDED:
+                halving.ended(spec.configuration_id, spec.seed_index, stopped=status == "stopped")
 
     def _of(self, spec: TrialSpec) -> Halving:
         return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs))
@@ -56,18 +55,14 @@ class PairedASHA(FIFOScheduler):
         numbers = {key.removeprefix("numbers/"): value for key, value in result.items() if key.startswith("numbers/")}
         if not numbers:  # a trial's last word has none
             return TrialScheduler.CONTINUE
-        spec = TrialSpec.from_dict(trial.config["spec"])
-        halving, epoch = self._of(spec), int(numbers["epoch"])
-        if spec.seed_index:
-            goes_on = halving.later_seed(spec.configuration_id, epoch)
-        else:
-            goes_on = halving.first_seed(spec.configuration_id, epoch, score_of(numbers, self._judged_by))
+        spec, epoch = TrialSpec.from_dict(trial.config["spec"]), int(numbers["epoch"])
+        score = score_of(numbers, self._judged_by)
+        goes_on = self._of(spec).goes_on(spec.configuration_id, spec.seed_index, epoch, score)
         return TrialScheduler.CONTINUE if goes_on or epoch >= spec.epochs else TrialScheduler.STOP
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict) -> None:
         spec = TrialSpec.from_dict(trial.config["spec"])
-        if not spec.seed_index:
-            self._of(spec).first_seed_ended(spec.configuration_id)
+        self._of(spec).ended(spec.configuration_id, spec.seed_index)
 
 
 class OptunaRounds:

@@ -184,8 +184,10 @@ def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
                 spec = make_spec(config, name, cell, technique_parameters(config, name, draw), seed_index, draw, fixed)
                 specs.setdefault(spec.trial_id, spec)
     found = list(specs.values())
-    # Early stopping judges configurations by their first seeds, so those run first.
-    return sorted(found, key=lambda spec: spec.seed_index) if config.sweep.scheduler == "asha" else found
+    if config.sweep.scheduler == "asha":
+        # It judges configurations by their earlier seeds, and lets the first comers through: those shall be short.
+        return sorted(found, key=lambda spec: (spec.seed_index, spec.epochs))
+    return found
 
 
 def make_spec(

@@ -18,60 +18,81 @@ NAMES = "abcdef"
 def test_a_case_by_hand() -> None:
     halving = Halving(max_epochs=9)
     # One place until six have come; then two. Rungs at 1 and 3.
-    assert halving.first_seed("a", 1, (0.6, 0.0))
-    assert not halving.first_seed("b", 1, (0.5, 0.0))
-    assert halving.first_seed("c", 1, (0.7, 0.0))
-    assert not halving.first_seed("d", 1, (0.65, 0.0))
-    assert not halving.first_seed("e", 1, (0.7, 0.0)), "of equal ones the earlier goes on"
-    assert halving.first_seed("f", 1, (0.69, 0.9)) is False
-    assert halving.first_seed("g", 1, (0.71, 0.0))
-    assert halving.first_seed("a", 2, (0.1, 0.0)), "epoch 2 is no rung"
-    assert halving.first_seed("a", 3, (0.6, 0.0))
-    assert not halving.first_seed("c", 3, (0.5, 0.0))
-    assert halving.first_seed("g", 9, (0.0, 0.0)), "nothing is stopped after the last epoch"
+    for name, value, on in [
+        ("a", 0.6, True),
+        ("b", 0.5, False),
+        ("c", 0.7, True),
+        ("d", 0.65, False),
+        ("e", 0.7, False),  # of equal ones the earlier goes on
+        ("f", 0.69, False),
+        ("g", 0.71, True),
+    ]:
+        assert halving.goes_on(name, 0, 1, (value, 0.0)) == on, name
+    assert halving.goes_on("a", 0, 2, (0.1, 0.0)), "epoch 2 is no rung"
+    assert halving.goes_on("a", 0, 3, (0.6, 0.0))
+    assert not halving.goes_on("c", 0, 3, (0.5, 0.0))
+    assert halving.goes_on("g", 0, 9, (0.0, 0.0)), "nothing is stopped after the last epoch"
 
 
 def test_auroc_tells_networks_apart_that_call_everything_one_class() -> None:
     halving = Halving(max_epochs=3)
-    assert halving.first_seed("a", 1, score_of({"recall": 0.5, "auroc": 0.6}, "recall"))
-    assert halving.first_seed("b", 1, score_of({"recall": 0.5, "auroc": 0.8}, "recall"))
-    assert not halving.first_seed("c", 1, score_of({"recall": 0.5, "auroc": None}, "recall"))
+    assert halving.goes_on("a", 0, 1, score_of({"recall": 0.5, "auroc": 0.6}, "recall"))
+    assert halving.goes_on("b", 0, 1, score_of({"recall": 0.5, "auroc": 0.8}, "recall"))
+    assert not halving.goes_on("c", 0, 1, score_of({"recall": 0.5, "auroc": None}, "recall"))
     assert score_of({"recall": None}, "recall") < score_of({"recall": 0.0, "auroc": 0.0}, "recall")
 
 
+def _run(halving: Halving, name: str, seed: int, value: float) -> int:
+    """Epochs that a trial of ten gets."""
+    for epoch in range(1, 11):
+        if not halving.goes_on(name, seed, epoch, (value, 0.0)):
+            break
+    halving.ended(name, seed)
+    return epoch
+
+
 @pytest.mark.parametrize("seed", range(20))
-def test_the_best_is_never_stopped_and_later_seeds_follow_their_first(seed: int) -> None:
+def test_the_best_runs_in_full_and_each_seed_leaves_fewer(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    quality = dict(zip(NAMES, rng.permutation(len(NAMES)), strict=True))
-    halving = Halving(max_epochs=10)
-    epochs = {}
-    for name in NAMES:
-        for epoch in range(1, 11):
-            epochs[name] = epoch
-            if not halving.first_seed(name, epoch, (float(quality[name]), 0.0)):
-                break
-        else:
-            halving.first_seed_ended(name)
+    quality = dict(zip(NAMES, rng.permutation(len(NAMES)).tolist(), strict=True))
     best = max(NAMES, key=quality.__getitem__)
-    assert epochs[best] == 10
-    going_on = [name for name in NAMES if halving.later_seed(name, 1)]
-    assert best in going_on
-    assert len(going_on) <= 2, "a third of six"
-    assert all(epochs[name] == 10 for name in going_on)
-    assert halving.later_seed("never seen", 1)
+    halving = Halving(max_epochs=10)
+    full = []
+    for number in range(3):
+        epochs = {name: _run(halving, name, number, quality[name]) for name in NAMES}
+        assert epochs[best] == 10
+        assert number == 0 or set(epochs.values()) <= {1, 10}
+        full.append({name for name in NAMES if epochs[name] == 10})
+    assert full[2] == {best}
+    assert full[2] <= full[1] <= full[0]
+    assert len(full[1]) <= 2, "a third of six"
+    assert halving.goes_on("never seen", 1, 1, (0.0, 0.0))
 
 
-def test_a_first_seed_that_still_runs_stops_no_later_one() -> None:
+def test_later_seeds_are_judged_by_the_mean_of_the_earlier() -> None:
+    halving = Halving(max_epochs=2)
+    values = {"a": (0.7, 0.9), "b": (0.8, 0.7)}
+    for number in range(2):
+        for name in NAMES:
+            for_all = values.get(name, (0.1, 0.1))
+            halving.record(name, number, 1, (for_all[number], 0.0))
+            halving.ended(name, number)
+    assert halving.goes_on("a", 2, 1, (0.0, 0.0)), "0.80 against 0.75"
+    assert not halving.goes_on("b", 2, 1, (1.0, 0.0)), "one place of six for a third seed"
+
+
+def test_a_seed_that_still_runs_stops_no_later_one() -> None:
     halving = Halving(max_epochs=9)
-    halving.first_seed("a", 1, (0.9, 0.0))
-    halving.first_seed_ended("a")
-    assert halving.first_seed("b", 1, (0.95, 0.0))
-    assert halving.first_seed("c", 1, (0.96, 0.0))
-    assert halving.later_seed("b", 1)
-    halving.first_seed_ended("c")
-    assert not halving.later_seed("a", 1)
-    halving.first_seed_ended("b", stopped=True)
-    assert not halving.later_seed("b", 1)
+    halving.record("a", 0, 1, (0.9, 0.0))
+    halving.record("b", 0, 1, (0.95, 0.0))
+    halving.record("c", 0, 1, (0.96, 0.0))
+    halving.ended("a", 0)
+    assert halving.goes_on("b", 1, 1, (0.0, 0.0))
+    assert halving.goes_on("a", 1, 1, (0.0, 0.0)), "b and c may end worse"
+    halving.ended("c", 0)
+    assert not halving.goes_on("a", 1, 2, (0.0, 0.0))
+    halving.ended("b", 0, stopped=True)
+    assert not halving.goes_on("b", 1, 2, (0.0, 0.0))
 
 
 class _Trial:
@@ -84,6 +105,9 @@ def test_a_resumed_sweep_knows_what_was_recorded(tmp_path: Path) -> None:
     lrs = (0.001, 0.002, 0.003, 0.004, 0.005)
     run = fake_run(tmp_path / "run", images, techniques=("baseline",), lrs=lrs, epochs=4, failing=False)
     first = [spec for spec in run.specs() if spec.seed_index == 0]
+    for spec in run.specs():
+        if spec.seed_index:
+            run.trial(spec.trial_id).write_status("waiting")
     best = {
         spec.configuration_id: max(score_of(e, spec.metric) for e in run.trial(spec.trial_id).epochs())
         for spec in first
