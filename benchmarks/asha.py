@@ -55,9 +55,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", default="3..10")
     parser.add_argument("--phantom", type=int, default=600, help="drawings, where no X-rays are given")
+    parser.add_argument("--grace", type=int, help="epochs before a trial may be stopped; by default the program's own")
     given = parser.parse_args(arguments)
     config = configuration(given.size, given.draws, given.seeds, 1, given.phantom)
     config["space"]["epochs"] = given.epochs
+    config["sweep"] = {**config.get("sweep", {}), "grace": given.grace}
     stopped = run_sweep_command(config, "--scheduler", "asha")
     full = run_sweep_command(config)
     lines = compared(full, stopped, "balanced_accuracy")

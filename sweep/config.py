@@ -199,6 +199,11 @@ class SweepConfig(_Section):
         default="balanced_accuracy", description="chooses the best epoch and configuration, on validation"
     )
     scheduler: Literal["none", "asha"] = "none"
+    grace: int | None = Field(
+        default=None,
+        ge=1,
+        description="epochs before 'asha' stops a trial; None: as many as 40 optimisation steps",
+    )
     search: Literal["grid", "optuna"] = "grid"
     retries: int = Field(default=2, ge=0, le=20, description="how often a trial that failed is tried again")
 

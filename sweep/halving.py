@@ -10,6 +10,15 @@ from typing import Any
 Score = tuple[float, float]
 
 
+# An epoch of fewer optimisation steps tells little: on 240 images, 8 steps, what one epoch chose was mostly chance.
+GRACE_STEPS = 40
+
+
+def grace_epochs(train_images: int, batch_size: int) -> int:
+    """Epochs that ``GRACE_STEPS`` optimisation steps take, at least 1."""
+    return max(1, -(-GRACE_STEPS * batch_size // max(1, train_images)))
+
+
 def score_of(numbers: Mapping[str, Any], metric: str) -> Score:
     """An epoch's score from its validation numbers; missing ones count as the worst."""
     first, second = (numbers.get(name) for name in (metric, "auroc"))

@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 
 from balancing.errors import UserError
 from sweep.events import TrialEvents
+from sweep.halving import grace_epochs
 from sweep.precision import fast_precision
 from sweep.prepare import Prepared
 from sweep.records import ENDED, Run, now
@@ -191,7 +192,9 @@ def _tune(
         space, samples = {}, rounds.total
     scheduler = None
     if config.sweep.scheduler == "asha":
-        scheduler = PairedASHA(metric, int(span(config.space.epochs)[1]), run)
+        train, batch = sum(run.info["data"]["class_counts"]["train"]), int(span(config.space.batch_size)[1])
+        grace = config.sweep.grace or grace_epochs(train, batch)
+        scheduler = PairedASHA(metric, int(span(config.space.epochs)[1]), grace, run)
     trainable = tune.with_resources(
         tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
         {"cpu": slots.cpus, "gpu": slots.gpus},

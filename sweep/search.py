@@ -31,12 +31,13 @@ class PairedASHA(FIFOScheduler):
     Args:
         metric: reported each epoch, better when higher.
         max_epochs: the most epochs any trial has.
+        grace: epochs every trial gets.
         run: what it has recorded counts, so that a resumed sweep goes on where it was.
     """
 
-    def __init__(self, metric: str, max_epochs: int, run: Run):
+    def __init__(self, metric: str, max_epochs: int, grace: int, run: Run):
         super().__init__()
-        self._judged_by, self._max_epochs = metric, max_epochs
+        self._judged_by, self._max_epochs, self._grace = metric, max_epochs, grace
         self._of_technique: dict[str, Halving] = {}
         for spec in run.specs():
             folder, halving = run.trial(spec.trial_id), self._of(spec)
@@ -48,7 +49,7 @@ class PairedASHA(FIFOScheduler):
                 halving.ended(spec.configuration_id, spec.seed_index, stopped=status == "stopped")
 
     def _of(self, spec: TrialSpec) -> Halving:
-        return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs))
+        return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs, self._grace))
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict) -> str:
         # Tune hands schedulers results with nested names joined.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from sweep.halving import Halving, score_of
+from sweep.halving import Halving, grace_epochs, score_of
 from sweep.search import PairedASHA
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -40,6 +40,14 @@ def test_auroc_tells_networks_apart_that_call_everything_one_class() -> None:
     assert halving.goes_on("b", 0, 1, score_of({"recall": 0.5, "auroc": 0.8}, "recall"))
     assert not halving.goes_on("c", 0, 1, score_of({"recall": 0.5, "auroc": None}, "recall"))
     assert score_of({"recall": None}, "recall") < score_of({"recall": 0.0, "auroc": 0.0}, "recall")
+
+
+def test_small_data_have_more_grace() -> None:
+    assert [grace_epochs(n, 32) for n in (4448, 1280, 1279, 240, 0)] == [1, 1, 2, 6, 1280]
+    halving = Halving(max_epochs=10, grace=4)
+    for epoch in range(1, 4):
+        assert all(halving.goes_on(name, 0, epoch, (0.0, 0.0)) for name in NAMES)
+    assert [halving.goes_on(name, 0, 4, (0.0, 0.0)) for name in NAMES] == [True] + [False] * 5
 
 
 def _run(halving: Halving, name: str, seed: int, value: float) -> int:
@@ -112,7 +120,7 @@ def test_a_resumed_sweep_knows_what_was_recorded(tmp_path: Path) -> None:
         spec.configuration_id: max(score_of(e, spec.metric) for e in run.trial(spec.trial_id).epochs())
         for spec in first
     }
-    scheduler = PairedASHA(first[0].metric, 4, run)
+    scheduler = PairedASHA(first[0].metric, 4, 1, run)
     winner = max(best, key=best.__getitem__)
     for spec in run.specs():
         if spec.seed_index == 0:

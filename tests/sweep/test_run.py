@@ -255,7 +255,7 @@ def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_p
     folder = tmp_path / "asha"
     call(
         "run", tiny, "--out", folder, "--techniques", "undersampling", "--lr", "1e-3,1e-8,2e-8,4e-8",
-        "--epochs", "4", "--seeds", "2", "--scheduler", "asha", "--max-concurrent", "1",
+        "--epochs", "4", "--seeds", "2", "--set", "sweep.grace=1", "--scheduler", "asha", "--max-concurrent", "1",
     )  # fmt: skip
     trials = Run(folder).trials()
     assert set(trials["status"]) <= {"done", "stopped"}
