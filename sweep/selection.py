@@ -11,8 +11,9 @@ def select(trials: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
     """For each technique the configuration with the highest mean of ``metric`` over seeds, on validation.
 
     Configurations with a result of every seed come first; one that lost a seed (failed, diverged) is chosen only where
-    no complete one is left, and says so. A trial that a scheduler stopped early counts with its best epoch so far.
-    Equal means: the earlier draw.
+    no complete one is left, and says so. Among them those come first of which no seed was stopped early, for a network
+    that was hardly trained must not stand for a technique; where none is left a stopped trial counts with its best
+    epoch so far. Equal means: the earlier draw.
 
     Args:
         trials: ``Run.trials()``.
@@ -32,8 +33,9 @@ def select(trials: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
         for order, (configuration, group) in enumerate(of_technique.groupby("configuration", sort=False)):
             planned = trials[trials["configuration"] == configuration]
             complete = len(group) == len(planned)
-            candidates.append((complete, float(group[metric].mean()), -order, configuration, group))
-        complete, mean, _, configuration, group = max(candidates, key=lambda c: c[:3])
+            whole = not (group["status"] == "stopped").any()
+            candidates.append((complete, whole, float(group[metric].mean()), -order, configuration, group))
+        complete, _, mean, _, configuration, group = max(candidates, key=lambda c: c[:4])
         chosen.append(
             {
                 "technique": technique,

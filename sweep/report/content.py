@@ -107,9 +107,8 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
 
 
 def _aside(run: Run, sections: Sequence[Section]) -> str:
-    differences = paired_differences(run)
-    wins = len(differences) > 0 and differences["seeds"].max() > 1 and len(beyond_doubt(differences)) > 0
-    for section in sections if wins else ():
+    won = beyond_doubt(paired_differences(run))
+    for section in sections if len(won) else ():
         if section.name == "threshold" and isinstance(section.values, Mapping):
             return f"{section.title} {section.values['answer']}"
     return ""

@@ -58,9 +58,19 @@ def test_a_configuration_that_lost_a_seed_comes_after_complete_ones(status: str,
 
 def test_a_trial_stopped_early_counts_with_its_best_epoch() -> None:
     stopped = trial("smote", "a", 1, 0.7, "stopped")
-    rows = [trial("smote", "a", 0, 0.5), stopped, trial("smote", "b", 0, 0.55), trial("smote", "b", 1, 0.55)]
-    choice = chosen(*rows)["smote"]
+    other = trial("smote", "b", 1, 0.55, "stopped")
+    choice = chosen(trial("smote", "a", 0, 0.5), stopped, trial("smote", "b", 0, 0.55), other)["smote"]
     assert (choice["configuration"], choice["complete"], choice["mean"]) == ("smote-a", True, pytest.approx(0.6))
+
+
+def test_a_configuration_stopped_early_is_chosen_only_where_none_ran_to_its_end() -> None:
+    a = [trial("smote", "a", 0, 0.9), trial("smote", "a", 1, 0.9, "stopped")]
+    b = [trial("smote", "b", 0, 0.6), trial("smote", "b", 1, 0.6)]
+    choice = chosen(*a, *b)["smote"]
+    assert (choice["configuration"], choice["mean"]) == ("smote-b", pytest.approx(0.6))
+    lost = [trial("smote", "b", 0, 0.6), trial("smote", "b", 1, None, "failed")]
+    choice = chosen(*a, *lost)["smote"]
+    assert (choice["configuration"], choice["complete"]) == ("smote-a", True), "a lost seed is worse than a stopped one"
 
 
 def test_an_incomplete_configuration_is_chosen_where_no_complete_one_is_left_and_says_so() -> None:
