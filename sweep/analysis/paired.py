@@ -127,15 +127,15 @@ def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.Data
         differences: technique -> ((S,) its value minus the baseline's, seed by seed; (S, B) the same in each bootstrap
             sample of patients).
     Returns:
-        technique, seeds, difference (mean), low, high (95 %), p, p_holm, seed_sd, patient_se. With one seed the
-        interval holds patients alone and both p are 1; p is 1 too where every seed differs by the same amount (no
-        spread over seeds to judge by).
+        technique, seeds, difference (mean), low, high (95 %, in [-1, 1]: metrics lie in [0, 1]), p, p_holm, seed_sd,
+        patient_se. With one seed the interval holds patients alone and both p are 1; p is 1 too where every seed
+        differs by the same amount (no spread over seeds to judge by).
     """
     rows = []
     for technique, (values, resampled) in differences.items():
         found = spread(values, resampled)
-        row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": found.low}
-        row |= {"high": found.high, "p": 1.0 if np.isnan(found.p) else found.p}
+        row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": max(found.low, -1.0)}
+        row |= {"high": min(found.high, 1.0), "p": 1.0 if np.isnan(found.p) else found.p}
         rows.append({**row, "seed_sd": found.seed_sd, "patient_se": found.patient_se})
     columns = ["technique", "seeds", "difference", "low", "high", "p", "seed_sd", "patient_se"]
     table = pd.DataFrame(rows, columns=columns)

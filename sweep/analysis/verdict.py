@@ -118,7 +118,10 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     seeds = int(row["seeds"])
     least = detectable(float(row["seed_sd"]), float(row["patient_se"]), seeds, len(table))
     power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
-    text = f"There, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
+    if least < 1:
+        text = f"There, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
+    else:  # two seeds that differ widely: more than a metric can differ
+        text = f"There, no difference at all could have been told from chance with {seeds} seeds ({power})"
     wanted = float(row["difference"]) if row["difference"] >= RELEVANT / 2 else RELEVANT
     if wanted >= least:
         return text + "."

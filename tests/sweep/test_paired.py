@@ -16,6 +16,7 @@ from sweep.analysis.bootstrap import METRICS, patient_weights, patients_by_row, 
 from sweep.analysis.paired import compare, metric_intervals, paired_differences, seed_differences
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.power import detectable, seeds_needed, times_the_patients
+from sweep.analysis.verdict import what_it_would_take
 from sweep.metrics import evaluate
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -152,6 +153,16 @@ def test_the_interval_covers_the_truth_and_equal_techniques_rarely_win(seeds: in
         named += bool(((null["p_holm"] < 0.05) & (null["low"] > 0)).any())
     assert covered / (5 * repeats) >= 0.94
     assert named / repeats <= 0.05
+
+
+def test_nothing_is_said_to_differ_by_more_than_a_metric_can() -> None:
+    values = np.array([0.05, 0.3])  # Student's t with one degree of freedom: half widths of 1.6 and more
+    table = compare({"a": (values, np.repeat(values[:, None], 500, axis=1))})
+    assert (table["low"].item(), table["high"].item()) == (-1.0, 1.0)
+    assert "no difference at all could have been told from chance with 2 seeds" in what_it_would_take(table)
+    close = np.array([0.05, 0.051, 0.052])
+    table = compare({"a": (close, np.repeat(close[:, None], 500, axis=1))})
+    assert "differences up to 0.00" in what_it_would_take(table)
 
 
 def test_power_is_the_normal_formula_where_patients_are_all_the_chance() -> None:
