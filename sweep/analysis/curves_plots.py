@@ -24,7 +24,7 @@ from sweep.analysis.operating_points import (
 from sweep.analysis.scored import BASELINE
 from sweep.records import Run
 
-_PREVALENCES = np.geomspace(0.005, 0.9, 80)
+_PREVALENCES = np.geomspace(0.005, 0.9, 400)
 _PREVALENCE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _DASHED: Any = (0, (4, 3))
 
@@ -162,8 +162,8 @@ def predictive_values_plot(run: Run, prevalence: float) -> Plot | None:
             for (technique, rule), line in data.groupby(["technique", "rule"], sort=False):
                 shown: dict[str, Any] = {"color": colour(str(technique)), "linewidth": 1.5}
                 if rule == "argmax":
-                    place = 3 + 3 * techniques.index(str(technique))  # markers beside each other, not on top
-                    shown |= {"marker": marker(str(technique)), "markersize": 4.5, "markevery": (place, 26)}
+                    place = 15 + 15 * techniques.index(str(technique))  # markers beside each other, not on top
+                    shown |= {"marker": marker(str(technique)), "markersize": 4.5, "markevery": (place, 130)}
                 else:
                     shown |= {"linestyle": _DASHED, "zorder": 5}
                 axes.plot(line["prevalence"], line[value], **shown)
