@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.bootstrap import SAMPLES
-from sweep.analysis.decisions import fit_temperature, temper
 from sweep.analysis.scored import BASELINE, Scored, bounded, scored_trials
+from sweep.analysis.thresholds import fit_temperature, temper
 from sweep.records import Run
 
 BINS = 10

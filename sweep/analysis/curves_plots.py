@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from sweep.analysis.decisions import COST_RATIO
 from sweep.analysis.figure import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.naming import INK, colour, display_name, inline_name, marker
 from sweep.analysis.operating_points import (
@@ -22,6 +21,7 @@ from sweep.analysis.operating_points import (
     treat_all,
 )
 from sweep.analysis.scored import BASELINE
+from sweep.analysis.thresholds import COST_RATIO
 from sweep.records import Run
 
 _PREVALENCES = np.geomspace(0.005, 0.9, 400)

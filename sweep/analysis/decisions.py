@@ -20,177 +20,18 @@ from sweep.analysis.naming import display_name
 from sweep.analysis.paired import compare
 from sweep.analysis.scored import BASELINE, Scored, TestSet, bounded, scored_trials
 from sweep.analysis.tables import selection_metric
+from sweep.analysis.thresholds import (
+    COST_RATIO,
+    SENSITIVITY,
+    decide_by_threshold,
+    shift_prior,
+    threshold_balanced_accuracy,
+    threshold_cost,
+    threshold_f1,
+    threshold_sensitivity,
+)
 from sweep.metrics import decide, evaluate
 from sweep.records import Run
-
-SENSITIVITY = 0.95
-COST_RATIO = 5.0
-UNFITTED = 0.5
-# What equal sums may differ by in floating point.
-_EQUAL = 1e-9
-_LOG_TEMPERATURES = (-4.0, 4.0)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Every way of deciding that a threshold can give on some scores, from all positive to none.
-
-    Args:
-        low, high: (K,) float64; every threshold in (low[k], high[k]] decides the same. They join up from 0 to 1.
-        threshold: (K,) float64, the middle of each; the last lies above the highest score.
-        tp, fp: (K,) float64, counts at each.
-        positives, negatives: images of each kind.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    threshold: np.ndarray
-    tp: np.ndarray
-    fp: np.ndarray
-    positives: int
-    negatives: int
-
-
-def candidates(is_positive: np.ndarray, scores: np.ndarray) -> Candidates:
-    """The candidate thresholds: midpoints between distinct scores, and one at either end.
-
-    Args:
-        is_positive: (V,) bool.
-        scores: (V,) float64 in [0, 1], V >= 1.
-    """
-    distinct, place = np.unique(scores, return_inverse=True)
-    positive = np.bincount(place, weights=is_positive, minlength=len(distinct))
-    negative = np.bincount(place, weights=~is_positive, minlength=len(distinct))
-    low, high = np.concatenate([[0.0], distinct]), np.concatenate([distinct, [1.0]])
-    threshold = (low + high) / 2
-    threshold[-1] = max(threshold[-1], np.nextafter(distinct[-1], np.inf))
-    tp, fp = (np.concatenate([np.cumsum(counts[::-1])[::-1], [0.0]]) for counts in (positive, negative))
-    return Candidates(low, high, threshold, tp, fp, int(is_positive.sum()), int((~is_positive).sum()))
-
-
-def _best(found: Candidates, value: np.ndarray) -> float:
-    """The threshold of the highest value; of equal optima the middle of the widest unbroken stretch of thresholds.
-
-    The middle, since the scores of other patients will lie a little elsewhere; of equally wide ones the lowest.
-    """
-    optimal = value >= value.max() - _EQUAL
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], optimal.astype(np.int8), [0]])))
-    first, last = edges[::2], edges[1::2] - 1
-    widest = int((found.high[last] - found.low[first]).argmax())
-    begin, end = int(first[widest]), int(last[widest])
-    if begin == end:
-        return float(found.threshold[begin])
-    return float((found.low[begin] + found.high[end]) / 2)
-
-
-def _fittable(is_positive: np.ndarray) -> bool:
-    return bool(is_positive.any() and not is_positive.all())
-
-
-def threshold_balanced_accuracy(is_positive: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold with the highest balanced accuracy, which is Youden's index.
-
-    Args:
-        is_positive: (V,) bool, validation.
-        scores: (V,) float64 in [0, 1], probability of the positive class.
-    Returns:
-        In [0, 1], or just above the highest score where calling none positive is best; 0.5 where a class is absent, for
-        then nothing can be fitted.
-    Reference: Youden, Cancer 3(1), 1950.
-    """
-    if not _fittable(is_positive):
-        return UNFITTED
-    found = candidates(is_positive, scores)
-    return _best(found, found.tp / found.positives - found.fp / found.negatives)
-
-
-def threshold_f1(is_positive: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold with the highest F1; arguments and result as ``threshold_balanced_accuracy``.
-
-    Reference: Lipton, Elkan & Naryanaswamy, ECML PKDD 2014.
-    """
-    if not _fittable(is_positive):
-        return UNFITTED
-    found = candidates(is_positive, scores)
-    return _best(found, 2 * found.tp / (found.tp + found.fp + found.positives))
-
-
-def threshold_sensitivity(is_positive: np.ndarray, scores: np.ndarray, target: float = SENSITIVITY) -> float:
-    """The highest threshold that still finds the wanted share of the positives.
-
-    Args:
-        is_positive, scores: as for ``threshold_balanced_accuracy``.
-        target: sensitivity, in (0, 1].
-    Raises:
-        ValueError: the target lies outside (0, 1].
-    """
-    if not 0 < target <= 1:
-        raise ValueError(f"a wanted sensitivity lies in (0, 1], but is {target}")
-    if not _fittable(is_positive):
-        return UNFITTED
-    found = candidates(is_positive, scores)
-    return float(found.threshold[np.flatnonzero(found.tp >= target * found.positives - _EQUAL)[-1]])
-
-
-def threshold_cost(is_positive: np.ndarray, scores: np.ndarray, ratio: float = COST_RATIO) -> float:
-    """The threshold with the least cost at the validation split's own prevalence.
-
-    Args:
-        is_positive, scores: as for ``threshold_balanced_accuracy``.
-        ratio: cost of a false negative over that of a false positive, > 0.
-    Raises:
-        ValueError: the ratio is not above 0.
-    Reference: Elkan, IJCAI 2001.
-    """
-    if not ratio > 0:
-        raise ValueError(f"a ratio of costs is above 0, but is {ratio}")
-    if not _fittable(is_positive):
-        return UNFITTED
-    found = candidates(is_positive, scores)
-    return _best(found, -(ratio * (found.positives - found.tp) + found.fp))
-
-
-def decide_by_threshold(probabilities: np.ndarray, positive: int, threshold: float) -> np.ndarray:
-    """(N,) int64 decisions from (N, 2) probabilities: positive where its probability is at least the threshold."""
-    return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive).astype(np.int64)
-
-
-def shift_prior(
-    probabilities: np.ndarray, training_prior: np.ndarray, target_prior: np.ndarray | None = None
-) -> np.ndarray:
-    """What the probabilities were if the classes were as frequent as ``target_prior`` says.
-
-    p'_c is proportional to p_c * target_c / training_c: exact where p is the posterior under the training prior and
-    images within a class stay the same.
-
-    Args:
-        probabilities: (N, C).
-        training_prior: (C,), > 0, sums to 1: class frequencies that the network was trained with.
-        target_prior: (C,), >= 0, sums to 1; 1 / C each by default.
-    Returns:
-        (N, C) float64, rows sum to 1.
-    Raises:
-        ValueError: a prior is not one.
-    Reference: Saerens, Latinne & Decaestecker, Neural Computation 14(1), 2002, eq. 2.4.
-    """
-    training = np.asarray(training_prior, dtype=np.float64)
-    target = np.full(len(training), 1 / len(training)) if target_prior is None else np.asarray(target_prior, np.float64)
-    for name, prior, least in (("training", training, np.nextafter(0, 1)), ("target", target, 0.0)):
-        if prior.shape != (probabilities.shape[1],) or prior.min() < least or abs(prior.sum() - 1) > 1e-6:
-            raise ValueError(f"the {name} prior needs {probabilities.shape[1]} shares that sum to 1, but is {prior}")
-    shifted = probabilities.astype(np.float64) * (target / training)
-    total = shifted.sum(axis=1, keepdims=True)
-    # Nothing is left where a network is certain of a class that cannot occur at the target.
-    return np.divide(shifted, total, out=np.tile(target, (len(shifted), 1)), where=total > 0)
-
-
-def shift_prevalence(
-    probabilities: np.ndarray, training_prior: np.ndarray, positive: int, prevalence: float
-) -> np.ndarray:
-    """``shift_prior`` for two classes to a stated prevalence of the positive one, in [0, 1]."""
-    target = np.full(2, 1 - prevalence)
-    target[positive] = prevalence
-    return shift_prior(probabilities, training_prior, target)
 
 
 def split_prior(run: Run, part: str = "train") -> np.ndarray:
@@ -213,46 +54,6 @@ def training_prior(run: Run, technique: str) -> np.ndarray | None:
     except UserError:  # an older run's technique that this version no longer has
         return None
     return split_prior(run) if family in ("none", "augmentation") else None
-
-
-def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(log p / T): T above 1 makes probabilities milder, below 1 sharper; the order of scores stays.
-
-    Args:
-        probabilities: (N, C); floored at 1e-12.
-        temperature: T > 0.
-    Returns:
-        (N, C) float64.
-    """
-    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
-
-
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature with the least negative log-likelihood.
-
-    Args:
-        labels: (V,) int64, validation.
-        probabilities: (V, C); their logarithms stand for the logits, which differ by a constant a row.
-    Returns:
-        T in [0.018, 55]: an end where the likelihood has no least value (every image right: T towards 0); 1 without
-        images.
-    Reference: Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017.
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    if len(labels) == 0:
-        return 1.0
-    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12))
-    logits -= logits[np.arange(len(labels)), labels][:, None]  # now the loss is the log of the sum alone
-
-    def loss(log_temperature: float) -> float:
-        return float(logsumexp(logits / np.exp(log_temperature), axis=1).mean())
-
-    found = minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
 
 
 def rules(sensitivity: float = SENSITIVITY, cost_ratio: float = COST_RATIO) -> dict[str, str]:

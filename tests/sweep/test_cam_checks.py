@@ -19,14 +19,16 @@ from sweep.analysis.cam_checks import (
     Looks,
     area_under,
     blackout,
-    blackout_sentence,
     deletion_insertion,
-    faithfulness_sentence,
     looks,
     randomised,
     rank_correlations,
-    sanity_sentence,
     without_edge,
+)
+from sweep.analysis.cam_words import (
+    blackout_sentence,
+    faithfulness_sentence,
+    sanity_sentence,
 )
 from sweep.model import new_model
 from sweep.records import Run

@@ -12,22 +12,24 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_
 
 from sweep.analysis.bootstrap import METRICS
 from sweep.analysis.decisions import (
+    decision_table,
+    split_prior,
+    training_prior,
+)
+from sweep.analysis.paired import metric_intervals
+from sweep.analysis.tables import chosen_trials, predictions
+from sweep.analysis.thresholds import (
     candidates,
     decide_by_threshold,
-    decision_table,
     fit_temperature,
     shift_prevalence,
     shift_prior,
-    split_prior,
     temper,
     threshold_balanced_accuracy,
     threshold_cost,
     threshold_f1,
     threshold_sensitivity,
-    training_prior,
 )
-from sweep.analysis.paired import metric_intervals
-from sweep.analysis.tables import chosen_trials, predictions
 from sweep.metrics import evaluate
 from sweep.records import Run
 from sweep.report.blocks import Paragraph

@@ -8,8 +8,6 @@ import pandas as pd
 from sweep.analysis.bootstrap import METRICS
 from sweep.analysis.curves_plots import decision_curve_plot, predictive_values_plot
 from sweep.analysis.decisions import (
-    COST_RATIO,
-    SENSITIVITY,
     decision_table,
     reference_rule,
     split_prior,
@@ -25,6 +23,7 @@ from sweep.analysis.operating_points import (
 from sweep.analysis.paired import CONFIDENCE
 from sweep.analysis.scored import BASELINE
 from sweep.analysis.tables import selection_metric
+from sweep.analysis.thresholds import COST_RATIO, SENSITIVITY
 from sweep.analysis.verdict import signed
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
