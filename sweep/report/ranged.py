@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,27 +14,22 @@ from sweep.report.text import NONE, three
 INTERVAL = "95\N{NO-BREAK SPACE}% interval"
 
 
-def ranged(row: Mapping[str, Any] | pd.Series, name: str) -> str:
+def ranged(row: Mapping[str, Any] | pd.Series, name: str, write: Callable[[float], str] = three) -> str:
     """``0.812 (0.780 to 0.841)`` of ``name``, ``<name>_low`` and ``<name>_high``; a dash where there is none."""
-    return _written(row, name, three)
+    if pd.isna(row[name]):
+        return NONE
+    text, low, high = write(row[name]), row[f"{name}_low"], row[f"{name}_high"]
+    return text if pd.isna(low) or pd.isna(high) else f"{text} ({write(low)} to {write(high)})"
 
 
 def signed_range(row: Mapping[str, Any] | pd.Series, name: str) -> str:
     """``+0.012 (-0.004 to +0.031)`` with true minus signs."""
-    return _written(row, name, signed)
+    return ranged(row, name, signed)
 
 
-def _written(row: Mapping[str, Any] | pd.Series, name: str, write: Any) -> str:
-    if pd.isna(row[name]):
-        return NONE
-    text = str(write(row[name]))
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return text if pd.isna(low) or pd.isna(high) else f"{text} ({write(low)} to {write(high)})"
-
-
-def ranged_cell(row: Mapping[str, Any] | pd.Series, name: str) -> Cell:
+def ranged_cell(row: Mapping[str, Any] | pd.Series, name: str, write: Callable[[float], str] = three) -> Cell:
     """``ranged`` as a cell that sorts by the number."""
-    return number(ranged(row, name), row[name])
+    return number(ranged(row, name, write), row[name])
 
 
 def signed_cell(row: Mapping[str, Any] | pd.Series, name: str) -> Cell:

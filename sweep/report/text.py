@@ -36,8 +36,8 @@ _LATEX = {
 
 
 def three(value: float | None) -> str:
-    """A metric: three decimals; a dash where there is none."""
-    return NONE if value is None or math.isnan(value) else f"{value:.3f}"
+    """A metric: three decimals, with a true minus sign; a dash where there is none."""
+    return NONE if value is None or math.isnan(value) else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def mean_sd(mean: float, sd: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ from sweep.analysis.figure import Plot
 from sweep.analysis.naming import display_name
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Heading, Paragraph, Section
+from sweep.report.ranged import ranged_cell
 from sweep.report.shown import Cell, Table, number
-from sweep.report.text import NONE, three
+from sweep.report.text import NONE
 
 if TYPE_CHECKING:
     from balancing.images import ImageSet
@@ -158,13 +158,13 @@ def checks_table(found: Looks) -> Table:
         rows.append(
             [
                 Cell(display_name(row["technique"]), position),
-                number(_three(row, "deletion"), row["deletion"]),
-                number(_three(row, "insertion"), row["insertion"]),
-                number(_three(row, "floor"), row["floor"]),
-                number(_three(row, "auroc_before"), row["auroc_before"]),
-                number(_three(row, "auroc_after"), row["auroc_after"]),
-                number(_three(row, "auroc_drop"), row["auroc_drop"]),
-                number(_three(row, "correlation", _two), row["correlation"]),
+                ranged_cell(row, "deletion"),
+                ranged_cell(row, "insertion"),
+                ranged_cell(row, "floor"),
+                ranged_cell(row, "auroc_before"),
+                ranged_cell(row, "auroc_after"),
+                ranged_cell(row, "auroc_drop"),
+                ranged_cell(row, "correlation", _two),
                 number(_percent(row["above_half"]), row["above_half"]),
                 number(_percent(row["above_nine_tenths"]), row["above_nine_tenths"]),
             ]
@@ -221,10 +221,3 @@ def _percents(row: pd.Series, name: str) -> str:
     if np.isnan(row[name]):
         return NONE
     return f"{100 * row[name]:.0f} % ({100 * row[f'{name}_low']:.0f} to {100 * row[f'{name}_high']:.0f})"
-
-
-def _three(row: pd.Series, name: str, write: Callable[[float], str] = three) -> str:
-    if np.isnan(row[name]):
-        return NONE
-    value, low, high = (write(row[f"{name}{end}"]).replace("-", "\N{MINUS SIGN}") for end in ("", "_low", "_high"))
-    return f"{value} ({low} to {high})"
