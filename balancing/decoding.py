@@ -129,6 +129,8 @@ def _decode(content: bytes | Path | np.ndarray, size: int) -> Decoded:
         if width == 0 or height == 0:
             raise _BrokenError(f"it is empty: {width} x {height} pixels")
         box = _draft(opened, size)
+        # In one call of the decoder instead of one for each 64 kB, after each of which it waits for the interpreter.
+        opened.decodermaxblock = max(opened.decodermaxblock, len(content))
         opened.load()
         loaded: Image.Image = opened
         if box is not None:  # stored sides that the scale does not divide end within the last pixel

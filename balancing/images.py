@@ -151,7 +151,7 @@ def _image_set(
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(entry.rows_path) as file:  # read_table would import pyarrow.dataset, for a tenth of a second
-        table = file.read()
+        table = file.read(use_threads=False)
     rows = {name: table.column(name).to_pylist() for name in table.column_names}
     meta = entry.meta
     names, splits = (np.array(rows["name"], dtype=str), np.array(rows["split"], dtype=str))

@@ -36,7 +36,7 @@ def patient_ids(
         UserError: the pattern is no regular expression, or matches no name.
     """
     if pattern is None:
-        found = [_first_group(_CHEST_XRAYS.search(str(name).rsplit("/", 1)[-1])) for name in names]
+        found = [_first_group(_CHEST_XRAYS.match(str(name).rpartition("/")[2])) for name in names]
         matched = sum(value is not None for value in found)
         if not found or matched < _ENOUGH * len(found):
             return None, (
@@ -72,4 +72,9 @@ def _first_group(match: re.Match[str] | None) -> str | None:
     """The first group that took part, or all that was matched; None for no match or an empty one."""
     if match is None:
         return None
-    return next((group for group in match.groups() if group), match.group(0)) or None
+    if match.lastindex is None:
+        return match[0] or None
+    for group in match.groups():
+        if group:
+            return group
+    return match[0] or None

@@ -49,9 +49,9 @@ class PixelWriter:
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def _write(self, pixels: np.ndarray) -> None:
-        data = np.ascontiguousarray(pixels).tobytes()
+        data = np.ascontiguousarray(pixels)
         self._hash.update(data)
-        self._file.write(data)
+        self._file.write(data.data)
 
     def append(self, pixels: np.ndarray) -> None:
         """Adds one image, (S, S) or (S, S, 3) uint8."""
