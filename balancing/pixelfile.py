@@ -50,7 +50,7 @@ class PixelWriter:
 
     def _write(self, pixels: np.ndarray) -> None:
         data = np.ascontiguousarray(pixels)
-        self._hash.update(data)
+        self._hash.update(data.data)
         self._file.write(data.data)
 
     def append(self, pixels: np.ndarray) -> None:

@@ -40,7 +40,7 @@ from benchmarks.common import (
     source,
     times,
 )
-from sweep.hardware import evaluation_batch, keep_freed_memory, on_device
+from sweep.hardware import evaluation_batch, memory_format, keep_freed_memory, on_device
 from sweep.model import new_model
 from sweep.precision import fast_precision
 from sweep.records import TrialFolder
@@ -49,6 +49,7 @@ from sweep.trial import (
     SplitImages,
     build_plan,
     new_optimizer,
+    placed,
     predict,
     train_epoch,
     train_trial,
@@ -101,7 +102,8 @@ class Bare:
 
     def __init__(self, size: int, device: torch.device, precision: str, compile_mode: str | None = None):
         self.device, self.precision = device, precision
-        self.model: nn.Module = new_model(2, 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layout = memory_format(size, precision, device)
+        self.model: nn.Module = new_model(2, 0).to(device, memory_format=self.layout)  # type: ignore[call-overload]
         self.optimizer = new_optimizer(self.model, 1e-4)
         self.forward = torch.compile(self.model, mode=compile_mode) if compile_mode else self.model
         generator = torch.Generator().manual_seed(0)
@@ -111,7 +113,7 @@ class Bare:
 
     def _images(self, n: int, size: int, generator: torch.Generator) -> torch.Tensor:
         images = torch.randn(n, 3, size, size, generator=generator)
-        return images.contiguous(memory_format=torch.channels_last).to(self.device)
+        return images.contiguous(memory_format=self.layout).to(self.device)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
@@ -163,7 +165,7 @@ def epoch_of(
     plan = build_plan(spec, images)
     planned = time.perf_counter() - began
     pixels = on_device(images.pixels, device)
-    model = new_model(2, 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = placed(new_model(2, 0), spec, device)
     optimizer = new_optimizer(model, spec.lr)
     bare = Bare(size, device, precision)
     held_out = images.validation[: max(1, len(images.train) * len(images.validation) // len(split.train))]
@@ -318,7 +320,7 @@ def our_epoch(size: int, n: int, device_name: str, threads: int, precision: str)
     spec = TrialSpec("baseline", lr=1e-4, epochs=1, seed=0, image_size=size, batch_size=BATCH, precision=precision)
     plan = build_plan(spec, images)
     pixels = on_device(images.pixels, device)
-    model = new_model(2, 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = placed(new_model(2, 0), spec, device)
     optimizer = new_optimizer(model, spec.lr)
     batches = training_batches(pixels, plan, spec, 1, device)
     took = _timed(device, lambda: train_epoch(model, optimizer, batches, spec, device))

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 # The share of free GPU memory that the pixels may take; beyond it they stay in main memory.
 _RESIDENT_SHARE = 0.5
+_CHANNELS_LAST_FROM = 96  # pixels a side, for float32 on a CPU
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 
@@ -43,6 +44,16 @@ def evaluation_batch(image_size: int, device: torch.device) -> int:
     if device.type == "cuda":
         return 256
     return int(np.clip(2**21 // image_size**2, 16, 256))
+
+
+def memory_format(image_size: int, precision: str, device: torch.device) -> torch.memory_format:
+    """How images and weights lie in memory: channels last, except for small images in float32 on a CPU.
+
+    There batch normalisation is slow with channels last: at 32 and 64 px the default layout trains 15 % more images a
+    second, at 96 px as many, at 224 px 15 % fewer.
+    """
+    small = image_size < _CHANNELS_LAST_FROM and precision == "float32" and device.type == "cpu"
+    return torch.contiguous_format if small else torch.channels_last
 
 
 def on_device(pixels: np.ndarray, device: torch.device) -> torch.Tensor:

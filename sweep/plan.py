@@ -20,7 +20,7 @@ from sweep.precision import fast_precision
 from sweep.prepare import Prepared
 from sweep.progress import duration
 from sweep.space import TrialSpec
-from sweep.trial import SplitImages, new_optimizer, train_epoch, training_batches
+from sweep.trial import SplitImages, new_optimizer, placed, train_epoch, training_batches
 
 if TYPE_CHECKING:
     from sweep.config import Config
@@ -96,7 +96,7 @@ def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads
     torch.set_num_threads(threads)
     keep_freed_memory()
     try:
-        model = new_model(len(images.class_names), 0).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = placed(new_model(len(images.class_names), 0), spec, device)
         optimizer = new_optimizer(model, 1e-5)
         pixels = on_device(images.pixels, device)
         rows = images.train[: _STEPS * spec.batch_size]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Instructions that multiply bfloat16: AVX-512 and AMX of x86, BF16 of Arm, as Linux names them.
-_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+# Instructions that multiply bfloat16 faster than float32: AMX of x86, BF16 of Arm, as Linux names them. AVX-512's do on
+# AMD's processors alone (ResNet18 at 224 px: 2.6 times float32 there, 0.7 times on an Intel Xeon without AMX).
+_ANYWHERE = {"amx_bf16", "bf16"}
+_AVX512 = "avx512_bf16"
+_INTEL = "GenuineIntel"
 
 
 def fast_precision(device_type: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """What ``precision: auto`` means on a device here: ``bfloat16`` where it multiplies that natively.
+    """What ``precision: auto`` means on a device here: ``bfloat16`` where training in it is the faster.
+
+    Told by the kind of hardware and not by a measurement, so that it is the same each time.
 
     Args:
         device_type: ``cuda`` (bfloat16 from compute capability 8.0 on) or ``cpu``.
@@ -23,8 +28,9 @@ def fast_precision(device_type: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> s
         lines = cpuinfo.read_text().splitlines()
     except OSError:
         return "float32"
-    for line in lines:
-        name, _, flags = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return "bfloat16" if _BFLOAT16_FLAGS & set(flags.split()) else "float32"
-    return "float32"
+    # Of the first processor listed; Linux names its vendor before its flags.
+    facts = [[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]
+    vendor = next((value for name, value in facts if name == "vendor_id"), "")
+    flags = next((set(value.split()) for name, value in facts if name in ("flags", "Features")), set())
+    fast = bool(flags & _ANYWHERE) or (_AVX512 in flags and vendor != _INTEL)
+    return "bfloat16" if fast else "float32"

@@ -21,7 +21,7 @@ from balancing.augmentation import augment
 from balancing.neighbour_store import NeighbourStore
 from balancing.plans import TrainingPlan
 from balancing.registry import TrainingData, get_technique
-from sweep.hardware import ahead, evaluation_batch, on_device
+from sweep.hardware import ahead, evaluation_batch, memory_format, on_device
 from sweep.metrics import evaluate
 from sweep.model import State, new_model, restore, save_best
 from sweep.records import TrialFolder, now, write_torch
@@ -114,7 +114,7 @@ def training_batches(
     starts = range(0, len(order), spec.batch_size)
     parts = [slice(start, start + spec.batch_size) for start in starts if start + 1 < len(order)]
     # To another device the pixels travel while it works on the batch before.
-    travels = home.type != device.type
+    travels, layout = home.type != device.type, _layout(spec, device)
     jobs = (partial(_gather, pixels, [rows[part] for rows in parents], pin=travels) for part in parts)
     gathered = ahead(jobs) if travels else (job() for job in jobs)
     for part, found in zip(parts, gathered, strict=True):
@@ -122,7 +122,7 @@ def training_batches(
         if mixes:
             images = torch.lerp(images, _channels_first(found[1].to(device, non_blocking=True)), weight[part])
         images = augment(images, spec.strength, generator)
-        yield _normalise(images, spec.mean, spec.std).contiguous(memory_format=torch.channels_last), labels[part]
+        yield _normalise(images, spec.mean, spec.std).contiguous(memory_format=layout), labels[part]
 
 
 def _gather(pixels: torch.Tensor, rows: list[torch.Tensor], *, pin: bool) -> list[torch.Tensor]:
@@ -145,14 +145,24 @@ def predict(
     """
     model.eval()
     found = []
-    batch = evaluation_batch(pixels.shape[1], device)
+    batch, layout = evaluation_batch(pixels.shape[1], device), _layout(spec, device)
     with torch.inference_mode(), _autocast(spec, device):
         for start in range(0, len(rows), batch):
             index = torch.from_numpy(rows[start : start + batch]).to(pixels.device)
             images = to_input(pixels[index].to(device), spec.mean, spec.std)
-            logits = model(images.contiguous(memory_format=torch.channels_last))
+            logits = model(images.contiguous(memory_format=layout))
             found.append(logits.float().softmax(dim=1))
     return torch.cat(found).cpu().numpy()
+
+
+def _layout(spec: TrialSpec, device: torch.device) -> torch.memory_format:
+    return memory_format(spec.image_size, spec.precision, device)
+
+
+def placed(model: nn.Module, spec: TrialSpec, device: torch.device) -> nn.Module:
+    """The network on a device, its weights in the layout that the trial's images have there."""
+    found: nn.Module = model.to(device, memory_format=_layout(spec, device))  # type: ignore[call-overload]
+    return found
 
 
 def _autocast(spec: TrialSpec, device: torch.device) -> torch.autocast:
@@ -231,7 +241,7 @@ def train_trial(
     folder.write_status("running", started=folder.status().get("started", now()), device=str(device), error=None)
     plan = build_plan(spec, images)
     pixels = on_device(images.pixels, device)
-    model = new_model(len(images.class_names), spec.seed, start).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = placed(new_model(len(images.class_names), spec.seed, start), spec, device)
     optimizer = new_optimizer(model, spec.lr)
     progress = _go_on_from(folder, model, optimizer, device)
     last_saved = time.monotonic()
@@ -338,6 +348,6 @@ def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: to
     model, facts = restore(folder.best)
     spec = TrialSpec.from_dict(facts["spec"])
     rows = images.part(part)
-    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = placed(model, spec, device)
     probabilities = predict(model, on_device(images.pixels, device), rows, spec, device)
     folder.write_predictions(part, rows, images.labels[rows], probabilities)

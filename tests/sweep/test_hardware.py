@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.hardware import ahead, evaluation_batch, keep_freed_memory
+from sweep.hardware import ahead, evaluation_batch, keep_freed_memory, memory_format
 from sweep.model import new_model
 from sweep.precision import fast_precision
 from sweep.trial import new_optimizer
@@ -20,7 +20,9 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("flags\t\t: fpu sse avx512f avx512_bf16 avx512_vnni", "bfloat16"),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu sse avx512f avx512_bf16 avx512_vnni", "bfloat16"),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu sse avx512f avx512_bf16 avx512_vnni", "float32"),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu sse avx512f avx512_bf16 amx_bf16", "bfloat16"),
         ("flags\t\t: fpu sse amx_bf16", "bfloat16"),
         ("Features\t: fp asimd bf16 i8mm", "bfloat16"),
         ("flags\t\t: fpu sse avx2 avx512f", "float32"),
@@ -41,6 +43,21 @@ def test_auto_is_float32_where_nothing_is_known(tmp_path: Path) -> None:
 def test_auto_follows_the_gpu(capability: tuple[int, int], wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
     assert fast_precision("cuda") == wanted
+
+
+@pytest.mark.parametrize(
+    ("size", "precision", "device", "wanted"),
+    [
+        (64, "float32", "cpu", torch.contiguous_format),
+        (96, "float32", "cpu", torch.channels_last),
+        (64, "bfloat16", "cpu", torch.channels_last),
+        (64, "float32", "cuda", torch.channels_last),
+    ],
+)
+def test_small_images_in_float32_on_a_cpu_keep_the_default_layout(
+    size: int, precision: str, device: str, wanted: torch.memory_format
+) -> None:
+    assert memory_format(size, precision, torch.device(device)) is wanted
 
 
 def test_evaluation_holds_no_more_than_a_training_step_on_the_cpu() -> None:
