@@ -1,6 +1,7 @@
 """Early stopping against the full sweep: training epochs, and how good the chosen configurations are.
 
     python -m benchmarks.asha
+    python -m benchmarks.asha --every 4 --techniques baseline,undersampling,smote --keep full   # some half an hour
 
 ``compare``'s space (6 techniques x 8 draws x 3 seeds, 3 to 10 epochs) with the quick settings (no pretrained weights,
 small images), run in full and with ``--scheduler asha``. As good means: the mean over seeds on validation that the
@@ -10,13 +11,35 @@ full sweep gives the configuration chosen under ASHA lies within the full sweep'
 from __future__ import annotations
 
 import argparse
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from benchmarks.common import seconds, show
+from benchmarks.common import seconds, show, source
 from benchmarks.scaling import configuration
 from benchmarks.sweeps import Swept, run_sweep_command
+
+
+def some_patients(folder: Path, every: int) -> str:
+    """The X-rays of every n-th patient, as parquet in the Hub's layout; what to give as the source."""
+    import pyarrow.parquet as pq
+
+    from balancing.patients import patient_ids
+
+    (folder / "data").mkdir(parents=True)
+    for path in sorted(Path(source()).rglob("*.parquet")):
+        table = pq.read_table(path)
+        split = path.name.split("-")[0]
+        names = [record["path"] for record in table.column("image").to_pylist()]
+        patients, _ = patient_ids(names, [split] * len(names))
+        if patients is None:
+            raise ValueError(f"{path}: nothing tells its patients apart")
+        numbers = np.unique(patients, return_inverse=True)[1]
+        pq.write_table(table.filter(numbers % every == 0), folder / "data" / path.name)
+    return str(folder)
 
 
 def compared(full: Swept, stopped: Swept, metric: str) -> list[list[Any]]:
@@ -55,13 +78,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", default="3..10")
     parser.add_argument("--phantom", type=int, default=600, help="drawings, where no X-rays are given")
+    parser.add_argument("--every", type=int, default=1, help="of the X-rays, every so many-th patient")
+    parser.add_argument("--techniques", default="", help="some of compare's, separated by commas")
+    parser.add_argument("--keep", type=Path, help="where to leave the full sweep's run folder")
     parser.add_argument("--grace", type=int, help="epochs before a trial may be stopped; by default the program's own")
     given = parser.parse_args(arguments)
+    if given.every > 1 and source() == "phantom":
+        parser.error("--every is for the X-rays: set CHEST_XRAY_DIR")
     config = configuration(given.size, given.draws, given.seeds, 1, given.phantom)
     config["space"]["epochs"] = given.epochs
+    if given.techniques:
+        config["space"]["techniques"] = given.techniques.split(",")
     config["sweep"] = {**config.get("sweep", {}), "grace": given.grace}
-    stopped = run_sweep_command(config, "--scheduler", "asha")
-    full = run_sweep_command(config)
+    with tempfile.TemporaryDirectory(prefix="asha-") as folder:
+        if given.every > 1:
+            config["data"]["source"] = some_patients(Path(folder), given.every)
+        full = run_sweep_command(config, keep=given.keep)
+        stopped = run_sweep_command(config, "--scheduler", "asha")
     lines = compared(full, stopped, "balanced_accuracy")
     lines.append(["all", "", "", "", "", "", full.epochs, stopped.epochs])
     show(

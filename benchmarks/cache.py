@@ -313,7 +313,13 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
 
 def _import_readers() -> None:
     """What decoding imports when first needed; pyarrow takes pandas with it when it first writes."""
-    for name in ("pandas", "pyarrow.parquet", "balancing.images", "balancing.sources.folder", "balancing.sources.parquet"):
+    for name in (
+        "pandas",
+        "pyarrow.parquet",
+        "balancing.images",
+        "balancing.sources.folder",
+        "balancing.sources.parquet",
+    ):
         importlib.import_module(name)
     Image.preinit()
     Image.init()

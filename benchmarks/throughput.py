@@ -40,7 +40,7 @@ from benchmarks.common import (
     source,
     times,
 )
-from sweep.hardware import evaluation_batch, memory_format, keep_freed_memory, on_device
+from sweep.hardware import evaluation_batch, keep_freed_memory, memory_format, on_device
 from sweep.model import new_model
 from sweep.precision import fast_precision
 from sweep.records import TrialFolder

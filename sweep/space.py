@@ -166,8 +166,9 @@ def n_draws(config: Config) -> int:
 def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
     """Every trial of a sweep, in the order in which they are to run.
 
-    All techniques of one draw and seed stand together, so an interrupted sweep is a fair smaller one. Trials that
-    would be equal (the baseline keeps strength 0 whatever the dial) appear once.
+    All techniques of one draw and seed stand together, so an interrupted sweep is a fair smaller one. Draws with more
+    epochs come first: few slots are then left waiting for a long trial at the end. Trials that would be equal (the
+    baseline keeps strength 0 whatever the dial) appear once.
 
     Args:
         config: validated.
@@ -187,7 +188,10 @@ def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
     if config.sweep.scheduler == "asha":
         # It judges configurations by their earlier seeds, and lets the first comers through: those shall be short.
         return sorted(found, key=lambda spec: (spec.seed_index, spec.epochs))
-    return found
+    longest: dict[int, int] = {}
+    for spec in found:
+        longest[spec.draw] = max(spec.epochs, longest.get(spec.draw, 0))
+    return sorted(found, key=lambda spec: -longest[spec.draw])
 
 
 def make_spec(

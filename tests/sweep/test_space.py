@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
 from dataclasses import fields, replace
@@ -82,7 +83,8 @@ def test_a_range_for_one_hyperparameter_moves_no_draw_of_the_others(name: str) -
     fixed = [option for option in RANGES if not option.startswith(f"space.{name}=")]
     rest = [other for other in SHARED if other != name]
     again = specs_of(*fixed, "space.trials=5", "space.seeds=1")
-    for old, new in zip(drawn, again, strict=True):
+    pairs = zip(*(sorted(specs, key=lambda s: (s.draw, s.technique)) for specs in (drawn, again)), strict=True)
+    for old, new in pairs:
         assert [getattr(old, other) for other in rest] == [getattr(new, other) for other in rest]
 
 
@@ -90,6 +92,21 @@ def test_more_draws_and_more_seeds_keep_the_first_ones() -> None:
     few = {s.trial_id for s in specs_of(*RANGES, "space.trials=3", "space.seeds=2")}
     many = {s.trial_id for s in specs_of(*RANGES, "space.trials=5", "space.seeds=4")}
     assert few < many
+
+
+def test_draws_with_more_epochs_come_first_and_stay_together() -> None:
+    found = specs_of(*RANGES, "space.epochs=3..10", "space.trials=6", "space.seeds=3")
+    epochs = [spec.epochs for spec in found]
+    assert epochs == sorted(epochs, reverse=True)
+    assert len(set(epochs)) > 2
+    blocks = [key for key, _ in itertools.groupby((spec.draw, spec.seed_index) for spec in found)]
+    assert len(blocks) == len(set(blocks)) == 6 * 3, "an interrupted sweep is a fair smaller one"
+
+
+def test_lists_of_epochs_leave_a_draw_together() -> None:
+    found = specs_of(*RANGES, "space.epochs=[2,9,4]", "space.trials=3", "space.seeds=2")
+    draws = [key for key, _ in itertools.groupby(spec.draw for spec in found)]
+    assert draws == [0, 1, 2]
 
 
 def test_another_base_seed_draws_anew() -> None:
