@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sweep.records import ENDED, Run
+
 # What an epoch is judged by: the selection metric, then AUROC, which still tells networks apart that call everything
 # one class.
 Score = tuple[float, float]
@@ -31,8 +33,9 @@ class Halving:
     The first seed of each configuration is halved asynchronously: at epochs ``grace``, ``grace * reduction``, ... it
     goes on only among the best ``1 / reduction`` of those that got there. Seed number s (from 0) of a configuration
     goes on where no earlier one was stopped and, by the mean of their best epochs, it is among the best
-    ``1 / reduction ** s`` of all configurations, one at least; else it stops after ``grace`` epochs. So the
-    configuration that is chosen has all its seeds in full, and few others have.
+    ``1 / reduction ** s`` of all configurations, one at least; else it is not begun, or, where that is known only
+    after it began, stops after ``grace`` epochs. So the configuration that is chosen has all its seeds in full, and few
+    others have.
 
     Args:
         max_epochs: the most epochs any trial has; nothing is stopped at or after it.
@@ -80,6 +83,10 @@ class Halving:
             self._stopped.add(configuration)
         return on
 
+    def starts(self, configuration: str, seed: int) -> bool:
+        """Whether a trial is worth beginning, by what is known now."""
+        return seed == 0 or self._among_the_best(configuration, seed)
+
     def _first_goes_on(self, configuration: str, epoch: int) -> bool:
         rung = self._rungs.get(epoch)
         if rung is None:
@@ -88,8 +95,10 @@ class Halving:
         return ahead < max(1, len(rung) // self._reduction)
 
     def _later_goes_on(self, configuration: str, seed: int, epoch: int) -> bool:
-        if epoch < self._grace:
-            return True
+        return epoch < self._grace or self._among_the_best(configuration, seed)
+
+    def _among_the_best(self, configuration: str, seed: int) -> bool:
+        """Whether a later seed is called for: no earlier one was stopped, and few are better by those."""
         if configuration in self._stopped:
             return False
         own = self._mean_before(configuration, seed)
@@ -106,3 +115,23 @@ class Halving:
             return None
         metrics, aurocs = zip(*(self._best[key] for key in earlier), strict=True)
         return sum(metrics) / seed, sum(aurocs) / seed
+
+
+def recorded_halvings(run: Run, metric: str, max_epochs: int, grace: int) -> dict[str, Halving]:
+    """Technique -> what is known from a run's records, of trials that ended and of those under way.
+
+    Args:
+        run: with its specs written.
+        metric: reported each epoch, better when higher.
+        max_epochs, grace: see ``Halving``.
+    """
+    found: dict[str, Halving] = {}
+    for spec in run.specs():
+        halving = found.setdefault(spec.technique, Halving(max_epochs, grace))
+        folder = run.trial(spec.trial_id)
+        for numbers in folder.epochs():
+            halving.record(spec.configuration_id, spec.seed_index, numbers["epoch"], score_of(numbers, metric))
+        status = folder.status()["status"]
+        if status in ENDED:
+            halving.ended(spec.configuration_id, spec.seed_index, stopped=status == "stopped")
+    return found

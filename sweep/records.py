@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 # A trial in one of these states is not run again on resume.
 ENDED = ("done", "stopped", "diverged")
+# The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
+ENDED_AS = "ended"
 _PACKAGES = ("balancing-act", "torch", "torchvision", "ray", "numpy", "scikit-learn", "imbalanced-learn", "torchcam")
 
 

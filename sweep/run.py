@@ -20,12 +20,12 @@ from sweep.events import TrialEvents
 from sweep.halving import grace_epochs
 from sweep.precision import fast_precision
 from sweep.prepare import Prepared
-from sweep.records import ENDED, Run, now
+from sweep.records import ENDED, ENDED_AS, Run, now
 from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
 from sweep.selection import select
 from sweep.session import Slots, fit_slots, ray_session
 from sweep.space import TrialSpec, span
-from sweep.worker import ENDED_AS, Shared, open_test, precision_here, train_on_worker
+from sweep.worker import Shared, open_test, precision_here, train_on_worker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,14 @@ def share(run: Run, prepared: Prepared, config: Config) -> Shared:
         test=split.test,
         start=prepared.start,
         resume_seconds=config.train.resume_seconds,
+        halving=_halving(run, config) if config.sweep.scheduler == "asha" else None,
     )
+
+
+def _halving(run: Run, config: Config) -> tuple[int, int]:
+    """The most epochs of any trial, and the epochs that every trial gets."""
+    train, batch = sum(run.info["data"]["class_counts"]["train"]), int(span(config.space.batch_size)[1])
+    return int(span(config.space.epochs)[1]), config.sweep.grace or grace_epochs(train, batch)
 
 
 class _Watcher(tune.Callback):
@@ -190,11 +197,7 @@ def _tune(
         rounds = OptunaRounds(config, prepared.fixed)
         searcher = RoundSearcher(rounds, run, progress)
         space, samples = {}, rounds.total
-    scheduler = None
-    if config.sweep.scheduler == "asha":
-        train, batch = sum(run.info["data"]["class_counts"]["train"]), int(span(config.space.batch_size)[1])
-        grace = config.sweep.grace or grace_epochs(train, batch)
-        scheduler = PairedASHA(metric, int(span(config.space.epochs)[1]), grace, run)
+    scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
     trainable = tune.with_resources(
         tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
         {"cpu": slots.cpus, "gpu": slots.gpus},

@@ -11,8 +11,8 @@ from ray.tune.search import Searcher
 
 from balancing.errors import UserError
 from balancing.registry import Choice, FloatRange, IntRange, get_technique
-from sweep.halving import Halving, score_of
-from sweep.records import ENDED, Run
+from sweep.halving import Halving, recorded_halvings, score_of
+from sweep.records import ENDED, ENDED_AS, Run
 from sweep.space import SHARED, Interval, TrialSpec, make_spec
 
 if TYPE_CHECKING:
@@ -38,15 +38,7 @@ class PairedASHA(FIFOScheduler):
     def __init__(self, metric: str, max_epochs: int, grace: int, run: Run):
         super().__init__()
         self._judged_by, self._max_epochs, self._grace = metric, max_epochs, grace
-        self._of_technique: dict[str, Halving] = {}
-        for spec in run.specs():
-            folder, halving = run.trial(spec.trial_id), self._of(spec)
-            for numbers in folder.epochs():
-                score = score_of(numbers, metric)
-                halving.record(spec.configuration_id, spec.seed_index, numbers["epoch"], score)
-            status = folder.status()["status"]
-            if status in ENDED:
-                halving.ended(spec.configuration_id, spec.seed_index, stopped=status == "stopped")
+        self._of_technique = recorded_halvings(run, metric, max_epochs, grace)
 
     def _of(self, spec: TrialSpec) -> Halving:
         return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs, self._grace))
@@ -54,9 +46,12 @@ class PairedASHA(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict) -> str:
         # Tune hands schedulers results with nested names joined.
         numbers = {key.removeprefix("numbers/"): value for key, value in result.items() if key.startswith("numbers/")}
+        spec = TrialSpec.from_dict(trial.config["spec"])
         if not numbers:  # a trial's last word has none
+            if result.get(ENDED_AS) == "stopped":  # before it began
+                self._of(spec).ended(spec.configuration_id, spec.seed_index, stopped=True)
             return TrialScheduler.CONTINUE
-        spec, epoch = TrialSpec.from_dict(trial.config["spec"]), int(numbers["epoch"])
+        epoch = int(numbers["epoch"])
         score = score_of(numbers, self._judged_by)
         goes_on = self._of(spec).goes_on(spec.configuration_id, spec.seed_index, epoch, score)
         return TrialScheduler.CONTINUE if goes_on or epoch >= spec.epochs else TrialScheduler.STOP

@@ -13,14 +13,12 @@ import numpy as np
 import ray
 from ray import tune
 
-from sweep.records import Run
+from sweep.halving import recorded_halvings
+from sweep.records import ENDED_AS, Run, now
 from sweep.space import TrialSpec
 
 if TYPE_CHECKING:
     from sweep.events import TrialEvents
-
-# The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
-ENDED_AS = "ended"
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Shared:
         labels, class_names, train, validation, test: as in ``SplitImages``.
         start: starting weights without a head, or None.
         resume_seconds: least time between two files to go on from.
+        halving: the most epochs of any trial and the epochs of grace where configurations are halved, else None.
     """
 
     run_path: str
@@ -47,6 +46,7 @@ class Shared:
     test: np.ndarray
     start: Mapping[str, Any] | None
     resume_seconds: float
+    halving: tuple[int, int] | None = None
 
 
 def _open_shared(shared: Shared) -> tuple[Any, Run]:
@@ -119,6 +119,13 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
     folder = run.trial(spec.trial_id)
     status = folder.status()
     folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname(), pid=os.getpid())
+    if shared.halving and not recorded_halvings(run, spec.metric, *shared.halving)[spec.technique].starts(
+        spec.configuration_id, spec.seed_index
+    ):
+        folder.write_spec(spec)
+        folder.write_status("stopped", finished=now())
+        tune.report({ENDED_AS: "stopped", "error": ""})
+        return
     events: TrialEvents | None = None
 
     def report(numbers: dict[str, Any]) -> None:

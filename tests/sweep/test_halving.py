@@ -50,6 +50,23 @@ def test_small_data_have_more_grace() -> None:
     assert [halving.goes_on(name, 0, 4, (0.0, 0.0)) for name in NAMES] == [True] + [False] * 5
 
 
+def test_a_later_seed_is_begun_only_for_the_best() -> None:
+    halving = Halving(max_epochs=9)
+    for name, value in zip(NAMES, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6), strict=True):
+        assert halving.starts(name, 0)
+        halving.record(name, 0, 9, (value, 0.0))
+        assert halving.starts(name, 1), "nothing to judge by while its first seed runs"
+        halving.ended(name, 0, stopped=name == "f")
+    # Of six a third: two. f was stopped, so d and e.
+    assert [name for name in NAMES if halving.starts(name, 1)] == ["d", "e"]
+    for name in "abc":
+        halving.ended(name, 1, stopped=True)
+    for name, value in (("d", 0.9), ("e", 0.5)):
+        halving.record(name, 1, 9, (value, 0.0))
+        halving.ended(name, 1)
+    assert [name for name in NAMES if halving.starts(name, 2)] == ["d"], "by the mean of both seeds"
+
+
 def _run(halving: Halving, name: str, seed: int, value: float) -> int:
     """Epochs that a trial of ten gets."""
     for epoch in range(1, 11):

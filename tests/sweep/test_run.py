@@ -265,9 +265,9 @@ def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_p
     assert (trials[trials["status"] == "done"]["epochs_run"] == 4).all()
     full = trials[trials["epochs_run"] == 4]
     later = trials[trials["seed"] == 1].set_index("configuration")["epochs_run"]
-    assert set(later) == {1, 4}, "later seeds stop after their first epoch, or not at all"
+    assert set(later) == {0, 4}, "a later seed is not begun, or not stopped"
     assert set(later.index[later == 4]) <= set(full[full["seed"] == 0]["configuration"])
-    for trial in trials.itertuples():
+    for trial in trials[trials["epochs_run"] > 0].itertuples():
         events = EventAccumulator(str(folder / "tensorboard" / f"{trial.technique}-{trial.trial_id}"))
         events.Reload()
         assert "validation/confusion_matrix" in events.Tags()["images"], f"{trial.status} trial without its matrix"
