@@ -59,7 +59,8 @@ def make_split(
         min_per_class: images of each class from which the official validation split is used.
         fraction: share of the images that a cut holds out, in (0, 0.5].
     Raises:
-        UserError: no training images, a class without any, or too few patients of a class for a cut.
+        UserError: no training images, a class without any, of two classes one without test images, or too few
+            patients of a class for a cut.
     """
     if not 0 < fraction <= 0.5:
         raise UserError(f"the share of images held out must lie in (0, 0.5], but is {fraction}")
@@ -121,8 +122,16 @@ def make_split(
     notes.append(f"Training holds {describe(train)}{of_patients(train)}; test holds {describe(test)}.")
     notes += _leaks({"train": train, "validation": validation, "test": test}, patients, sha256)
     missing = [class_names[c] for c in range(n_classes) if not (labels[test] == c).any()]
+    if missing and n_classes == 2:
+        raise UserError(
+            f"the test split holds no image of {missing[0]}, so nothing can be told of it there; test on images "
+            "of both classes, or leave the test split out of the data, so that one is cut"
+        )
     if missing:
-        notes.append(f"The test split holds no image of {', '.join(missing)}: its recall there cannot be measured.")
+        notes.append(
+            f"The test split holds no image of {', '.join(missing)}: its recall there cannot be measured, "
+            "and means are over the other classes."
+        )
     return Split(np.sort(train), np.sort(validation), np.sort(test), tuple(notes))
 
 

@@ -102,6 +102,16 @@ Masks = Annotated[
     str | None,
     typer.Option(help="Folder of masks (lungs, lesions) named as the images.", rich_help_panel=_REPORT),
 ]
+Sensitivity = Annotated[
+    float | None, typer.Option(help="Wanted of the baseline's tuned threshold, such as 0.95.", rich_help_panel=_REPORT)
+]
+CostRatio = Annotated[
+    float | None, typer.Option("--cost-ratio", help="What a miss costs in false alarms.", rich_help_panel=_REPORT)
+]
+Prevalence = Annotated[
+    float | None,
+    typer.Option(help="Of the positive class in use: correct the baseline to it.", rich_help_panel=_REPORT),
+]
 Address = Annotated[str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT.", rich_help_panel=_WHERE)]
 Gpus = Annotated[float | None, typer.Option("--gpus-per-trial", help="May be a fraction.", rich_help_panel=_WHERE)]
 Cpus = Annotated[
@@ -155,6 +165,9 @@ def run(
     max_concurrent: Concurrent = None,
     cam: Cam = None,
     masks: Masks = None,
+    sensitivity: Sensitivity = None,
+    cost_ratio: CostRatio = None,
+    prevalence: Prevalence = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out already holds this run.")] = False,
     sets: Sets = None,
     verbose: Verbose = False,
@@ -188,6 +201,9 @@ def run(
         resources__max_concurrent=max_concurrent,
         report__cam=cam,
         report__masks=masks,
+        report__sensitivity=sensitivity,
+        report__cost_ratio=cost_ratio,
+        report__prevalence=prevalence,
     )
     from sweep.config import build_config, read_file
 
@@ -306,6 +322,9 @@ def report(
     cams: Annotated[bool, typer.Option(help="Draw class activation maps; needs the images.")] = True,
     cam: Cam = None,
     masks: Masks = None,
+    sensitivity: Sensitivity = None,
+    cost_ratio: CostRatio = None,
+    prevalence: Prevalence = None,
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
     import yaml
@@ -315,7 +334,14 @@ def report(
 
     found = Run(run_folder)
     console = _console()
-    settings = build_config(yaml.safe_load(found.config_yaml), _given(report__cam=cam, report__masks=masks)).report
+    given = _given(
+        report__cam=cam,
+        report__masks=masks,
+        report__sensitivity=sensitivity,
+        report__cost_ratio=cost_ratio,
+        report__prevalence=prevalence,
+    )
+    settings = build_config(yaml.safe_load(found.config_yaml), given).report
     page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
     jobs.show_results(found, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)

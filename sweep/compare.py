@@ -16,7 +16,7 @@ from sweep.analysis.paired import metric_intervals
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.tables import selection_metric
 from sweep.records import Run
-from sweep.terminal import SHORT_NAMES, mean_and_spread
+from sweep.terminal import SHORT_NAMES, TITLE, mean_and_interval
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -119,9 +119,7 @@ def compare_view(found: Comparison) -> list[RenderableType]:
         facts = f"{first['image_size']} px, weights {str(first['weights'])[:15]}, {first['arithmetic']}"
         line = f"{numbers[str(name)]}  {name}  ({facts}, selected by {inline_name(first['selected_by'])})"
         runs.append((int(numbers[str(name)]), Text(line)))
-    table = Table(
-        box=None, pad_edge=False, title="Test split, mean (standard deviation over seeds)", title_justify="left"
-    )
+    table = Table(box=None, pad_edge=False, title=TITLE, title_justify="left")
     table.add_column("technique", no_wrap=True)
     table.add_column("run", justify="right")
     shown = ["balanced_accuracy", *(m for m in METRICS if m != "balanced_accuracy")]
@@ -131,7 +129,7 @@ def compare_view(found: Comparison) -> list[RenderableType]:
     before = None
     for row in found.table.to_dict("records"):
         technique = str(row["technique"])
-        cells = [mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in shown]
+        cells = [mean_and_interval(row[metric], row[f"{metric}_low"], row[f"{metric}_high"]) for metric in shown]
         name = display_name(technique) if technique != before else ""
         table.add_row(name, numbers[str(row["run"])], *cells, str(row["seeds"]))
         before = technique

@@ -230,6 +230,11 @@ class ReportConfig(_Section):
 
     cam: Literal["smoothgradcampp", "gradcam", "layercam"] = "smoothgradcampp"
     masks: str | None = Field(default=None, description="folder of masks (lungs, lesions), one an image, same names")
+    sensitivity: float = Field(default=0.95, gt=0, le=1, description="wanted of the baseline's tuned threshold")
+    cost_ratio: float = Field(default=5.0, gt=0, le=1e6, description="what a miss costs in false alarms")
+    prevalence: float | None = Field(
+        default=None, gt=0, lt=1, description="of the positive class where the network shall be used: prior correction"
+    )
 
 
 class Config(_Section):

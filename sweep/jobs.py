@@ -110,6 +110,7 @@ def _sweep_and_report(made: Run, config: Config, prepared: Any, console: Console
 
 def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
+    from sweep.analysis.thresholds import Stated
     from sweep.report.render import write_report
 
     console.print("Writing the report ...")
@@ -117,7 +118,8 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
         from balancing.audit import audit
 
         made.write_audit(audit(images, made.split_of_rows()))
-    return write_report(made, images, cams=cams, cam_method=settings.cam, masks=settings.masks)
+    stated = Stated(settings.sensitivity, settings.cost_ratio, settings.prevalence)
+    return write_report(made, images, cams=cams, cam_method=settings.cam, masks=settings.masks, stated=stated)
 
 
 def audit_data(config: Config, console: Console) -> bool:

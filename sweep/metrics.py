@@ -83,12 +83,20 @@ def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.maximum(true, 1e-12)).mean())
 
 
+def judged_classes(labels: np.ndarray, n_classes: int, positive: int | None) -> list[int]:
+    """The classes whose rates a metric is the mean of: the positive one, or with more than two those that have rows."""
+    if n_classes == 2 and positive is not None:
+        return [positive]
+    return np.unique(labels).tolist()
+
+
 def evaluate(labels: np.ndarray, probabilities: np.ndarray, positive: int | None) -> dict[str, float]:
     """All numbers of one set of predictions, deciding for the most probable class.
 
     With two classes the rates are those of the positive class. With more (``positive`` is None), recall,
     specificity, precision, F1 and AUROC are means over the classes, each against the rest; balanced accuracy is
-    the mean recall; TP, TN, FP, FN are sums over the classes.
+    the mean recall; TP, TN, FP, FN are sums over the classes. A class without any row has no recall, so the means are
+    over the other classes (as scikit-learn's balanced accuracy).
 
     Args:
         labels: (N,) int64, 0..C-1, N >= 1.
@@ -105,16 +113,15 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray, positive: int | None
     if n_classes == 2 and positive is None:
         raise ValueError("with two classes the positive one must be named")
     confusion = confusion_matrix(labels, decide(probabilities), n_classes)
-    classes = [positive] if n_classes == 2 and positive is not None else list(range(n_classes))
     per_class = []
-    for label in classes:
-        counts = counts_of_class(confusion, label)
+    for label in judged_classes(labels, n_classes, positive):
         area = auroc(labels == label, probabilities[:, label])
-        per_class.append({**rates(**counts), "auroc": area, **counts})
+        per_class.append({**rates(**counts_of_class(confusion, label)), "auroc": area})
     result: dict[str, float] = {"loss": cross_entropy(labels, probabilities)}
-    for name in per_class[0]:
-        values = [row[name] for row in per_class]
-        result[name] = int(sum(values)) if name in COUNTS else float(np.mean(values))
+    result |= {name: float(np.mean([row[name] for row in per_class])) for name in per_class[0]}
+    classes = [positive] if n_classes == 2 and positive is not None else list(range(n_classes))
+    every = [counts_of_class(confusion, label) for label in classes]
+    result |= {name: sum(counts[name] for counts in every) for name in COUNTS}
     if n_classes > 2:
         result["balanced_accuracy"] = result["recall"]
     return result

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sweep.predict import Prediction
     from sweep.records import Run
 
+TITLE = "Test split, mean over seeds and 95 % interval"
 # Headings that fit eight columns into 80 characters.
 SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
 
@@ -36,30 +37,31 @@ def techniques_list() -> list[RenderableType]:
 
 
 def results(run: Run) -> list[RenderableType]:
-    """The answer in one sentence, and the results table: mean and spread over seeds, on the test split."""
+    """The answer in one sentence, and the results table: means over seeds with intervals, on the test split."""
     from sweep.analysis.naming import METRIC_NAMES, display_name
-    from sweep.analysis.tables import results_table
+    from sweep.analysis.paired import metric_intervals
+    from sweep.analysis.snapshot import Snapshot
     from sweep.analysis.verdict import verdict
 
-    found = results_table(run)
-    table = Table(
-        box=None, pad_edge=False, title="Test split, mean (standard deviation over seeds)", title_justify="left"
-    )
+    run = Snapshot(run.path)  # the same numbers serve table and answer
+    found = metric_intervals(run)
+    table = Table(box=None, pad_edge=False, title=TITLE, title_justify="left")
     table.add_column("technique", no_wrap=True)
     for metric in METRIC_NAMES:
         table.add_column(SHORT_NAMES.get(metric, METRIC_NAMES[metric]), justify="right")
     table.add_column("seeds", justify="right")
-    for row in found.to_dict("records"):
-        cells = [mean_and_spread(row[metric], row[f"{metric}_sd"]) for metric in METRIC_NAMES]
-        table.add_row(display_name(str(row["technique"])), *cells, str(row["seeds"]))
+    for technique, own in found.groupby("technique", sort=False):
+        of_metric = own.set_index("metric").to_dict("index")
+        cells = [mean_and_interval(*(of_metric[m][part] for part in ("mean", "low", "high"))) for m in METRIC_NAMES]
+        table.add_row(display_name(str(technique)), *cells, str(own["seeds"].iloc[0]))
     return [Text(), table, Text(), Text(verdict(run)), Text()]
 
 
-def mean_and_spread(mean: float, spread: float) -> str:
-    """``0.812 (0.021)``; the mean alone where there is no spread, a dash where there is no mean."""
+def mean_and_interval(mean: float, low: float, high: float) -> str:
+    """``0.812`` above ``0.78\N{EN DASH}0.84``; the mean alone without an interval, a dash without a mean."""
     if mean != mean:
         return "-"
-    return f"{mean:.3f}\n({spread:.3f})" if spread == spread else f"{mean:.3f}"
+    return f"{mean:.3f}\n{low:.2f}\N{EN DASH}{high:.2f}" if low == low and high == high else f"{mean:.3f}"
 
 
 def failures(run: Run) -> list[RenderableType]:

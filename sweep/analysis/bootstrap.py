@@ -7,11 +7,12 @@ so differences stay paired. Images of one patient go in and out together: they a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from sweep.metrics import judged_classes
 from sweep.records import Run
 
 SAMPLES = 2000
@@ -22,8 +23,8 @@ METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "aur
 def patient_weights(labels: np.ndarray, patients: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
     """Bootstrap weights: patients drawn with replacement within classes.
 
-    A stratum holds the patients whose images show the same set of classes, mostly one class; each stratum keeps its
-    number of patients.
+    A patient whose images show several classes counts with the rarest of them (by images); each stratum keeps its
+    number of patients. (A stratum for each set of classes would hold few patients, and hardly vary.)
 
     Args:
         labels: (N,) int64.
@@ -36,12 +37,12 @@ def patient_weights(labels: np.ndarray, patients: np.ndarray, samples: int, rng:
     """
     _, patient = np.unique(patients, return_inverse=True)
     n_patients = int(patient.max()) + 1 if len(patient) else 0
-    shows = np.zeros((n_patients, int(labels.max()) + 1 if len(labels) else 0), dtype=bool)
-    shows[patient, labels] = True
-    _, stratum = np.unique(shows, axis=0, return_inverse=True)
-    stratum = stratum.reshape(-1)
+    images = np.bincount(labels)
+    rarity = np.argsort(np.argsort(-images, kind="stable"), kind="stable")  # of each class, the rarest highest
+    stratum = np.zeros(n_patients, dtype=np.int64)
+    np.maximum.at(stratum, patient, rarity[labels])
     times = np.zeros((samples, n_patients), dtype=np.float32)
-    for kind in range(int(stratum.max()) + 1 if n_patients else 0):
+    for kind in np.unique(stratum):
         members = np.flatnonzero(stratum == kind)
         equal = np.full(len(members), 1 / len(members))
         times[:, members] = rng.multinomial(len(members), equal, size=samples)
@@ -133,7 +134,7 @@ def weighted_metrics(
     n_classes = probabilities.shape[1]
     decided = probabilities.argmax(axis=1) if decisions is None else decisions
     confusion = weighted_confusion(labels, decided, n_classes, weights)
-    classes = [positive] if n_classes == 2 and positive is not None else list(range(n_classes))
+    classes = judged_classes(labels, n_classes, positive)
     per_class = []
     for label in classes:
         area = {"auroc": weighted_auroc(labels == label, probabilities[:, label], weights)} if areas else {}
@@ -203,6 +204,8 @@ class Spread:
         p: two-sided, of the mean being 0; NaN with one seed.
         seed_sd: standard deviation over seeds, ddof 1; NaN with one seed.
         patient_se: standard error from which patients were sampled: the part that all seeds share.
+        patient_sd: standard deviation of the bootstrap over patients alone: what these very networks share and what
+            each errs on by itself.
         seeds: S.
     """
 
@@ -212,6 +215,7 @@ class Spread:
     p: float
     seed_sd: float
     patient_se: float
+    patient_sd: float
     seeds: int
 
 
@@ -236,19 +240,78 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray) -> Sprea
     seeds, mean = len(values), float(np.mean(values))
     resampled = resampled[:, np.isfinite(resampled).all(axis=0)]
     if resampled.shape[1] < 2 or not np.isfinite(mean):
-        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
+        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
     found = distributions(values[:, None], resampled[:, :, None])
     (low,), (high,), (patient_se,) = *found.limits(), found.patient_se
+    patient_sd = float(found.patients.std(ddof=1))
     if seeds < 2:
-        return Spread(mean, float(low), float(high), np.nan, np.nan, float(patient_se), seeds)
+        return Spread(mean, float(low), float(high), np.nan, np.nan, float(patient_se), patient_sd, seeds)
     p = max(_two_sided(found.both), _two_sided(found.patients))
     if np.ptp(values) < 1e-12:  # no spread over seeds to judge by: chance can give that, most of all with two seeds
         p = 1.0
     seed_sd = float(values.std(ddof=1))
-    return Spread(mean, float(low), float(high), p, seed_sd, float(patient_se), seeds)
+    return Spread(mean, float(low), float(high), p, seed_sd, float(patient_se), patient_sd, seeds)
 
 
 def _two_sided(values: np.ndarray) -> float:
     """How much of a distribution lies beyond zero, twice; never 0."""
     beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
     return min(1.0, 2 * (beyond + 1) / (len(values) + 1))
+
+
+# Below so many errors (or hits) of a mean network the bootstrap hardly varies: where none errs it does not at all.
+_FEW = 5.0
+
+
+def exact_limits(share: float, n: float) -> tuple[float, float]:
+    """Clopper and Pearson's 95 % interval of a share of n independent patients; the count need not be whole.
+
+    Args:
+        share: in [0, 1].
+        n: > 0.
+    Reference: Clopper & Pearson, Biometrika 26(4), 1934.
+    """
+    from scipy import stats
+
+    hits, misses = share * n, (1 - share) * n
+    low = float(stats.beta.ppf(0.025, hits, misses + 1)) if hits > 0 else 0.0
+    high = float(stats.beta.ppf(0.975, hits + 1, misses)) if misses > 0 else 1.0
+    return low, high
+
+
+def near_the_end(found: Spread, n: float) -> Spread:
+    """The spread of a rate in [0, 1], with exact limits where fewer than five errors, or hits, stand behind it.
+
+    A network that finds every patient gives a bootstrap without any spread, though the next patient may be missed.
+
+    Args:
+        found: as ``spread`` gives it.
+        n: patients whom the rate is about: of the class for recall, of the rarer class for what rests on both; 0 where
+            it is no rate of patients, which then ends at 0 and 1 alone.
+    """
+    low, high = max(found.low, 0.0), min(found.high, 1.0)
+    if n > 0 and 0 <= found.mean <= 1 and min(found.mean, 1 - found.mean) * n < _FEW:
+        exact = exact_limits(found.mean, n)
+        low, high = min(low, exact[0]), max(high, exact[1])
+    return replace(found, low=low, high=high)
+
+
+def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
+    """How many patients each of ``METRICS`` is about, for ``near_the_end``.
+
+    Recall and F1: those with an image of the positive class; specificity and precision: those with another image;
+    balanced accuracy and AUROC, and with more than two classes all: those of the class with the fewest.
+
+    Args:
+        labels: (N,) int64.
+        patients: (N,).
+        positive: its index for two classes, else None.
+    """
+    of_class = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
+    fewest = float(min(of_class, default=0))
+    found = dict.fromkeys(METRICS, fewest)
+    if positive is not None:
+        positives = float(len(np.unique(patients[labels == positive])))
+        others = float(len(np.unique(patients[labels != positive])))
+        found |= {"recall": positives, "f1": positives, "specificity": others, "precision": others}
+    return found

@@ -222,12 +222,13 @@ def _called(row: pd.Series) -> str:
     return display_name(str(row["technique"])) + (" + threshold" if row["rule"] != "argmax" else "")
 
 
-def decision_curve_plot(benefit: pd.DataFrame, prevalence: float) -> Plot:
+def decision_curve_plot(benefit: pd.DataFrame, prevalence: float, cost_ratio: float = COST_RATIO) -> Plot:
     """Net benefit against threshold probability, with acting on everyone and on nobody.
 
     Args:
         benefit: of ``operating_points.benefit_curves``, not empty.
         prevalence: share of positives in the test split.
+        cost_ratio: what a miss costs in false alarms, of the point that the caption reads off.
     """
     techniques = list(dict.fromkeys(benefit["technique"]))
     everyone = treat_all(prevalence)
@@ -255,7 +256,7 @@ def decision_curve_plot(benefit: pd.DataFrame, prevalence: float) -> Plot:
         "decision_curve",
         "Decision curve",
         figure,
-        _benefit_caption(benefit, prevalence),
+        _benefit_caption(benefit, prevalence, cost_ratio),
         f"Net benefit against threshold probability for {len(techniques)} techniques, for everyone and for nobody.",
     )
 
@@ -270,17 +271,17 @@ def _grey_labels(axes: Axes, everyone: np.ndarray) -> None:
     axes.text(x - 0.015, wanted, "act on everyone", ha="right", va="bottom", fontsize=8, alpha=0.8)
 
 
-def _benefit_caption(benefit: pd.DataFrame, prevalence: float) -> str:
+def _benefit_caption(benefit: pd.DataFrame, prevalence: float, cost_ratio: float) -> str:
     text = (
         "Net benefit: true positives, less false positives at the price that the threshold probability says, an image. "
         "Probabilities are taken as the network gives them, so a poorly calibrated one loses. "
     )
-    wanted = 1 / (1 + COST_RATIO)
+    wanted = 1 / (1 + cost_ratio)
     place = int(np.abs(THRESHOLD_PROBABILITIES - wanted).argmin())
     x = float(THRESHOLD_PROBABILITIES[place])
     at = benefit[np.isclose(benefit["x"], x)]
     best, baseline = at.iloc[int(at["mean"].to_numpy().argmax())], at[at["technique"] == BASELINE]
-    text += f"At {x:.2f} (a miss costs about {COST_RATIO:g} false alarms) acting on everyone has "
+    text += f"At {x:.2f} (a miss costs about {cost_ratio:g} false alarms) acting on everyone has "
     text += f"{_minus(treat_all(prevalence)[place])}"
     if len(at) > 1 and len(baseline):
         text += f", the baseline {_benefit(baseline.iloc[0])}"

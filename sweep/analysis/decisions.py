@@ -15,15 +15,16 @@ import pandas as pd
 
 from balancing.errors import UserError
 from balancing.registry import get_technique
-from sweep.analysis.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.bootstrap import METRICS, SAMPLES, near_the_end, patients_behind, spread, weighted_metrics
 from sweep.analysis.naming import display_name
 from sweep.analysis.paired import compare
-from sweep.analysis.scored import BASELINE, Scored, TestSet, bounded, scored_trials
+from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
 from sweep.analysis.tables import selection_metric
 from sweep.analysis.thresholds import (
-    COST_RATIO,
-    SENSITIVITY,
+    UNSTATED,
+    Stated,
     decide_by_threshold,
+    shift_prevalence,
     shift_prior,
     threshold_balanced_accuracy,
     threshold_cost,
@@ -56,13 +57,13 @@ def training_prior(run: Run, technique: str) -> np.ndarray | None:
     return split_prior(run) if family in ("none", "augmentation") else None
 
 
-def rules(sensitivity: float = SENSITIVITY, cost_ratio: float = COST_RATIO) -> dict[str, str]:
+def rules(stated: Stated = UNSTATED) -> dict[str, str]:
     """Name of each way of setting a threshold -> what it is called in tables."""
     return {
         "balanced_accuracy": "balanced accuracy",
         "f1": "F1",
-        "sensitivity": f"sensitivity {100 * sensitivity:g}\N{NO-BREAK SPACE}%",
-        "cost": f"cost {cost_ratio:g}:1",
+        "sensitivity": f"sensitivity {100 * stated.sensitivity:g}\N{NO-BREAK SPACE}%",
+        "cost": f"cost {stated.cost_ratio:g}:1",
     }
 
 
@@ -71,16 +72,14 @@ def fit_threshold(
     labels: np.ndarray,
     probabilities: np.ndarray,
     positive: int,
-    *,
-    sensitivity: float = SENSITIVITY,
-    cost_ratio: float = COST_RATIO,
+    stated: Stated = UNSTATED,
 ) -> float:
     """The threshold by one of ``rules``, from (V,) labels and (V, 2) probabilities of validation."""
     given = (labels == positive, probabilities[:, positive])
     if rule == "sensitivity":
-        return threshold_sensitivity(*given, target=sensitivity)
+        return threshold_sensitivity(*given, target=stated.sensitivity)
     if rule == "cost":
-        return threshold_cost(*given, ratio=cost_ratio)
+        return threshold_cost(*given, ratio=stated.cost_ratio)
     return {"balanced_accuracy": threshold_balanced_accuracy, "f1": threshold_f1}[rule](*given)
 
 
@@ -105,9 +104,9 @@ def by_argmax(trial: Scored, positive: int | None) -> Decided:
     return Decided(trial.probabilities, decide(trial.probabilities), threshold)
 
 
-def by_threshold(trial: Scored, positive: int, rule: str, **settings: float) -> Decided:
+def by_threshold(trial: Scored, positive: int, rule: str, stated: Stated = UNSTATED) -> Decided:
     """By the threshold that ``rule`` sets on the trial's own validation predictions."""
-    threshold = fit_threshold(rule, trial.validation_labels, trial.validation_probabilities, positive, **settings)
+    threshold = fit_threshold(rule, trial.validation_labels, trial.validation_probabilities, positive, stated)
     return Decided(trial.probabilities, decide_by_threshold(trial.probabilities, positive, threshold), threshold)
 
 
@@ -117,13 +116,15 @@ def by_prior(trial: Scored, positive: int | None, prior: np.ndarray) -> Decided:
     return Decided(shifted, decide(shifted), np.nan if positive is None else float(prior[positive]))
 
 
+def by_prevalence(trial: Scored, positive: int, prior: np.ndarray, prevalence: float) -> Decided:
+    """The more probable class after correction to a stated prevalence: a threshold on the probability as it was."""
+    shifted = shift_prevalence(trial.probabilities, prior, positive, prevalence)
+    odds = prior[positive] / (1 - prior[positive]) * (1 - prevalence) / prevalence
+    return Decided(shifted, decide(shifted), float(odds / (1 + odds)))
+
+
 def decision_table(
-    run: Run,
-    rng: np.random.Generator,
-    samples: int = SAMPLES,
-    *,
-    sensitivity: float = SENSITIVITY,
-    cost_ratio: float = COST_RATIO,
+    run: Run, rng: np.random.Generator, samples: int = SAMPLES, stated: Stated = UNSTATED
 ) -> pd.DataFrame:
     """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
 
@@ -131,10 +132,11 @@ def decision_table(
         rng: of the patients drawn. ``np.random.default_rng(0)`` draws the samples that
             ``sweep.analysis.paired`` draws by default.
         samples: B bootstrap samples of patients, the same for every row.
-        sensitivity, cost_ratio: of the thresholds of that name.
+        stated: what the user states of sensitivity, costs and prevalence.
     Returns:
         One row a technique at 0.5 (``rule`` argmax), then the baseline's rows: rule ``balanced_accuracy``, ``f1``,
-        ``sensitivity``, ``cost`` (two classes only) and ``prior``. Columns: decision (its name), technique, rule,
+        ``sensitivity``, ``cost`` (two classes only), ``prior`` and, where one is stated, ``prevalence``.
+        Columns: decision (its name), technique, rule,
         seeds, threshold (mean over seeds; NaN for more than two classes), each of ``bootstrap.METRICS`` (mean over
         seeds) with ``<metric>_low`` and ``<metric>_high`` (95 %, patients and seeds), and for balanced accuracy and
         the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p`` and ``_p_holm``: row minus
@@ -149,8 +151,11 @@ def decision_table(
     if test is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
     weights = test.weights(run, samples, rng)
-    decided = decisions(run, test, sensitivity=sensitivity, cost_ratio=cost_ratio)
-    names = rules(sensitivity, cost_ratio) | {"prior": "prior correction"}
+    behind = patients_behind(test.labels, test.patients(run), run.positive)
+    decided = decisions(run, test, stated)
+    names = rules(stated) | {"prior": "prior correction"}
+    if stated.prevalence is not None:
+        names["prevalence"] = f"prior correction to {100 * stated.prevalence:g}\N{NO-BREAK SPACE}% positives"
     values: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
     resampled: dict[tuple[str, str], dict[int, Mapping[str, np.ndarray]]] = {}
     for (technique, rule), of_seeds in decided.items():
@@ -174,7 +179,7 @@ def decision_table(
         for metric in METRICS:
             own = [values[technique, rule][seed][metric] for seed in of_seeds]
             shaken = np.stack([resampled[technique, rule][seed][metric] for seed in of_seeds])
-            found_spread = bounded(own, shaken)
+            found_spread = near_the_end(spread(own, shaken), behind[metric])
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,
@@ -192,9 +197,7 @@ def reference_rule(run: Run) -> str:
     return "prior" if run.positive is None else "balanced_accuracy"
 
 
-def decisions(
-    run: Run, test: TestSet, *, sensitivity: float = SENSITIVITY, cost_ratio: float = COST_RATIO
-) -> dict[tuple[str, str], dict[int, Decided]]:
+def decisions(run: Run, test: TestSet, stated: Stated = UNSTATED) -> dict[tuple[str, str], dict[int, Decided]]:
     """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
     positive = run.positive
     found: dict[tuple[str, str], dict[int, Decided]] = {
@@ -205,12 +208,15 @@ def decisions(
     if not baseline:
         return found
     if positive is not None:
-        settings = {"sensitivity": sensitivity, "cost_ratio": cost_ratio}
         for rule in rules():
-            found[BASELINE, rule] = {t.seed: by_threshold(t, positive, rule, **settings) for t in baseline}
+            found[BASELINE, rule] = {t.seed: by_threshold(t, positive, rule, stated) for t in baseline}
     prior = training_prior(run, BASELINE)
     if prior is not None and prior.min() > 0:
         found[BASELINE, "prior"] = {trial.seed: by_prior(trial, positive, prior) for trial in baseline}
+        if positive is not None and stated.prevalence is not None:
+            found[BASELINE, "prevalence"] = {
+                trial.seed: by_prevalence(trial, positive, prior, stated.prevalence) for trial in baseline
+            }
     return found
 
 

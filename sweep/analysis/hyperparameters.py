@@ -152,22 +152,25 @@ class Importance:
 def importance(run: Run, rng: np.random.Generator) -> Importance | None:
     """Permutation importance of each hyperparameter for the validation metric, in a random forest of the trials.
 
-    The forest learns four fifths of the trials and is asked about the others, five times round, so what it merely
-    memorised counts for nothing; importances near 0 or below are none. Shuffling an independent factor adds twice the
+    The forest learns four fifths of the configurations and is asked about the others, five times round: all seeds of a
+    configuration are on one side, so what it merely memorised counts for nothing;
+    importances near 0 or below are none. Shuffling an independent factor adds twice the
     variance that it accounts for, alone and with others, to the squared error: half of that is its share.
 
     Args:
         rng: of folds, forests and shuffles.
     Returns:
-        None with fewer than ten trials, where nothing varied, or where every trial has the same value.
+        None with fewer than ten trials or five configurations, where nothing varied, or where every trial has the same
+        value.
     Reference: Breiman, Machine Learning 45, 2001 (permutation); Gregorutti et al., Statistics and Computing 27, 2017
         (its half is a variance); Hutter et al., ICML 2014 (forests over configurations).
     """
     from sklearn.ensemble import RandomForestRegressor
-    from sklearn.model_selection import KFold
+    from sklearn.model_selection import GroupKFold
 
     trials = ended_trials(run)
-    if len(trials) < _FEWEST_TRIALS or np.ptp(trials["value"].to_numpy()) == 0:
+    few = len(trials) < _FEWEST_TRIALS or trials["configuration"].nunique() < FOLDS
+    if few or np.ptp(trials["value"].to_numpy()) == 0:
         return None
     found = factors(trials)
     if not found.columns:
@@ -176,7 +179,8 @@ def importance(run: Run, rng: np.random.Generator) -> Importance | None:
     state = int(rng.integers(2**31))
     missed = np.zeros(len(y))
     worse = {name: np.zeros((REPEATS, len(y))) for name in found.columns}
-    for train, test in KFold(FOLDS, shuffle=True, random_state=state).split(found.x):
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=state)
+    for train, test in folds.split(found.x, groups=trials["configuration"]):
         forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=state).fit(found.x[train], y[train])
         missed[test] = (forest.predict(found.x[test]) - y[test]) ** 2
         for name, columns in found.columns.items():

@@ -7,16 +7,16 @@ curve; a threshold that could be used must come from validation, see ``sweep.ana
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import SAMPLES, distributions
+from sweep.analysis.bootstrap import SAMPLES, distributions, near_the_end, patients_behind, spread
 from sweep.analysis.decisions import Decided, decisions
 from sweep.analysis.naming import display_name
-from sweep.analysis.scored import TestSet, bounded, scored_trials
+from sweep.analysis.scored import TestSet, scored_trials
 from sweep.records import Run
 
 # A band is read by eye and costs more than a number.
@@ -203,12 +203,14 @@ class Curves:
 
 @dataclass(frozen=True)
 class _Ready:
-    """Two classes, both in the test split, with the bootstrap's weights beneath a first row of ones."""
+    """Two classes, both in the test split, with the bootstrap's weights beneath a first row of ones, and how many
+    patients stand behind each metric."""
 
     test: TestSet
     positive: int
     is_positive: np.ndarray
     weights: np.ndarray
+    behind: Mapping[str, float]
 
     def scores(self, technique: str) -> list[np.ndarray]:
         """(N,) of each seed."""
@@ -224,14 +226,16 @@ def _ready(run: Run, rng: np.random.Generator, samples: int) -> _Ready | None:
     if not is_positive.any() or is_positive.all():
         return None
     weights = np.vstack([np.ones((1, len(test.rows)), np.float32), test.weights(run, samples, rng)])
-    return _Ready(test, run.positive, is_positive, weights)
+    return _Ready(
+        test, run.positive, is_positive, weights, patients_behind(test.labels, test.patients(run), run.positive)
+    )
 
 
-def _row(names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]]) -> dict[str, float]:
-    """Means and intervals of numbers, from each seed's (1 + B,) values of each."""
+def _row(names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]], patients: float) -> dict[str, float]:
+    """Means and intervals of numbers, from each seed's (1 + B,) of each; ``patients`` as for ``near_the_end``."""
     row: dict[str, float] = {}
     for name, both in zip(names, np.stack([np.stack(list(seed)) for seed in seeds], axis=1), strict=True):
-        found = bounded(both[:, 0], both[:, 1:])
+        found = near_the_end(spread(both[:, 0], both[:, 1:]), patients)
         row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     return row
 
@@ -257,7 +261,7 @@ def score_curves(run: Run, rng: np.random.Generator, samples: int = SAMPLES, ban
         roc.append(_line(technique, FALSE_POSITIVE_RATES, own, (0.0, 1.0)))
         pr.append(_line(technique, RECALLS, np.stack([precision_at(counts) for counts in few]), (0.0, 1.0)))
         areas = [(auroc_of(counts), average_precision(counts)) for counts in all_counts]
-        row = _row(("auroc", "average_precision"), areas)
+        row = _row(("auroc", "average_precision"), areas, ready.behind["auroc"])
         points.append({"technique": technique, "seeds": len(areas), **row})
     joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
     return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))
@@ -288,7 +292,7 @@ def operating_points(
         for scores in ready.scores(technique):
             counts = weighted_counts(ready.is_positive, scores, ready.weights)
             seeds.append([specificity_at(counts, sensitivity) for sensitivity in sensitivities])
-        rows.append({"technique": technique, "seeds": len(seeds), **_row(names, seeds)})
+        rows.append({"technique": technique, "seeds": len(seeds), **_row(names, seeds, ready.behind["specificity"])})
     return pd.DataFrame(rows)
 
 
@@ -338,7 +342,20 @@ def predictive_table(
         for prevalence in prevalences:
             row: dict[str, object] = {"decision": name, "technique": technique, "rule": rule, "prevalence": prevalence}
             seeds = [predictive_values(*pair, prevalence) for pair in rates]
-            rows.append({**row, **_row(("ppv", "npv"), seeds)})
+            found = _row(("ppv", "npv"), seeds, 0)
+            # Of a technique that misses nobody, or calls nobody wrongly, the next patient may be the first.
+            sensitivity, specificity = (
+                near_the_end(
+                    spread(np.array([pair[i][0] for pair in rates]), np.stack([pair[i][1:] for pair in rates])), n
+                )
+                for i, n in enumerate((ready.behind["recall"], ready.behind["specificity"]))
+            )
+            least_ppv, _ = predictive_values(sensitivity.mean, specificity.low, prevalence)
+            _, least_npv = predictive_values(sensitivity.low, specificity.mean, prevalence)
+            for name_of, least, at_end in (("ppv", least_ppv, specificity), ("npv", least_npv, sensitivity)):
+                if at_end.mean == 1:
+                    found[f"{name_of}_low"] = min(found[f"{name_of}_low"], float(least))
+            rows.append({**row, **found})
     return pd.DataFrame(rows)
 
 

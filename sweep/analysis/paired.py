@@ -14,7 +14,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, patients_by_row, spread, weighted_metrics
+from sweep.analysis.bootstrap import (
+    METRICS,
+    SAMPLES,
+    near_the_end,
+    patient_weights,
+    patients_behind,
+    patients_by_row,
+    spread,
+    weighted_metrics,
+)
 from sweep.analysis.naming import in_order
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.tables import chosen_trials, predictions, selection_metric
@@ -31,6 +40,7 @@ class Tested:
 
     Args:
         rows, labels: (N,) int64.
+        patients: how many stand behind each metric, see ``bootstrap.patients_behind``.
         probabilities: (N, C) float64.
         values: each metric on the test split as it is.
         resampled: each metric in each bootstrap sample of patients, (B,) float64; the same samples for all trials.
@@ -38,6 +48,7 @@ class Tested:
 
     rows: np.ndarray
     labels: np.ndarray
+    patients: Mapping[str, float]
     probabilities: np.ndarray
     values: Mapping[str, float]
     resampled: Mapping[str, np.ndarray]
@@ -72,14 +83,13 @@ def _resampled_trials(run: Run, part: str, seed: int, samples: int, *, areas: bo
         if opened is None:
             continue
         rows, labels, probabilities = opened
-        key = rows.tobytes()
+        key, own = rows.tobytes(), patients.loc[rows].to_numpy(dtype=str)
         if key not in weights:
-            weights[key] = patient_weights(
-                labels, patients.loc[rows].to_numpy(dtype=str), samples, np.random.default_rng(seed)
-            )
+            weights[key] = patient_weights(labels, own, samples, np.random.default_rng(seed))
         found[str(trial.technique), int(str(trial.seed))] = Tested(
             rows,
             labels,
+            patients_behind(labels, own, run.positive),
             probabilities,
             evaluate(labels, probabilities, run.positive),
             weighted_metrics(labels, probabilities, run.positive, weights[key], areas=areas),
@@ -114,8 +124,9 @@ def _intervals(trials: Mapping[tuple[str, int], Tested], metrics: Sequence[str])
                 [trial.values[metric] for trial in own],
                 np.stack([trial.resampled[metric] for trial in own]),
             )
-            limits = {"low": max(found.low, 0.0), "high": min(found.high, 1.0)}
-            rows.append({"technique": technique, "metric": metric, **vars(found), **limits})
+            rows.append(
+                {"technique": technique, "metric": metric, **vars(near_the_end(found, own[0].patients[metric]))}
+            )
     columns = ["technique", "metric", "mean", "low", "high", "seed_sd", "patient_se", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -128,16 +139,16 @@ def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.Data
             sample of patients).
     Returns:
         technique, seeds, difference (mean), low, high (95 %, in [-1, 1]: metrics lie in [0, 1]), p, p_holm, seed_sd,
-        patient_se. With one seed the interval holds patients alone and both p are 1; p is 1 too where every seed
-        differs by the same amount (no spread over seeds to judge by).
+        patient_se, patient_sd. With one seed the interval holds patients alone and both p are 1; p is 1 too where every
+        seed differs by the same amount (no spread over seeds to judge by).
     """
     rows = []
     for technique, (values, resampled) in differences.items():
         found = spread(values, resampled)
         row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": max(found.low, -1.0)}
         row |= {"high": min(found.high, 1.0), "p": 1.0 if np.isnan(found.p) else found.p}
-        rows.append({**row, "seed_sd": found.seed_sd, "patient_se": found.patient_se})
-    columns = ["technique", "seeds", "difference", "low", "high", "p", "seed_sd", "patient_se"]
+        rows.append({**row, **{name: getattr(found, name) for name in ("seed_sd", "patient_se", "patient_sd")}})
+    columns = ["technique", "seeds", "difference", "low", "high", "p", "seed_sd", "patient_se", "patient_sd"]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(p_holm=holm(table["p"].to_numpy(dtype=float)))
 
@@ -179,23 +190,25 @@ def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.D
 
     Returns:
         technique, seed, difference in ``metric``, low, high (95 % over patients), mcnemar (exact p), mcnemar_holm,
-        auroc_difference, delong (p; NaN for more than two classes), delong_holm. Holm-adjusted over all rows.
+        auroc_difference, auroc_low, auroc_high, delong (p; NaN for more than two classes), delong_holm.
+        Holm-adjusted over all rows.
     """
     name = metric or selection_metric(run)
     rows = []
     for technique, pairs in _pairs(opened_trials(run, seed)).items():
         for seed_number, (own, base) in pairs.items():
-            found = own.resampled[name] - base.resampled[name]
-            low, high = np.nanquantile(found, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
-            row = {"technique": technique, "seed": seed_number, "difference": own.values[name] - base.values[name]}
+            row: dict[str, float | str] = {"technique": technique, "seed": seed_number}
+            row |= _seed_difference(own, base, name, "difference", "low", "high")
             right = [decide(trial.probabilities) == trial.labels for trial in (own, base)]
-            row |= {"low": float(low), "high": float(high), "mcnemar": mcnemar_exact(*right)}
-            row |= {"auroc_difference": own.values["auroc"] - base.values["auroc"], "delong": np.nan}
+            row["mcnemar"] = mcnemar_exact(*right)
+            row |= _seed_difference(own, base, "auroc", "auroc_difference", "auroc_low", "auroc_high")
+            row["delong"] = np.nan
             if run.positive is not None:
                 scores = [trial.probabilities[:, run.positive] for trial in (own, base)]
                 row["delong"] = delong(own.labels == run.positive, *scores).p
             rows.append(row)
-    columns = ["technique", "seed", "difference", "low", "high", "mcnemar", "auroc_difference", "delong"]
+    columns = ["technique", "seed", "difference", "low", "high", "mcnemar"]
+    columns += ["auroc_difference", "auroc_low", "auroc_high", "delong"]
     table = pd.DataFrame(rows, columns=columns)
     for test in ("mcnemar", "delong"):
         p = table[test].to_numpy(dtype=float)
@@ -203,3 +216,12 @@ def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.D
         adjusted[np.isfinite(p)] = holm(p[np.isfinite(p)])
         table[f"{test}_holm"] = adjusted
     return table
+
+
+def _seed_difference(own: Tested, base: Tested, metric: str, *columns: str) -> dict[str, float]:
+    """One seed's difference in a metric, and its 95 % interval over patients, under the names of three columns."""
+    found = own.resampled[metric] - base.resampled[metric]
+    found = found[np.isfinite(found)]
+    tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+    limits = np.quantile(found, tails).tolist() if len(found) else [np.nan, np.nan]
+    return dict(zip(columns, [own.values[metric] - base.values[metric], *limits], strict=True))

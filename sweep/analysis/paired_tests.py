@@ -51,7 +51,8 @@ class DeLong:
         auroc_a, auroc_b: in [0, 1].
         difference: a - b.
         standard_error: of the difference, >= 0.
-        p: two-sided, normal approximation; 1 where the difference is 0, NaN where a class has fewer than two rows.
+        p: two-sided, normal approximation; 1 where the difference is 0; NaN where a class has fewer than two rows, or
+            where the areas differ but nothing tells their error (every row differs by the same).
     """
 
     auroc_a: float
@@ -88,5 +89,6 @@ def delong(is_positive: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) 
     variance = np.var(positive_a - positive_b, ddof=1) / m + np.var(negative_a - negative_b, ddof=1) / n
     error = math.sqrt(float(variance))
     difference = area_a - area_b
-    p = float(2 * stats.norm.sf(abs(difference) / error)) if error else float(difference == 0)
+    unknown = 1.0 if difference == 0 else math.nan
+    p = float(2 * stats.norm.sf(abs(difference) / error)) if error else unknown
     return DeLong(area_a, area_b, difference, error, p)

@@ -59,10 +59,14 @@ class TestSet:
         """A technique's trials, by seed."""
         return [trial for trial in self.trials if trial.technique == technique]
 
+    def patients(self, run: Run) -> np.ndarray:
+        """(N,) str, the patient of each row."""
+        found: np.ndarray = patients_by_row(run).loc[self.rows].to_numpy(dtype=str)
+        return found
+
     def weights(self, run: Run, samples: int, rng: np.random.Generator) -> np.ndarray:
         """(B, N) float32 bootstrap weights, patients within classes; one draw for all trials keeps them paired."""
-        patients = patients_by_row(run).loc[self.rows].to_numpy(dtype=str)
-        return patient_weights(self.labels, patients, samples, rng)
+        return patient_weights(self.labels, self.patients(run), samples, rng)
 
 
 def scored_trials(run: Run) -> TestSet | None:

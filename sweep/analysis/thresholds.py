@@ -18,6 +18,24 @@ _LOG_TEMPERATURES = (-4.0, 4.0)
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What a user states of how decisions shall be made.
+
+    Args:
+        sensitivity: wanted of a threshold, in (0, 1].
+        cost_ratio: what a miss costs in false alarms, > 0.
+        prevalence: of the positive class where the network shall be used, in (0, 1); None where it is not stated.
+    """
+
+    sensitivity: float = SENSITIVITY
+    cost_ratio: float = COST_RATIO
+    prevalence: float | None = None
+
+
+UNSTATED = Stated()  # the usual values
+
+
+@dataclass(frozen=True)
 class Candidates:
     """Every way of deciding that a threshold can give on some scores, from all positive to none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from sweep.analysis.paired import CONFIDENCE, opened_trials, paired_differences
 from sweep.analysis.power import POWER, RELEVANT, detectable, seeds_needed, times_the_patients
 from sweep.analysis.tables import selection_metric, test_table
 from sweep.records import Run
+
+_MANY_SEEDS = 1000
 
 
 def signed(value: float) -> str:
@@ -57,6 +60,12 @@ def _verdict(run: Run) -> str:
     table = paired_differences(run)
     if table.empty:
         return "No paired comparison: no seed was tested both with the baseline and with another technique."
+    if not np.isfinite(table["difference"]).any():
+        return (
+            f"No answer: test {name} cannot be computed, for the test split lacks what it needs "
+            "(images of every class)."
+        )
+    table = table[np.isfinite(table["difference"])]
     if table["seeds"].max() < 2:
         most = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
         return (
@@ -115,24 +124,30 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     """
     several = table[table["seeds"] > 1]
     row = several.iloc[int(several["difference"].to_numpy().argmax())]
-    seeds = int(row["seeds"])
-    least = detectable(float(row["seed_sd"]), float(row["patient_se"]), seeds, len(table))
+    nearest = table.iloc[int(table["difference"].to_numpy().argmax())]
+    where = "There" if row["technique"] == nearest["technique"] else f"With {display_name(row['technique'])}"
+    seeds, patient_se = int(row["seeds"]), float(row["patient_se"])
+    # A few seeds can agree by luck: their spread is no smaller than what each network errs on by itself.
+    own = max(float(row["patient_sd"]) ** 2 - patient_se**2, 0.0) * seeds
+    seed_sd = max(float(row["seed_sd"]), math.sqrt(own))
+    least = detectable(seed_sd, patient_se, seeds, len(table))
     power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
     if least < 1:
-        text = f"There, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
+        text = f"{where}, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
     else:  # two seeds that differ widely: more than a metric can differ
-        text = f"There, no difference at all could have been told from chance with {seeds} seeds ({power})"
+        text = f"{where}, no difference at all could have been told from chance with {seeds} seeds ({power})"
     wanted = float(row["difference"]) if row["difference"] >= RELEVANT / 2 else RELEVANT
     if wanted >= least:
         return text + "."
-    parts = (wanted, float(row["seed_sd"]), float(row["patient_se"]))
-    needed = seeds_needed(*parts, len(table))
+    needed = seeds_needed(wanted, seed_sd, patient_se, len(table))
     if needed is not None:
         return f"{text}; about {needed} seeds would be needed to see one of {wanted:.3f}."
-    factor = times_the_patients(*parts, 1000, len(table))
+    # With as many patients as one likes, so many seeds would do; twice as many leave room for the patients' part.
+    enough = max(seeds, 2 * (seeds_needed(wanted, seed_sd, 0.0, len(table)) or _MANY_SEEDS))
+    factor = times_the_patients(wanted, seed_sd, patient_se, enough, len(table))
     return (
-        f"{text}; to see one of {wanted:.3f} no number of seeds would do: about {factor:.1f} times as many test "
-        "patients would be needed."
+        f"{text}; to see one of {wanted:.3f} no number of seeds would do with these patients: it would take about "
+        f"{factor:.1f} times as many test patients and {enough} seeds."
     )
 
 

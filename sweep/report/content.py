@@ -11,6 +11,7 @@ import numpy as np
 
 from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.paired import paired_differences
+from sweep.analysis.thresholds import UNSTATED, Stated
 from sweep.analysis.verdict import beyond_doubt, verdict
 from sweep.records import Run
 from sweep.report.blocks import Section
@@ -38,11 +39,13 @@ class Wanted:
         cams: whether to draw class activation maps where images are at hand.
         cam_method: a key of ``sweep.analysis.cams.CAM_METHODS``.
         masks: folder of masks, or None.
+        stated: sensitivity, costs and prevalence that decisions shall be made for.
     """
 
     cams: bool = True
     cam_method: str = "smoothgradcampp"
     masks: Path | None = None
+    stated: Stated = UNSTATED
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
         lambda rng: results_section(run, images),
         lambda rng: differences_section(run),
         lambda rng: curves_section(run, np.random.default_rng(0)),  # the same patients as in the results
-        lambda rng: thresholds_section(run, np.random.default_rng(0)),  # the same patients as in the results
+        lambda rng: thresholds_section(
+            run, np.random.default_rng(0), wanted.stated
+        ),  # the same patients as in the results
         lambda rng: calibration_section(run, np.random.default_rng(0)),  # the same patients as in the results
         lambda rng: evidence_section(run),
         lambda rng: looks_section(
@@ -149,11 +154,13 @@ def found_warnings(run: Run) -> list[str]:
             f"After its first opening the test split was opened {later} more time(s), for trials that were chosen when "
             "its results could be known."
         )
-    smallest = min(run.info["data"]["class_counts"]["test"])
-    if smallest < 50:
-        lines.append(
-            f"The smallest class has {smallest} test images: its rates move in steps of {1 / max(smallest, 1):.3f}."
-        )
+    counts = run.info["data"]["class_counts"]["test"]
+    absent = [name for name, count in zip(run.class_names, counts, strict=True) if not count]
+    if absent and any(counts):
+        lines.append(f"The test split holds no image of {', '.join(absent)}: all means are over the other classes.")
+    smallest = min((count for count in counts if count), default=0)
+    if 0 < smallest < 50:
+        lines.append(f"The smallest class has {smallest} test images: its rates move in steps of {1 / smallest:.3f}.")
     return lines
 
 

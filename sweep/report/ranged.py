@@ -42,8 +42,11 @@ def spoken_seeds(seeds: int) -> str:
     return "one seed" if seeds == 1 else f"{seeds} seeds"
 
 
-def interval_sentence(seeds: int) -> str:
-    """What the intervals hold, for a caption."""
-    if seeds > 1:
-        return f"Means over {seeds} seeds with 95\N{NO-BREAK SPACE}% intervals over patients and seeds."
+def interval_sentence(seeds: pd.Series) -> str:
+    """What the intervals hold, for a caption; ``seeds`` of each row."""
+    low, high = int(seeds.min()), int(seeds.max())
+    if high > 1:
+        many = f"{high} seeds" if low == high else f"{low} to {high} seeds"
+        alone = " (of a row with one seed, over patients alone)" if low == 1 else ""
+        return f"Means over {many} with 95\N{NO-BREAK SPACE}% intervals over patients and seeds{alone}."
     return "One seed; 95\N{NO-BREAK SPACE}% intervals over patients alone."

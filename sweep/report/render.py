@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from sweep.analysis.figure import WIDTH, Plot, png, settle, svg
 from sweep.analysis.naming import INK
 from sweep.analysis.snapshot import Snapshot
+from sweep.analysis.thresholds import UNSTATED, Stated
 from sweep.records import Run, write_atomically
 from sweep.report.blocks import plots_of, tables_of
 from sweep.report.checklist import checklist
@@ -58,6 +59,7 @@ def write_report(
     cams: bool = True,
     cam_method: str = "smoothgradcampp",
     masks: Path | str | None = None,
+    stated: Stated = UNSTATED,
 ) -> Path:
     """Makes RUN/report from the records; the images are needed for activation maps and synthetic samples only.
 
@@ -70,6 +72,7 @@ def write_report(
         cams: whether to draw class activation maps where ``images`` are given.
         cam_method: a key of ``sweep.analysis.cams.CAM_METHODS``.
         masks: folder of masks (lungs, lesions) for the activation maps' numbers, or None.
+        stated: sensitivity, costs and prevalence that decisions shall be made for.
     Returns:
         The path of index.html.
     Raises:
@@ -77,7 +80,7 @@ def write_report(
         ValueError: two sections, two tables or two figures of the report have one name.
     """
     run = Snapshot(run.path)
-    content = gather(run, images, Wanted(cams, cam_method, Path(masks) if masks else None))
+    content = gather(run, images, Wanted(cams, cam_method, Path(masks) if masks else None, stated))
     folder = report_folder(run)
     tables, plots = tables_of(content.sections), plots_of(content.sections)
     _check_names([section.name for section in content.sections])

@@ -118,9 +118,16 @@ def test_leaks_between_official_splits_are_told() -> None:
 
 
 def test_a_class_that_is_missing_in_test_is_told() -> None:
+    data = made_up(4, 900, n_classes=3)
+    data["official"][np.flatnonzero(data["labels"] > 0)[:90]] = "test"
+    assert "The test split holds no image of c0" in " ".join(make_split(**data).notes)
+
+
+def test_a_test_split_of_one_class_of_two_is_refused() -> None:
     data = made_up(4, 900)
     data["official"][np.flatnonzero(data["labels"] == 1)[:60]] = "test"
-    assert "The test split holds no image of c0" in " ".join(make_split(**data).notes)
+    with pytest.raises(UserError, match="the test split holds no image of c0"):
+        make_split(**data)
 
 
 def test_every_side_has_every_class_however_few() -> None:

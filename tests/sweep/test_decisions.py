@@ -19,6 +19,7 @@ from sweep.analysis.decisions import (
 from sweep.analysis.paired import metric_intervals
 from sweep.analysis.tables import chosen_trials, predictions
 from sweep.analysis.thresholds import (
+    Stated,
     candidates,
     decide_by_threshold,
     fit_temperature,
@@ -251,6 +252,27 @@ def test_the_tables_intervals_and_its_repeatability(run: Run) -> None:
     own = table[table["rule"] == "argmax"].set_index("technique")
     assert own["recall"].to_dict() == pytest.approx(other["mean"].to_dict())
     assert own["recall_low"].to_dict() == pytest.approx(other["low"].to_dict(), abs=0.01)
+
+
+def test_stated_sensitivity_costs_and_prevalence_reach_the_table(run: Run) -> None:
+    stated = Stated(sensitivity=0.8, cost_ratio=20.0, prevalence=0.03)
+    table = decision_table(run, np.random.default_rng(0), 50, stated)
+    by_rule = table[table["technique"] == "baseline"].set_index("rule")
+    usual = decision_table(run, np.random.default_rng(0), 50)
+    before = usual[usual["technique"] == "baseline"].set_index("rule")
+    assert by_rule.loc["sensitivity", "decision"].endswith("(sensitivity 80\N{NO-BREAK SPACE}%)")
+    assert by_rule.loc["sensitivity", "threshold"] > before.loc["sensitivity", "threshold"]
+    assert by_rule.loc["cost", "threshold"] <= before.loc["cost", "threshold"]
+    assert "prevalence" not in before.index
+    assert by_rule.loc["prevalence", "decision"].endswith("prior correction to 3\N{NO-BREAK SPACE}% positives")
+    # By hand: the posterior odds at which the corrected ones are even.
+    prior = split_prior(run)[1]
+    for trial in chosen_trials(run).query("technique == 'baseline'").itertuples():
+        _, labels, probabilities = predictions(run, str(trial.trial_id), "test")  # type: ignore[misc]
+        called = decide_by_threshold(probabilities, 1, by_rule.loc["prevalence", "threshold"])
+        corrected = probabilities[:, 1] * 0.03 / prior > probabilities[:, 0] * 0.97 / (1 - prior)
+        assert (called == corrected).all()
+        assert len(labels) == len(called)
 
 
 def test_a_leaning_baseline_is_set_right_by_its_threshold_and_by_its_prior(run: Run) -> None:

@@ -75,6 +75,12 @@ def by_own_parameter(spec: TrialSpec, draw: np.random.Generator) -> float:
     return 0.6 + 0.05 * (spec.parameters["k_neighbors"] if spec.technique == "smote" else 5) + 0.004 * draw.normal()
 
 
+def by_configuration(spec: TrialSpec, draw: np.random.Generator) -> float:
+    """Its seeds agree, but no hyperparameter says why."""
+    own = np.random.default_rng(int(spec.configuration_id, 16))
+    return 0.7 + 0.05 * own.normal() + 0.004 * draw.normal()
+
+
 @pytest.fixture(scope="module")
 def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Result], Run]:
     """The run of a kind of result, made once; only read."""
@@ -125,8 +131,9 @@ def test_an_own_parameter_concerns_its_technique_alone(
     assert shares["smote.k_neighbors"] > shares["borderline_smote.k_neighbors"] + 0.1
 
 
-def test_chance_is_called_chance(run_of: Callable[[Result], Run]) -> None:
-    run = run_of(by_chance)
+@pytest.mark.parametrize("result", [by_chance, by_configuration])
+def test_chance_is_called_chance(result: Result, run_of: Callable[[Result], Run]) -> None:
+    run = run_of(result)
     section = hyperparameters_section(run, rng())
     assert section is not None
     assert "mostly chance" in section.blocks[0].text  # type: ignore[union-attr]
@@ -244,8 +251,9 @@ def test_budgets_equal_fallen_together_searched_and_unequal(tmp_path: Path) -> N
     # Two strengths for all but the baseline, to which they are the same.
     run.write_specs([*specs, *(replace(s, strength=0.5) for s in specs if s.technique != "baseline")])
     fair, words = equal_budget(run)
-    assert fair
+    assert not fair, "more configurations are more tries"
     assert "Baseline (4)" in words
+    assert "fewer tries" in words
     # Each its own learning rate, as Optuna draws them.
     run.write_specs([replace(s, lr=s.lr * (1 + SIX.index(s.technique))) for s in specs])
     fair, words = equal_budget(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from sweep.metrics import COUNTS, SELECTABLE, auroc, confusion_matrix, cross_entropy, decide, evaluate, rates
 
@@ -176,8 +177,14 @@ def test_auroc_is_nan_and_rates_are_zero_where_a_class_is_absent(present: int) -
     assert all(np.isfinite(found[name]) for name in (*SELECTABLE, "loss") if name != "auroc")
 
 
-def test_auroc_of_many_classes_is_nan_where_one_is_absent() -> None:
-    assert np.isnan(evaluate(np.array([0, 1, 0, 1]), np.full((4, 3), 1 / 3), None)["auroc"])
+def test_an_absent_class_is_left_out_of_the_means() -> None:
+    labels = np.array([0, 1, 0, 1, 1])
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.3, 0.6, 0.1], [0.1, 0.2, 0.7], [0.2, 0.7, 0.1]])
+    found = evaluate(labels, probabilities, None)
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, probabilities.argmax(axis=1)))
+    areas = [roc_auc_score(labels == label, probabilities[:, label]) for label in (0, 1)]
+    assert found["auroc"] == pytest.approx(np.mean(areas))
+    assert found["fp"] == 2, "a decision for the absent class is a false positive of it"
 
 
 def test_the_loss_of_a_certain_mistake_is_finite() -> None:

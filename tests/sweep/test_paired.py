@@ -11,8 +11,19 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
-from sweep.analysis.bootstrap import METRICS, patient_weights, patients_by_row, spread, weighted_auroc, weighted_metrics
+from sweep.analysis.bootstrap import (
+    METRICS,
+    exact_limits,
+    near_the_end,
+    patient_weights,
+    patients_behind,
+    patients_by_row,
+    spread,
+    weighted_auroc,
+    weighted_metrics,
+)
 from sweep.analysis.paired import compare, metric_intervals, paired_differences, seed_differences
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.power import detectable, seeds_needed, times_the_patients
@@ -54,6 +65,55 @@ def test_patients_go_in_and_out_whole_and_classes_keep_their_patients() -> None:
     assert (weights[:, first][:, :10].sum(axis=1) == 10).all()
     assert (weights[:, first][:, 10:].sum(axis=1) == 30).all()
     assert weights[:, first].mean(axis=0) == pytest.approx(1, abs=0.25)
+
+
+def test_patients_of_several_classes_are_drawn_with_their_rarest() -> None:
+    rng = np.random.default_rng(0)
+    patients = np.repeat(np.arange(200), 4)
+    labels = rng.choice(5, 800, p=[0.4, 0.3, 0.15, 0.1, 0.05])
+    weights = patient_weights(labels, patients, 3000, rng)[:, ::4]
+    rarest = np.argsort(np.argsort(-np.bincount(labels)))[labels].reshape(200, 4).max(axis=1)
+    for kind in range(5):
+        assert (weights[:, rarest == kind].sum(axis=1) == (rarest == kind).sum()).all()
+    # A mean over images then varies as one of 200 patients does, and not less.
+    values = rng.normal(size=200)
+    within = sum(((values[rarest == k] - values[rarest == k].mean()) ** 2).sum() for k in range(5)) / 200**2
+    assert (weights @ values / 200).var() == pytest.approx(within, rel=0.1)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 20), (1, 20), (390, 390), (387, 390)])
+def test_exact_limits_against_statsmodels(hits: int, n: int) -> None:
+    assert exact_limits(hits / n, n) == pytest.approx(proportion_confint(hits, n, method="beta"))
+
+
+def test_a_rate_that_nothing_moves_has_exact_limits_all_the_same() -> None:
+    sure = spread([1.0, 1.0, 1.0], np.ones((3, 100)))
+    assert (sure.low, sure.high) == (1.0, 1.0)
+    found = near_the_end(sure, 390)
+    assert (found.low, found.high) == (pytest.approx(0.025 ** (1 / 390)), 1.0)
+    middling = spread([0.8, 0.82, 0.81], np.random.default_rng(0).normal(0.81, 0.02, (3, 500)))
+    assert near_the_end(middling, 390) == middling
+
+
+def test_intervals_near_the_ceiling_cover_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(300):
+        right = rng.random((3, 60)) < 0.985  # three networks, sixty patients
+        weights = rng.multinomial(60, np.full(60, 1 / 60), size=300)
+        found = near_the_end(spread(right.mean(axis=1), right @ weights.T / 60), 60)
+        covered += found.low <= 0.985 <= found.high
+    assert covered / 300 >= 0.94
+
+
+def test_how_many_patients_stand_behind_a_metric() -> None:
+    labels, patients = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([*"aabcdee"])
+    found = patients_behind(labels, patients, 1)
+    assert {name: found[name] for name in ("recall", "specificity", "auroc")} == {
+        "recall": 2,
+        "specificity": 3,
+        "auroc": 2,
+    }
 
 
 def test_images_without_a_patient_are_their_own(tmp_path: Path) -> None:
@@ -165,6 +225,37 @@ def test_nothing_is_said_to_differ_by_more_than_a_metric_can() -> None:
     assert "differences up to 0.00" in what_it_would_take(table)
 
 
+def test_seeds_that_agree_by_luck_promise_no_more_than_the_patients_allow() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([0.0205, 0.021, 0.0215])
+    table = compare({"smote": (values, values[:, None] + rng.normal(0, 0.03, (3, 2000)))})
+    high = table["high"].item()
+    assert high > 0.045
+    least = float(what_it_would_take(table).split("differences up to ")[1].split(" ")[0])
+    assert least > high - values.mean(), "what could not be told is no less than half the interval"
+
+
+def test_what_it_would_take_names_a_technique_that_is_not_the_nearest() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([0.01, 0.05, -0.02])
+    one = (np.array([0.11]), 0.11 + rng.normal(0, 0.02, (1, 500)))
+    table = compare({"oversampling": one, "smote": (values, values[:, None] + rng.normal(0, 0.02, (3, 500)))})
+    assert what_it_would_take(table).startswith("With SMOTE, differences up to")
+
+
+def test_more_patients_are_asked_for_with_the_seeds_that_they_take() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([0.0, 0.02, 0.01])
+    shared = rng.normal(0, 0.03, 2000)
+    table = compare({"smote": (values, values[:, None] + shared)})
+    text = what_it_would_take(table)
+    assert "no number of seeds would do with these patients" in text
+    factor = float(text.split("about ")[-1].split(" ")[0])
+    seeds = int(text.split("test patients and ")[1].split(" ")[0])
+    sd, se = (float(table[name].item()) for name in ("seed_sd", "patient_se"))
+    assert detectable(sd, se / np.sqrt(factor + 0.05), seeds, 1) <= 0.01 + 1e-9
+
+
 def test_power_is_the_normal_formula_where_patients_are_all_the_chance() -> None:
     expected = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.01
     assert detectable(0.0, 0.01, 5, 1) == pytest.approx(expected)
@@ -191,6 +282,14 @@ def test_seeds_needed_gives_about_the_power_it_says() -> None:
     assert 0.7 < won / 300 < 0.92
 
 
+def test_delong_claims_nothing_where_nothing_tells_its_error() -> None:
+    positive = np.array([True, True, False, False])
+    found = delong(positive, np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.1, 0.2, 0.8, 0.9]))
+    assert (found.difference, found.standard_error) == (1.0, 0.0)
+    assert np.isnan(found.p)
+    assert delong(positive, np.arange(4.0), np.arange(4.0)).p == 1.0
+
+
 def test_tables_of_a_run(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", per_class=(120, 240), size=4)
     run = fake_run(tmp_path / "run", images, seeds=3, failing=False, epochs=1)
@@ -198,15 +297,15 @@ def test_tables_of_a_run(tmp_path: Path) -> None:
     assert set(intervals["technique"]) == set(SIX)
     assert (intervals["low"] <= intervals["mean"]).all()
     assert (intervals["mean"] <= intervals["high"]).all()
-    assert intervals["low"].min() >= 0
-    assert intervals["high"].max() <= 1
     differences = paired_differences(run)
     of_seeds = seed_differences(run)
     assert len(of_seeds) == 5 * 3
     means = of_seeds.groupby("technique")["difference"].mean()
     assert differences.set_index("technique")["difference"].to_dict() == pytest.approx(means.to_dict())
     assert of_seeds["mcnemar"].between(0, 1).all()
-    assert (of_seeds["delong_holm"] >= of_seeds["delong"]).all()
+    assert of_seeds["delong_holm"].to_numpy() == pytest.approx(multipletests(of_seeds["delong"], method="holm")[1])
+    assert (of_seeds["auroc_low"] <= of_seeds["auroc_difference"]).all()
+    assert (of_seeds["auroc_difference"] <= of_seeds["auroc_high"]).all()
     pd.testing.assert_frame_equal(differences, paired_differences(run))
     pd.testing.assert_frame_equal(of_seeds, seed_differences(run))
 

@@ -138,8 +138,7 @@ def _numbers(run: Run, table: pd.DataFrame) -> Table:
         cells.append(number(f"{row['temperature']:.2f}" if row["stage"] == "after" else "1", row["temperature"]))
         cells += [(signed_cell if name == "excess" else ranged_cell)(row, name) for name in columns]
         rows.append([*cells, number(three(row["chance_ece"]), row["chance_ece"])])
-    seeds = int(table["seeds"].max())
-    caption = f"Calibration on the test split, lower is better. {interval_sentence(seeds)}"
+    caption = f"Calibration on the test split, lower is better. {interval_sentence(table['seeds'])}"
     if run.positive is not None:
         caption += f" Excess: mean probability of {run.class_names[run.positive]} minus its share; 0 is right."
     headers = ["Technique", "Temperature", *columns.values(), "ECE by chance"]

@@ -81,7 +81,8 @@ def equal_budget(run: Run) -> tuple[bool, str]:
         if fewer:
             listed = ", ".join(f"{display_name(name)} ({trials[name]})" for name in fewer)
             text += f" Of {most} planned trials a technique, some fell together where a draw changes nothing: {listed}."
-        return True, text
+            text += " They had fewer tries, and so fewer chances to be lucky on validation."
+        return not fewer, text
     if len(set(trials.values())) == 1 and len({frozenset(found) for found in seeds.values()}) == 1:
         return True, (
             f"Every technique was given the same number of trials ({most}) and the same seeds; the draws were each "

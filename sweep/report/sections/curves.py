@@ -48,6 +48,6 @@ def _areas(curves: Curves) -> Table:
     ]
     caption = (
         "Areas under the curves, test split: AUROC (guessing: 0.5) and average precision (guessing: the prevalence, "
-        f"{curves.prevalence:.3f}). {interval_sentence(int(curves.points['seeds'].max()))}"
+        f"{curves.prevalence:.3f}). {interval_sentence(curves.points['seeds'])}"
     )
     return Table("areas", caption, ["Technique", "AUROC", "Average precision"], rows, curves.points)

@@ -106,6 +106,7 @@ def seeds_table(run: Run) -> Table:
             number(p_value(row["mcnemar"]), row["mcnemar"]),
             number(p_value(row["mcnemar_holm"]), row["mcnemar_holm"]),
             number(signed(row["auroc_difference"]), row["auroc_difference"]),
+            number(interval(row["auroc_low"], row["auroc_high"]), row["auroc_low"]),
             number(_p(row["delong"]), row["delong"]),
             number(_p(row["delong_holm"]), row["delong_holm"]),
         ]
@@ -113,13 +114,14 @@ def seeds_table(run: Run) -> Table:
     ]
     name = inline_name(selection_metric(run))
     caption = (
-        f"Two networks at a time: difference in test {name} with its interval over patients, McNemar's exact test on "
-        "their decisions, DeLong's on their AUROC, each Holm-adjusted over its column. A small p here says that these "
-        "two networks differ on these images, not that the technique does; images of one patient are taken as "
-        "independent."
+        f"Two networks at a time: differences in test {name} and AUROC with their intervals over patients, McNemar's "
+        "exact test on their decisions, DeLong's on their AUROC, each Holm-adjusted over its column. A small p here "
+        "says that these two networks differ on these images, not that the technique does; images of one "
+        "patient are taken as independent."
     )
-    headers = ["Technique", "Seed", "Difference", "95 % interval", "McNemar p", "Holm", "AUROC difference", "DeLong p"]
-    return Table("seed_differences", caption, [*headers, "Holm (DeLong)"], rows, data)
+    headers = ["Technique", "Seed", "Difference", "95 % interval", "McNemar p", "Holm"]
+    headers += ["AUROC difference", "95 % interval (AUROC)", "DeLong p", "Holm (DeLong)"]
+    return Table("seed_differences", caption, headers, rows, data)
 
 
 def _p(value: float) -> str:

@@ -21,9 +21,10 @@ from sweep.analysis.operating_points import (
     predictive_table,
 )
 from sweep.analysis.paired import CONFIDENCE
+from sweep.analysis.power import RELEVANT
 from sweep.analysis.scored import BASELINE
 from sweep.analysis.tables import selection_metric
-from sweep.analysis.thresholds import COST_RATIO, SENSITIVITY
+from sweep.analysis.thresholds import UNSTATED, Stated
 from sweep.analysis.verdict import signed
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
@@ -40,29 +41,33 @@ REFERENCES = (
 )
 
 
-def thresholds_section(run: Run, rng: np.random.Generator) -> Section | None:
+def thresholds_section(run: Run, rng: np.random.Generator, stated: Stated = UNSTATED) -> Section | None:
     """Tables and figures on thresholds.
 
     Args:
         rng: of patients drawn.
+        stated: what the user states of sensitivity, costs and prevalence.
     Returns:
         None where the test split was not opened.
     """
-    table = decision_table(run, rng)
+    table = decision_table(run, rng, stated=stated)
     if table.empty:
         return None
     words = answer(run, table)
     blocks: list[Block] = [Paragraph(text) for text in words]
     blocks.append(_decisions(run, table))
-    blocks.append(Folded("How these decisions are made", [Listing(_method(run, table))]))
+    blocks.append(Folded("How these decisions are made", [Listing(_method(run, table, stated))]))
     values: dict[str, object] = {"answer": words[0], "decisions": table.to_dict("records")}
     points = operating_points(run, rng)
     if not points.empty and run.positive is not None:
         blocks.append(_operating(run, points))
         prevalence = float(split_prior(run, "test")[run.positive])
-        plots = [predictive_values_plot(run, prevalence), decision_curve_plot(benefit_curves(run, rng), prevalence)]
+        curves = benefit_curves(run, rng)
+        plots = [predictive_values_plot(run, prevalence), decision_curve_plot(curves, prevalence, stated.cost_ratio)]
         blocks.append(Figures([plot for plot in plots if plot is not None]))
-        wanted = sorted([prevalence, *(p for p in PREVALENCES if _percent(p) != _percent(prevalence))])
+        asked = [*PREVALENCES, *([stated.prevalence] if stated.prevalence is not None else [])]
+        by_name = {_percent(p): p for p in [*asked, prevalence]}
+        wanted = sorted(by_name.values())
         predictive = predictive_table(run, rng, wanted)
         folded = "Predictive values at " + ", ".join(_percent(p) for p in wanted[:-1]) + f" and {_percent(wanted[-1])}"
         blocks.append(Folded(folded, [_predictive(predictive, prevalence)]))
@@ -71,7 +76,9 @@ def thresholds_section(run: Run, rng: np.random.Generator) -> Section | None:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    """Whole percents from 1 % on; two digits below, where a prevalence may lie."""
+    written = f"{100 * share:.0f}" if share >= 0.01 or share == 0 else f"{100 * share:.2g}"
+    return f"{written}\N{NO-BREAK SPACE}%"
 
 
 def _sure(row: pd.Series, metric: str) -> bool:
@@ -156,15 +163,16 @@ def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
             f"No, {remedy} does not do all of it: in {spoken}, {_named(ahead)} {_be(ahead)} ahead of the {base} "
             f"beyond doubt. The best technique, {called}, is ahead by {by}.{tail}"
         )
-    if best[name] <= 0:
+    room = float(judged[f"{name}_high"].max())
+    if room < RELEVANT:
         return (
-            f"Yes, as far as these data can tell: no technique was ahead of the {base} in {spoken}; the best of them, "
+            f"Yes: no technique is ahead of the {base} in {spoken} by {RELEVANT:g} or more. The best of them, "
             f"{called}, differs by {by}.{tail}"
         )
-    room = float(judged[f"{name}_high"].max())
+    lead = "none was ahead" if best[name] <= 0 else "none was ahead beyond doubt"
     return (
-        f"These data cannot tell what the techniques reach from what {remedy} does: none was ahead of the {base} in "
-        f"{spoken} beyond doubt. The best, {called}, differs by {by}; leads of up to {room:.3f} are not ruled "
+        f"These data cannot tell what the techniques reach from what {remedy} does: {lead} of the {base} in "
+        f"{spoken}. The best, {called}, differs by {by}; leads of up to {room:.3f} are not ruled "
         f"out.{tail}"
     )
 
@@ -235,10 +243,10 @@ def _ahead(row: pd.Series) -> bool:
 
 
 def _held(table: pd.DataFrame) -> str:
-    return interval_sentence(int(table["seeds"].max()))
+    return interval_sentence(table["seeds"])
 
 
-def _method(run: Run, table: pd.DataFrame) -> list[str]:
+def _method(run: Run, table: pd.DataFrame, stated: Stated) -> list[str]:
     lines = []
     split = run.split()
     labels = split.loc[split["split"] == "validation", "label"].to_numpy()
@@ -250,8 +258,9 @@ def _method(run: Run, table: pd.DataFrame) -> list[str]:
             f"{run.class_names[run.positive]}, {len(labels) - positives} other) and applied to the test split. Of "
             "equally good thresholds the middle of the widest stretch is taken.",
             f"Balanced accuracy and F1: the highest on validation. Sensitivity: the highest threshold that finds "
-            f"{_percent(SENSITIVITY)} of the positives on validation; on the test split it may find fewer. Cost: the "
-            f"least, where a miss costs {COST_RATIO:g} times a false alarm, at the prevalence of validation.",
+            f"{_percent(stated.sensitivity)} of the positives on validation; on the test split it may find fewer. "
+            f"Cost: the least, where a miss costs {stated.cost_ratio:g} times a false alarm, at the prevalence of "
+            "validation.",
             "The intervals keep each seed's threshold: that other validation patients would give another is not in "
             "them" + (f", and with {few} images of the rarer class it could lie far away." if few < 50 else "."),
             "The validation split also chose the best epoch and the configuration.",
