@@ -14,6 +14,7 @@ import numpy as np
 MOST_BITS = 8
 LEAST_CORRELATION = 0.99
 _SIDE = 32
+_CANDIDATES = 20_000  # of 8 kB
 _WAVES = 8
 
 
@@ -89,9 +90,11 @@ def near_pairs(thumbnails_NK: np.ndarray, block: int = 1024) -> np.ndarray:
         first, second = np.nonzero(np.bitwise_count(part ^ hashes[None, start:]) <= MOST_BITS)
         first, second = first + start, second + start
         kept = np.flatnonzero((first < second) & ~plain[first] & ~plain[second])
-        first, second = first[kept], second[kept]
-        alike = np.einsum("pk,pk->p", thumbnails_NK[first], thumbnails_NK[second]) >= LEAST_CORRELATION
-        found.append(np.stack([first[alike], second[alike]], axis=1))
+        # A few at a time: where all images look alike, every pair is a candidate.
+        for rows in np.array_split(kept, len(kept) // _CANDIDATES + 1):
+            ends = first[rows], second[rows]
+            alike = np.einsum("pk,pk->p", *(thumbnails_NK[end] for end in ends)) >= LEAST_CORRELATION
+            found.append(np.stack([end[alike] for end in ends], axis=1))
     return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
 
 

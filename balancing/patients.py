@@ -26,9 +26,9 @@ def patient_ids(
         names: (N,) file names.
         splits: (N,) the source's own split of each image.
         pattern: a regular expression, searched in each name; its first group, or else all it matches, is the
-            patient, the same one in every split. None tries the chest X-rays' own pattern, whose numbering
-            restarts in each split, so that its ids begin with the split; it is used only if it matches at least
-            95 % of the names.
+            patient, the same one in every split. None tries the chest X-rays' own pattern, which is used only if it
+            matches at least 95 % of the names. (Their numbering restarts for each kind of image, which is part of the
+            id; no id occurs in two of the official splits, so one that does is a patient who was torn.)
     Returns:
         (N,) str ids, or None where nothing tells patients apart; and a sentence that says how. A name that does
         not match is a patient of its own.
@@ -43,11 +43,7 @@ def patient_ids(
                 "Nothing tells which images are of one patient, so each counts as a patient of its own; "
                 "--patient-column or --patient-pattern would tell."
             )
-        ids = [
-            f"{split}/{name if value is None else value}"
-            for value, name, split in zip(found, names, splits, strict=True)
-        ]
-        how = "in the way of the chest X-ray data set, numbered anew in each split"
+        how = "in the way of the chest X-ray data set"
     else:
         try:
             compiled = re.compile(pattern)
@@ -58,11 +54,10 @@ def patient_ids(
         if matched == 0:
             example = f", such as {names[0]}" if len(names) else ""
             raise UserError(f"the patient pattern {pattern!r} matches none of the {len(names)} file names{example}")
-        ids = [
-            f"{split}/{name}" if value is None else value
-            for value, name, split in zip(found, names, splits, strict=True)
-        ]
         how = f"by the pattern {pattern!r}"
+    ids = [
+        f"{split}/{name}" if value is None else value for value, name, split in zip(found, names, splits, strict=True)
+    ]
     single = len(found) - matched
     rest = f" {single} names do not match and count as a patient each." if single else ""
     return np.array(ids, dtype=str), f"Patients are told from file names {how}: {len(set(ids))} patients.{rest}"

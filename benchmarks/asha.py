@@ -2,6 +2,7 @@
 
     python -m benchmarks.asha
     python -m benchmarks.asha --every 4 --techniques baseline,undersampling,smote --keep full   # some half an hour
+    python -m benchmarks.asha --full full/run     # against a full sweep that an earlier call has left
 
 ``compare``'s space (6 techniques x 8 draws x 3 seeds, 3 to 10 epochs) with the quick settings (no pretrained weights,
 small images), run in full and with ``--scheduler asha``. As good means: the mean over seeds on validation that the
@@ -17,10 +18,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from benchmarks.common import seconds, show, source
 from benchmarks.scaling import configuration
 from benchmarks.sweeps import Swept, run_sweep_command
+from sweep.records import Run
 
 
 def some_patients(folder: Path, every: int) -> str:
@@ -42,12 +45,13 @@ def some_patients(folder: Path, every: int) -> str:
     return str(folder)
 
 
-def compared(full: Swept, stopped: Swept, metric: str) -> list[list[Any]]:
+def compared(full: Run, stopped: Swept, metric: str) -> list[list[Any]]:
     """A line a technique: the two choices, both judged by the full sweep's records."""
-    by_configuration = full.table.groupby("configuration")[metric].mean()
+    table = full.trials()
+    by_configuration = table.groupby("configuration")[metric].mean()
     chosen = {choice["technique"]: choice for choice in stopped.selection}
     lines = []
-    for best in full.selection:
+    for best in full.selection():
         choice = chosen.get(best["technique"])
         value = by_configuration.get(choice["configuration"]) if choice else None
         spread = best["spread"] or 0.0
@@ -60,7 +64,7 @@ def compared(full: Swept, stopped: Swept, metric: str) -> list[list[Any]]:
                 f"{value:.3f}" if value is not None else "none chosen",
                 "the same" if choice and choice["configuration"] == best["configuration"] else "another",
                 "yes" if within else "NO",
-                _epochs(full.table, best["technique"]),
+                _epochs(table, best["technique"]),
                 _epochs(stopped.table, best["technique"]),
             ]
         )
@@ -80,7 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--phantom", type=int, default=600, help="drawings, where no X-rays are given")
     parser.add_argument("--every", type=int, default=1, help="of the X-rays, every so many-th patient")
     parser.add_argument("--techniques", default="", help="some of compare's, separated by commas")
-    parser.add_argument("--keep", type=Path, help="where to leave the full sweep's run folder")
+    parser.add_argument("--keep", type=Path, help="where to leave the full sweep, and the X-rays it was run on")
+    parser.add_argument("--full", type=Path, help="the run folder of a full sweep that an earlier call left")
     parser.add_argument("--grace", type=int, help="epochs before a trial may be stopped; by default the program's own")
     given = parser.parse_args(arguments)
     if given.every > 1 and source() == "phantom":
@@ -90,20 +95,31 @@ def main(arguments: list[str] | None = None) -> None:
     if given.techniques:
         config["space"]["techniques"] = given.techniques.split(",")
     config["sweep"] = {**config.get("sweep", {}), "grace": given.grace}
+    wall = None
     with tempfile.TemporaryDirectory(prefix="asha-") as folder:
-        if given.every > 1:
-            config["data"]["source"] = some_patients(Path(folder), given.every)
-        full = run_sweep_command(config, keep=given.keep)
+        left = given.keep or Path(folder)
+        path = given.full or left / "run"
+        if given.full:
+            config = yaml.safe_load(Run(path).config_yaml)
+        else:
+            if given.every > 1:
+                config["data"]["source"] = some_patients(left / "images", given.every)
+            wall = run_sweep_command(config, keep=path).wall
+        full = Run(path)
         stopped = run_sweep_command(config, "--scheduler", "asha")
-    lines = compared(full, stopped, "balanced_accuracy")
-    lines.append(["all", "", "", "", "", "", full.epochs, stopped.epochs])
+        lines = compared(full, stopped, "balanced_accuracy")
+        table, size = full.trials(), config["data"]["image_size"]
+        training = sum(full.info["data"]["class_counts"]["train"])
+    epochs = int(table["epochs_run"].sum())
+    lines.append(["all", "", "", "", "", "", epochs, stopped.epochs])
     show(
-        f"Early stopping: {full.trials} trials, {given.size} px, {given.epochs} epochs",
+        f"Early stopping: {len(table)} trials, {size} px, {training:,} training images",
         ["technique", "full: best mean", "its spread over seeds", "ASHA's choice, in the full sweep", "configuration",
          "within the spread", "epochs, full", "epochs, ASHA"],
         lines,
-        [f"Epochs with ASHA: {stopped.epochs / full.epochs:.1%} of the full sweep's. Whole command: full "
-         f"{seconds(full.wall)}, ASHA {seconds(stopped.wall)}. Balanced accuracy on validation, best epoch."],
+        [f"Epochs with ASHA: {stopped.epochs / epochs:.1%} of the full sweep's. Whole command: "
+         f"{f'full {seconds(wall)}, ' if wall else ''}ASHA {seconds(stopped.wall)}. Balanced accuracy on validation, "
+         "best epoch."],
     )  # fmt: skip
 
 

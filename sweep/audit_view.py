@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
@@ -38,10 +39,26 @@ def audit_view(found: Audit, most_groups: int = _MOST_GROUPS) -> list[Renderable
                 f"{facts['most_images']}."
             )
         )
+    for name, facts in found.sizes.items():
+        width, height = (" to ".join(map(str, sorted(set(facts[side])))) for side in ("width", "height"))
+        channels = " or ".join(map(str, facts["channels"]))
+        blocks.append(Text(f"{name}: {width} x {height} pixels, {channels} channel{'s' if channels != '1' else ''}."))
     blocks += [line for finding in found.findings for line in _finding(finding, most_groups)]
     if not found.findings:
         blocks.append(Text("Nothing was found."))
     return blocks
+
+
+def files_csv(found: Audit) -> str:
+    """Every file of every finding: check, severity, group (from 1), file (split/name)."""
+    rows = [
+        {"check": finding.check, "severity": finding.severity, "group": number, "file": file}
+        for finding in found.findings
+        for number, group in enumerate(finding.files, 1)
+        for file in group
+    ]
+    columns = ["check", "severity", "group", "file"]
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
 
 
 def _finding(finding: Finding, most: int) -> list[Text]:
@@ -53,5 +70,5 @@ def _finding(finding: Finding, most: int) -> list[Text]:
     for group in finding.files[:most]:
         lines.append(Text(f"    {', '.join(group)}", style="dim"))
     if len(finding.files) > most:
-        lines.append(Text(f"    and {len(finding.files) - most:,} more", style="dim"))
+        lines.append(Text(f"    and {len(finding.files) - most:,} more; --files FILE.csv lists all", style="dim"))
     return lines

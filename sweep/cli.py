@@ -298,6 +298,7 @@ def audit(
     patient_pattern: PatientPattern = None,
     skip_bad: SkipBad = None,
     sets: Sets = None,
+    files: Annotated[Path | None, typer.Option(help="Write all files of all findings here, as CSV.")] = None,
 ) -> None:
     """Looks for leaks, duplicates, shortcuts and small splits; exit code 1 where training and test share something."""
     from sweep.config import build_config, read_file
@@ -311,7 +312,7 @@ def audit(
         data__patient_pattern=patient_pattern,
         data__skip_bad=skip_bad,
     )
-    if jobs.audit_data(build_config(read_file(preset), _assignments(options, sets)), _console()):
+    if jobs.audit_data(build_config(read_file(preset), _assignments(options, sets)), _console(), files):
         raise typer.Exit(1)
 
 

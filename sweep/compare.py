@@ -119,7 +119,7 @@ def compare_view(found: Comparison) -> list[RenderableType]:
         facts = f"{first['image_size']} px, weights {str(first['weights'])[:15]}, {first['arithmetic']}"
         line = f"{numbers[str(name)]}  {name}  ({facts}, selected by {inline_name(first['selected_by'])})"
         runs.append((int(numbers[str(name)]), Text(line)))
-    table = Table(box=None, pad_edge=False, title=TITLE, title_justify="left")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
     table.add_column("technique", no_wrap=True)
     table.add_column("run", justify="right")
     shown = ["balanced_accuracy", *(m for m in METRICS if m != "balanced_accuracy")]

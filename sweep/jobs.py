@@ -122,11 +122,16 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
     return write_report(made, images, cams=cams, cam_method=settings.cam, masks=settings.masks, stated=stated)
 
 
-def audit_data(config: Config, console: Console) -> bool:
-    """Prints what is wrong with the data; returns whether training and test share something."""
+def audit_data(config: Config, console: Console, files: Path | None = None) -> bool:
+    """Prints what is wrong with the data; returns whether training and test share something.
+
+    Args:
+        files: where to write all files of all findings as CSV, or None.
+    """
     from balancing.audit import audit
-    from sweep.audit_view import audit_view
+    from sweep.audit_view import audit_view, files_csv
     from sweep.prepare import load_data
+    from sweep.records import write_atomically
 
     images, split, _, notes = load_data(config.data, progress=console.is_terminal)
     for note in notes:
@@ -134,6 +139,8 @@ def audit_data(config: Config, console: Console) -> bool:
     found = audit(images, split)
     for part in audit_view(found):
         console.print(part)
+    if files is not None:
+        write_atomically(files, files_csv(found).encode())
     return bool(found.leaks)
 
 

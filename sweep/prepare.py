@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,11 +114,12 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:
-    """Raises UserError where training and test share something, unless the user allows it."""
+    """Raises UserError where the test split shares something with the others, unless the user allows it."""
     if found.leaks and not data.allow_leak:
+        command = shlex.join(["sweep", "audit", "--data", data.source, "--files", "files.csv"])
         raise UserError(
             f"{' '.join(finding.title for finding in found.leaks)} Test results would look better than they are; "
-            f"`sweep audit --data {data.source}` lists the files; mend the split, or go on all the same by --allow-leak"
+            f"`{command}` lists the files; mend the split, or go on all the same by --allow-leak"
         )
 
 

@@ -29,6 +29,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -215,7 +216,7 @@ class Run:
             "id": uuid.uuid4().hex[:12],
             "created": now(),
             "status": "running",
-            "command": "sweep " + " ".join(sys.argv[1:]),
+            "command": shlex.join(["sweep", *sys.argv[1:]]),
             "versions": versions(),
             "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
             "data": {

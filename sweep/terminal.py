@@ -45,7 +45,7 @@ def results(run: Run) -> list[RenderableType]:
 
     run = Snapshot(run.path)  # the same numbers serve table and answer
     found = metric_intervals(run)
-    table = Table(box=None, pad_edge=False, title=TITLE, title_justify="left")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
     table.add_column("technique", no_wrap=True)
     for metric in METRIC_NAMES:
         table.add_column(SHORT_NAMES.get(metric, METRIC_NAMES[metric]), justify="right")
@@ -58,10 +58,11 @@ def results(run: Run) -> list[RenderableType]:
 
 
 def mean_and_interval(mean: float, low: float, high: float) -> str:
-    """``0.812`` above ``0.78\N{EN DASH}0.84``; the mean alone without an interval, a dash without a mean."""
+    """``0.812`` above ``.78\N{EN DASH}.84``; the mean alone without an interval, a dash without a mean."""
     if mean != mean:
         return "-"
-    return f"{mean:.3f}\n{low:.2f}\N{EN DASH}{high:.2f}" if low == low and high == high else f"{mean:.3f}"
+    limits = "\N{EN DASH}".join(f"{limit:.2f}".removeprefix("0") for limit in (low, high))
+    return f"{mean:.3f}\n{limits}" if low == low and high == high else f"{mean:.3f}"
 
 
 def failures(run: Run) -> list[RenderableType]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from balancing import duplicates
 from balancing.audit import Audit, Finding, audit
 from balancing.duplicates import LEAST_CORRELATION, exact_groups, grouped, near_pairs, perceptual_hash, thumbnails
 from balancing.images import ImageSet, load_images
@@ -47,6 +48,10 @@ def test_clean_data_has_no_fault(images: ImageSet) -> None:
     assert set(found_in(images)) == {"split_by_images"}
 
 
+def named(images: ImageSet, row: int) -> str:
+    return f"{images.splits[row]}/{images.names[row]}"
+
+
 def test_a_patient_in_training_and_test_is_a_leak(images: ImageSet) -> None:
     split = fake_split(images)
     torn = [split.train[0], split.test[0]]
@@ -54,7 +59,14 @@ def test_a_patient_in_training_and_test_is_a_leak(images: ImageSet) -> None:
     (finding,) = found["patients_across_splits"]
     assert finding.severity == "leak"
     assert "1 patient has images both in train and in test" in finding.title
-    assert finding.files == ((str(images.names[min(torn)]), str(images.names[max(torn)])),)
+    assert finding.files == (tuple(named(images, row) for row in sorted(torn)),)
+
+
+def test_what_networks_are_chosen_by_must_share_nothing_with_the_test_either(images: ImageSet) -> None:
+    split = fake_split(images)
+    torn = [split.validation[0], split.test[0]]
+    found = found_in(replace(images, patients=changed(images.patients, torn, "torn")), split)
+    assert [f.severity for f in found["patients_across_splits"]] == ["leak"]
 
 
 def test_a_patient_in_training_and_validation_spoils_the_choice_not_the_test(images: ImageSet) -> None:
@@ -82,7 +94,7 @@ def test_another_file_of_the_same_picture_is_found(images: ImageSet) -> None:
     found = found_in(replace(images, pixels=changed(images.pixels, second, brighter.astype(np.uint8))), split)
     (finding,) = found["near_duplicates_across_splits"]
     assert finding.severity == "warning"
-    assert finding.files == (tuple(str(images.names[row]) for row in sorted((first, second))),)
+    assert finding.files == (tuple(named(images, row) for row in sorted((first, second))),)
 
 
 def test_sizes_that_give_the_class_away(images: ImageSet) -> None:
@@ -91,14 +103,38 @@ def test_sizes_that_give_the_class_away(images: ImageSet) -> None:
     assert any("width alone tells PNEUMONIA" in title and "1.00" in title for title in titles)
 
 
+@pytest.mark.parametrize("name", ["channels", "widths"])
+def test_a_property_that_no_one_cut_tells_by(images: ImageSet, name: str) -> None:
+    rng = np.random.default_rng(0)
+    ill = images.labels == 1
+    if name == "channels":  # three in some of one class only
+        values = np.where(ill & (rng.random(len(images)) < 0.3), 3, 1)
+    else:  # both smaller and larger than the others
+        values = np.where(ill, rng.choice([500, 1500], len(images)), 1000)
+    titles = [f.title for f in found_in(replace(images, **{name: values})).get("shortcut", [])]
+    assert any("with a balanced accuracy of" in title for title in titles)
+    by_chance = rng.permutation(values)
+    assert "shortcut" not in found_in(replace(images, **{name: by_chance}))
+
+
+def test_where_all_images_look_alike_memory_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "_CANDIDATES", 7)
+    rng = np.random.default_rng(0)
+    frames = np.clip(rng.integers(0, 256, (1, 32, 32)) + rng.normal(0, 1, (40, 32, 32)), 0, 255).astype(np.uint8)
+    assert len(duplicates.near_pairs(duplicates.thumbnails(frames))) == 40 * 39 // 2
+
+
 def test_too_few_unknown_constant(images: ImageSet) -> None:
     split = fake_split(images)
     few = Split(split.train, split.validation[:70], split.test[:0])
     blank = changed(images.pixels, [3, 5], 7)
     found = found_in(replace(images, patients=None, pixels=blank), few)
-    assert {f.values["class"] for f in found["few_images"] if f.values} >= {"NORMAL", "PNEUMONIA"}
+    assert {(f.values["part"], f.values["class"]) for f in found["few_images"] if f.values} >= {
+        ("test", "NORMAL"),
+        ("test", "PNEUMONIA"),
+    }
     assert found["patients_unknown"][0].severity == "warning"
-    assert found["constant"][0].files == ((str(images.names[3]),), (str(images.names[5]),))
+    assert found["constant"][0].files == ((named(images, 3),), (named(images, 5),))
     assert "near_duplicates" not in found, "blank images are no copies of each other"
 
 
@@ -177,15 +213,14 @@ def test_the_real_chest_x_rays(chest_xray_dir: Path, tmp_path: Path) -> None:
     )
     found = audit(images, split)
     assert not found.leaks
-    named = {finding.check: finding for finding in found.findings}
-    assert "patients_across_splits" not in named
-    assert "near_duplicates" not in named
-    assert len(named["duplicates"].files) == 30
-    official = dict(zip(images.names.tolist(), images.splits.tolist(), strict=True))
-    where = [{official[name] for name in group} for group in named["duplicates"].files]
+    of_check = {finding.check: finding for finding in found.findings}
+    assert "patients_across_splits" not in of_check
+    assert "near_duplicates" not in of_check
+    assert len(of_check["duplicates"].files) == 30
+    where = [{name.split("/")[0] for name in group} for group in of_check["duplicates"].files]
     assert sorted(part for parts in where for part in parts) == ["test"] * 6 + ["train"] * 24
-    assert named["split_by_images"].values is not None
-    assert named["split_by_images"].values["patients"] > 200
+    assert of_check["split_by_images"].values is not None
+    assert of_check["split_by_images"].values["patients"] > 200
     # The official splits themselves share no patient either.
     parts = {part: set(images.patients[images.splits == part].tolist()) for part in set(images.splits.tolist())}  # type: ignore[index]
     assert not parts["train"] & parts["test"]

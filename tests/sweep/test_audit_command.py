@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -38,8 +39,13 @@ def sweep(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_audit_names_the_leak_and_its_files(leaking: Path) -> None:
-    found = sweep("audit", "--data", leaking, "--image-size", "16")
+    listed = leaking.parent / "files.csv"
+    found = sweep("audit", "--data", leaking, "--image-size", "16", "--files", listed)
     assert found.returncode == 1
+    files = pd.read_csv(listed)
+    leak = files[files["severity"] == "leak"]
+    assert leak["file"].tolist() == ["train/train_ill_3.png", "test/again.png"]
+    assert "ill: 20 x 20 pixels, 1 channel." in found.stdout
     assert "leak" in found.stdout
     assert "again.png" in found.stdout
     assert "train_ill_3.png" in found.stdout

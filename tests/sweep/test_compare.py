@@ -68,7 +68,7 @@ def test_it_fits_a_terminal_of_80_columns(runs: list[Run]) -> None:
     assert "…" not in text
     row = compare_runs(runs).table.loc[0]
     assert f"{row['auroc']:.3f}" in text
-    assert f"({row['auroc_sd']:.3f})" in text
+    assert f"{row['auroc_low']:.2f}".removeprefix("0") + "\N{EN DASH}" in text
 
 
 def test_other_data_other_split_other_metric(runs: list[Run], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +50,13 @@ def looks_section(
     Raises:
         UserError: other images than the run's, an unknown method, masks that fit no image or can't be read.
     """
-    again = f"sweep report {run.path}"
+    again = shlex.join(["sweep", "report", str(run.path)])
     if not wanted:
         return _without(f"Class activation maps were not asked for; `{again}` without --no-cams adds them.")
     if images is None:
         return _without(
             "The images were not at hand when this report was written, so it has no class activation maps; add them by "
-            f"`{again} --data {run.info['data']['source']}` with the run's own data."
+            f"`{again} --data {shlex.quote(run.info['data']['source'])}` with the run's own data."
         )
     from sweep.analysis.cam_checks import looks
     from sweep.analysis.cams import cam_plot

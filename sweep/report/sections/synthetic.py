@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,9 +38,10 @@ def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generato
         return None
     if images is None:
         names = " and ".join(display_name(name) for name in specs)
+        again = shlex.join(["sweep", "report", str(run.path), "--data", run.info["data"]["source"]])
         text = (
             f"{names} trained with mixtures of images. The images were not at hand when this report was written; add "
-            f"this part by `sweep report {run.path} --data {run.info['data']['source']}` with the run's own data."
+            f"this part by `{again}` with the run's own data."
         )
         return Section("synthetic", "Synthetic images", [Paragraph(text)])
     for_gallery, for_numbers = rng.spawn(2)
