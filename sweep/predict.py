@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,13 +109,11 @@ def _pictures(files: list[Path], out: Path | None) -> list[Path | None]:
     """A PNG's path for each file; files of equal names get numbers."""
     if out is None:
         return [None] * len(files)
-    taken: dict[str, int] = {}
-    pictures: list[Path | None] = []
+    pictures: dict[Path, None] = {}
     for path in files:
-        taken[path.stem] = taken.get(path.stem, 0) + 1
-        number = f"_{taken[path.stem]}" if taken[path.stem] > 1 else ""
-        pictures.append(out / f"{path.stem}{number}_cam.png")
-    return pictures
+        names = itertools.chain([path.stem], (f"{path.stem}_{number}" for number in itertools.count(2)))
+        pictures[next(picture for name in names if (picture := out / f"{name}_cam.png") not in pictures)] = None
+    return list(pictures)
 
 
 def _figure(pixels: np.ndarray, heat: np.ndarray, title: str, technique: str) -> Figure:

@@ -6,7 +6,7 @@ so differences stay paired. Images of one patient go in and out together: they a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -279,39 +279,75 @@ def exact_limits(share: float, n: float) -> tuple[float, float]:
     return low, high
 
 
+def is_near_the_end(mean: float, n: float) -> bool:
+    """Whether fewer than five errors, or hits, of n patients stand behind a rate."""
+    return n > 0 and 0 <= mean <= 1 and min(mean, 1 - mean) * n < _FEW
+
+
 def near_the_end(found: Spread, n: float) -> Spread:
-    """The spread of a rate in [0, 1], with exact limits where fewer than five errors, or hits, stand behind it.
+    """The spread of a rate in [0, 1], with exact limits where few errors, or hits, stand behind it.
 
     A network that finds every patient gives a bootstrap without any spread, though the next patient may be missed.
 
     Args:
         found: as ``spread`` gives it.
-        n: patients whom the rate is about: of the class for recall, of the rarer class for what rests on both; 0 where
-            it is no rate of patients, which then ends at 0 and 1 alone.
+        n: patients whom the rate is about; 0 where it is no rate of patients, which then ends at 0 and 1 alone.
     """
     low, high = max(found.low, 0.0), min(found.high, 1.0)
-    if n > 0 and 0 <= found.mean <= 1 and min(found.mean, 1 - found.mean) * n < _FEW:
+    if is_near_the_end(found.mean, n):
         exact = exact_limits(found.mean, n)
         low, high = min(low, exact[0]), max(high, exact[1])
     return replace(found, low=low, high=high)
 
 
-def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
-    """How many patients each of ``METRICS`` is about, for ``near_the_end``.
+def metric_spread(
+    metric: str,
+    values: Mapping[str, Sequence[float]],
+    resampled: Mapping[str, np.ndarray],
+    behind: Mapping[str, float],
+) -> Spread:
+    """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
 
-    Recall and F1: those with an image of the positive class; specificity and precision: those with another image;
-    balanced accuracy and AUROC, and with more than two classes all: those of the class with the fewest.
+    Recall and specificity are rates of patients: see ``near_the_end``. Where one of them lies there, the limits of
+    balanced accuracy are put together from those of both. The other metrics are no such rates, and have exact limits (of
+    as many patients as the class with the fewest has) only where nothing errs in any seed, or nothing is right.
+
+    Args:
+        values: metric -> (S,) on the test split as it is.
+        resampled: metric -> (S, B) in the bootstrap samples.
+        behind: of ``patients_behind``.
+    Reference: Zou & Donner, Statistics in Medicine 27, 2008 (limits of a sum from those of its parts).
+    """
+    found = spread(values[metric], resampled[metric])
+    if metric in behind:
+        return near_the_end(found, behind[metric])
+    parts = [name for name in ("recall", "specificity") if name in behind]
+    if metric == "balanced_accuracy" and len(parts) == 2:
+        limited = [near_the_end(spread(values[name], resampled[name]), behind[name]) for name in parts]
+        if any(is_near_the_end(part.mean, behind[name]) for part, name in zip(limited, parts, strict=True)):
+            below = np.hypot(*(part.mean - part.low for part in limited)) / 2
+            above = np.hypot(*(part.high - part.mean for part in limited)) / 2
+            low, high = min(found.low, found.mean - below), max(found.high, found.mean + above)
+            found = replace(found, low=float(low), high=float(high))
+        return near_the_end(found, 0)
+    return near_the_end(found, behind["fewest"] if found.mean in (0.0, 1.0) else 0)
+
+
+def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
+    """How many patients a metric is about, for ``metric_spread``.
 
     Args:
         labels: (N,) int64.
         patients: (N,).
         positive: its index for two classes, else None.
+    Returns:
+        ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
+        positive one, and ``specificity``: those with another.
     """
-    of_class = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
-    fewest = float(min(of_class, default=0))
-    found = dict.fromkeys(METRICS, fewest)
+    found = {
+        "fewest": float(min((len(np.unique(patients[labels == label])) for label in np.unique(labels)), default=0))
+    }
     if positive is not None:
-        positives = float(len(np.unique(patients[labels == positive])))
-        others = float(len(np.unique(patients[labels != positive])))
-        found |= {"recall": positives, "f1": positives, "specificity": others, "precision": others}
+        found["recall"] = float(len(np.unique(patients[labels == positive])))
+        found["specificity"] = float(len(np.unique(patients[labels != positive])))
     return found

@@ -7,7 +7,7 @@ without any map; random weights ask whether a map shows what was learnt at all.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -207,6 +207,7 @@ def check_maps(
     blackout_images: int | None = BLACKOUT_IMAGES,
     sanity_images: int = SANITY_IMAGES,
     steps: int = STEPS,
+    kept: dict[str, Curves] | None = None,
 ) -> pd.DataFrame:
     """All three checks of every technique's best trial.
 
@@ -216,6 +217,7 @@ def check_maps(
         curve_images, sanity_images: how many of the sampled images, balanced over the classes.
         blackout_images: test images with and without their edge, balanced over the classes; None takes all.
         steps: of deletion and insertion.
+        kept: takes each technique's curves of deletion and insertion.
     Returns:
         One row a technique, intervals (``_low``, ``_high``) of 95 % from drawing patients anew within classes:
         technique; curve_images; deletion, insertion and floor (mean areas), deletion_gain (floor - deletion)
@@ -251,6 +253,8 @@ def check_maps(
             steps,
         )
         row |= _of_curves(curves, curve_weights[:, usable])
+        if kept is not None:
+            kept[network.technique] = curves
         black = blackout(
             network.predict, images.pixels[black_rows], images.labels[black_rows], run.positive, black_weights
         )
@@ -315,6 +319,7 @@ class Looks:
         checks: see ``check_maps``.
         sentences: what they say: ``claim`` (the study's), ``faithfulness``, ``blackout``, ``sanity``.
         masks: what the masks are, or None where none were given.
+        curves: technique -> deletion and insertion, image by image.
     """
 
     method: str
@@ -322,6 +327,7 @@ class Looks:
     checks: pd.DataFrame
     sentences: dict[str, str]
     masks: str | None
+    curves: Mapping[str, Curves]
 
 
 def looks(
@@ -357,8 +363,9 @@ def looks(
         return NO_NETWORKS
     masks = masks if masks is not None else masks_of(images)
     table = numbers_of(run, sampled, masks, drawn)
-    checks = check_maps(run, images, sampled, rng=checking, device=device, **sizes)
-    return Looks(method, table, checks, sentences_of(table, checks), None if masks is None else masks.what)
+    curves: dict[str, Curves] = {}
+    checks = check_maps(run, images, sampled, rng=checking, device=device, kept=curves, **sizes)
+    return Looks(method, table, checks, sentences_of(table, checks), None if masks is None else masks.what, curves)
 
 
 def sentences_of(table: pd.DataFrame, checks: pd.DataFrame) -> dict[str, str]:
@@ -374,5 +381,6 @@ def sentences_of(table: pd.DataFrame, checks: pd.DataFrame) -> dict[str, str]:
 REFERENCES: Sequence[tuple[str, str]] = (
     ("Deletion and insertion", "Petsiuk et al., RISE: randomized input sampling for explanation, BMVC 2018"),
     ("Maps of random weights", "Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018"),
+    ("Energy of a map in a mask", "Wang et al., Score-CAM, CVPR Workshops 2020"),
     ("Pointing game", "Zhang et al., International Journal of Computer Vision 126, 2018"),
 )

@@ -290,16 +290,20 @@ def study_claim(table: pd.DataFrame) -> str:
         judged.append((-row["mask_gap_high"], -row["mask_gap_low"]))
     holds, turned = [low > 0 for low, _ in judged], [high < 0 for _, high in judged]
     if all(holds):
-        text += ": what the study says holds for these two networks"
+        text += ": that speaks for what the study says of these two networks"
     elif any(holds) and any(turned):
         text += ": the two speak against each other"
     elif any(holds):
-        text += ": what the study says holds in part for these two networks"
+        text += ": that speaks in part for what the study says of these two networks"
     elif any(turned):
         text += ": for these two networks it is rather the other way round"
     else:
         text += ": these maps do not bear it out"
-    return f"{text}. One network stands for each technique, so this says nothing of the techniques in general."
+    return (
+        f"{text}. The frame stands for the background here, which lies between the lungs too; only masks of the lungs "
+        "(--masks) would tell them apart. One network stands for each technique, so this says nothing of the "
+        "techniques in general."
+    )
 
 
 def _percent(value: float) -> str:

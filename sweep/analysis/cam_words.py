@@ -50,7 +50,7 @@ def blackout_sentence(checks: pd.DataFrame) -> str:
     ending = "" if others.empty else f"; for {_names(others)} it falls by nothing that is beyond doubt"
     return (
         f"{text}AUROC falls for {named}{ending}. A network that falls used what lies there, or was thrown by a black "
-        "frame that it had never seen; one that doesn't fall did not need it."
+        "frame that it had never seen; of one that doesn't fall, no need of it is shown."
     )
 
 

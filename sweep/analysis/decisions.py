@@ -15,7 +15,7 @@ import pandas as pd
 
 from balancing.errors import UserError
 from balancing.registry import get_technique
-from sweep.analysis.bootstrap import METRICS, SAMPLES, near_the_end, patients_behind, spread, weighted_metrics
+from sweep.analysis.bootstrap import METRICS, SAMPLES, metric_spread, patients_behind, weighted_metrics
 from sweep.analysis.naming import display_name
 from sweep.analysis.paired import compare
 from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
@@ -176,10 +176,10 @@ def decision_table(
             name += f" + threshold ({names[rule]})" if rule in rules() else f" + {names[rule]}"
         threshold = float(np.mean([one.threshold for one in of_seeds.values()]))
         row = {"decision": name, "technique": technique, "rule": rule, "seeds": len(of_seeds), "threshold": threshold}
+        own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
+        shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
         for metric in METRICS:
-            own = [values[technique, rule][seed][metric] for seed in of_seeds]
-            shaken = np.stack([resampled[technique, rule][seed][metric] for seed in of_seeds])
-            found_spread = near_the_end(spread(own, shaken), behind[metric])
+            found_spread = metric_spread(metric, own, shaken, behind)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,

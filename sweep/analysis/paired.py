@@ -17,7 +17,7 @@ import pandas as pd
 from sweep.analysis.bootstrap import (
     METRICS,
     SAMPLES,
-    near_the_end,
+    metric_spread,
     patient_weights,
     patients_behind,
     patients_by_row,
@@ -40,7 +40,7 @@ class Tested:
 
     Args:
         rows, labels: (N,) int64.
-        patients: how many stand behind each metric, see ``bootstrap.patients_behind``.
+        patients: how many stand behind a metric, see ``bootstrap.patients_behind``.
         probabilities: (N, C) float64.
         values: each metric on the test split as it is.
         resampled: each metric in each bootstrap sample of patients, (B,) float64; the same samples for all trials.
@@ -119,14 +119,11 @@ def _intervals(trials: Mapping[tuple[str, int], Tested], metrics: Sequence[str])
     rows = []
     for technique in in_order(name for name, _ in trials):
         own = [trial for (name, _), trial in trials.items() if name == technique]
+        values = {name: [trial.values[name] for trial in own] for name in own[0].resampled}
+        resampled = {name: np.stack([trial.resampled[name] for trial in own]) for name in own[0].resampled}
         for metric in metrics:
-            found = spread(
-                [trial.values[metric] for trial in own],
-                np.stack([trial.resampled[metric] for trial in own]),
-            )
-            rows.append(
-                {"technique": technique, "metric": metric, **vars(near_the_end(found, own[0].patients[metric]))}
-            )
+            found = metric_spread(metric, values, resampled, own[0].patients)
+            rows.append({"technique": technique, "metric": metric, **vars(found)})
     columns = ["technique", "metric", "mean", "low", "high", "seed_sd", "patient_se", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 

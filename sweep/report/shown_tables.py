@@ -105,10 +105,15 @@ def _results_caption(run: Run, data: pd.DataFrame, any_strong: bool) -> str:
     else:
         text += "Averages over the classes, each against the rest. "
     text += "Beneath: what needs no network: answering without looking, and logistic regression on thumbnails. "
-    text += (
-        "Bold: beats the baseline beyond doubt (Holm-adjusted)." if any_strong else "Nothing is bold, for no technique "
-    )
-    text += "" if any_strong else f"beats the baseline in {inline_name(selection_metric(run))} beyond doubt."
+    metric = inline_name(selection_metric(run))
+    if any_strong:
+        text += "Bold: beats the baseline beyond doubt (Holm-adjusted)."
+    elif "baseline" not in set(data["technique"]):
+        text += "Nothing is bold, for there is no baseline to compare with."
+    elif data["seeds"].max() < 2:
+        text += "Nothing is bold, for one seed cannot tell a technique from chance."
+    else:
+        text += f"Nothing is bold: that any technique beats the baseline in {metric} is not beyond doubt."
     lost = [display_name(t) for t in data[~data["complete"]]["technique"]]
     if lost:
         text += f" {', '.join(lost)}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."

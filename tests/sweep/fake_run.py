@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from balancing.audit import audit
 from balancing.images import ImageSet
 from balancing.splits import Split
 from sweep.metrics import evaluate
@@ -96,6 +97,7 @@ def fake_run(
     failing: bool = True,
     opened: bool = True,
     checkpoints: int = 0,
+    audited: bool = True,
 ) -> Run:
     """A finished run.
 
@@ -105,6 +107,7 @@ def fake_run(
         skills: of each technique; invented where None.
         failing: the last technique's first trial fails, the one before it has a diverged one.
         opened: the test split was opened for the chosen trials.
+        audited: whether its data were.
         checkpoints: how many of the chosen techniques keep a (random) network.
     """
     split = fake_split(images, test_counts)
@@ -136,6 +139,8 @@ def fake_run(
         for seed in range(seeds)
         for name in techniques
     ]
+    if audited and images.pixels.shape[1] >= 8:  # the least that images are decoded to
+        run.write_audit(audit(images, split))
     run.write_specs(specs)
     skill = dict(zip(techniques, skills or np.linspace(1.0, 1.6, len(techniques)), strict=True))
     unlucky = {specs[len(techniques) - 1].trial_id: "failed"} if failing else {}

@@ -46,7 +46,7 @@ def having(content: Content, section: Section) -> Content:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Content]:
     folder = tmp_path_factory.mktemp("checklist")
     images = fake_images(folder / "images", size=8)
-    made = fake_run(folder / "run", images, techniques=SIX[:2], lrs=(0.001, 0.005), epochs=2)
+    made = fake_run(folder / "run", images, techniques=SIX[:2], lrs=(0.001, 0.005), epochs=2, audited=False)
     run = Snapshot(made.path)
     return run, gather(run, None, Wanted())
 
@@ -109,7 +109,9 @@ def test_an_unopened_run_has_no_performance(tmp_path: Path) -> None:
 
 def test_one_seed_says_nothing_of_sample_size(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
-    run = fake_run(tmp_path / "run", images, techniques=SIX[:2], epochs=1, seeds=1, lrs=(0.001,), failing=False)
+    run = fake_run(
+        tmp_path / "run", images, techniques=SIX[:2], epochs=1, seeds=1, lrs=(0.001,), failing=False, audited=False
+    )
     content = gather(run, None, Wanted())
     assert where(run, content, "CLAIM 2024 21 ") == NOT_ANSWERED
     assert "differences" in held(run, content)

@@ -16,6 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 from sweep.analysis.bootstrap import (
     METRICS,
     exact_limits,
+    metric_spread,
     near_the_end,
     patient_weights,
     patients_behind,
@@ -108,12 +109,33 @@ def test_intervals_near_the_ceiling_cover_the_truth() -> None:
 
 def test_how_many_patients_stand_behind_a_metric() -> None:
     labels, patients = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([*"aabcdee"])
-    found = patients_behind(labels, patients, 1)
-    assert {name: found[name] for name in ("recall", "specificity", "auroc")} == {
-        "recall": 2,
-        "specificity": 3,
-        "auroc": 2,
-    }
+    assert patients_behind(labels, patients, 1) == {"fewest": 2, "recall": 2, "specificity": 3}
+    assert patients_behind(labels, patients, None) == {"fewest": 2}
+
+
+def test_balanced_accuracy_takes_its_limits_from_both_rates_near_the_ceiling() -> None:
+    rng = np.random.default_rng(0)
+    covered, widths = 0, []
+    for _ in range(200):
+        found_ill, found_healthy = rng.random((3, 80)) < 0.99, rng.random((3, 50)) < 0.97
+        of_ill = found_ill @ rng.multinomial(80, np.full(80, 1 / 80), 300).T / 80
+        of_healthy = found_healthy @ rng.multinomial(50, np.full(50, 1 / 50), 300).T / 50
+        values = {"recall": found_ill.mean(axis=1), "specificity": found_healthy.mean(axis=1)}
+        resampled = {"recall": of_ill, "specificity": of_healthy}
+        values["balanced_accuracy"] = (values["recall"] + values["specificity"]) / 2
+        resampled["balanced_accuracy"] = (of_ill + of_healthy) / 2
+        behind = {"fewest": 50.0, "recall": 80.0, "specificity": 50.0}
+        found = metric_spread("balanced_accuracy", values, resampled, behind)  # type: ignore[arg-type]
+        covered += found.low <= 0.98 <= found.high
+        widths.append(found.high - found.low)
+    assert covered / 200 >= 0.94
+    assert np.median(widths) < 0.12, "not as wide as the limits of the rarer class alone"
+
+
+def test_a_perfect_area_has_limits() -> None:
+    perfect = {"auroc": [1.0, 1.0]}, {"auroc": np.ones((2, 50))}
+    found = metric_spread("auroc", *perfect, {"fewest": 30.0})
+    assert (found.low, found.high) == (pytest.approx(0.025 ** (1 / 30)), 1.0)
 
 
 def test_images_without_a_patient_are_their_own(tmp_path: Path) -> None:

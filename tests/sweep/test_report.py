@@ -257,6 +257,10 @@ def test_the_summary_fits_its_schema_and_says_what_the_page_says(made: tuple[Run
     schema = json.loads((Path(render.__file__).parent / "summary.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(summary, schema)
+    for name in summary["sections"]:  # every section is described, so nonsense in any of them is found
+        for nonsense in ("banana", {"unheard": 1}):
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate({**summary, "sections": {**summary["sections"], name: nonsense}}, schema)
     assert summary["verdict"] in page.text
     assert summary["sections"]["differences"]["sentence"] == summary["verdict"]
     assert {row["technique"] for row in summary["sections"]["results"]["techniques"]} == set(SIX)

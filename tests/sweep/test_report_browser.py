@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from sweep.report.render import write_report
 from tests.sweep.fake_run import fake_images, fake_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (Debian: apt install chromium)")
+# In CI a missing browser is a fault, for nothing else looks at the page.
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"), reason="needs chromium (Debian: apt install chromium)"
+)
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>')
 # What axe-core calls these is a fault that keeps people out.
@@ -25,7 +30,15 @@ SEVERE = ("serious", "critical")
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser")
-    images = fake_images(folder / "images", HOSTILE, size=32)
+    images = fake_images(folder / "images", HOSTILE, size=96)
+    names = images.names.copy().astype("<U120")
+    names[:2] = (
+        "<script>alert(3)</script>.png",
+        "a-file-name-without-any-place-to-break-a-line-of-seventy-characters.png",
+    )
+    digests = images.sha256.copy()
+    digests[1] = digests[0]  # a finding with its files
+    images = replace(images, names=names, sha256=digests)
     return write_report(fake_run(folder / "run", images, checkpoints=1), images)
 
 

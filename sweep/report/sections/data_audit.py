@@ -10,6 +10,7 @@ from sweep.report.shown import Cell, Table, number
 from sweep.report.text import NONE
 
 _MOST_GROUPS = 40
+REFERENCES = (("Near duplicates", "Zauner, Implementation and benchmarking of perceptual image hash functions, 2010"),)
 
 
 def data_audit_section(audit: Audit | None) -> Section:
@@ -25,7 +26,7 @@ def data_audit_section(audit: Audit | None) -> Section:
         blocks.append(Paragraph("The audit found nothing to report."))
     values = audit.to_dict()
     values["findings"] = [{k: v for k, v in found.items() if k != "files"} for found in values["findings"]]
-    return Section("data", "The data", blocks, values=values)
+    return Section("data", "The data", blocks, values=values, references=REFERENCES)
 
 
 def counts_table(audit: Audit) -> Table:

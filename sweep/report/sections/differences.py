@@ -21,6 +21,12 @@ REFERENCES = (
         "Efron & Tibshirani, An Introduction to the Bootstrap, 1993; Field & Welsh, Journal of the Royal Statistical "
         "Society B 69(3), 2007",
     ),
+    (
+        "Intervals over seeds and patients",
+        "Obuchowski & Rockette, Communications in Statistics 24(2), 1995 (readers and cases); Fisher, Annals of "
+        "Eugenics 6(4), 1935 (the sum of two sources); near 0 and 1 Clopper & Pearson, Biometrika 26(4), 1934",
+    ),
+    ("Power and seeds needed", "Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988"),
     ("McNemar's test", "McNemar, Psychometrika 12(2), 1947"),
     (
         "DeLong's test",

@@ -24,6 +24,13 @@ from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Paragraph, Section
 
 _NAME, _TITLE = "hyperparameters", "Hyperparameters"
+REFERENCES = (
+    (
+        "Importance of hyperparameters",
+        "Breiman, Machine Learning 45, 2001 (permutation in forests); Gregorutti et al., Statistics and Computing 27, "
+        "2017; Hutter et al., ICML 2014",
+    ),
+)
 
 
 def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | None:
@@ -62,7 +69,7 @@ def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | Non
     if found is not None:
         values = {"explained": found.explained, "trials": found.trials, "configurations": found.configurations}
         values |= {"importance": found.table.to_dict("records")}
-    return Section(_NAME, _TITLE, blocks, values=values)
+    return Section(_NAME, _TITLE, blocks, values=values, references=REFERENCES if found is not None else ())
 
 
 def _either(values: object) -> str:

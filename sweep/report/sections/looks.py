@@ -77,6 +77,9 @@ def _without(reason: str) -> Section:
 
 
 def _blocks(plot: Plot, found: Looks) -> list[Block]:
+    from sweep.analysis.faithfulness_plot import faithfulness_plot
+
+    curves = faithfulness_plot(found.curves, found.checks)
     shares = [name for name in _REGIONS if name in found.table]
     return [
         Figures([plot]),
@@ -86,6 +89,7 @@ def _blocks(plot: Plot, found: Looks) -> list[Block]:
         Heading("Are the maps to be believed?"),
         Paragraph(found.sentences["blackout"]),
         Paragraph(found.sentences["faithfulness"]),
+        *([Figures([curves])] if curves is not None else []),
         Paragraph(found.sentences["sanity"]),
         checks_table(found),
     ]
@@ -135,7 +139,8 @@ def energy_table(found: Looks) -> Table:
     footer = [Cell("The area, for comparison"), *(Cell(_area(data[f"{name}_area"].max())) for name in names)]
     headers = ["Technique", *(_REGIONS[name] for name in names)]
     caption = (
-        f"Share of the maps' energy (their sum; {cam_method(found.method).name}, for the class decided on) in each "
+        "Share of the maps' energy (their sum, less each map's least value; "
+        f"{cam_method(found.method).name}, for the class decided on) in each "
         "part of the image, and after the dot that share over the part's share of the area, with its 95 % interval "
         "from drawing patients anew: 1 is what a map that knows of no place has. "
         f"The border is the outer {100 * MARGIN:.0f} % of each side without the four corners."

@@ -63,9 +63,9 @@ def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     if data["positive"] is not None:
         rows.append(("Positive class", str(names[data["positive"]])))
     for part, counts in data["class_counts"].items():
-        ratio = max(counts) / min(counts) if min(counts) else float("inf")
+        ratio = f"imbalance ratio {max(counts) / min(counts):.2f}" if min(counts) else "a class is missing"
         named = ", ".join(f"{count:,} {name}" for name, count in zip(names, counts, strict=True))
-        rows.append((part.capitalize(), f"{named} (imbalance ratio {ratio:.2f})"))
+        rows.append((part.capitalize(), f"{named} ({ratio})"))
     return [*rows, ("Split fingerprint", str(data["split_fingerprint"]))]
 
 
@@ -106,6 +106,9 @@ def references_section(run: Run, sections: Sequence[Section]) -> Section:
     rows.append(
         ("Adjustment", "p-values for several techniques.", "Holm, Scandinavian Journal of Statistics 6(2), 1979")
     )
+    rows.append(("Sweep", "Trials on many workers.", "Liaw et al., Tune, ICML AutoML Workshop 2018"))
+    if "scheduler: asha" in run.config_yaml:
+        rows.append(("Early stopping", "Successive halving within a technique.", "Li et al., MLSys 2020"))
     cited = dict.fromkeys((what, source) for section in sections for what, source in section.references)
     rows += [(what, "", source.rstrip(".")) for what, source in cited]
     return Section("references", "References", [Citations(rows)])

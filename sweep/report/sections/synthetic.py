@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("sharpness_ratio", "distance", "real_distance", "near_parent", "accuracy")
 
+REFERENCES = (
+    ("Sharpness", "Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000"),
+    ("Telling synthetic from real", "Lopez-Paz & Oquab, Revisiting classifier two-sample tests, ICLR 2017"),
+)
+
 
 def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generator) -> Section | None:
     """What the techniques that mix images made.
@@ -43,16 +48,16 @@ def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generato
             f"{names} trained with mixtures of images. The images were not at hand when this report was written; add "
             f"this part by `{again}` with the run's own data."
         )
-        return Section("synthetic", "Synthetic images", [Paragraph(text)])
+        return Section("synthetic", "Synthetic images", [Paragraph(text)], values={"reason": text})
     for_gallery, for_numbers = rng.spawn(2)
     data = synthetic_numbers(run, images, for_numbers)
-    blocks = _in_words(data)
+    blocks, values = _in_words(data), {"techniques": data.to_dict("records")}
     plot = gallery_plot(run, images, for_gallery)
     if plot is not None:
         blocks.append(Figures([plot]))
         blocks.append(_table(data))
         blocks.append(Folded("How these numbers are made", [Listing(_method(data))]))
-    return Section("synthetic", "Synthetic images", blocks, values=data.to_dict("records"))
+    return Section("synthetic", "Synthetic images", blocks, values=values, references=REFERENCES)
 
 
 def _percent(value: float) -> str:
@@ -91,7 +96,7 @@ def _apart(row: pd.Series) -> str:
     text += f"({_percent(ends[0])} to {_percent(ends[1])}; guessing: {_percent(0.5)})"
     if ends[0] > 0.5:
         return text + ": only grown classes have them, so a network may take how they look for a sign of the class."
-    return text + ": no better than guessing."
+    return text + ": not beyond doubt better than guessing."
 
 
 def _table(data: pd.DataFrame) -> Table:

@@ -35,6 +35,7 @@ from sweep.report.text import p_value, three
 PREVALENCES = (0.01, 0.1)
 REFERENCES = (
     ("Threshold for balanced accuracy", "Youden, Cancer 3(1), 1950"),
+    ("Threshold for F1", "Lipton, Elkan & Naryanaswamy, ECML PKDD 2014"),
     ("Threshold for costs", "Elkan, The Foundations of Cost-Sensitive Learning, IJCAI 2001"),
     ("Prior correction", "Saerens, Latinne & Decaestecker, Neural Computation 14(1), 2002"),
     ("Decision curve", "Vickers & Elkin, Medical Decision Making 26(6), 2006"),
