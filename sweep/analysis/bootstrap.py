@@ -6,6 +6,7 @@ so differences stay paired. Images of one patient go in and out together: they a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -309,8 +310,8 @@ def metric_spread(
     """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
 
     Recall and specificity are rates of patients: see ``near_the_end``. Where one of them lies there, the limits of
-    balanced accuracy are put together from those of both. The other metrics are no such rates, and have exact limits (of
-    as many patients as the class with the fewest has) only where nothing errs in any seed, or nothing is right.
+    balanced accuracy are put together from those of both. The other metrics are no such rates, and have exact limits
+    (of as many patients as the class with the fewest has) only where nothing errs in any seed, or nothing is right.
 
     Args:
         values: metric -> (S,) on the test split as it is.
@@ -325,10 +326,9 @@ def metric_spread(
     if metric == "balanced_accuracy" and len(parts) == 2:
         limited = [near_the_end(spread(values[name], resampled[name]), behind[name]) for name in parts]
         if any(is_near_the_end(part.mean, behind[name]) for part, name in zip(limited, parts, strict=True)):
-            below = np.hypot(*(part.mean - part.low for part in limited)) / 2
-            above = np.hypot(*(part.high - part.mean for part in limited)) / 2
-            low, high = min(found.low, found.mean - below), max(found.high, found.mean + above)
-            found = replace(found, low=float(low), high=float(high))
+            below = math.hypot(*(part.mean - part.low for part in limited)) / 2
+            above = math.hypot(*(part.high - part.mean for part in limited)) / 2
+            found = replace(found, low=min(found.low, found.mean - below), high=max(found.high, found.mean + above))
         return near_the_end(found, 0)
     return near_the_end(found, behind["fewest"] if found.mean in (0.0, 1.0) else 0)
 
@@ -344,9 +344,8 @@ def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | No
         ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
         positive one, and ``specificity``: those with another.
     """
-    found = {
-        "fewest": float(min((len(np.unique(patients[labels == label])) for label in np.unique(labels)), default=0))
-    }
+    of_class = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
+    found = {"fewest": float(min(of_class, default=0))}
     if positive is not None:
         found["recall"] = float(len(np.unique(patients[labels == positive])))
         found["specificity"] = float(len(np.unique(patients[labels != positive])))

@@ -30,6 +30,8 @@ from sweep.analysis.cam_words import (
     faithfulness_sentence,
     sanity_sentence,
 )
+from sweep.analysis.faithfulness_plot import faithfulness_plot
+from sweep.analysis.figure import Plot
 from sweep.model import new_model
 from sweep.records import Run
 from sweep.report.blocks import Figures, Paragraph
@@ -201,7 +203,9 @@ def test_a_corner_reader_is_found_out(looked: tuple[Run, ImageSet], monkeypatch:
     assert checks.loc["oversampling", ["auroc_drop", "auroc_drop_low", "auroc_drop_high"]].tolist() == [0, 0, 0]
     ending = "; for Oversampling it falls by nothing that is beyond doubt"
     assert f"AUROC falls for SMOTE by 0.500 (95 % interval 0.500 to 0.500){ending}" in found.sentences["blackout"]
-    assert "holds" in found.sentences["claim"]
+    assert "speaks for" in found.sentences["claim"]
+    assert set(found.curves) == set(checks.index)
+    assert isinstance(faithfulness_plot(found.curves, found.checks), Plot)
     assert (checks["deletion"] < checks["insertion"]).all()
     assert (checks["curve_images"] == 6).all()
     for name in ("deletion", "insertion"):

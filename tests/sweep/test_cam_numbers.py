@@ -132,7 +132,7 @@ def test_networks_that_look_at_a_known_place(looked: tuple[Run, ImageSet]) -> No
     gap = by_name.loc["smote", "edge"] - by_name.loc["oversampling", "edge"]
     assert by_name.loc["smote", "edge_gap"] == pytest.approx(gap)
     assert by_name.loc["oversampling", ["edge_gap", "edge_gap_low", "mask_gap_high"]].tolist() == [0, 0, 0]
-    assert "what the study says holds for these two networks" in study_claim(table)
+    assert "speaks for what the study says of these two networks" in study_claim(table)
     assert f"a difference of +{100 * gap:.1f} percentage points (95 % interval +" in study_claim(table)
     again = cam_table(run, images, "gradcam", masks_of(images), most=16, rng=np.random.default_rng(0))
     pd.testing.assert_frame_equal(table, again)
@@ -204,9 +204,9 @@ def test_the_claim_in_numbers() -> None:
         return pd.DataFrame(rows)
 
     more, less, none = (0.1, 0.05, 0.15), (-0.1, -0.15, -0.05), (0.01, -0.1, 0.1)
-    assert "holds for these two networks" in study_claim(table(more))
-    assert "holds for these two networks" in study_claim(table(more, less))
-    assert "holds in part" in study_claim(table(more, none))
+    assert "speaks for what the study says" in study_claim(table(more))
+    assert "speaks for what the study says" in study_claim(table(more, less))
+    assert "speaks in part for" in study_claim(table(more, none))
     assert "speak against each other" in study_claim(table(more, more))
     assert "the other way round" in study_claim(table(less))
     assert "the other way round" in study_claim(table(none, more))

@@ -34,7 +34,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = images.names.copy().astype("<U120")
     names[:2] = (
         "<script>alert(3)</script>.png",
-        "a-file-name-without-any-place-to-break-a-line-of-seventy-characters.png",
+        "a" * 80 + ".png",
     )
     digests = images.sha256.copy()
     digests[1] = digests[0]  # a finding with its files
