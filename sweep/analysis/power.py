@@ -12,6 +12,21 @@ RELEVANT = 0.02
 _MOST_SEEDS = 1000
 
 
+def seed_spread(seed_sd: float, patient_se: float, patient_sd: float, seeds: int) -> float:
+    """The standard deviation over seeds to plan with: a few seeds can agree by luck.
+
+    It is no smaller than what each network errs on by itself, which the bootstrap over patients tells alone.
+
+    Args:
+        seed_sd: as the seeds show it.
+        patient_se: standard error of the part that all seeds share.
+        patient_sd: standard deviation of the bootstrap of the mean over these seeds.
+        seeds: S.
+    """
+    own = max(patient_sd**2 - patient_se**2, 0.0) * seeds
+    return max(seed_sd, math.sqrt(own))
+
+
 def detectable(seed_sd: float, patient_se: float, seeds: int, comparisons: int, power: float = POWER) -> float:
     """The least true difference that is declared beyond doubt with chance ``power``, about.
 

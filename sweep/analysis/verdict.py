@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from sweep.analysis.naming import display_name, in_order, inline_name
 from sweep.analysis.paired import CONFIDENCE, opened_trials, paired_differences
-from sweep.analysis.power import POWER, RELEVANT, detectable, seeds_needed, times_the_patients
+from sweep.analysis.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
 from sweep.analysis.tables import selection_metric, test_table
 from sweep.records import Run
 
@@ -127,9 +126,7 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     nearest = table.iloc[int(table["difference"].to_numpy().argmax())]
     where = "There" if row["technique"] == nearest["technique"] else f"With {display_name(row['technique'])}"
     seeds, patient_se = int(row["seeds"]), float(row["patient_se"])
-    # A few seeds can agree by luck: their spread is no smaller than what each network errs on by itself.
-    own = max(float(row["patient_sd"]) ** 2 - patient_se**2, 0.0) * seeds
-    seed_sd = max(float(row["seed_sd"]), math.sqrt(own))
+    seed_sd = seed_spread(float(row["seed_sd"]), patient_se, float(row["patient_sd"]), seeds)
     least = detectable(seed_sd, patient_se, seeds, len(table))
     power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
     if least < 1:
