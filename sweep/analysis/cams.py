@@ -386,10 +386,12 @@ def fields(height: int, width: int) -> tuple[int, int]:
 
 def _caption(images: ImageSet, cases: list[Case], missing: int, method: str, masks: Masks | None) -> str:
     kinds = [kind for kind in ("sure", "unsure", "wrong") if any(kind in case.why.split(", ")[0] for case in cases)]
+    shown = len({case.label for case in cases})
+    each = "each class" if shown == images.n_classes else f"{shown} of the {images.n_classes} classes"
     text = (
         f"{cam_method(method).name} on the last block ({LAYER}) of each technique's best trial (highest validation "
-        "metric among the chosen ones), for the class that trial decided on. The same test images for all: of each "
-        "class the one that most techniques get right and surest"
+        "metric among the chosen ones), for the class that trial decided on. The same test images for all: of "
+        f"{each} the one that most techniques get right and surest"
     )
     text += ", the least sure one" if "unsure" in kinds else ""
     text += ", and one that most get wrong where there is one." if len(kinds) > 1 else "."

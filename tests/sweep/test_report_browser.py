@@ -160,13 +160,13 @@ def test_no_sideways_scrolling(opened: Any, width: int) -> None:
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(opened: Any, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390)])
+def test_axe_finds_no_serious_fault(opened: Any, scheme: str, width: int) -> None:
     found = importlib.util.find_spec("axe_core_python")
     assert found is not None
     assert found.origin is not None
     script = Path(found.origin).parent / "axe.min.js"
-    page = opened(color_scheme=scheme, bypass_csp=True).page
+    page = opened(color_scheme=scheme, width=width, bypass_csp=True).page
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     page.add_script_tag(content=script.read_text(encoding="utf-8"))
     result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
