@@ -1,87 +1,28 @@
 """What is wrong with the data: leaks, duplicates, shortcuts, splits too small to tell anything.
 
 A *leak* means that test results look better than they are: the test split shares a patient or an image with training
-or validation, by which networks are chosen. A *warning*
-should be understood before results are believed; a *note* is good to know.
+or validation, by which networks are chosen. A *warning* should be understood before results are believed; a *note* is
+good to know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from balancing.duplicates import exact_groups, grouped, near_pairs, thumbnails
+from balancing.findings import SEVERITIES, Audit, Finding, Severity
 from balancing.images import ImageSet
+from balancing.shortcuts import shortcuts
 from balancing.splits import Split
 
-Severity = Literal["leak", "warning", "note"]
-SEVERITIES: tuple[Severity, ...] = ("leak", "warning", "note")
+__all__ = ["SEVERITIES", "Audit", "Finding", "audit"]
+
 PARTS = ("train", "validation", "test")
 # Fewer images of a class than this, and its rate moves in steps of 0.02 or more.
 FEW = 50
-# How far from 0.5 a size's AUROC must be to be called a shortcut.
-_SHORTCUT = 0.2
-# How far above guessing the balanced accuracy of a small tree must be for the same; its folds.
-_TOLD, _FOLDS = 0.1, 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was found.
-
-    Args:
-        check: its key, e.g. ``patients_across_splits``.
-        severity: ``leak``, ``warning`` or ``note``.
-        title: one sentence with the numbers.
-        advice: what to do, one sentence.
-        files: groups of files that belong together, each as ``split/name`` by the source's own split; complete.
-        values: plain numbers.
-    """
-
-    check: str
-    severity: Severity
-    title: str
-    advice: str
-    files: tuple[tuple[str, ...], ...] = ()
-    values: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What was looked at and what was found.
-
-    Args:
-        class_names: (C,).
-        counts: part -> images of each class.
-        patients: facts about patients: ``known``, and where they are known ``total``, ``per_part``, ``most_images``,
-            ``median_images``.
-        sizes: class -> smallest and largest width and height of the files, and their channel counts.
-        findings: worst first.
-    """
-
-    class_names: tuple[str, ...]
-    counts: Mapping[str, Sequence[int]]
-    patients: Mapping[str, Any]
-    sizes: Mapping[str, Mapping[str, Any]]
-    findings: tuple[Finding, ...]
-
-    @property
-    def leaks(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.severity == "leak")
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Audit:
-        findings = tuple(
-            Finding(**{**found, "files": tuple(tuple(group) for group in found["files"])})
-            for found in values["findings"]
-        )
-        return cls(**{**values, "class_names": tuple(values["class_names"]), "findings": findings})
 
 
 def audit(images: ImageSet, split: Split) -> Audit:
@@ -102,7 +43,7 @@ def audit(images: ImageSet, split: Split) -> Audit:
         *_near(images, part_of, small),
         *_by_images_alone(images, split),
         *_small_parts(images, split),
-        *_shortcuts(images, split.train),
+        *shortcuts(images, split.train),
         *_constant(images, small),
     ]
     rank = {severity: i for i, severity in enumerate(SEVERITIES)}
@@ -310,76 +251,6 @@ def _small_parts(images: ImageSet, split: Split) -> list[Finding]:
             )
         )
     return found
-
-
-def _auroc(positive: np.ndarray, scores: np.ndarray) -> float:
-    from scipy.stats import rankdata
-
-    m = int(positive.sum())
-    n = len(positive) - m
-    if not m or not n:
-        return 0.5
-    return float((rankdata(scores)[positive].sum() - m * (m + 1) / 2) / (m * n))
-
-
-def _shortcuts(images: ImageSet, rows: np.ndarray) -> list[Finding]:
-    """File properties that tell the class without a look at the picture, on the training rows."""
-    properties = {
-        "width": images.widths[rows],
-        "height": images.heights[rows],
-        "aspect ratio": images.widths[rows] / np.maximum(images.heights[rows], 1),
-        "number of channels": images.channels[rows],
-    }
-    labels = images.labels[rows]
-    classes = range(images.n_classes) if images.n_classes > 2 else [1]
-    found = []
-    for name, values in properties.items():
-        areas = {label: _auroc(labels == label, values) for label in classes}
-        label, area = max(areas.items(), key=lambda item: abs(item[1] - 0.5))
-        if abs(area - 0.5) <= _SHORTCUT:
-            found += _told_by_tree(name, values, labels, images.n_classes)
-        else:
-            found.append(
-                Finding(
-                    "shortcut",
-                    "warning",
-                    f"The files' {name} alone tells {images.class_names[label]} from the rest with an AUROC of "
-                    f"{max(area, 1 - area):.2f}.",
-                    "Resizing hides it only in part (sharpness, borders, distortion stay): crop or resample alike, and "
-                    "look at the activation maps.",
-                    values={"property": name, "class": images.class_names[label], "auroc": area},
-                )
-            )
-    return found
-
-
-def _told_by_tree(name: str, values: np.ndarray, labels: np.ndarray, n_classes: int) -> list[Finding]:
-    """As a shortcut, where a small tree guesses the class of held-out files by a property that no one cut tells by."""
-    counts = np.bincount(labels, minlength=n_classes)
-    if len(np.unique(values)) < 2 or counts.min() < _FOLDS:
-        return []
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.tree import DecisionTreeClassifier
-
-    tree = DecisionTreeClassifier(max_leaf_nodes=6, min_samples_leaf=5, class_weight="balanced", random_state=0)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    right = cross_val_predict(tree, values[:, None].astype(float), labels, cv=folds) == labels
-    guessed = float(np.mean([right[labels == label].mean() for label in range(n_classes)]))
-    # Beyond what guessing reaches by chance, by three standard errors.
-    error = float(np.sqrt((1 / (4 * counts)).sum()) / n_classes)
-    if guessed - 1 / n_classes <= max(_TOLD, 3 * error):
-        return []
-    return [
-        Finding(
-            "shortcut",
-            "warning",
-            f"The files' {name} alone tells the classes apart with a balanced accuracy of {guessed:.2f} on held-out "
-            f"files (guessing: {1 / n_classes:.2f}).",
-            "Resizing hides it only in part (sharpness, borders, distortion stay): crop or resample alike, and look at "
-            "the activation maps.",
-            values={"property": name, "balanced_accuracy": guessed},
-        )
-    ]
 
 
 def _constant(images: ImageSet, small: np.ndarray) -> list[Finding]:

@@ -23,10 +23,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.common import show
-from sweep.analysis.bootstrap import metric_spread, patient_weights, spread, weighted_metrics
+from sweep.analysis.bootstrap import patient_weights, weighted_metrics
 from sweep.analysis.paired import compare
 from sweep.analysis.paired_tests import holm, mcnemar_exact
 from sweep.analysis.power import detectable, seed_spread
+from sweep.analysis.spread import metric_spread, spread
 from sweep.analysis.verdict import beyond_doubt
 
 TECHNIQUES = 5

@@ -15,10 +15,11 @@ import pandas as pd
 
 from balancing.errors import UserError
 from balancing.registry import get_technique
-from sweep.analysis.bootstrap import METRICS, SAMPLES, metric_spread, patients_behind, weighted_metrics
+from sweep.analysis.bootstrap import METRICS, SAMPLES, weighted_metrics
 from sweep.analysis.naming import display_name
 from sweep.analysis.paired import compare
 from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
+from sweep.analysis.spread import metric_spread, patients_behind
 from sweep.analysis.tables import selection_metric
 from sweep.analysis.thresholds import (
     UNSTATED,

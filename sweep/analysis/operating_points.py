@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import SAMPLES, distributions, near_the_end, patients_behind, spread
+from sweep.analysis.bootstrap import SAMPLES
 from sweep.analysis.decisions import Decided, decisions
 from sweep.analysis.naming import display_name
 from sweep.analysis.scored import TestSet, scored_trials
+from sweep.analysis.spread import distributions, near_the_end, patients_behind, spread
 from sweep.records import Run
 
 # A band is read by eye and costs more than a number.

@@ -1,7 +1,7 @@
 """Intervals of every number on the test split, and paired comparison with the baseline.
 
 What is asked: does a technique, trained with another seed and tested on other patients of the same kind, beat the
-baseline? So both sources of chance are in each interval (``sweep.analysis.bootstrap.spread``), and the comparison is
+baseline? So both sources of chance are in each interval (``sweep.analysis.spread.spread``), and the comparison is
 paired: the same seeds, the same patients.
 """
 
@@ -14,18 +14,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import (
-    METRICS,
-    SAMPLES,
-    metric_spread,
-    patient_weights,
-    patients_behind,
-    patients_by_row,
-    spread,
-    weighted_metrics,
-)
+from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, patients_by_row, weighted_metrics
 from sweep.analysis.naming import in_order
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
+from sweep.analysis.spread import metric_spread, patients_behind, spread
 from sweep.analysis.tables import chosen_trials, predictions, selection_metric
 from sweep.metrics import decide, evaluate
 from sweep.records import Run
@@ -40,7 +32,7 @@ class Tested:
 
     Args:
         rows, labels: (N,) int64.
-        patients: how many stand behind a metric, see ``bootstrap.patients_behind``.
+        patients: how many stand behind a metric, see ``spread.patients_behind``.
         probabilities: (N, C) float64.
         values: each metric on the test split as it is.
         resampled: each metric in each bootstrap sample of patients, (B,) float64; the same samples for all trials.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.analysis.bootstrap import Spread, patient_weights, patients_by_row, spread
+from sweep.analysis.bootstrap import patient_weights, patients_by_row
+from sweep.analysis.spread import Spread, spread
 from sweep.analysis.tables import chosen_trials, predictions
 from sweep.records import Run
 
@@ -104,6 +105,6 @@ def bounded(
     low: float = 0.0,
     high: float = 1.0,
 ) -> Spread:
-    """``bootstrap.spread`` of a number that cannot leave ``low``..``high``: its interval ends there."""
+    """``spread.spread`` of a number that cannot leave ``low``..``high``: its interval ends there."""
     found = spread(values, resampled)
     return Spread(**{**vars(found), "low": max(found.low, low), "high": min(found.high, high)})

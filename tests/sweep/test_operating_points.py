@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from sweep.analysis.bootstrap import distributions, spread
 from sweep.analysis.curves_plots import decision_curve_plot, precision_recall_plot, predictive_values_plot, roc_plot
 from sweep.analysis.figure import png, svg
 from sweep.analysis.operating_points import (
@@ -30,6 +29,7 @@ from sweep.analysis.operating_points import (
     treat_all,
     weighted_counts,
 )
+from sweep.analysis.spread import distributions, spread
 from sweep.analysis.tables import test_table
 from sweep.records import Run
 from sweep.report.blocks import Figures, Paragraph

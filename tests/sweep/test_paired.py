@@ -13,21 +13,11 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from sweep.analysis.bootstrap import (
-    METRICS,
-    exact_limits,
-    metric_spread,
-    near_the_end,
-    patient_weights,
-    patients_behind,
-    patients_by_row,
-    spread,
-    weighted_auroc,
-    weighted_metrics,
-)
+from sweep.analysis.bootstrap import METRICS, patient_weights, patients_by_row, weighted_auroc, weighted_metrics
 from sweep.analysis.paired import compare, metric_intervals, paired_differences, seed_differences
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.power import detectable, seeds_needed, times_the_patients
+from sweep.analysis.spread import exact_limits, metric_spread, near_the_end, patients_behind, spread
 from sweep.analysis.verdict import what_it_would_take
 from sweep.metrics import evaluate
 from tests.sweep.fake_run import SIX, fake_images, fake_run

@@ -1,0 +1,215 @@
+"""A mean over seeds with what makes it uncertain: patients and seeds together, and exact limits near 0 and 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+GOLDEN_RATIO = (1 + 5**0.5) / 2
+# Below so many errors (or hits) of a mean network the bootstrap hardly varies: where none errs it does not at all.
+_FEW = 5.0
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """What a mean over seeds could have been, at each of G points; see ``spread``.
+
+    Args:
+        both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
+        patients: (B, G) with the chance of patients alone.
+        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share.
+    """
+
+    both: np.ndarray
+    patients: np.ndarray
+    patient_se: np.ndarray
+
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """(G,) low and (G,) high of the 95 % interval, never narrower than that of patients alone."""
+        limits = [np.quantile(part, (0.025, 0.975), axis=0) for part in (self.both, self.patients)]
+        lows, highs = zip(*limits, strict=True)
+        return np.minimum(*lows), np.maximum(*highs)
+
+
+def distributions(values: np.ndarray, resampled: np.ndarray) -> Distributions:
+    """The distributions behind ``spread``, at many points at once.
+
+    Args:
+        values: (S, G) of each seed on the test split as it is.
+        resampled: (S, B, G) the same in each bootstrap sample, finite and in random order; B >= 2.
+    """
+    from scipy import stats
+
+    seeds, n = resampled.shape[:2]
+    patients = resampled.mean(axis=0)
+    if seeds < 2:
+        return Distributions(patients, patients, patients.std(axis=0, ddof=1))
+    around = patients - patients.mean(axis=0)  # rates are curved in the counts, so samples lie a little off the mean
+    mean, variance = values.mean(axis=0), patients.var(axis=0, ddof=1)
+    of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
+    shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
+    narrowed = mean + around * np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
+    # Evenly spaced quantiles of t, not draws: less noise in the tails, and one number has one interval wherever it
+    # is asked for. Samples come in random order, so a fixed scramble does; each meets all fifths of t.
+    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)[:, None]
+    steps = np.arange(n) * GOLDEN_RATIO
+    error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
+    ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
+    both = np.concatenate([narrowed + t_values[rank] * error for rank in ranks])
+    return Distributions(both, mean + around, np.sqrt(shared))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds with what makes it uncertain.
+
+    Args:
+        mean: over seeds, on the test split as it is.
+        low, high: 95 % interval; NaN where it can't be told.
+        p: two-sided, of the mean being 0; NaN with one seed.
+        seed_sd: standard deviation over seeds, ddof 1; NaN with one seed.
+        patient_se: standard error from which patients were sampled: the part that all seeds share.
+        patient_sd: standard deviation of the bootstrap over patients alone: what these very networks share and what
+            each errs on by itself.
+        seeds: S.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    seed_sd: float
+    patient_se: float
+    patient_sd: float
+    seeds: int
+
+
+def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray) -> Spread:
+    """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
+
+    Seeds are to a technique what readers are to a modality, and patients are the cases. The standard error over seeds
+    holds training's chance and what each network errs on by itself; the patients add what all seeds share: the
+    covariance between the seeds' bootstrap values, never below 0. The bootstrap distribution of the mean is narrowed to
+    that, and Student's t with S - 1 degrees of freedom, times the standard error over seeds, is added to each of its
+    values. (Drawing S seeds with replacement instead shrinks the spread by sqrt((S - 1) / S) and ignores how uncertain
+    it is.) The interval holds the middle 95 % of the sums, and is never narrower than the bootstrap over patients
+    alone: a few seeds can agree by luck. With one seed it holds patients alone and p is NaN.
+
+    Args:
+        values: (S,) the metric, or the paired difference, of each seed on the test split as it is.
+        resampled: (S, B) the same in each bootstrap sample, in random order; samples with a NaN are left out.
+    Reference: Obuchowski & Rockette, Communications in Statistics 1995 (variance; here with a bootstrap's covariance);
+        the sum is Behrens and Fisher's (Fisher, Annals of Eugenics 1935).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    seeds, mean = len(values), float(np.mean(values))
+    resampled = resampled[:, np.isfinite(resampled).all(axis=0)]
+    if resampled.shape[1] < 2 or not np.isfinite(mean):
+        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
+    found = distributions(values[:, None], resampled[:, :, None])
+    (low,), (high,), (patient_se,) = *found.limits(), found.patient_se
+    patient_sd = float(found.patients.std(ddof=1))
+    if seeds < 2:
+        return Spread(mean, float(low), float(high), np.nan, np.nan, float(patient_se), patient_sd, seeds)
+    p = max(_two_sided(found.both), _two_sided(found.patients))
+    if np.ptp(values) < 1e-12:  # no spread over seeds to judge by: chance can give that, most of all with two seeds
+        p = 1.0
+    seed_sd = float(values.std(ddof=1))
+    return Spread(mean, float(low), float(high), p, seed_sd, float(patient_se), patient_sd, seeds)
+
+
+def _two_sided(values: np.ndarray) -> float:
+    """How much of a distribution lies beyond zero, twice; never 0."""
+    beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
+    return min(1.0, 2 * (beyond + 1) / (len(values) + 1))
+
+
+def exact_limits(share: float, n: float) -> tuple[float, float]:
+    """Clopper and Pearson's 95 % interval of a share of n independent patients; the count need not be whole.
+
+    Args:
+        share: in [0, 1].
+        n: > 0.
+    Reference: Clopper & Pearson, Biometrika 26(4), 1934.
+    """
+    from scipy import stats
+
+    hits, misses = share * n, (1 - share) * n
+    low = float(stats.beta.ppf(0.025, hits, misses + 1)) if hits > 0 else 0.0
+    high = float(stats.beta.ppf(0.975, hits + 1, misses)) if misses > 0 else 1.0
+    return low, high
+
+
+def is_near_the_end(mean: float, n: float) -> bool:
+    """Whether fewer than five errors, or hits, of n patients stand behind a rate."""
+    return n > 0 and 0 <= mean <= 1 and min(mean, 1 - mean) * n < _FEW
+
+
+def near_the_end(found: Spread, n: float) -> Spread:
+    """The spread of a rate in [0, 1], with exact limits where few errors, or hits, stand behind it.
+
+    A network that finds every patient gives a bootstrap without any spread, though the next patient may be missed.
+
+    Args:
+        found: as ``spread`` gives it.
+        n: patients whom the rate is about; 0 where it is no rate of patients, which then ends at 0 and 1 alone.
+    """
+    low, high = max(found.low, 0.0), min(found.high, 1.0)
+    if is_near_the_end(found.mean, n):
+        exact = exact_limits(found.mean, n)
+        low, high = min(low, exact[0]), max(high, exact[1])
+    return replace(found, low=low, high=high)
+
+
+def metric_spread(
+    metric: str,
+    values: Mapping[str, Sequence[float]],
+    resampled: Mapping[str, np.ndarray],
+    behind: Mapping[str, float],
+) -> Spread:
+    """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
+
+    Recall and specificity are rates of patients: see ``near_the_end``. Where one of them lies there, the limits of
+    balanced accuracy are put together from those of both. The other metrics are no such rates, and have exact limits
+    (of as many patients as the class with the fewest has) only where nothing errs in any seed, or nothing is right.
+
+    Args:
+        values: metric -> (S,) on the test split as it is.
+        resampled: metric -> (S, B) in the bootstrap samples.
+        behind: of ``patients_behind``.
+    Reference: Zou & Donner, Statistics in Medicine 27, 2008 (limits of a sum from those of its parts).
+    """
+    found = spread(values[metric], resampled[metric])
+    if metric in behind:
+        return near_the_end(found, behind[metric])
+    parts = [name for name in ("recall", "specificity") if name in behind]
+    if metric == "balanced_accuracy" and len(parts) == 2:
+        limited = [near_the_end(spread(values[name], resampled[name]), behind[name]) for name in parts]
+        if any(is_near_the_end(part.mean, behind[name]) for part, name in zip(limited, parts, strict=True)):
+            below = math.hypot(*(part.mean - part.low for part in limited)) / 2
+            above = math.hypot(*(part.high - part.mean for part in limited)) / 2
+            found = replace(found, low=min(found.low, found.mean - below), high=max(found.high, found.mean + above))
+        return near_the_end(found, 0)
+    return near_the_end(found, behind["fewest"] if found.mean in (0.0, 1.0) else 0)
+
+
+def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
+    """How many patients a metric is about, for ``metric_spread``.
+
+    Args:
+        labels: (N,) int64.
+        patients: (N,).
+        positive: its index for two classes, else None.
+    Returns:
+        ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
+        positive one, and ``specificity``: those with another.
+    """
+    of_class = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
+    found = {"fewest": float(min(of_class, default=0))}
+    if positive is not None:
+        found["recall"] = float(len(np.unique(patients[labels == positive])))
+        found["specificity"] = float(len(np.unique(patients[labels != positive])))
+    return found
