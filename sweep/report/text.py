@@ -46,8 +46,9 @@ def mean_sd(mean: float, sd: float) -> str:
 
 
 def p_value(value: float) -> str:
-    """Three decimals; ``<0.001`` below."""
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    """Three decimals; ``<0.001`` below, and ``<0.050`` for what lies below the level and rounds to it."""
+    text = "0.001" if value < 0.001 else f"{value:.3f}"
+    return f"<{text}" if value < float(text) and text in ("0.001", "0.050") else text
 
 
 def duration(seconds: float) -> str:

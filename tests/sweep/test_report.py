@@ -32,7 +32,7 @@ from sweep.report.sections.looks import looks_section
 from sweep.report.sections.made import opening_lines
 from sweep.report.shown import number
 from sweep.report.shown_tables import shift_sentence
-from sweep.report.text import code_block, duration, html_prose, latex, markdown, markdown_prose
+from sweep.report.text import code_block, duration, html_prose, latex, markdown, markdown_prose, p_value
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 HOSTILE = ("--><script>alert(1)</script>", "[x](http://evil.example)", "a|b `c` **d** $e$ & 50 %_")
@@ -300,4 +300,11 @@ def test_text_of_each_format() -> None:
     assert html_prose("<b> `--x <c>` 5 % `") == "&lt;b&gt; <code>--x &lt;c&gt;</code> 5\N{NO-BREAK SPACE}% `"
     assert number("0.8 (0.7 to 0.9)", 0.8).parts == ("0.8", "(0.7 to 0.9)")
     assert number("0.8", 0.8).parts == ("0.8", "")
+    assert [p_value(p) for p in (0.0004, 0.001, 0.04996, 0.05004, 0.3)] == [
+        "<0.001",
+        "0.001",
+        "<0.050",
+        "0.050",
+        "0.300",
+    ]
     assert [duration(s) for s in (3.24, 59.4, 200, 3720)] == ["3.2 s", "59 s", "3 min 20 s", "1 h 02 min"]
