@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,18 @@ def some_patients(folder: Path, every: int) -> str:
     return str(folder)
 
 
-def compared(full: Run, stopped: Swept, metric: str) -> list[list[Any]]:
-    """A line a technique: the two choices, both judged by the full sweep's records."""
-    table = full.trials()
+def compared(
+    table: pd.DataFrame, selection: Sequence[Mapping[str, Any]], stopped: Swept, metric: str
+) -> list[list[Any]]:
+    """A line a technique: the two choices, both judged by the full sweep's records.
+
+    Args:
+        table, selection: ``Run.trials()`` and ``Run.selection()`` of the full sweep.
+    """
     by_configuration = table.groupby("configuration")[metric].mean()
     chosen = {choice["technique"]: choice for choice in stopped.selection}
     lines = []
-    for best in full.selection():
+    for best in selection:
         choice = chosen.get(best["technique"])
         value = by_configuration.get(choice["configuration"]) if choice else None
         spread = best["spread"] or 0.0
@@ -107,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
             wall = run_sweep_command(config, keep=path).wall
         full = Run(path)
         stopped = run_sweep_command(config, "--scheduler", "asha")
-        lines = compared(full, stopped, "balanced_accuracy")
+        lines = compared(full.trials(), full.selection(), stopped, "balanced_accuracy")
         table, size = full.trials(), config["data"]["image_size"]
         training = sum(full.info["data"]["class_counts"]["train"])
     epochs = int(table["epochs_run"].sum())

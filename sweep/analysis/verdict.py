@@ -95,16 +95,16 @@ def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
 
 def _gains(table: pd.DataFrame) -> list[str]:
     return [
-        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)}; p {_adjusted(r['p_holm'])})"
+        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)}; {_adjusted(r['p_holm'])})"
         for _, r in table.iterrows()
     ]
 
 
 def _adjusted(p: float) -> str:
-    """``= 0.012``, ``< 0.001``; ``< 0.050`` for what lies below the level and rounds to it."""
+    """``p = 0.012``, ``p < 0.001``; ``p < 0.050`` for what lies below the level and rounds to it."""
     text = "0.001" if p < 0.001 else f"{p:.3f}"
     below = p < float(text) and text in ("0.001", "0.050")
-    return f"{'<' if below else '='}\N{NO-BREAK SPACE}{text}"
+    return f"p {'<' if below else '='} {text}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _none_does(table: pd.DataFrame, name: str) -> str:

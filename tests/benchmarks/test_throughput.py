@@ -75,7 +75,7 @@ def test_an_early_stopped_choice_is_judged_by_the_full_sweep(chosen: str, verdic
     best = {"technique": "smote", "configuration": "good", "mean": 0.85, "spread": 0.0707}
     full = swept(table, [best])
     early = swept(table.assign(epochs_run=1), [{"technique": "smote", "configuration": chosen}])
-    (found,) = compared(full, early, "balanced_accuracy")
+    (found,) = compared(full.table, full.selection, early, "balanced_accuracy")
     assert found[5] == verdict
     assert found[6:] == [18, 6]
 
