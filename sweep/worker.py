@@ -124,6 +124,7 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
     ):
         folder.write_spec(spec)
         folder.write_status("stopped", finished=now())
+        folder.last.unlink(missing_ok=True)  # of an earlier start that was interrupted
         tune.report({ENDED_AS: "stopped", "error": ""})
         return
     events: TrialEvents | None = None

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sweep.analysis.cam_checks import Curves
-from sweep.analysis.figure import GRID, WIDTH, Plot, light_grid, style, technique_legend
-from sweep.analysis.naming import colour, display_name, marker
+from sweep.analysis.figure import WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.naming import INK, colour, display_name, marker
 
 
 def faithfulness_plot(curves: Mapping[str, Curves], checks: pd.DataFrame) -> Plot | None:
@@ -26,6 +26,9 @@ def faithfulness_plot(curves: Mapping[str, Curves], checks: pd.DataFrame) -> Plo
     if not drawn:
         return None
     floor = np.mean([found.floor.mean(axis=0) for found in drawn.values()], axis=0)
+    lowest = min(
+        float(line.mean(axis=0).min()) for found in drawn.values() for line in (found.deletion, found.insertion)
+    )
     share = 100 * np.linspace(0, 1, len(floor))
     with style():
         figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
@@ -33,14 +36,14 @@ def faithfulness_plot(curves: Mapping[str, Curves], checks: pd.DataFrame) -> Plo
         # Put in by a random order, an image goes through the same states backwards.
         for axes, name, by_chance in zip(panels, ("deletion", "insertion"), (floor, floor[::-1]), strict=True):
             light_grid(axes)
-            axes.plot(share, by_chance, color=GRID, linewidth=1.4, linestyle=(0, (4, 3)), zorder=1)
+            axes.plot(share, by_chance, color=INK, linewidth=1.6, linestyle=(0, (3, 2)), zorder=5)
             for technique, found in drawn.items():
                 axes.plot(
                     share, getattr(found, name).mean(axis=0), color=colour(technique), linewidth=1.5,
                     marker=marker(technique), markersize=4,
                 )  # fmt: skip
             axes.set_xlim(0, 100)
-            axes.set_ylim(0, 1.02)
+            axes.set_ylim(max(0.0, lowest - 0.08), 1.02)
             axes.set_title(name.capitalize())
             axes.set_xlabel("Pixels taken away, %" if name == "deletion" else "Pixels put in, %")
         panels[0].set_ylabel("Probability of the decided class")
