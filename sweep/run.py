@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from balancing.errors import UserError
+from sweep import ray_token
 from sweep.events import TrialEvents
 from sweep.halving import grace_epochs
 from sweep.precision import fast_precision
@@ -131,7 +133,7 @@ def run_sweep(run: Run, config: Config, prepared: Prepared, console: Console, *,
         UserError: no Ray at the address, or a trial asks for more than there is.
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
-    with ray_session(config.resources, verbose=verbose) as dashboard:
+    with ray_session(config.resources, verbose=verbose, say=partial(_note, console)) as dashboard:
         slots = fit_slots(config.resources)
         _say_where(console, slots, dashboard, config)
         prepared = settle_precision(run, config, prepared, slots)
@@ -163,10 +165,12 @@ def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -
     times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
     console.print(f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.", highlight=False)
     if dashboard:
-        hint = (
-            "its token is in ~/.ray/auth_token" if not config.resources.address else "log in with the cluster's token"
-        )
-        console.print(f"Ray dashboard: {dashboard} ({hint})", highlight=False, soft_wrap=True)
+        hint = ray_token.where(joined=bool(config.resources.address))
+        _note(console, f"Ray dashboard: {dashboard} ({hint})")
+
+
+def _note(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def _tune(
