@@ -55,6 +55,8 @@ FORMAT = 1
 ENDED = ("done", "stopped", "diverged")
 # The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
 ENDED_AS = "ended"
+# The key of a report before the first epoch, by which a trial asks whether it is worth beginning.
+ASKS = "asks"
 _PACKAGES = ("balancing-act", "torch", "torchvision", "ray", "numpy", "scikit-learn", "imbalanced-learn", "torchcam")
 
 

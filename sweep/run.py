@@ -84,13 +84,15 @@ class _Watcher(tune.Callback):
         result = trial.last_result
         ended = result.get(ENDED_AS)
         if ended is None:  # the scheduler stopped it after an epoch: it could not say so itself
-            ended = "done" if result["epoch"] >= spec.epochs else "stopped"
+            ended = "done" if result.get("epoch", 0) >= spec.epochs else "stopped"
             folder = self.run.trial(spec.trial_id)
+            folder.write_spec(spec)  # one that was not begun has none yet
             folder.write_status(ended, finished=now())
             folder.last.unlink(missing_ok=True)
-            events = TrialEvents(self.run.events_folder(spec), first_epoch=None)
-            events.finish_trial(spec, folder, self.run.class_names)
-            events.close()
+            if "epoch" in result:
+                events = TrialEvents(self.run.events_folder(spec), first_epoch=None)
+                events.finish_trial(spec, folder, self.run.class_names)
+                events.close()
         self.progress.ended(spec.trial_id, ended, result.get("error") or "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:

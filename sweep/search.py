@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 from balancing.errors import UserError
 from balancing.registry import Choice, FloatRange, IntRange, get_technique
 from sweep.halving import Halving, recorded_halvings, score_of
-from sweep.records import ENDED, ENDED_AS, Run
+from sweep.records import ASKS, ENDED, Run
 from sweep.space import SHARED, Interval, TrialSpec, make_spec
 
 if TYPE_CHECKING:
@@ -44,16 +44,20 @@ class PairedASHA(FIFOScheduler):
         return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs, self._grace))
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict) -> str:
+        spec = TrialSpec.from_dict(trial.config["spec"])
+        halving = self._of(spec)
+        if result.get(ASKS):  # before its first epoch
+            if halving.starts(spec.configuration_id, spec.seed_index):
+                return TrialScheduler.CONTINUE
+            halving.ended(spec.configuration_id, spec.seed_index, stopped=True)
+            return TrialScheduler.STOP
         # Tune hands schedulers results with nested names joined.
         numbers = {key.removeprefix("numbers/"): value for key, value in result.items() if key.startswith("numbers/")}
-        spec = TrialSpec.from_dict(trial.config["spec"])
         if not numbers:  # a trial's last word has none
-            if result.get(ENDED_AS) == "stopped":  # before it began
-                self._of(spec).ended(spec.configuration_id, spec.seed_index, stopped=True)
             return TrialScheduler.CONTINUE
         epoch = int(numbers["epoch"])
         score = score_of(numbers, self._judged_by)
-        goes_on = self._of(spec).goes_on(spec.configuration_id, spec.seed_index, epoch, score)
+        goes_on = halving.goes_on(spec.configuration_id, spec.seed_index, epoch, score)
         return TrialScheduler.CONTINUE if goes_on or epoch >= spec.epochs else TrialScheduler.STOP
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict) -> None:

@@ -13,8 +13,7 @@ import numpy as np
 import ray
 from ray import tune
 
-from sweep.halving import recorded_halvings
-from sweep.records import ENDED_AS, Run, now
+from sweep.records import ASKS, ENDED_AS, Run
 from sweep.space import TrialSpec
 
 if TYPE_CHECKING:
@@ -119,14 +118,8 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
     folder = run.trial(spec.trial_id)
     status = folder.status()
     folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname(), pid=os.getpid())
-    if shared.halving and not recorded_halvings(run, spec.metric, *shared.halving)[spec.technique].starts(
-        spec.configuration_id, spec.seed_index
-    ):
-        folder.write_spec(spec)
-        folder.write_status("stopped", finished=now())
-        folder.last.unlink(missing_ok=True)  # of an earlier start that was interrupted
-        tune.report({ENDED_AS: "stopped", "error": ""})
-        return
+    if shared.halving:
+        tune.report({ASKS: True})  # of the scheduler, which knows all trials; told to stop, this does not return
     events: TrialEvents | None = None
 
     def report(numbers: dict[str, Any]) -> None:
