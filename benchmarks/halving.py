@@ -99,7 +99,9 @@ def decide_all(trials: int) -> dict[str, Any]:
             spent += time.perf_counter() - began
             reads += opened[0]
             whole = len(seen) == len(results)
-            run.trial(spec.trial_id).write_epochs([{"epoch": e, METRIC: 0.5, "auroc": 0.5} for e in range(1, len(seen))])
+            run.trial(spec.trial_id).write_epochs(
+                [{"epoch": e, METRIC: 0.5, "auroc": 0.5} for e in range(1, len(seen))]
+            )
             run.trial(spec.trial_id).write_status("done" if whole else "stopped")
         grown = anonymous_bytes() - before
         opened[0], began = 0, time.perf_counter()
@@ -124,7 +126,7 @@ def simulated(config: dict[str, Any], *, folder: str) -> None:
 
 
 def sweep_all(trials: int) -> dict[str, Any]:
-    """One process: a whole sweep of simulated trials on a Ray of its own, in two slots; the driver's time and memory."""
+    """One process: a whole sweep of simulated trials on a Ray of its own, in two slots."""
     from sweep.config import ResourceConfig
     from sweep.search import PairedASHA
     from sweep.session import ray_session
@@ -177,8 +179,8 @@ def main() -> None:
         "Deciding which trials go on",
         ["trials", "files read", "if each trial read all", "seconds", "if each trial read all", "memory"],
         rows,
-        ["A whole sweep's decisions, records written beside; the columns of before: one reading of all records, measured "
-         "on the finished run, times the trials."],
+        ["A whole sweep's decisions, its records written beside. If each trial read all: one reading of all records, "
+         "measured on the finished run, times the trials."],
     )  # fmt: skip
     if given.no_ray:
         return

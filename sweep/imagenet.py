@@ -1,6 +1,6 @@
 """torchvision's ImageNet weights of ResNet18, from its cache or its site; checked each time, before they are read.
 
-torchvision itself compares the first 8 digits of the hash, at the download alone, and then unpickles what the cache holds.
+torchvision itself compares 8 digits of the hash, at the download alone, and then unpickles what the cache holds.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def _write_private(path: Path, token: str) -> None:
 
 
 def _close(path: Path, mode: int, name: str) -> str | None:
-    """Takes others' rights away where the file is ours; says so. Somebody else's, such as a mounted secret, is let be."""
+    """Takes others' rights away where the file is ours, and says so; a mounted secret, say, is somebody else's."""
     if not path.exists():
         return None
     found = path.stat()
@@ -104,8 +104,8 @@ def _close(path: Path, mode: int, name: str) -> str | None:
         return None
     path.chmod(mode)
     return (
-        f"Others on this machine could open {name}, {_short(path)} (mode {stat.S_IMODE(found.st_mode):04o}); it is closed "
-        f"now ({mode:04o}). Whoever may have read it keeps it: delete the token, and the next start makes a new one."
+        f"Others on this machine could open {name}, {_short(path)} (mode {stat.S_IMODE(found.st_mode):04o}); it is "
+        f"closed now ({mode:04o}). Whoever has read it keeps it: delete the token, and the next start makes a new one."
     )
 
 

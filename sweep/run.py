@@ -1,4 +1,6 @@
-"""The sweep on Ray: tuner, resume, selection, test. Only this file, ``session``, ``worker`` and ``search`` import ray.
+"""The sweep on Ray: tuner, resume, selection, test.
+
+Only this file, ``session``, ``waiting``, ``worker`` and ``search`` import ray.
 
 The records are the truth: a trial that ended by them is not run again, whatever Ray remembers. So a sweep is resumed
 by starting a new tuner over the trials that have not ended, and nothing is ever unpickled from disk.
@@ -7,7 +9,7 @@ by starting a new tuner over the trials that have not ended, and nothing is ever
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
 from sweep.selection import select
 from sweep.session import Slots, fit_slots, ray_session
 from sweep.space import TrialSpec, span
+from sweep.waiting import Patience, Waiting, get
 from sweep.worker import Shared, open_test, precision_here, train_on_worker
 
 if TYPE_CHECKING:
@@ -65,8 +68,8 @@ def _halving(run: Run, config: Config) -> tuple[int, int]:
 class _Watcher(tune.Callback):
     """Tells the progress what happens, and records how trials ended that could not say so themselves."""
 
-    def __init__(self, run: Run, progress: Progress):
-        self.run, self.progress = run, progress
+    def __init__(self, run: Run, progress: Progress, reasons: Mapping[str, str]):
+        self.run, self.progress, self.reasons = run, progress, reasons
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tune pickles its callbacks for a restore that is never made; an empty one stands in."""
@@ -96,7 +99,7 @@ class _Watcher(tune.Callback):
         self.progress.ended(spec.trial_id, ended, result.get("error") or "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        error = _last_line(trial)
+        error = self.reasons.get(trial.trial_id) or _last_line(trial)
         self.run.trial(_id(trial)).write_status("failed", error=error, finished=now())
         self.progress.ended(_id(trial), "failed", error)
 
@@ -138,13 +141,14 @@ def run_sweep(run: Run, config: Config, prepared: Prepared, console: Console, *,
     with ray_session(config.resources, verbose=verbose, say=partial(_note, console)) as dashboard:
         slots = fit_slots(config.resources)
         _say_where(console, slots, dashboard, config)
-        prepared = settle_precision(run, config, prepared, slots)
+        waiting = Waiting(slots, partial(_note, console))
+        prepared = settle_precision(run, config, prepared, slots, waiting)
         shared = share(run, prepared, config)
         _tune(run, config, prepared, shared, slots, console, verbose=verbose)
-        finish(run, config, shared, slots)
+        finish(run, config, shared, slots, waiting)
 
 
-def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots) -> Prepared:
+def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots, waiting: Waiting) -> Prepared:
     """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
 
     A worker that has what a trial gets is asked, except where that is this machine's processor.
@@ -155,7 +159,7 @@ def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots)
     if precision is None:
         if config.resources.address or slots.gpus:
             ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
-            precision = ray.get(ask.remote(slots.gpus))
+            precision = get(ask.remote(slots.gpus), waiting, "all trials wait")
         else:
             precision = fast_precision("cpu")
         run.update_info(precision=precision)
@@ -208,6 +212,7 @@ def _tune(
         tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
         {"cpu": slots.cpus, "gpu": slots.gpus},
     )
+    patience = Patience(Waiting(slots, partial(_note, console)), config.resources.trial_timeout)
     tuner = tune.Tuner(
         trainable,
         param_space=space,
@@ -223,7 +228,7 @@ def _tune(
             name="tune",
             storage_path=str(run.path.resolve() / "ray"),
             verbose=1 if verbose else 0,
-            callbacks=[_Watcher(run, progress)],
+            callbacks=[patience, _Watcher(run, progress, patience.reasons)],
             failure_config=tune.FailureConfig(max_failures=config.sweep.retries),
         ),
     )
@@ -231,7 +236,7 @@ def _tune(
         tuner.fit()
 
 
-def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> None:
+def finish(run: Run, config: Config, shared: Shared, slots: Slots, waiting: Waiting) -> None:
     """Chooses a configuration for each technique on validation, opens the test split for those, tidies up.
 
     Raises:
@@ -252,7 +257,7 @@ def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> None:
         task = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(open_test)
         ref = ray.put(shared)
         lanes = np.array_split(unopened, min(len(unopened), slots.concurrent or len(unopened)))
-        ray.get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes])
+        get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes], waiting, "the test split waits")
     # A failed trial may still be run by a resume, and then another configuration be chosen: keep its network.
     if not (trials["status"] == "failed").any():
         for trial_id in set(trials["trial_id"]) - set(chosen):

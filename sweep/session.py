@@ -94,8 +94,8 @@ def ray_session(
 def _on_loopback() -> Iterator[None]:
     """Ray that starts herein opens its ports on 127.0.0.1 alone.
 
-    It asks for no such thing by an option (127.0.0.1 as ``_node_ip_address`` is replaced by the machine's own), but does
-    so wherever it takes clusters for impossible, as on macOS. This switch is what it looks at.
+    No option asks for that (127.0.0.1 as ``_node_ip_address`` is replaced by the machine's own), but Ray does so where
+    it takes clusters for impossible, as on macOS. This switch is what it looks at.
     """
     clusters = getattr(ray_constants, "ENABLE_RAY_CLUSTER", None)
     ray_constants.ENABLE_RAY_CLUSTER = False
@@ -135,13 +135,18 @@ def _check_address(address: str) -> None:
         raise _no_ray(address, str(error)) from error
 
 
+def alive_nodes() -> list[dict[str, float]]:
+    """The resources of each node that is there."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
 def fit_slots(resources: ResourceConfig) -> Slots:
     """What a trial gets on the Ray that is running, and how many fit at once.
 
     Raises:
         UserError: a trial asks for more than any node has.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = alive_nodes()
     most_gpus = max((node.get("GPU", 0) for node in nodes), default=0)
     most_cpus = max((node.get("CPU", 0) for node in nodes), default=0)
     gpus = resources.gpus_per_trial if resources.gpus_per_trial is not None else float(most_gpus > 0)

@@ -21,6 +21,7 @@ from balancing.augmentation import augment
 from balancing.neighbour_store import NeighbourStore
 from balancing.plans import TrainingPlan
 from balancing.registry import TrainingData, get_technique
+from sweep.gpu_memory import PREDICTING, noting
 from sweep.hardware import ahead, evaluation_batch, memory_format, on_device
 from sweep.metrics import evaluate
 from sweep.model import State, new_model, restore, save_best
@@ -40,6 +41,7 @@ class SplitImages:
         class_names: (C,).
         train, validation, test: (n,) int64, disjoint rows.
         neighbours: where nearest neighbours are kept between trials; None searches in each.
+        gpu_share: the part of a GPU that the trial was given, where it has one.
     """
 
     pixels: np.ndarray
@@ -49,6 +51,7 @@ class SplitImages:
     validation: np.ndarray
     test: np.ndarray
     neighbours: NeighbourStore | None = None
+    gpu_share: float = 1.0
 
     def part(self, name: str) -> np.ndarray:
         """Rows of ``train``, ``validation`` or ``test``."""
@@ -146,7 +149,7 @@ def predict(
     model.eval()
     found = []
     batch, layout = evaluation_batch(pixels.shape[1], device), _layout(spec, device)
-    with torch.inference_mode(), _autocast(spec, device):
+    with noting(f"{PREDICTING} {batch} images at once"), torch.inference_mode(), _autocast(spec, device):
         for start in range(0, len(rows), batch):
             index = torch.from_numpy(rows[start : start + batch]).to(pixels.device)
             images = to_input(pixels[index].to(device), spec.mean, spec.std)
@@ -240,7 +243,7 @@ def train_trial(
     folder.write_spec(spec)
     folder.write_status("running", started=folder.status().get("started", now()), device=str(device), error=None)
     plan = build_plan(spec, images)
-    pixels = on_device(images.pixels, device)
+    pixels = on_device(images.pixels, device, images.gpu_share)
     model = placed(new_model(len(images.class_names), spec.seed, start), spec, device)
     optimizer = new_optimizer(model, spec.lr)
     progress = _go_on_from(folder, model, optimizer, device)
@@ -349,5 +352,5 @@ def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: to
     spec = TrialSpec.from_dict(facts["spec"])
     rows = images.part(part)
     model = placed(model, spec, device)
-    probabilities = predict(model, on_device(images.pixels, device), rows, spec, device)
+    probabilities = predict(model, on_device(images.pixels, device, images.gpu_share), rows, spec, device)
     folder.write_predictions(part, rows, images.labels[rows], probabilities)

@@ -13,7 +13,7 @@ import numpy as np
 import ray
 from ray import tune
 
-from sweep.records import ASKS, ENDED_AS, Run
+from sweep.records import ASKS, ENDED_AS, Run, now
 from sweep.space import TrialSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Shared:
     halving: tuple[int, int] | None = None
 
 
-def _open_shared(shared: Shared) -> tuple[Any, Run]:
+def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
     """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
     from balancing.neighbour_store import NeighbourStore
     from sweep.trial import SplitImages
@@ -73,6 +73,7 @@ def _open_shared(shared: Shared) -> tuple[Any, Run]:
         shared.validation,
         shared.test,
         NeighbourStore(run.neighbours),
+        gpu_share=gpus,
     )
     return images, run
 
@@ -109,12 +110,15 @@ def precision_here(gpus: float) -> str:
 
 def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
     """One trial, on a worker."""
+    import torch
+
     from sweep.events import TrialEvents
+    from sweep.gpu_memory import explain
     from sweep.trial import train_trial
 
     spec = TrialSpec.from_dict(config["spec"])
     device = _clean_worker(spec.seed, cpus, gpus)
-    images, run = _open_shared(shared)
+    images, run = _open_shared(shared, gpus)
     folder = run.trial(spec.trial_id)
     status = folder.status()
     folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname(), pid=os.getpid())
@@ -136,6 +140,10 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
         if events is not None:
             events.finish_trial(spec, folder, shared.class_names)
         tune.report({ENDED_AS: ended, "error": folder.status().get("error") or ""})
+    except torch.OutOfMemoryError as error:  # tried again unchanged, it would end so again
+        message = explain(error, spec, images.pixels, device, gpus)
+        folder.write_status("failed", error=message, finished=now())
+        tune.report({ENDED_AS: "failed", "error": message})
     finally:
         if events is not None:
             events.close()
@@ -146,6 +154,6 @@ def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) ->
     from sweep.trial import predict_part
 
     device = _clean_worker(0, cpus, gpus)
-    images, run = _open_shared(shared)
+    images, run = _open_shared(shared, gpus)
     for trial_id in trial_ids:
         predict_part(run.trial(trial_id), images, "test", device)

@@ -101,7 +101,7 @@ def _opened(path: Path, seen: list[str]) -> None:
 
 
 def test_a_halved_sweep_reads_each_trial_once_when_it_starts_and_nothing_after(tmp_path: Path) -> None:
-    """The scheduler answers a trial that asks whether it shall begin by what was reported, not by files that may lag."""
+    """The scheduler tells a trial whether to begin by what was reported to it, not by files that may lag."""
     configurations, seeds = 40, 3
     write_json(tmp_path / "run.json", {"format": 1})
     run = Run(tmp_path)
@@ -120,7 +120,7 @@ def test_a_halved_sweep_reads_each_trial_once_when_it_starts_and_nothing_after(t
     assert 20 <= len(opened) <= 2 * len(specs) + 2
     shutil.rmtree(tmp_path / "trials")
     opened.clear()
-    begun = {number: 0 for number in range(seeds)}
+    begun = dict.fromkeys(range(seeds), 0)
     for spec in specs[10:]:
         trial: Any = _Trial(spec)
         if scheduler.on_trial_result(None, trial, {ASKS: True}) == TrialScheduler.STOP:
