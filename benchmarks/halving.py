@@ -128,7 +128,7 @@ def simulated(config: dict[str, Any], *, folder: str) -> None:
 def sweep_all(trials: int) -> dict[str, Any]:
     """One process: a whole sweep of simulated trials on a Ray of its own, in two slots."""
     from sweep.config import ResourceConfig
-    from sweep.search import PairedASHA
+    from sweep.search import PairedASHA, grid_of
     from sweep.session import ray_session
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ray_session(ResourceConfig()):
@@ -138,7 +138,7 @@ def sweep_all(trials: int) -> dict[str, Any]:
         began, worked, idle = time.perf_counter(), time.process_time(), peak_bytes()
         found = tune.Tuner(
             tune.with_resources(tune.with_parameters(simulated, folder=folder), {"cpu": 1}),
-            param_space={"spec": tune.grid_search([spec.to_dict() for spec in run.specs()])},
+            param_space=grid_of(run.specs()),
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=2, reuse_actors=True, scheduler=PairedASHA(METRIC, MAX_EPOCHS, 1, run)
             ),

@@ -25,7 +25,7 @@ from sweep.halving import grace_epochs
 from sweep.precision import fast_precision
 from sweep.prepare import Prepared
 from sweep.records import ENDED, ENDED_AS, Run, now
-from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
+from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher, grid_of
 from sweep.selection import select
 from sweep.session import Slots, fit_slots, ray_session
 from sweep.space import TrialSpec, span
@@ -201,8 +201,7 @@ def _tune(
         waiting = [spec for spec in specs if spec.trial_id not in ended]
         if not waiting:
             return
-        space: dict[str, Any] = {"spec": tune.grid_search([spec.to_dict() for spec in waiting])}
-        samples = 1
+        space, samples = grid_of(waiting), 1
     else:
         rounds = OptunaRounds(config, prepared.fixed)
         searcher = RoundSearcher(rounds, run, progress)

@@ -13,7 +13,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from sweep.halving import Halving, Score
 from sweep.records import ASKS, Run, write_json
-from sweep.search import PairedASHA
+from sweep.search import PairedASHA, grid_of
 from sweep.space import TrialSpec
 
 MAX_EPOCHS, REDUCTION = 5, 2
@@ -134,3 +134,22 @@ def test_a_halved_sweep_reads_each_trial_once_when_it_starts_and_nothing_after(t
     assert opened == []
     assert begun[0] == configurations - 10
     assert 1 <= begun[2] <= begun[1] <= configurations // 3
+
+
+class _Counting:
+    copies = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Counting:
+        _Counting.copies += 1
+        return self
+
+
+def test_tune_makes_a_list_of_trials_in_its_order_without_copying_it_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.tune.search.variant_generator import generate_variants
+
+    specs = [TrialSpec("baseline", 1e-3, 1, seed) for seed in range(60)]
+    monkeypatch.setattr(TrialSpec, "to_dict", lambda spec: {"seed": spec.seed, "counts": _Counting()})
+    _Counting.copies = 0
+    made = [config["spec"]["seed"] for _, config in generate_variants(grid_of(specs))]
+    assert made == list(range(60))
+    assert _Counting.copies <= 10 * len(specs)
