@@ -195,7 +195,7 @@ def test_what_no_node_can_hold_is_said_at_once_while_it_waits() -> None:
         import ray
 
         slots = fit_slots(resources)
-        never = ray.remote(num_cpus=slots.cpus)(int).remote()
+        never = ray.remote(num_cpus=slots.cpus)(lambda: 1).remote()
         with pytest.raises(Enough):
             get(never, Waiting(slots, say), "all trials wait")
         assert get([ray.put(1), ray.put(2)], Waiting(slots, say), "") == [1, 2]
