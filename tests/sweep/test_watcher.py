@@ -51,7 +51,7 @@ def stopped_by_the_scheduler(run: Run) -> Any:
 def watcher(run: Run, progress: Any, interrupts: Interrupts | None = None) -> Any:
     from sweep.run import _Watcher
 
-    return _Watcher(run, progress, interrupts or Interrupts())
+    return _Watcher(run, progress, {}, interrupts or Interrupts())
 
 
 def test_a_terminal_that_is_gone_ends_no_sweep(run: Run) -> None:
