@@ -175,7 +175,7 @@ def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:
     """On a worker: trial id -> why its best network can't stand for its record; of those that can't."""
     from sweep.checkpoints import network_fault
 
-    _, run = _open_shared(shared)
+    _, run = _open_shared(shared, 0)
     faults = {trial_id: network_fault(run.trial(trial_id)) for trial_id in trial_ids}
     return {trial_id: fault for trial_id, fault in faults.items() if fault}
 

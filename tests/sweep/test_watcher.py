@@ -44,7 +44,7 @@ def stopped_by_the_scheduler(run: Run) -> Any:
     spec = run.specs()[0]
     run.trial(spec.trial_id).write_status("running", best_epoch=1)
     return SimpleNamespace(
-        config={"spec": spec.to_dict()}, last_result={"epoch": 1, "numbers": {}}, get_error=lambda: None
+        trial_id="t", config={"spec": spec.to_dict()}, last_result={"epoch": 1, "numbers": {}}, get_error=lambda: None
     )
 
 
