@@ -29,11 +29,14 @@ def start(config: Config, name: str, out: Path | None, console: Console, *, verb
         UserError: a mistake; nothing has been started.
         Interrupted: the user stopped it; every epoch so far is kept.
     """
+    from sweep import ray_token
     from sweep.prepare import free_run_folder, prepare
     from sweep.records import Run, check_free
 
     path = out or free_run_folder(Path("runs"), name)
     check_free(path)
+    for note in ray_token.make_private(create=not config.resources.address):
+        console.print(note, soft_wrap=True, markup=False)
     console.print("Loading data and weights ...")
     prepared = prepare(config, progress=console.is_terminal)
     for note in prepared.notes:
