@@ -36,6 +36,7 @@ def start(
         UserError: a mistake; nothing has been started.
         Interrupted: the user stopped it; every epoch so far is kept.
     """
+    from sweep import ray_token
     from sweep.out import claim_out, leave_out, missing_folders, no_half
     from sweep.prepare import free_run_folder, prepare
     from sweep.records import Run
@@ -45,6 +46,8 @@ def start(
     with Interrupts() as interrupts:
         try:
             with claim_out(path, _say(console), resume=resume) as owner, no_half(path):
+                for note in ray_token.make_private(create=not config.resources.address):
+                    console.print(note, soft_wrap=True, markup=False)
                 console.print("Loading data and weights ...")
                 prepared = prepare(config, progress=console.is_terminal)
                 for note in prepared.notes:

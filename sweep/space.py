@@ -22,8 +22,6 @@ from balancing.registry import FloatRange, IntRange, get_technique
 if TYPE_CHECKING:
     from sweep.config import Config
 
-# Ray Tune holds every trial in the driver's memory, and the run folder a folder of files for each.
-MOST_TRIALS = 50_000
 SHARED = ("lr", "epochs", "strength", "batch_size")
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")

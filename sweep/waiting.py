@@ -11,6 +11,7 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
+from balancing.errors import UserError
 from sweep.progress import duration
 from sweep.session import Slots, alive_nodes
 
@@ -80,14 +81,23 @@ class Waiting:
 
 
 def get(refs: Any, waiting: Waiting, what: str) -> Any:
-    """``ray.get`` that says what it waits for."""
+    """``ray.get`` that says what it waits for.
+
+    Raises:
+        UserError: a task raised one; it comes without Ray's traceback.
+    """
     listed = refs if isinstance(refs, list) else [refs]
     left = listed
     while left:
         _, left = ray.wait(left, num_returns=len(left), timeout=_LOOKED_EVERY)
         if left:
             waiting.look(what)
-    return ray.get(refs)
+    try:
+        return ray.get(refs)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from None
+        raise
 
 
 class Patience(tune.Callback):

@@ -14,6 +14,7 @@ import numpy as np
 import ray
 from ray import tune
 
+from balancing.errors import UserError
 from sweep.files import no_guard, now
 from sweep.owner import Claim, NotOwner
 from sweep.records import ASKS, ENDED_AS, Run
@@ -181,10 +182,22 @@ def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:
 
 
 def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) -> None:
-    """On a worker: predicts the test split with the best networks of some trials."""
+    """On a worker: predicts the test split with the best networks of some trials.
+
+    Raises:
+        UserError: the GPU's memory did not suffice.
+    """
+    import torch
+
+    from sweep.gpu_memory import explain
     from sweep.trial import predict_part
 
     device = _clean_worker(0, cpus, gpus)
     images, run = _open_shared(shared, gpus)
+    specs = {spec.trial_id: spec for spec in run.specs()}
     for trial_id in trial_ids:
-        predict_part(run.trial(trial_id), images, "test", device)
+        try:
+            predict_part(run.trial(trial_id), images, "test", device)
+        except torch.OutOfMemoryError as error:
+            message = explain(error, specs[trial_id], images.pixels, device, gpus)
+            raise UserError(f"the test split of {run.path} can't be predicted: {message}") from None

@@ -15,8 +15,9 @@ from scipy.stats import chisquare, kstest
 from balancing import registry
 from balancing.errors import UserError
 from balancing.registry import IntRange, get_technique, techniques
+from sweep.bounds import MOST_TRIALS
 from sweep.config import Config, build_config, parse_assignment, read_file
-from sweep.space import MOST_TRIALS, SHARED, TrialSpec, n_trials, span, trial_specs
+from sweep.space import SHARED, TrialSpec, n_trials, span, trial_specs
 
 ALL = [t.name for t in techniques()]
 RANGES = ("space.lr=1e-4..1e-2", "space.epochs=3..10", "space.strength=0.1..1", "space.batch_size=8..64")

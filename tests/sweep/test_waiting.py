@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from balancing.errors import UserError
 from sweep.records import Run
 from sweep.session import Slots
 from sweep.waiting import Patience, Waiting
@@ -199,5 +200,12 @@ def test_what_no_node_can_hold_is_said_at_once_while_it_waits() -> None:
         with pytest.raises(Enough):
             get(never, Waiting(slots, say), "all trials wait")
         assert get([ray.put(1), ray.put(2)], Waiting(slots, say), "") == [1, 2]
+
+        def mistaken() -> None:
+            raise UserError("one sentence")
+
+        with pytest.raises(UserError) as caught:  # as the person shall read it, without Ray's traceback
+            get(ray.remote(mistaken).remote(), Waiting(Slots(1, 0, 1), say), "")
+        assert str(caught.value) == "one sentence"
     assert said[0].startswith("Waiting for a node with 4000 CPUs: the cluster's nodes have ")
     assert "all trials wait" in said[0]
