@@ -15,6 +15,7 @@ from sweep.analysis.naming import METRICS, display_name, in_order, inline_name, 
 from sweep.analysis.paired import metric_intervals
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.tables import selection_metric
+from sweep.csvfile import csv_text
 from sweep.records import Run
 from sweep.terminal import SHORT_NAMES, TITLE, mean_and_interval
 
@@ -40,7 +41,7 @@ class Comparison:
 
     def csv(self) -> str:
         """The table, unrounded."""
-        return self.table.to_csv(index=False, lineterminator="\n")
+        return csv_text(self.table)
 
 
 def compare_runs(runs: Sequence[Run]) -> Comparison:
