@@ -218,6 +218,10 @@ def run(
 @app.command()
 def resume(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    data: Annotated[str | None, typer.Option(help="Where the run's own data lie now.", rich_help_panel=_DATA)] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Where the run's own starting weights lie now.", rich_help_panel=_DATA)
+    ] = None,
     address: Address = None,
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
@@ -225,18 +229,20 @@ def resume(
     verbose: Verbose = False,
 ) -> None:
     """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
-    import yaml
-
-    from sweep.config import build_config
+    from sweep.config import recorded_config
+    from sweep.localpaths import recorded_source
     from sweep.records import Run
 
+    found = Run(run_folder)
     options = _given(
+        data__source=data if data is not None else recorded_source(found),
+        train__weights=weights,
         resources__address=address,
         resources__gpus_per_trial=gpus_per_trial,
         resources__cpus_per_trial=cpus_per_trial,
         resources__max_concurrent=max_concurrent,
     )
-    config = build_config(yaml.safe_load(Run(run_folder).config_yaml), options)
+    config = recorded_config(found, options)
     jobs.resume(run_folder, config, _console(), verbose=verbose)
 
 
@@ -328,9 +334,7 @@ def report(
     prevalence: Prevalence = None,
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
-    import yaml
-
-    from sweep.config import build_config
+    from sweep.config import recorded_config
     from sweep.records import Run
 
     found = Run(run_folder)
@@ -342,7 +346,7 @@ def report(
         report__cost_ratio=cost_ratio,
         report__prevalence=prevalence,
     )
-    settings = build_config(yaml.safe_load(found.config_yaml), given).report
+    settings = recorded_config(found, given).report
     page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
     jobs.show_results(found, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)

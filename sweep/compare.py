@@ -16,7 +16,7 @@ from sweep.analysis.paired import metric_intervals
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.tables import selection_metric
 from sweep.csvfile import csv_text
-from sweep.records import Run
+from sweep.records import Run, command
 from sweep.terminal import SHORT_NAMES, TITLE, mean_and_interval
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         found = metric_intervals(Snapshot(run.path))
         if found.empty:
             raise UserError(
-                f"{run.path} has no test results yet; finish it by `sweep resume {run.path}`, or leave it away"
+                f"{run.path} has no test results yet; finish it by `{command('resume', run.path)}`, or leave it away"
             )
         chosen = {c["technique"]: c["trial_ids"][0] for c in run.selection()}
         specs = {spec.trial_id: spec for spec in run.specs()}

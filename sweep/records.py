@@ -58,6 +58,11 @@ ENDED_AS = "ended"
 _PACKAGES = ("balancing-act", "torch", "torchvision", "ray", "numpy", "scikit-learn", "imbalanced-learn", "torchcam")
 
 
+def command(name: str, path: Path) -> str:
+    """``sweep NAME PATH`` as a shell takes it, whatever letters the path has."""
+    return shlex.join(["sweep", name, str(path)])
+
+
 def now() -> str:
     """The time, UTC, ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -221,6 +226,7 @@ class Run:
             "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
             "data": {
                 "source": images.source,
+                "kind": images.kind,
                 "fingerprint": images.fingerprint,
                 "images": len(images),
                 "shape": list(images.pixels.shape),
@@ -394,6 +400,8 @@ def check_free(path: Path) -> None:
     if path.is_file():
         raise UserError(f"--out {path} is a file; give a new folder")
     if (path / "run.json").exists():
-        raise UserError(f"--out {path} holds another run; go on with it by `sweep resume {path}`, or give a new folder")
+        raise UserError(
+            f"--out {path} holds another run; go on with it by `{command('resume', path)}`, or give a new folder"
+        )
     if path.is_dir() and any(path.iterdir()):
         raise UserError(f"--out {path} is not empty and holds no run; give a new or empty folder")

@@ -160,7 +160,9 @@ def test_a_checkpoint_of_another_model(mistaken: Callable[..., Ended], tmp_path:
 
 def test_no_room_for_the_cache(mistaken: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
     usage: Any = shutil.disk_usage("/")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=1000 if Path(path).name == "cache" else 10**12)
+    )
     code, error = mistaken(*DEMO)
     assert code == 2
     assert "BALANCING_ACT_CACHE" in error

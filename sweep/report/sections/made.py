@@ -12,18 +12,24 @@ from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.verdict import is_phantom
 from sweep.records import Run, read_json
 from sweep.report.blocks import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
+from sweep.report.shared_names import data_name, shown_command, shown_config, without_folders
 
 
 def made_section(run: Run) -> Section:
     """Command, data, test openings, versions, configuration."""
     info = run.info
-    blocks: list[Block] = [Heading("Command"), Code(info["command"], "sh"), Heading("Data"), Facts(_data(info["data"]))]
+    blocks: list[Block] = [
+        Heading("Command"),
+        Code(shown_command(info["command"]), "sh"),
+        Heading("Data"),
+        Facts(_data(info["data"])),
+    ]
     if info["notes"]:
-        blocks.append(Listing(info["notes"]))
+        blocks.append(Listing([without_folders(note) for note in info["notes"]]))
     bad_path = run.path / "bad_images.json"
     bad = read_json(bad_path) if bad_path.exists() else []
     if bad:
-        lines = [f"{image['name']}: {image['reason']}" for image in bad]
+        lines = [f"{image['name']}: {without_folders(image['reason'])}" for image in bad]
         blocks.append(Folded(f"{len(bad)} images were left out because they could not be read", [Listing(lines)]))
     versions = [*info["versions"].items(), *((k, str(v)) for k, v in info["machine"].items())]
     blocks += [
@@ -32,7 +38,7 @@ def made_section(run: Run) -> Section:
         Heading("Versions and machine"),
         Facts(versions),
         Heading("Configuration"),
-        Folded("The resolved configuration, whole", [Code(run.config_yaml, "yaml")]),
+        Folded("The resolved configuration, whole", [Code(shown_config(run.config_yaml, info["data"]), "yaml")]),
     ]
     return Section("made", "How it was made", blocks, values={"test_openings": run.test_openings()})
 
@@ -55,7 +61,7 @@ def opening_lines(run: Run) -> list[str]:
 def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     names = data["class_names"]
     rows = [
-        ("Source", str(data["source"])),
+        ("Source", data_name(data)),
         ("Fingerprint", f"{data['fingerprint']} (pixels and labels)"),
         ("Images", f"{data['images']:,}, stored as {' x '.join(map(str, data['shape'][1:]))}"),
         ("Classes", ", ".join(names)),
