@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
-from collections.abc import Mapping
-from pathlib import PurePath
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -75,6 +76,23 @@ def shown_config(config_yaml: str, data: Mapping[str, Any]) -> str:
     return yaml.safe_dump(loaded, sort_keys=False, allow_unicode=True)
 
 
-def without_folders(text: str) -> str:
-    """A sentence with each absolute path in it cut down to its last part."""
+def own_places(run: Run) -> list[str]:
+    """The absolute paths that a run knows of: its own, its data's, weights' and masks', and the home of who reports."""
+    loaded = yaml.safe_load(run.config_yaml)
+    sections = loaded if isinstance(loaded, dict) else {}
+    named = [(sections.get(section) or {}).get(key) for section, key in _OWN_KEYS]
+    own = [str(run.path.absolute()), str(run.path.resolve()), run.info["data"]["source"], *named]
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        own.append(str(Path.home()))
+    return [str(place) for place in own if isinstance(place, str) and len(place) > 1 and place.startswith("/")]
+
+
+def without_folders(text: str, places: Iterable[str] = ()) -> str:
+    """A sentence with each absolute path in it cut down to its last part.
+
+    Args:
+        places: paths that may stand in it, for those that hold spaces or quotes: where such a one ends can't be seen.
+    """
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(place, place_name(place))
     return _PATH.sub(lambda found: place_name(found[0]), text)

@@ -12,12 +12,12 @@ from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.verdict import is_phantom
 from sweep.records import Run, read_json
 from sweep.report.blocks import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
-from sweep.report.shared_names import data_name, shown_command, shown_config, without_folders
+from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
 
 
 def made_section(run: Run) -> Section:
     """Command, data, test openings, versions, configuration."""
-    info = run.info
+    info, places = run.info, own_places(run)
     blocks: list[Block] = [
         Heading("Command"),
         Code(shown_command(info["command"]), "sh"),
@@ -25,11 +25,11 @@ def made_section(run: Run) -> Section:
         Facts(_data(info["data"])),
     ]
     if info["notes"]:
-        blocks.append(Listing([without_folders(note) for note in info["notes"]]))
+        blocks.append(Listing([without_folders(note, places) for note in info["notes"]]))
     bad_path = run.path / "bad_images.json"
     bad = read_json(bad_path) if bad_path.exists() else []
     if bad:
-        lines = [f"{image['name']}: {without_folders(image['reason'])}" for image in bad]
+        lines = [f"{image['name']}: {without_folders(image['reason'], places)}" for image in bad]
         blocks.append(Folded(f"{len(bad)} images were left out because they could not be read", [Listing(lines)]))
     versions = [*info["versions"].items(), *((k, str(v)) for k, v in info["machine"].items())]
     blocks += [
