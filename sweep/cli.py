@@ -5,6 +5,7 @@ Heavy imports wait inside the commands, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A paired comparison of techniques for class imbalance in medical images, as one Ray Tune sweep.",
 )
+
+# What the system says of places that a user named, whichever command or option: no names so long, no right, no room.
+_NO_BUGS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 _DATA, _SPACE, _HOW, _WHERE, _REPORT = "Data", "Search space", "Judging", "Resources", "Report"
 
@@ -118,6 +122,9 @@ Cpus = Annotated[
     float | None, typer.Option("--cpus-per-trial", help="Also the threads of a trial.", rich_help_panel=_WHERE)
 ]
 Concurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Trials at once.", rich_help_panel=_WHERE)]
+AllowMixed = Annotated[
+    bool, typer.Option("--allow-mixed", help="Go on although the trials so far were trained by another torch.")
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
 
@@ -169,6 +176,7 @@ def run(
     cost_ratio: CostRatio = None,
     prevalence: Prevalence = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out already holds this run.")] = False,
+    allow_mixed: AllowMixed = False,
     sets: Sets = None,
     verbose: Verbose = False,
 ) -> None:
@@ -210,9 +218,9 @@ def run(
     config = build_config(read_file(preset), _assignments(options, sets))
     console = _console()
     if resume and out is not None and (out / "run.json").exists():
-        jobs.resume(out, config, console, verbose=verbose)
+        jobs.resume(out, config, console, allow_mixed=allow_mixed, verbose=verbose)
     else:
-        jobs.start(config, Path(preset).stem, out, console, verbose=verbose)
+        jobs.start(config, Path(preset).stem, out, console, resume=resume, verbose=verbose)
 
 
 @app.command()
@@ -226,6 +234,7 @@ def resume(
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
     max_concurrent: Concurrent = None,
+    allow_mixed: AllowMixed = False,
     verbose: Verbose = False,
 ) -> None:
     """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
@@ -243,7 +252,7 @@ def resume(
         resources__max_concurrent=max_concurrent,
     )
     config = recorded_config(found, options)
-    jobs.resume(run_folder, config, _console(), verbose=verbose)
+    jobs.resume(run_folder, config, _console(), allow_mixed=allow_mixed, verbose=verbose)
 
 
 @app.command()
@@ -411,6 +420,16 @@ def main() -> None:
         sys.exit(2)
     except jobs.Interrupted:
         sys.exit(130)
+    except OSError as error:
+        if error.errno not in _NO_BUGS:
+            raise
+        named = f": {_short(str(error.filename))}" if error.filename is not None else ""
+        print(f"error: {error.strerror}{named}; mend that and give the command again", file=sys.stderr)
+        sys.exit(2)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} letters)"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from sweep.analysis.paired import metric_intervals
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.tables import selection_metric
 from sweep.csvfile import csv_text
-from sweep.records import Run, command
+from sweep.records import Run
 from sweep.terminal import SHORT_NAMES, TITLE, mean_and_interval
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         found = metric_intervals(Snapshot(run.path))
         if found.empty:
             raise UserError(
-                f"{run.path} has no test results yet; finish it by `{command('resume', run.path)}`, or leave it away"
+                f"{run.path} has no test results yet; finish it by `sweep resume {shlex.quote(str(run.path))}`, "
+                "or leave it away"
             )
         chosen = {c["technique"]: c["trial_ids"][0] for c in run.selection()}
         specs = {spec.trial_id: spec for spec in run.specs()}

@@ -102,7 +102,7 @@ def written(path: Path, text: str, option: str) -> None:
     Raises:
         UserError: it can't be written any more, for instance as the disk is full.
     """
-    from sweep.records import write_atomically
+    from sweep.files import write_atomically
 
     try:
         write_atomically(path, text.encode())

@@ -18,8 +18,9 @@ from sweep.analysis.cams import METHOD, best_trials, class_activation_map, netwo
 from sweep.analysis.figure import png, shortened, style
 from sweep.analysis.naming import display_name
 from sweep.analysis.tables import selection_metric
+from sweep.files import write_atomically
 from sweep.model import restore
-from sweep.records import Run, command, write_atomically
+from sweep.records import Run
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
     """
     best = best_trials(run)
     if best.empty:
-        raise UserError(f"run {run.path} has chosen no trial yet; go on with it by `{command('resume', run.path)}`")
+        raise UserError(f"run {run.path} has chosen no trial yet; go on with it by `sweep resume {run.path}`")
     if technique is not None:
         if technique not in set(best["technique"]):
             raise UserError(

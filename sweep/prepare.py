@@ -171,7 +171,7 @@ def require_room(path: Path, config: Config, found: Run | None = None) -> None:
 
 
 def _trials_to_run(config: Config, found: Run | None) -> int:
-    from sweep.records import ENDED
+    from sweep.trial_folder import ENDED
 
     recorded = found.specs() if found else []
     if found and recorded and config.sweep.search == "grid":

@@ -17,9 +17,10 @@ from balancing.images import load_images
 from balancing.sources.folder import walk
 from sweep import jobs, prepare
 from sweep.config import Config, build_config, recorded_config
+from sweep.files import write_atomically
 from sweep.localpaths import recorded_source, require_writable, with_absolute_paths, written
 from sweep.prepare import CHECKPOINT_BYTES, require_room
-from sweep.records import Run, write_atomically
+from sweep.records import Run
 from tests.sweep import fake_run as fakes
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -53,7 +54,7 @@ def config_for(source: str, **more: Any) -> Config:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     """``jobs.start`` and ``jobs.resume`` without the sweep: the runs they came to."""
     runs: list[Run] = []
-    monkeypatch.setattr(jobs, "_sweep_and_report", lambda made, *_, **__: runs.append(made))
+    monkeypatch.setattr(jobs, "_sweep_and_report", lambda made, *_, **__: runs.append(Run(made.path)))
     return runs
 
 
@@ -192,6 +193,7 @@ def test_places_are_asked_for_before_the_work(tmp_path: Path, monkeypatch: pytes
             jobs.audit_data(config_for("phantom"), quiet(), path)
         with pytest.raises(UserError, match=r"^--csv .* cannot be written"):
             jobs.compare([], quiet(), path)
+    for path in bad[1:]:
         with pytest.raises(UserError, match="^--csv .* cannot be written"):
             written(path, "x", "--csv")
     require_writable(tmp_path / "new" / "x.csv", "--csv")
