@@ -138,6 +138,7 @@ class Run:
             "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
             "data": {
                 "source": images.source,
+                "kind": images.kind,
                 "fingerprint": images.fingerprint,
                 "images": len(images),
                 "shape": list(images.pixels.shape),
