@@ -1,4 +1,4 @@
-"""Whether a Ray cluster may be at an address: asked before anything is made or read. Knows Ray's rules, imports none."""
+"""Whether a Ray cluster may be at an address, asked before anything is made or read. Imports nothing of Ray."""
 
 from __future__ import annotations
 
