@@ -150,6 +150,7 @@ class Run:
                 },
                 "split_fingerprint": split_fingerprint(split),
                 "left_out": len(images.bad),
+                "grey_bits": images.grey_bits,
             },
             "notes": list(notes),
         }
