@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.bootstrap import SAMPLES
+from sweep.analysis.few_patients import FewPatients
 from sweep.analysis.scored import BASELINE, Scored, bounded, scored_trials
 from sweep.analysis.thresholds import fit_temperature, temper
 from sweep.records import Run
@@ -189,7 +190,8 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "seeds", "temperature", "brier", "ece"])
     positive = run.positive
-    weights = np.vstack([np.ones((1, len(test.rows))), test.weights(run, samples, rng)])
+    draws = test.draws(run, samples, rng)
+    weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     found: dict[tuple[str, str], dict[int, dict[str, np.ndarray]]] = {}
     temperatures: dict[str, list[float]] = {}
     chance: dict[tuple[str, str], list[float]] = {}
@@ -210,25 +212,25 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
             row |= {"temperature": heat, "chance_ece": float(np.mean(chance[technique, stage]))}
             for name in next(iter(of_seeds.values())):
                 both = np.stack([numbers[name] for numbers in of_seeds.values()])
-                row |= _numbers(name, both)
+                row |= _numbers(name, both, draws.few)
             for name in ("brier", "brier_balanced"):
-                row |= _difference(name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage))
+                row |= _difference(name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage), draws.few)
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _numbers(name: str, both: np.ndarray) -> dict[str, float]:
-    """Mean and interval from (S, 1 + B): the sample as it is, then the bootstrap samples."""
+def _numbers(name: str, both: np.ndarray, few: FewPatients) -> dict[str, float]:
+    """Mean and interval from (S, 1 + J + B): the sample as it is, then under ``patient_draws``' weights."""
     values, resampled = both[:, 0], both[:, 1:]
     if name.endswith("ece"):
-        resampled = resampled - (resampled.mean(axis=1) - values)[:, None]
+        resampled = resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None]
     low, high = {
         "excess": (-1.0, 1.0),
         "log_loss": (0.0, np.inf),
         "brier": (0.0, 2.0),
         "brier_balanced": (0.0, 2.0),
     }.get(name, (0.0, 1.0))
-    one = bounded(values, resampled, low, high)
+    one = bounded(values, resampled, few, low, high)
     return {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
 
 
@@ -237,6 +239,7 @@ def _difference(
     own: dict[int, dict[str, np.ndarray]],
     baseline: dict[int, dict[str, np.ndarray]],
     row: tuple[str, str],
+    few: FewPatients,
 ) -> dict[str, float]:
     """The paired difference to the baseline before scaling, with its interval."""
     columns = [f"difference_{name}{ending}" for ending in ("", "_low", "_high")]
@@ -244,7 +247,7 @@ def _difference(
     if not seeds or row == (BASELINE, "before"):
         return dict.fromkeys(columns, np.nan)
     both = np.stack([own[seed][name] - baseline[seed][name] for seed in seeds])
-    one = bounded(both[:, 0], both[:, 1:], -2.0, 2.0)
+    one = bounded(both[:, 0], both[:, 1:], few, -2.0, 2.0)
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
 
 
@@ -259,7 +262,8 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
     test = scored_trials(run)
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "label", "class_name", "brier", "ece"])
-    weights = np.vstack([np.ones((1, len(test.rows))), test.weights(run, samples, rng)])
+    draws = test.draws(run, samples, rng)
+    weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     n_classes = len(run.class_names)
     rows = []
     for technique in test.techniques:
@@ -274,8 +278,8 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
         for stage in STAGES:
             for label in np.unique(test.labels).tolist():
                 row = {"technique": technique, "stage": stage, "label": label, "class_name": run.class_names[label]}
-                row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]))
-                row |= _numbers("ece", np.stack([seed[label] for seed in errors[stage]]))
+                row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]), draws.few)
+                row |= _numbers("ece", np.stack([seed[label] for seed in errors[stage]]), draws.few)
                 rows.append(row)
     return pd.DataFrame(rows)
 

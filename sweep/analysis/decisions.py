@@ -16,6 +16,7 @@ import pandas as pd
 from balancing.errors import UserError
 from balancing.registry import get_technique
 from sweep.analysis.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.few_patients import FewPatients
 from sweep.analysis.naming import display_name
 from sweep.analysis.paired import compare
 from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
@@ -151,7 +152,7 @@ def decision_table(
     test = scored_trials(run)
     if test is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
-    weights = test.weights(run, samples, rng)
+    draws = test.draws(run, samples, rng)
     behind = patients_behind(test.labels, test.patients(run), run.positive)
     decided = decisions(run, test, stated)
     names = rules(stated) | {"prior": "prior correction"}
@@ -166,7 +167,7 @@ def decision_table(
             # A threshold leaves the scores, and so their area, as they are; so does prior correction of two classes.
             same_area = seed in known and one.probabilities.shape[1] == 2
             found = weighted_metrics(
-                test.labels, one.probabilities, run.positive, weights, one.decisions, areas=not same_area
+                test.labels, one.probabilities, run.positive, draws.weights, one.decisions, areas=not same_area
             )
             resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
             values[technique, rule][seed] = _numbers(test.labels, one, run.positive)
@@ -180,7 +181,7 @@ def decision_table(
         own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
         shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
         for metric in METRICS:
-            found_spread = metric_spread(metric, own, shaken, behind)
+            found_spread = metric_spread(metric, own, shaken, behind, draws.few, run.positive)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,
@@ -189,7 +190,8 @@ def decision_table(
         rows.append(row)
     table = pd.DataFrame(rows)
     for metric in dict.fromkeys(["balanced_accuracy", selection_metric(run)]):
-        table = _with_differences(table, metric, values, resampled, reference_rule(run))
+        few = draws.few.about(metric, run.positive, paired=True)
+        table = _with_differences(table, metric, values, resampled, reference_rule(run), few)
     return table
 
 
@@ -236,6 +238,7 @@ def _with_differences(
     values: Mapping[tuple[str, str], Mapping[int, Mapping[str, float]]],
     resampled: Mapping[tuple[str, str], Mapping[int, Mapping[str, np.ndarray]]],
     rule: str,
+    few: FewPatients,
 ) -> pd.DataFrame:
     """The table with the paired differences in one metric to the baseline's row of ``rule``."""
     reference = (BASELINE, rule)
@@ -254,7 +257,7 @@ def _with_differences(
                     np.array([values[key][s][metric] - values[reference][s][metric] for s in seeds]),
                     np.stack([resampled[key][s][metric] - resampled[reference][s][metric] for s in seeds]),
                 )
-        for _, row in compare(pairs).iterrows():
+        for _, row in compare(pairs, few).iterrows():
             for ending, name in parts.items():
                 columns[f"difference_{metric}{ending}"][int(row["technique"])] = row[name]
     return table.assign(**columns)
