@@ -13,6 +13,8 @@ from sweep.metrics import judged_classes
 from sweep.records import Run
 
 SAMPLES = 2000
+# With fewer test patients of a class nothing is declared; docs/statistics.md has the simulation that says why.
+FEWEST = 5
 METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "auroc")
 
 
@@ -44,15 +46,34 @@ def patient_weights(labels: np.ndarray, patients: np.ndarray, samples: int, rng:
 def patient_strata(labels: np.ndarray, patient: np.ndarray) -> np.ndarray:
     """(P,) int64 stratum of each patient: the rarest (by images) of the classes that the patient's images show.
 
+    One who is left alone with a class that others show too, beside a rarer one, is drawn with most of these: a stratum
+    of one tells nothing.
+
     Args:
         labels: (N,) int64.
         patient: (N,) int64, 0..P-1.
+    Reference: collapsed strata: Cochran, Sampling Techniques, 1977, section 5A.12.
     """
     images = np.bincount(labels)
     rarity = np.argsort(np.argsort(-images, kind="stable"), kind="stable")  # of each class, the rarest highest
     stratum = np.zeros(int(patient.max(initial=-1)) + 1, dtype=np.int64)
     np.maximum.at(stratum, patient, rarity[labels])
+    for kind in np.unique(stratum):
+        others = stratum[np.unique(patient[rarity[labels] == kind])]
+        others = others[others != kind]
+        if len(others) and (stratum == kind).sum() < 2:
+            stratum[stratum == kind] = np.bincount(others).argmax()
     return stratum
+
+
+def patients_of_classes(labels: np.ndarray, patients: np.ndarray) -> dict[int, int]:
+    """Class -> how many patients have an image of it; classes without one are left out.
+
+    Args:
+        labels: (N,) int64.
+        patients: (N,) any kind of id.
+    """
+    return {label: len(np.unique(patients[labels == label])) for label in np.unique(labels).tolist()}
 
 
 def patients_by_row(run: Run) -> pd.Series:

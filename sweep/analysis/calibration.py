@@ -19,6 +19,8 @@ from sweep.analysis.thresholds import fit_temperature, temper
 from sweep.records import Run
 
 BINS = 10
+# Of classes that are shown one by one.
+MOST_CLASSES = 30
 Binning = Literal["equal_count", "equal_width"]
 STAGES = ("before", "after")
 
@@ -257,7 +259,8 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
     Returns:
         One row a technique, stage and class: technique, stage, label, class_name, brier (of the class's own images),
         ece (its probability against the rest), each mean over seeds with ``_low`` and ``_high``. Classes without a
-        test image are left out; empty where the test split was not opened.
+        test image are left out, and of more than ``MOST_CLASSES`` those with fewer than the others; empty where the
+        test split was not opened.
     """
     test = scored_trials(run)
     if test is None:
@@ -265,6 +268,8 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
     draws = test.draws(run, samples, rng)
     weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     n_classes = len(run.class_names)
+    counts = np.bincount(test.labels, minlength=n_classes)
+    shown = sorted(label for label in np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist() if counts[label])
     rows = []
     for technique in test.techniques:
         briers: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
@@ -273,13 +278,13 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
             for stage, probabilities in staged(trial)[0].items():
                 parts = brier_parts(test.labels, probabilities, run.positive)
                 briers[stage].append(class_means(test.labels, parts, weights, n_classes))
-                each = [calibration_error(test.labels == c, probabilities[:, c], weights) for c in range(n_classes)]
+                each = [calibration_error(test.labels == c, probabilities[:, c], weights) for c in shown]
                 errors[stage].append(each)
         for stage in STAGES:
-            for label in np.unique(test.labels).tolist():
+            for place, label in enumerate(shown):
                 row = {"technique": technique, "stage": stage, "label": label, "class_name": run.class_names[label]}
                 row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]), draws.few)
-                row |= _numbers("ece", np.stack([seed[label] for seed in errors[stage]]), draws.few)
+                row |= _numbers("ece", np.stack([seed[place] for seed in errors[stage]]), draws.few)
                 rows.append(row)
     return pd.DataFrame(rows)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from sweep.analysis.cam_numbers import (
 )
 from sweep.analysis.cam_words import NEARLY_EQUAL, TOO_ALIKE, blackout_sentence, faithfulness_sentence, sanity_sentence
 from sweep.analysis.cams import DEFAULT_METHOD, NO_NETWORKS, class_activation_maps, fields, networks
+from sweep.analysis.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.masks import Masks, masks_of
 from sweep.records import Run
 

@@ -19,6 +19,7 @@ from sweep.analysis.few_patients import FewPatients, patient_draws
 from sweep.analysis.cams import DEFAULT_METHOD, FIELD, cam_method, check_images, fields, kept_trials, networks
 from sweep.analysis.masks import Masks
 from sweep.analysis.naming import display_name
+from sweep.analysis.scored import bounded
 from sweep.records import Run
 
 if TYPE_CHECKING:

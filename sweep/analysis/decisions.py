@@ -141,7 +141,7 @@ def decision_table(
         Columns: decision (its name), technique, rule,
         seeds, threshold (mean over seeds; NaN for more than two classes), each of ``bootstrap.METRICS`` (mean over
         seeds) with ``<metric>_low`` and ``<metric>_high`` (95 %, patients and seeds), and for balanced accuracy and
-        the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p`` and ``_p_holm``: row minus
+        the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p``, ``_p_holm`` and ``_fewest`` (test patients of a class): row minus
         the reference, paired by seed and patient, Holm-adjusted over the techniques, and apart from them over the
         baseline's rows. The reference is the
         baseline with its threshold for balanced accuracy, with more than two classes after prior correction; NaN in
@@ -243,6 +243,7 @@ def _with_differences(
     """The table with the paired differences in one metric to the baseline's row of ``rule``."""
     reference = (BASELINE, rule)
     parts = {"": "difference", "_low": "low", "_high": "high", "_p": "p", "_p_holm": "p_holm"}
+    parts["_fewest"] = "fewest_patients"
     columns = {f"difference_{metric}{ending}": np.full(len(table), np.nan) for ending in parts}
     # The techniques are one family of comparisons, the baseline's other rules one of their own.
     for of_baseline in (False, True):

@@ -171,9 +171,7 @@ def treat_all(prevalence: float, thresholds: np.ndarray = THRESHOLD_PROBABILITIE
     return prevalence - (1 - prevalence) * thresholds / (1 - thresholds)
 
 
-def _line(
-    technique: str, x: np.ndarray, both: np.ndarray, few: FewPatients, ends: tuple[float, float]
-) -> pd.DataFrame:
+def _line(technique: str, x: np.ndarray, both: np.ndarray, few: FewPatients, ends: tuple[float, float]) -> pd.DataFrame:
     """technique, x, mean, low, high, from (S, 1 + J + B, G): the test split as it is, then ``patient_draws``."""
     low, high = distributions(both[:, 0], both[:, 1:], few).limits()
     limits = {"low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
@@ -382,7 +380,7 @@ def predictive_curves(run: Run, prevalences: np.ndarray) -> pd.DataFrame:
     for (technique, rule), of_seeds in decisions(run, ready.test).items() if ready is not None else ():
         if ready is None or rule not in ("argmax", "balanced_accuracy"):
             continue
-        rates = [_rates(one, ready) for one in of_seeds.values()]
+        rates = [[rate[:1] for rate in _rates(one, ready)] for one in of_seeds.values()]
         ppv, npv = np.stack([predictive_values(*pair, prevalences) for pair in rates]).mean(axis=0)
         found = {"technique": technique, "rule": rule, "prevalence": prevalences, "ppv": ppv, "npv": npv}
         rows.append(pd.DataFrame(found))

@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import METRICS, SAMPLES, patients_by_row, weighted_metrics
-from sweep.analysis.few_patients import FEWEST, FewPatients, PatientDraws, patient_draws
+from sweep.analysis.bootstrap import FEWEST, METRICS, SAMPLES, patients_by_row, weighted_metrics
+from sweep.analysis.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.naming import in_order
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.spread import metric_spread, patients_behind, spread
@@ -109,12 +109,12 @@ def validation_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
     The choice was made there, so the mean is a little too high, and the interval does not hold that.
     """
     metric = selection_metric(run)
-    return _intervals(_resampled_trials(run, "validation", seed, SAMPLES, areas=metric == "auroc"), [metric], run.positive)
+    return _intervals(
+        _resampled_trials(run, "validation", seed, SAMPLES, areas=metric == "auroc"), [metric], run.positive
+    )
 
 
-def _intervals(
-    trials: Mapping[tuple[str, int], Tested], metrics: Sequence[str], positive: int | None
-) -> pd.DataFrame:
+def _intervals(trials: Mapping[tuple[str, int], Tested], metrics: Sequence[str], positive: int | None) -> pd.DataFrame:
     rows = []
     for technique in in_order(name for name, _ in trials):
         own = [trial for (name, _), trial in trials.items() if name == technique]
@@ -127,9 +127,7 @@ def _intervals(
     return pd.DataFrame(rows, columns=columns)
 
 
-def compare(
-    differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients | None = None
-) -> pd.DataFrame:
+def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients | None = None) -> pd.DataFrame:
     """Each technique's difference to the baseline over seeds and patients, Holm-adjusted together.
 
     Args:
@@ -141,10 +139,10 @@ def compare(
         patient_se, patient_sd, patient_freedom (degrees of freedom of patient_se), fewest_patients (of a class; NaN
         where ``few`` is None). With one seed the interval holds patients alone and both p are 1; p is 1 too where every
         seed differs by the same amount (no spread over seeds to judge by), and with fewer than
-        ``few_patients.FEWEST`` patients of a class.
+        ``bootstrap.FEWEST`` patients of a class.
     """
     rows = []
-    fewest = float("nan") if few is None else float(few.patients.min(initial=0))
+    fewest = float("nan") if few is None else float(few.fewest)
     for technique, (values, resampled) in differences.items():
         found = spread(values, resampled, few)
         row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": max(found.low, -1.0)}

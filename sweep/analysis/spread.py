@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sweep.analysis.bootstrap import patients_of_classes
 from sweep.analysis.few_patients import FewPatients, shaped
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
@@ -118,9 +119,7 @@ class Spread:
     freedom: float = math.inf
 
 
-def spread(
-    values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None
-) -> Spread:
+def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Spread:
     """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
 
     Seeds are to a technique what readers are to a modality, and patients are the cases. The standard error over seeds
@@ -253,8 +252,7 @@ def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | No
         ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
         positive one, and ``specificity``: those with another.
     """
-    of_class = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
-    found = {"fewest": float(min(of_class, default=0))}
+    found = {"fewest": float(min(patients_of_classes(labels, patients).values(), default=0))}
     if positive is not None:
         found["recall"] = float(len(np.unique(patients[labels == positive])))
         found["specificity"] = float(len(np.unique(patients[labels != positive])))
