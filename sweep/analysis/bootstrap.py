@@ -13,8 +13,6 @@ from sweep.metrics import judged_classes
 from sweep.records import Run
 
 SAMPLES = 2000
-# With fewer test patients of a class nothing is declared; docs/statistics.md has the simulation that says why.
-FEWEST = 5
 METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "auroc")
 
 
@@ -64,16 +62,6 @@ def patient_strata(labels: np.ndarray, patient: np.ndarray) -> np.ndarray:
         if len(others) and (stratum == kind).sum() < 2:
             stratum[stratum == kind] = np.bincount(others).argmax()
     return stratum
-
-
-def patients_of_classes(labels: np.ndarray, patients: np.ndarray) -> dict[int, int]:
-    """Class -> how many patients have an image of it; classes without one are left out.
-
-    Args:
-        labels: (N,) int64.
-        patients: (N,) any kind of id.
-    """
-    return {label: len(np.unique(patients[labels == label])) for label in np.unique(labels).tolist()}
 
 
 def patients_by_row(run: Run) -> pd.Series:

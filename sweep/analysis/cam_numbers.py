@@ -15,8 +15,8 @@ import pandas as pd
 import torch
 
 from sweep.analysis.bootstrap import patients_by_row
-from sweep.analysis.few_patients import FewPatients, patient_draws
 from sweep.analysis.cams import DEFAULT_METHOD, FIELD, cam_method, check_images, fields, kept_trials, networks
+from sweep.analysis.few_patients import FewPatients, patient_draws
 from sweep.analysis.masks import Masks
 from sweep.analysis.naming import display_name
 from sweep.analysis.scored import bounded

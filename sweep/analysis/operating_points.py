@@ -381,7 +381,7 @@ def predictive_curves(run: Run, prevalences: np.ndarray) -> pd.DataFrame:
         if ready is None or rule not in ("argmax", "balanced_accuracy"):
             continue
         rates = [[rate[:1] for rate in _rates(one, ready)] for one in of_seeds.values()]
-        ppv, npv = np.stack([predictive_values(*pair, prevalences) for pair in rates]).mean(axis=0)
+        ppv, npv = np.stack([predictive_values(one[0], one[1], prevalences) for one in rates]).mean(axis=0)
         found = {"technique": technique, "rule": rule, "prevalence": prevalences, "ppv": ppv, "npv": npv}
         rows.append(pd.DataFrame(found))
     columns = ["technique", "rule", "prevalence", "ppv", "npv"]

@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import FEWEST, METRICS, SAMPLES, patients_by_row, weighted_metrics
+from balancing.patients import FEWEST
+from sweep.analysis.bootstrap import METRICS, SAMPLES, patients_by_row, weighted_metrics
 from sweep.analysis.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.naming import in_order
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
@@ -139,7 +140,7 @@ def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPa
         patient_se, patient_sd, patient_freedom (degrees of freedom of patient_se), fewest_patients (of a class; NaN
         where ``few`` is None). With one seed the interval holds patients alone and both p are 1; p is 1 too where every
         seed differs by the same amount (no spread over seeds to judge by), and with fewer than
-        ``bootstrap.FEWEST`` patients of a class.
+        ``balancing.patients.FEWEST`` patients of a class.
     """
     rows = []
     fewest = float("nan") if few is None else float(few.fewest)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sweep.analysis.bootstrap import patients_of_classes
-from sweep.analysis.few_patients import FewPatients, shaped
+from sweep.analysis.few_patients import FewPatients, fewest_of_a_class, shaped
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 # Below so many errors (or hits) of a mean network the bootstrap hardly varies: where none errs it does not at all.
@@ -252,7 +251,7 @@ def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | No
         ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
         positive one, and ``specificity``: those with another.
     """
-    found = {"fewest": float(min(patients_of_classes(labels, patients).values(), default=0))}
+    found = {"fewest": float(fewest_of_a_class(labels, patients))}
     if positive is not None:
         found["recall"] = float(len(np.unique(patients[labels == positive])))
         found["specificity"] = float(len(np.unique(patients[labels != positive])))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import FEWEST, patients_by_row, patients_of_classes
+from balancing.patients import FEWEST, patients_of_classes
+from sweep.analysis.bootstrap import patients_by_row
 from sweep.analysis.naming import display_name, in_order, inline_name
 from sweep.analysis.paired import CONFIDENCE, opened_trials, paired_differences
 from sweep.analysis.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
@@ -92,7 +93,7 @@ def _verdict(run: Run) -> str:
 def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
     """The rows of ``paired_differences`` that beat the baseline (or are beaten by it) at the 5 % level, best first.
 
-    None with fewer than ``bootstrap.FEWEST`` test patients of a class.
+    None with fewer than ``balancing.patients.FEWEST`` test patients of a class.
     """
     low, high = table["low"], table["high"]
     apart = (high < 0 if worse else low > 0) & ~(table["fewest_patients"] < FEWEST)
@@ -101,11 +102,9 @@ def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
 
 def too_few_patients(run: Run, metric: str) -> str:
     """That nothing is declared, why, and what to do; ``metric`` as spoken."""
-    fewest, label = fewest_test_patients(run)
-    what = _patients_word(run)
+    label = fewest_test_patients(run)[1]
     return (
-        f"No verdict: the test split holds {fewest} {what}{'' if fewest == 1 else 's'} of class "
-        f"{run.class_names[label]}, and with fewer than {FEWEST} of a class nobody can tell a difference in test "
+        f"No verdict: the test split holds {fewest_in_words(run)} of class {run.class_names[label]}, and with fewer than {FEWEST} of a class nobody can tell a difference in test "
         f"{metric} from who happened to be tested, however many images and seeds there are; test on more patients of "
         "that class."
     )
@@ -121,14 +120,18 @@ def fewest_test_patients(run: Run) -> tuple[int, int]:
     if tested.empty:
         return 0, 0
     labels = tested["label"].to_numpy(dtype=np.int64)
-    counts = patients_of_classes(labels, patients_by_row(run).loc[tested["row"]].to_numpy(dtype=str))
-    label = min(counts, key=lambda one: counts[one])
-    return counts[label], label
+    patients = patients_by_row(run).loc[tested["row"]].to_numpy(dtype=str)
+    counts = patients_of_classes(labels, patients, len(run.class_names))
+    fewest = min(count for count in counts if count)
+    return fewest, counts.index(fewest)
 
 
-def _patients_word(run: Run) -> str:
-    """``image`` where no patient of the run is known."""
-    return "image" if (run.split()["patient"] == "").all() else "patient"
+def fewest_in_words(run: Run) -> str:
+    """``3 patients``; ``3 images (patients unknown)`` where no patient of the run is known."""
+    count = fewest_test_patients(run)[0]
+    ending = "" if count == 1 else "s"
+    unknown = (run.split()["patient"] == "").all()
+    return f"{count} image{ending} (patients unknown)" if unknown else f"{count} patient{ending}"
 
 
 def _gains(table: pd.DataFrame) -> list[str]:

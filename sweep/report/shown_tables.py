@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import FEWEST
+from balancing.patients import FEWEST
 from sweep.analysis.floors import pixel_floor
 from sweep.analysis.naming import METRICS, display_name, inline_name, metric_name
 from sweep.analysis.paired import metric_intervals, paired_differences, validation_intervals

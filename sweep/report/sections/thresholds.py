@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import FEWEST, METRICS
+from balancing.patients import FEWEST
+from sweep.analysis.bootstrap import METRICS
 from sweep.analysis.curves_plots import decision_curve_plot, predictive_values_plot
 from sweep.analysis.decisions import (
     decision_table,
