@@ -104,9 +104,9 @@ def too_few_patients(run: Run, metric: str) -> str:
     """That nothing is declared, why, and what to do; ``metric`` as spoken."""
     label = fewest_test_patients(run)[1]
     return (
-        f"No verdict: the test split holds {fewest_in_words(run)} of class {run.class_names[label]}, and with fewer than {FEWEST} of a class nobody can tell a difference in test "
-        f"{metric} from who happened to be tested, however many images and seeds there are; test on more patients of "
-        "that class."
+        f"No verdict: the test split holds {fewest_in_words(run)} of class {run.class_names[label]}, and with fewer "
+        f"than {FEWEST} of a class nobody can tell a difference in test {metric} from who happened to be tested, "
+        "however many images and seeds there are; test on more patients of that class."
     )
 
 

@@ -26,7 +26,8 @@ REFERENCES = (
         "Intervals over seeds and patients",
         "Obuchowski & Rockette, Communications in Statistics 24(2), 1995 (readers and cases); Fisher, Annals of "
         "Eugenics 6(4), 1935 (the sum of two sources); few patients: Bell & McCaffrey, Survey Methodology "
-        "28(2), 2002, and Satterthwaite, Biometrics Bulletin 2(6), 1946; near 0 and 1 Clopper & Pearson, Biometrika 26(4), 1934",
+        "28(2), 2002, and Satterthwaite, Biometrics Bulletin 2(6), 1946; "
+        "near 0 and 1 Clopper & Pearson, Biometrika 26(4), 1934",
     ),
     ("Power and seeds needed", "Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988"),
     ("McNemar's test", "McNemar, Psychometrika 12(2), 1947"),
@@ -83,8 +84,8 @@ def differences_table(run: Run, data: pd.DataFrame) -> Table:
             strong.add(position)
     caption = (
         f"Paired differences in test {name}: each seed against the baseline's same seed, on the same patients. "
-        "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with Student's "
-        "t where they are few) and training (Student's t over seeds)."
+        "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with "
+        "Student's t where they are few) and training (Student's t over seeds)."
     )
     if not enough:
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
