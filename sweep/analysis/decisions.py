@@ -145,8 +145,8 @@ def decision_table(
         ``_fewest`` (test patients of the class with the fewest): row minus the reference, paired by seed and patient,
         Holm-adjusted over the techniques, and apart from them over the baseline's rows. The reference is the baseline
         with its threshold for balanced accuracy, with more than two classes after prior correction; NaN in its own row,
-        and everywhere without a baseline. A threshold is kept as its seed's validation set gave it: that other validation
-        patients would give another is seen over seeds only as far as training moves the scores.
+        and everywhere without a baseline. A threshold is kept as its seed's validation set gave it: that other
+        validation patients would give another is seen over seeds only as far as training moves the scores.
         Empty where the test split was not opened.
     """
     test = scored_trials(run)

@@ -25,6 +25,7 @@ _EXACT = 200
 _SHAPE = 10.0
 # With this many patients who differ, what was seen of them stands for the others.
 _DIFFERING = 5
+_EQUAL = 1e-6  # weights are float32
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class FewPatients:
         from scipy import stats
 
         n = float(self.patients[stratum])
-        alike = (np.abs(own[:, None] - own) < 1e-9).sum(axis=1).max(axis=0)
+        alike = (np.abs(own[:, None] - own) < _EQUAL).sum(axis=1).max(axis=0)
         differ = n - np.where(alike > 1, alike * n / len(own), 0.0)  # continuous numbers: nobody is like another
         unseen = np.where(differ < n, stats.beta.ppf(0.975, differ + 1, np.maximum(n - differ, 1e-9)), 1.0) - differ / n
         half = self.reach[stratum] * np.where(differ < _DIFFERING, unseen, 0.0)
