@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -69,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.environ["BALANCING_ACT_CACHE"] = str(work / "cache")
         config = work / "config.yaml"
         config.write_text(yaml.safe_dump(configuration(given.seeds, given.epochs)))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # by way of ``finally``
         bench, logs = Bench(work, config, given.patience), given.results.with_suffix(".logs")
         try:
             for kind, place, number in missing:

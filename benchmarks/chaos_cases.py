@@ -11,10 +11,12 @@ import numpy as np
 
 from benchmarks.chaos_outcomes import KINDS, PLACES, Outcome
 from benchmarks.chaos_places import Bench
-from benchmarks.chaos_processes import Command, Process, gone_within, raylets, trial_workers
+from benchmarks.chaos_processes import POLL, Command, Process, gone_within, raylets, trial_workers
 from benchmarks.chaos_records import Watched, differing, leftovers, read_json, tables, unfinished
 
 RESUMES = 3
+# A sweep that ended before it was struck is begun once more.
+TRIES = 3
 # After the last driver's end: until then Ray's own processes have to be gone.
 GRACE_SECONDS = 30.0
 # Two resumes at once are started so far apart at most.
@@ -30,23 +32,29 @@ def one_case(bench: Bench, kind: str, place: str, number: int, *, seed: int, log
         seed: with kind, place and number it decides the moment, as a share of the undisturbed sweep.
         logs: where the output of a case that did not go as promised is kept.
     """
-    calm = bench.undisturbed(place)
     rng = np.random.default_rng([seed, list(KINDS).index(kind), list(PLACES).index(place), number])
-    outcome = Outcome(kind, place, number, moment=rng.uniform(*calm.windows.get(kind, (0.0, calm.seconds))))
-    with bench.folder(small_disk=kind == "disk") as folder:
-        case = _Case(bench, outcome, folder, rng)
-        try:
-            case.go()
-        finally:
-            case.end()
-            bench.clean(place, broken=kind == "raylet")
-        if not outcome.clean:
-            kept = logs / f"{kind}-{place}-{number}"
-            shutil.rmtree(kept, ignore_errors=True)
-            kept.mkdir(parents=True)
-            for path in folder.glob("log*"):
-                shutil.copy(path, kept / path.name)
+    share = rng.uniform()
+    for _ in range(TRIES):
+        outcome = Outcome(kind, place, number, bench.undisturbed(place).moment(kind, share))
+        with bench.folder(small_disk=kind == "disk") as folder:
+            case = _Case(bench, outcome, folder, rng)
+            try:
+                case.go()
+            finally:
+                case.end()
+                bench.clean(place, broken=kind == "raylet")
+            if outcome.struck:
+                if not outcome.clean:
+                    _keep(folder, logs / f"{kind}-{place}-{number}")
+                break
     return outcome
+
+
+def _keep(folder: Path, logs: Path) -> None:
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir(parents=True)
+    for path in folder.glob("log*"):
+        shutil.copy(path, logs / path.name)
 
 
 class _Case:
@@ -63,7 +71,7 @@ class _Case:
         first.wait(first.began + found.moment, self._look)
         self._strike(first)
         if not found.struck:
-            first.wait(self._bench.deadline(self._place))
+            self._bench.took(self._place, time.monotonic() - first.began)
             return
         self._ended(first, self._fill if found.kind == "disk" else self._look)
         self._judge_first(first)
@@ -105,12 +113,11 @@ class _Case:
             first.signal(signal.SIGTERM if kind == "sigterm" else signal.SIGKILL)
         elif kind in ("worker", "raylet"):
             victims: list[Process] = []
-            while first.code is None and not victims:
-                self._look()
+            while not victims and not first.wait(time.monotonic() + POLL, self._look):
                 alive = self._bench.processes(self._place)
                 found = trial_workers(alive) if kind == "worker" else raylets(alive)
                 victims = found if kind == "worker" or local else [self._bench.second_raylet()]
-            if not victims:
+            if not victims or first.code is not None:
                 return
             victims[int(self._rng.integers(len(victims)))].kill()
         self._outcome.struck = True

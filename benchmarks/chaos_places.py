@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,22 @@ def cannot(kind: str) -> str:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The sweep that nothing kills, in seconds from its start.
+    """The sweep that nothing kills.
 
     Args:
-        seconds: whole.
-        windows: kind -> first and last moment at which there was something of it to kill.
+        seconds: from its start to its end.
+        windows: kind -> when there is something of it to kill, first and last, as shares of the sweep.
         tables: see ``benchmarks.chaos_records.tables``.
     """
 
     seconds: float
     windows: dict[str, tuple[float, float]]
     tables: dict[str, Any]
+
+    def moment(self, kind: str, share: float) -> float:
+        """Seconds from the start, at a share in [0, 1] of the time in which a kind can be killed."""
+        first, last = self.windows.get(kind, (0.0, 1.0))
+        return self.seconds * (first + share * (last - first))
 
 
 class Bench:
@@ -65,6 +70,10 @@ class Bench:
         if place not in self._calm:
             self._calm[place] = self._watch_undisturbed(place)
         return self._calm[place]
+
+    def took(self, place: str, seconds: float) -> None:
+        """Another sweep ended undisturbed, before the moment at which it was to be killed: the machine is less busy."""
+        self._calm[place] = replace(self.undisturbed(place), seconds=seconds)
 
     def begin(self, place: str, log: Path, run: Path) -> Command:
         """``sweep run --resume``: what a scheduler starts again and again."""
@@ -164,7 +173,8 @@ class Bench:
         print(f"undisturbed, on {PLACES[place]}: {seconds:.1f} s", flush=True)
         # The cluster's raylets are there from start to end.
         kinds = ("worker", "raylet") if place == "local" else ("worker",)
-        return Undisturbed(seconds, {kind: (seen[kind][0], seen[kind][-1]) for kind in kinds if seen[kind]}, found)
+        windows = {kind: (seen[kind][0] / seconds, seen[kind][-1] / seconds) for kind in kinds if seen[kind]}
+        return Undisturbed(seconds, windows, found)
 
     def _nodes(self) -> Any:
         """The cluster: a head and a second node, of one CPU each."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.common import ROOT
 
-_POLL = 0.1
+POLL = 0.1
 # One thread each: on a busy machine, threads of the report's torch wait for each other for minutes.
 _ENVIRONMENT = {"COLUMNS": "200", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
@@ -124,7 +124,7 @@ class Command:
         """Waits for its end, at most until ``time.monotonic()`` says so; returns whether it has ended."""
         while self.code is None and time.monotonic() < until:
             meanwhile()
-            time.sleep(_POLL)
+            time.sleep(POLL)
         meanwhile()
         return self.code is not None
 

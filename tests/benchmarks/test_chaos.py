@@ -160,6 +160,14 @@ def test_the_sweep_that_is_killed_is_a_valid_configuration() -> None:
     assert config.train.resume_seconds == 0
 
 
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_a_moment_scales_with_the_sweep_and_lies_within_its_window(kind: str) -> None:
+    calm = Undisturbed(40.0, {"worker": (0.25, 0.75)}, {})
+    first, last = (10.0, 30.0) if kind == "worker" else (0.0, 40.0)
+    assert (calm.moment(kind, 0.0), calm.moment(kind, 1.0)) == (first, last)
+    assert replace(calm, seconds=20.0).moment(kind, 0.3) == pytest.approx(calm.moment(kind, 0.3) / 2)
+
+
 @LINUX
 def test_only_processes_that_hold_a_file_of_the_folder_open_are_found(tmp_path: Path) -> None:
     mine, other = tmp_path / "mine", tmp_path / "mine-too"
