@@ -231,6 +231,8 @@ class PretendedBench:
 
     def __init__(self, folder: Path, commands: list[Pretended]):
         self._folder, self._commands = folder, commands
+        self.first: list[Pretended] = []
+        self.took_seconds: list[float] = []
         self._tables = tables(write_run(folder / "calm"))
 
     def undisturbed(self, place: str) -> Undisturbed:
@@ -243,7 +245,10 @@ class PretendedBench:
 
     def begin(self, place: str, log: Path, run: Path) -> Pretended:
         log.write_text("output")
-        return Pretended(None)
+        return self.first.pop(0) if self.first else Pretended(None)
+
+    def took(self, place: str, seconds: float) -> None:
+        self.took_seconds.append(seconds)
 
     def resume(self, place: str, log: Path, run: Path) -> Pretended:
         return self._commands.pop(0)
@@ -288,6 +293,14 @@ def test_a_killed_driver_is_resumed_until_the_run_is_finished(tmp_path: Path) ->
     assert found.badly == ["resume: traceback", "resume hung"]
     assert (tmp_path / "kept" / "driver-local-0" / "log0").read_text() == "output"
     assert not pretend(tmp_path, "driver", *[Pretended(1)] * chaos_cases.RESUMES).clean
+
+
+def test_a_sweep_that_ends_before_its_kill_is_begun_once_more(tmp_path: Path) -> None:
+    bench: Any = PretendedBench(tmp_path, [Pretended(0)])
+    bench.first = [Pretended(None)]
+    bench.first[0].code = 0
+    found = one_case(bench, "driver", "local", 0, seed=0, logs=tmp_path / "kept")
+    assert (found.struck, found.codes, len(bench.took_seconds)) == (True, [-9, 0], 1)
 
 
 def test_sigterm_is_to_end_with_the_code_of_an_interrupt(tmp_path: Path) -> None:
