@@ -143,7 +143,7 @@ class _Case:
         else:
             found.codes.append(command.code)
         found.seconds += time.monotonic() - command.began
-        if command.has_traceback:
+        if command.broke:
             found.badly.append(f"{command.arguments[0]}: traceback")
 
     def _judge_first(self, first: Command) -> None:

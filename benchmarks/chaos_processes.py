@@ -109,11 +109,12 @@ class Command:
     @property
     def refused(self) -> bool:
         """It ended by a sentence, with nothing begun."""
-        return self.code == 2 and "error: " in self.output and not self.has_traceback
+        return self.code == 2 and (self.output.strip().splitlines() or [""])[-1].startswith("error: ")
 
     @property
-    def has_traceback(self) -> bool:
-        return "Traceback (most recent call last)" in self.output
+    def broke(self) -> bool:
+        """It ended by an exception. (Ray shows those of workers too, in a sweep that goes on.)"""
+        return self.code == 1 and "Traceback (most recent call last)" in self.output
 
     def signal(self, number: int) -> None:
         """To the driver alone, not to its group."""

@@ -195,7 +195,7 @@ def test_only_processes_that_hold_a_file_of_the_folder_open_are_found(tmp_path: 
 def test_a_command_s_refusal_is_told_from_a_failure(tmp_path: Path) -> None:
     command = Command(["resume", tmp_path / "nothing"], tmp_path / "log", tmp_path)
     assert command.wait(time.monotonic() + 120)
-    assert (command.code, command.refused, command.has_traceback) == (2, True, False)
+    assert (command.code, command.refused, command.broke) == (2, True, False)
 
 
 class Pretended:
@@ -204,9 +204,13 @@ class Pretended:
     began = 0.0
     arguments = ("resume",)
 
-    def __init__(self, ends_with: int | None, traceback: bool = False):
+    def __init__(self, ends_with: int | None):
         self.code: int | None = None
-        self._ends_with, self.has_traceback = ends_with, traceback
+        self._ends_with = ends_with
+
+    @property
+    def broke(self) -> bool:
+        return self.code == 1
 
     @property
     def refused(self) -> bool:
@@ -273,8 +277,9 @@ def pretend(tmp_path: Path, kind: str, *commands: Pretended) -> Outcome:
     [
         ((0, 2), 0, []),
         ((2, 0), 0, []),
-        ((0, 1), 1, ["none was refused"]),
-        ((1, 2, 0), 1, []),
+        ((0, 0), 0, ["none was refused"]),
+        ((0, 1), 1, ["resume: traceback", "none was refused"]),
+        ((1, 2, 0), 1, ["resume: traceback"]),
         ((2, 2, 0), 1, ["both were refused"]),
     ],
 )
@@ -287,7 +292,7 @@ def test_of_two_resumes_exactly_one_is_to_be_refused(
 
 
 def test_a_killed_driver_is_resumed_until_the_run_is_finished(tmp_path: Path) -> None:
-    found = pretend(tmp_path, "driver", Pretended(1, traceback=True), Pretended(None), Pretended(0))
+    found = pretend(tmp_path, "driver", Pretended(1), Pretended(None), Pretended(0))
     assert (found.resumes, found.failed_resumes, found.struck) == (3, 2, True)
     assert found.codes == [-9, 1, None, 0]
     assert found.badly == ["resume: traceback", "resume hung"]
