@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -64,7 +65,10 @@ def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = no_
             file.flush()
             os.fsync(file.fileno())
         guard()
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except IsADirectoryError as error:
+            raise DamagedFile(path, "a folder is in its place; move it away") from error
     finally:
         temporary.unlink(missing_ok=True)
     _flush_folder(path.parent)
@@ -122,6 +126,14 @@ def read_json(path: Path, kind: type = object) -> Any:
     if not isinstance(found, kind):
         raise DamagedFile(path, f"it holds a {type(found).__name__}, not a {kind.__name__}")
     return found
+
+
+def remove(path: Path) -> None:
+    """Takes away a file, or whatever stands in its place; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_unfinished(name: str) -> bool:

@@ -49,6 +49,7 @@ from sweep.files import (
     no_guard,
     now,
     read_json,
+    remove,
     unfinished_files,
     write_atomically,
     write_json,
@@ -265,7 +266,7 @@ class Run:
                 continue
             except UserError as error:
                 self.guard()
-                (self.path / name).unlink(missing_ok=True)
+                remove(self.path / name)
                 done.append(f"{str(error).partition(';')[0]}; it is made anew.")
         try:
             self.split()

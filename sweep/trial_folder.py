@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sweep.files import DamagedFile, Guard, no_guard, now, read_json, unfinished_files, write_atomically, write_json
+from sweep.files import (
+    DamagedFile,
+    Guard,
+    no_guard,
+    now,
+    read_json,
+    remove,
+    unfinished_files,
+    write_atomically,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from sweep.space import TrialSpec
@@ -180,7 +190,7 @@ class TrialFolder:
         """Removes what only a trial under way needs, and what killed writers left behind."""
         self.guard()
         for path in (self.last, self.best_before, *unfinished_files([self.path])):
-            path.unlink(missing_ok=True)
+            remove(path)
 
     def clear(self) -> None:
         """Removes everything that an earlier attempt found out, for a start from nothing.
@@ -191,4 +201,4 @@ class TrialFolder:
         names = ["best.pt", "validation.parquet", "epochs.json"]
         names += [] if self.network_of("test") else ["test.parquet"]
         for name in names:
-            (self.path / name).unlink(missing_ok=True)
+            remove(self.path / name)

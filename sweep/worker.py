@@ -122,7 +122,6 @@ def _begin_attempt(folder: TrialFolder) -> None:
         attempt=attempt,
         node=socket.gethostname(),
         pid=os.getpid(),
-        versions=here,
         trained_with=[*trained_with, here] if folder.last.exists() else [here],
     )
     owners = folder.guard
