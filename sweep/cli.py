@@ -121,6 +121,9 @@ Concurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Trials
 AllowMixed = Annotated[
     bool, typer.Option("--allow-mixed", help="Go on although the trials so far were trained by another torch.")
 ]
+TrialTimeout = Annotated[
+    str | None, typer.Option(help="A trial that runs longer fails: seconds, 90m, 2h.", rich_help_panel=_WHERE)
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
 
@@ -166,6 +169,7 @@ def run(
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
     max_concurrent: Concurrent = None,
+    trial_timeout: TrialTimeout = None,
     cam: Cam = None,
     masks: Masks = None,
     sensitivity: Sensitivity = None,
@@ -203,6 +207,7 @@ def run(
         resources__gpus_per_trial=gpus_per_trial,
         resources__cpus_per_trial=cpus_per_trial,
         resources__max_concurrent=max_concurrent,
+        resources__trial_timeout=trial_timeout,
         report__cam=cam,
         report__masks=masks,
         report__sensitivity=sensitivity,
@@ -227,6 +232,7 @@ def resume(
     cpus_per_trial: Cpus = None,
     max_concurrent: Concurrent = None,
     allow_mixed: AllowMixed = False,
+    trial_timeout: TrialTimeout = None,
     verbose: Verbose = False,
 ) -> None:
     """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
@@ -240,6 +246,7 @@ def resume(
         resources__gpus_per_trial=gpus_per_trial,
         resources__cpus_per_trial=cpus_per_trial,
         resources__max_concurrent=max_concurrent,
+        resources__trial_timeout=trial_timeout,
     )
     config = build_config(yaml.safe_load(Run(run_folder).config_yaml), options)
     jobs.resume(run_folder, config, _console(), allow_mixed=allow_mixed, verbose=verbose)

@@ -6,6 +6,7 @@ It comes from a preset or a YAML file, then single values (``--set space.lr=1e-4
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ from pydantic.fields import FieldInfo
 from balancing.errors import UserError, suggestion
 from balancing.registry import Choice, IntRange, get_technique, techniques
 from sweep.metrics import SELECTABLE
-from sweep.space import SHARED, Interval
+from sweep.space import MOST_TRIALS, SHARED, Interval, n_trials
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -74,6 +75,25 @@ def _names(value: Any) -> Any:
 
 Values = Annotated[float | list[float] | Interval, BeforeValidator(parse_values)]
 LogValues = Annotated[float | list[float] | Interval, BeforeValidator(_logarithmic)]
+
+
+# The smallest share of a core or a GPU: ten trials on each.
+LEAST_SHARE = 0.1
+MOST_CORES = 4096
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(given: Any) -> Any:
+    """``90`` -> 90.0, ``90m`` -> 5400.0; also s, h and d."""
+    if given is None:
+        return None
+    parts = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", str(given).strip().lower())
+    seconds = float(parts[1]) * _UNITS[parts[2]] if parts else math.nan
+    if not 1 <= seconds <= 3.2e7:
+        raise ValueError(
+            f"a time must be seconds or such as 90s, 45m, 2h, 1d, from 1 second to a year, but is '{given}'"
+        )
+    return seconds
 
 
 class _Section(BaseModel):
@@ -219,10 +239,34 @@ class ResourceConfig(_Section):
     """Where trials run. None leaves the choice to the tool; it changes no number."""
 
     address: str | None = Field(default=None, description="a running Ray cluster; None starts one here")
-    cpus_per_trial: float | None = Field(default=None, gt=0)
-    gpus_per_trial: float | None = Field(default=None, ge=0)
-    max_concurrent: int | None = Field(default=None, ge=1)
+    cpus_per_trial: float | None = Field(default=None, description="cores, also a trial's threads; may be a fraction")
+    gpus_per_trial: float | None = Field(default=None, description="0, a fraction of one, or a whole number")
+    max_concurrent: int | None = Field(default=None, ge=1, le=10_000)
     autoscaling: bool = Field(default=False, description="nodes join on demand: don't refuse what is not there yet")
+    trial_timeout: Annotated[float | None, BeforeValidator(_seconds)] = Field(
+        default=None,
+        description="a trial that runs longer is ended and fails: seconds, or such as 90m, 2h; None: no limit",
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> ResourceConfig:
+        cpus, gpus = self.cpus_per_trial, self.gpus_per_trial
+        if cpus is not None and not LEAST_SHARE <= cpus <= MOST_CORES:
+            raise ValueError(
+                f"resources.cpus_per_trial must be from {LEAST_SHARE:g} to {MOST_CORES:,}, but is {cpus:g}: each trial "
+                "is a process with half a GB of memory, and that many would start at once; give 1 or more cores"
+            )
+        if gpus is not None and gpus != 0 and not LEAST_SHARE <= gpus <= MOST_CORES:
+            raise ValueError(
+                f"resources.gpus_per_trial must be 0, or from {LEAST_SHARE:g} to {MOST_CORES:,}, but is {gpus:g}: each "
+                "trial takes some of a GPU's memory before it trains; give 0.5 for two trials on one GPU"
+            )
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ValueError(
+                f"resources.gpus_per_trial must be a whole number above 1, but is {gpus:g}: Ray shares one GPU, not "
+                f"several; give {math.ceil(gpus)}"
+            )
+        return self
 
 
 class ReportConfig(_Section):
@@ -253,6 +297,13 @@ class Config(_Section):
             isinstance(getattr(self.space, name), Interval) for name in SHARED
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
+        asked = n_trials(self)
+        if asked > MOST_TRIALS:
+            raise ValueError(
+                f"a sweep must have at most {MOST_TRIALS:,} trials, but this space has {asked:,} (techniques x draws x "
+                "seeds x the lists crossed): each is a folder of files, and some of the driver's memory; give fewer "
+                "--trials, --seeds or values, or several runs and `sweep compare`"
+            )
         return self
 
     def to_yaml(self) -> str:

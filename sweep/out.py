@@ -69,8 +69,9 @@ def check_free(path: Path, *, resume: bool = False) -> None:
         resume: what a start that was killed before its first trial left there is no hindrance.
     """
     shown, quoted = _short(path), shlex.quote(str(path))
-    if path.is_symlink() and not path.exists():
-        raise UserError(f"--out {shown} is a link to nowhere; mend it, or give a new folder")
+    for folder in (path, *path.parents):
+        if folder.is_symlink() and not folder.exists():
+            raise UserError(f"--out {shown} is a link to nowhere ({_short(folder)}); mend it, or give a new folder")
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {shown} is a file; give a new folder")
     if not path.exists():

@@ -91,11 +91,11 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
     from sweep.records import split_fingerprint
 
     start: Mapping[str, Any] | None = None
-    weights = "none"
+    weights, mended = "none", list[str]()
     if config.train.weights != "none":
         from sweep.model import load_weights  # here: torch takes seconds to import
 
-        start, weights = load_weights(config.train.weights)
+        start, weights = load_weights(config.train.weights, mended.append)
     images, split, positive, notes = load_data(config.data, progress=progress)
     found = audit(images, split)
     refuse_leaks(found, config.data)
@@ -110,7 +110,7 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
         "positive": positive,
         "weights": weights,
     }
-    return Prepared(images, split, positive, notes, start, fixed, found)
+    return Prepared(images, split, positive, (*notes, *mended), start, fixed, found)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -21,6 +22,8 @@ from balancing.registry import FloatRange, IntRange, get_technique
 if TYPE_CHECKING:
     from sweep.config import Config
 
+# Ray Tune holds every trial in the driver's memory, and the run folder a folder of files for each.
+MOST_TRIALS = 50_000
 SHARED = ("lr", "epochs", "strength", "batch_size")
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")
@@ -161,6 +164,14 @@ def n_draws(config: Config) -> int:
     )
     searched = config.space.search_parameters and any(get_technique(t).parameters for t in config.space.techniques)
     return config.space.trials if shared or own or searched else 1
+
+
+def n_trials(config: Config) -> int:
+    """How many trials a sweep has at most, without making them; equal ones (see ``trial_specs``) are counted twice."""
+    lists = [len(values) for name in SHARED if isinstance(values := getattr(config.space, name), list)]
+    crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
+    draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
+    return len(config.space.techniques) * draws * config.space.seeds * crossed
 
 
 def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
