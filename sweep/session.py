@@ -80,8 +80,8 @@ def ray_session(
             ray.shutdown()
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UserError(
-                f"Ray did not start on this machine ({reason}); look for what holds it up (memory, a full /tmp, another "
-                "user's limits), then start once more: a run that was made goes on by `sweep resume RUN`"
+                f"Ray did not start on this machine ({reason}); look for what holds it up (memory, a full /tmp, a "
+                "limit on processes), then start once more: a run that was made goes on by `sweep resume RUN`"
             ) from error
         address = ray.util.get_node_ip_address()
         if address != _LOOPBACK:
