@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--results", type=Path, default=Path("chaos.jsonl"), help="a line a case, also of earlier calls"
     )
+    parser.add_argument("--table", action="store_true", help="only print the table of the cases that are there")
     given = parser.parse_args(arguments)
     kinds, places = given.kinds.split(","), given.places.split(",")
     for name, asked, known in (("kinds", kinds, KINDS), ("places", places, PLACES)):
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     ]
     left_out = {kind: reason for kind in kinds if (reason := cannot(kind))}
     missing = [case for case in missing if case[0] not in left_out]
-    if missing:
+    if missing and not given.table:
         # Short: sockets' paths have a limit. Not under the project: Ray would take it for code to watch.
         work = Path(tempfile.mkdtemp(prefix="chaos-", dir="/tmp"))
         os.environ["BALANCING_ACT_CACHE"] = str(work / "cache")

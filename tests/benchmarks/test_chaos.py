@@ -150,6 +150,8 @@ def test_what_is_done_already_is_not_killed_again(
     add_result(path, Outcome("driver", "local", 0, 1.0, struck=True, seconds=20.0))
     main(["--n", "1", "--kinds", "driver", "--places", "local", "--results", str(path)])
     assert "| the driver, -9 | a local Ray | 1 " in capsys.readouterr().out
+    main(["--n", "2", "--table", "--results", str(path)])
+    assert "| the driver, -9 | a local Ray | 1 " in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["--kinds", "drivers", "--results", str(path)])
     assert "not drivers" in capsys.readouterr().err
