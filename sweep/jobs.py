@@ -145,6 +145,7 @@ def _sweep_and_report(
     *,
     verbose: bool,
 ) -> None:
+    from sweep.outages import chain, outage
     from sweep.owner import NotOwner
     from sweep.run import run_sweep
 
@@ -159,8 +160,15 @@ def _sweep_and_report(
         made.update_info(status="interrupted")
         _say_how_to_go_on(made, console)
         raise Interrupted from None
-    except NotOwner:
-        raise _taken_over(made) from None
+    except UserError:
+        raise
+    except Exception as error:
+        if any(isinstance(found, NotOwner) for found in chain(error)):  # Tune wraps what its callbacks raise
+            raise _taken_over(made) from None
+        sentence = outage(error, made.path)
+        if sentence is None:
+            raise
+        raise sentence from error
     show_results(made, console)
     console.print(
         f"Watch the trials' curves:  tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}",

@@ -54,7 +54,7 @@ def ray_session(
     Yields:
         The dashboard's address, or "" where there is none.
     Raises:
-        UserError: no Ray at the address, or no room for Ray's token.
+        UserError: no Ray at the address, Ray does not start here, or no room for Ray's token.
     """
     for note in ray_token.make_private(create=not resources.address):
         say(note)
@@ -70,10 +70,18 @@ def ray_session(
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise no_ray(resources.address, str(error).strip().splitlines()[0]) from error
     else:
-        with _on_loopback():
-            context = ray.init(
-                address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host=_LOOPBACK, **common
-            )
+        try:
+            with _on_loopback():
+                context = ray.init(
+                    address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host=_LOOPBACK, **common
+                )
+        except Exception as error:  # Ray raises a bare one where a process of its own does not come up
+            ray.shutdown()
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise UserError(
+                f"Ray did not start on this machine ({reason}); look for what holds it up (memory, a full /tmp, a "
+                "limit on processes), then start once more: a run that was made goes on by `sweep resume RUN`"
+            ) from error
         address = ray.util.get_node_ip_address()
         if address != _LOOPBACK:
             say(
