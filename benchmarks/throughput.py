@@ -43,7 +43,6 @@ from benchmarks.common import (
 from sweep.hardware import evaluation_batch, keep_freed_memory, memory_format, on_device
 from sweep.model import new_model
 from sweep.precision import fast_precision
-from sweep.records import TrialFolder
 from sweep.space import TrialSpec
 from sweep.trial import (
     SplitImages,
@@ -55,6 +54,7 @@ from sweep.trial import (
     train_trial,
     training_batches,
 )
+from sweep.trial_folder import TrialFolder
 
 BATCH = 32
 

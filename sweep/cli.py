@@ -118,6 +118,9 @@ Cpus = Annotated[
     float | None, typer.Option("--cpus-per-trial", help="Also the threads of a trial.", rich_help_panel=_WHERE)
 ]
 Concurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Trials at once.", rich_help_panel=_WHERE)]
+AllowMixed = Annotated[
+    bool, typer.Option("--allow-mixed", help="Go on although the trials so far were trained by another torch.")
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
 
@@ -169,6 +172,7 @@ def run(
     cost_ratio: CostRatio = None,
     prevalence: Prevalence = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where --out already holds this run.")] = False,
+    allow_mixed: AllowMixed = False,
     sets: Sets = None,
     verbose: Verbose = False,
 ) -> None:
@@ -210,9 +214,9 @@ def run(
     config = build_config(read_file(preset), _assignments(options, sets))
     console = _console()
     if resume and out is not None and (out / "run.json").exists():
-        jobs.resume(out, config, console, verbose=verbose)
+        jobs.resume(out, config, console, allow_mixed=allow_mixed, verbose=verbose)
     else:
-        jobs.start(config, Path(preset).stem, out, console, verbose=verbose)
+        jobs.start(config, Path(preset).stem, out, console, resume=resume, verbose=verbose)
 
 
 @app.command()
@@ -222,6 +226,7 @@ def resume(
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
     max_concurrent: Concurrent = None,
+    allow_mixed: AllowMixed = False,
     verbose: Verbose = False,
 ) -> None:
     """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
@@ -237,7 +242,7 @@ def resume(
         resources__max_concurrent=max_concurrent,
     )
     config = build_config(yaml.safe_load(Run(run_folder).config_yaml), options)
-    jobs.resume(run_folder, config, _console(), verbose=verbose)
+    jobs.resume(run_folder, config, _console(), allow_mixed=allow_mixed, verbose=verbose)
 
 
 @app.command()

@@ -1,16 +1,70 @@
-"""TensorBoard event files of a trial: scalars, hyperparameters, confusion matrix and precision-recall curve."""
+"""TensorBoard event files of a trial: scalars, hyperparameters, confusion matrix and precision-recall curve.
+
+They are for watching, so they decide nothing: what goes wrong here is told once, and the trial goes on without them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sweep.metrics import COUNTS, SELECTABLE, confusion_matrix, decide
-from sweep.records import TrialFolder
 from sweep.space import TrialSpec
+from sweep.trial_folder import TrialFolder
+
+# Beyond so many classes cells hold no counts, ticks are left out, and only the rarest classes have curves: figures stay
+# readable, and their cost bounded.
+_MOST_CLASSES = 20
+_LARGEST_SIDE = 12.0  # inches
+
+
+class SafeEvents:
+    """The event files of one trial, from its first epoch to its end, whose failure is no failure of the trial.
+
+    Args:
+        folder: the trial's own; its name is the run's name in TensorBoard.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._events: TrialEvents | None = None
+        self.error = ""
+
+    def epoch(self, numbers: Mapping[str, Any]) -> None:
+        """As ``TrialEvents.epoch``; the first one opens the files."""
+
+        def draw() -> None:
+            self._events = self._events or TrialEvents(self._folder, numbers["epoch"])
+            self._events.epoch(numbers)
+
+        self._safely(draw)
+
+    def finish_trial(self, spec: TrialSpec, folder: TrialFolder, class_names: Sequence[str]) -> None:
+        """As ``TrialEvents.finish_trial``, and closes the files; opens them where no epoch did."""
+
+        def draw() -> None:
+            self._events = self._events or TrialEvents(self._folder, first_epoch=None)
+            self._events.finish_trial(spec, folder, class_names)
+
+        self._safely(draw)
+        self.close()
+
+    def close(self) -> None:
+        """Closes the files; more than once does no harm."""
+        events, self._events = self._events, None
+        if events is not None:
+            self._safely(events.close)
+
+    def _safely(self, draw: Callable[[], None]) -> None:
+        if self.error:
+            return
+        try:
+            draw()
+        except Exception as error:  # whatever it is, MemoryError too: watching must never decide
+            self.error = f"{type(error).__name__}: {error}"[:300]
 
 
 class TrialEvents:
@@ -66,7 +120,7 @@ class TrialEvents:
         self._writer.add_figure(
             "validation/confusion_matrix", confusion_figure(labels, decide(probabilities), class_names), step
         )
-        classes = range(len(class_names)) if spec.positive is None else [spec.positive]
+        classes = _rarest(labels, len(class_names)) if spec.positive is None else [spec.positive]
         for label in classes:
             tag = f"validation/precision_recall/{class_names[label]}"
             self._writer.add_pr_curve(tag, labels == label, probabilities[:, label], step)
@@ -88,22 +142,37 @@ class TrialEvents:
         self._writer.close()
 
 
+def _rarest(labels: np.ndarray, n_classes: int) -> list[int]:
+    """The classes that get a curve: all, or the ``_MOST_CLASSES`` rarest, which are what imbalance is about."""
+    counts = np.bincount(labels, minlength=n_classes)
+    return sorted(np.argsort(counts, kind="stable")[:_MOST_CLASSES].tolist())
+
+
 def confusion_figure(labels: np.ndarray, decisions: np.ndarray, class_names: Sequence[str]) -> Any:
-    """A matplotlib figure of the confusion matrix, counts in the cells."""
+    """A matplotlib figure of the confusion matrix, at most 12 inches a side.
+
+    Counts stand in the cells, and names beside them, up to 20 classes; beyond, the colours alone, by shares of the true
+    class.
+    """
     from matplotlib.figure import Figure
 
     matrix = confusion_matrix(labels, decisions, len(class_names))
-    side = 2.5 + 0.5 * len(class_names)
+    named = len(class_names) <= _MOST_CLASSES
+    side = min(2.5 + 0.5 * len(class_names), _LARGEST_SIDE)
     figure = Figure(figsize=(side, side))
     # A fixed place: a layout engine would draw it twice, in every trial.
-    axes = figure.add_axes((0.24, 0.36, 0.7, 0.6))
+    axes = figure.add_axes((0.24, 0.36, 0.7, 0.6) if named else (0.1, 0.1, 0.85, 0.85))
+    axes.set_xlabel("decided")
+    axes.set_ylabel("true")
+    if not named:
+        axes.imshow(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+        axes.set_title(f"{len(class_names)} classes by number, shares of the true class", fontsize=9)
+        return figure
     names = [name if len(name) <= 16 else f"{name[:15]}…" for name in class_names]
     axes.imshow(matrix, cmap="Blues")
     ticks = range(len(class_names))
     axes.set_xticks(ticks, names, rotation=30, ha="right", fontsize=9)
     axes.set_yticks(ticks, names, rotation=90, va="center", fontsize=9)
-    axes.set_xlabel("decided")
-    axes.set_ylabel("true")
     for (row, column), count in np.ndenumerate(matrix):
         colour = "white" if count > matrix.max() / 2 else "black"
         axes.text(column, row, str(count), ha="center", va="center", color=colour)

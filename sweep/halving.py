@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.records import ENDED, Run
+from sweep.records import Run
+from sweep.trial_folder import ENDED
 
 # What an epoch is judged by: the selection metric, then AUROC, which still tells networks apart that call everything
 # one class.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
+from sweep.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from balancing.images import ImageSet
     from sweep.config import Config, ReportConfig
+    from sweep.owner import Owner
+    from sweep.prepare import Prepared
     from sweep.records import Run
 
 
@@ -20,92 +24,145 @@ class Interrupted(Exception):
     """The user stopped the run; what to do next has been said."""
 
 
-def start(config: Config, name: str, out: Path | None, console: Console, *, verbose: bool) -> None:
+def start(
+    config: Config, name: str, out: Path | None, console: Console, *, resume: bool = False, verbose: bool = False
+) -> None:
     """A new run: checks everything, makes its folder, runs the sweep, writes the report.
 
     Args:
         name: of the preset, for the folder's name where ``out`` is None.
+        resume: what a start that was killed before its first trial left in ``out`` may be written over.
     Raises:
         UserError: a mistake; nothing has been started.
         Interrupted: the user stopped it; every epoch so far is kept.
     """
+    from sweep.out import claim_out, leave_out, missing_folders, no_half
     from sweep.prepare import free_run_folder, prepare
-    from sweep.records import Run, check_free
+    from sweep.records import Run
 
     path = out or free_run_folder(Path("runs"), name)
-    check_free(path)
-    console.print("Loading data and weights ...")
-    prepared = prepare(config, progress=console.is_terminal)
-    for note in prepared.notes:
-        console.print(note, soft_wrap=True, markup=False)
-    made = Run.create(
-        path,
-        config_yaml=config.to_yaml(),
-        images=prepared.images,
-        split=prepared.split,
-        positive=prepared.positive,
-        notes=prepared.notes,
-    )
-    if prepared.audit is not None:
-        made.write_audit(prepared.audit)
-    _sweep_and_report(made, config, prepared, console, verbose=verbose)
+    missing = missing_folders(path)
+    with Interrupts() as interrupts:
+        try:
+            with claim_out(path, _say(console), resume=resume) as owner, no_half(path):
+                console.print("Loading data and weights ...")
+                prepared = prepare(config, progress=console.is_terminal)
+                for note in prepared.notes:
+                    console.print(note, soft_wrap=True, markup=False)
+                made = Run.create(
+                    path,
+                    config_yaml=config.to_yaml(),
+                    images=prepared.images,
+                    split=prepared.split,
+                    positive=prepared.positive,
+                    notes=prepared.notes,
+                    guard=owner.claim.check,
+                )
+                if prepared.audit is not None:
+                    made.write_audit(prepared.audit)
+                _sweep_and_report(made, config, prepared, console, owner, interrupts, verbose=verbose)
+        except KeyboardInterrupt:  # before the sweep, which tells for itself
+            interrupts.stop()
+            if (path / "run.json").exists():
+                _say_how_to_go_on(Run(path), console)
+            else:
+                console.print("\nStopped before anything was trained; no run was made.", markup=False)
+            raise Interrupted from None
+        finally:
+            leave_out(path, missing)
 
 
-def resume(path: Path, config: Config, console: Console, *, verbose: bool) -> None:
-    """Goes on with a run, on the same data and with the same settings; where it runs may differ."""
+def resume(path: Path, config: Config, console: Console, *, allow_mixed: bool = False, verbose: bool = False) -> None:
+    """Goes on with a run, on the same data and with the same settings; where it runs may differ.
+
+    Args:
+        allow_mixed: go on although trials were trained with another release of torch.
+    """
+    from sweep.owner import Owner
     from sweep.prepare import prepare
-    from sweep.records import Run, split_fingerprint
+    from sweep.records import Run
+    from sweep.resumable import check_data, check_same, check_versions
 
     found = Run(path)
-    _check_same(found, config)
-    prepared = prepare(config, progress=console.is_terminal)
-    recorded = found.info["data"]
-    for what, now_is, was in (
-        ("images", prepared.images.fingerprint, recorded["fingerprint"]),
-        ("split", split_fingerprint(prepared.split), recorded["split_fingerprint"]),
-    ):
-        if now_is != was:
-            raise UserError(
-                f"the {what} of {path} were {was[:12]}, but are {now_is[:12]} now: the data changed since it started; "
-                "put them back, or start a new run"
-            )
-    found.update_info(status="running")
-    _sweep_and_report(found, config, prepared, console, verbose=verbose)
+    check_same(found, config)
+    with Interrupts() as interrupts, _claimed(Owner, path, console) as owner:
+        found = Run(path, owner.claim.check)
+        try:
+            note = check_versions(found, allow_mixed=allow_mixed)
+            if note:
+                console.print(note, soft_wrap=True, markup=False)
+            prepared = prepare(config, progress=console.is_terminal)
+            check_data(found, prepared)
+            found.clean()
+            for line in found.mend(prepared.images, prepared.split):
+                console.print(line, soft_wrap=True, markup=False)
+            found.update_info(status="running")
+        except KeyboardInterrupt:
+            interrupts.stop()
+            _say_how_to_go_on(found, console)
+            raise Interrupted from None
+        _sweep_and_report(found, config, prepared, console, owner, interrupts, verbose=verbose)
 
 
-def _check_same(found: Run, config: Config) -> None:
-    """Raises UserError where a run was started with other settings; where it runs may differ."""
-    import yaml
-
-    from sweep.config import build_config
-
-    recorded = build_config(yaml.safe_load(found.config_yaml)).model_dump(exclude={"resources", "report"})
-    for section, values in config.model_dump(exclude={"resources", "report"}).items():
-        for key, value in values.items():
-            if value != recorded[section][key]:
-                raise UserError(
-                    f"run {found.path} was started with {section}.{key} = {recorded[section][key]}, not {value}; go on "
-                    f"with it by `sweep resume {found.path}`, or give a new --out"
-                )
+def _say(console: Console) -> Callable[[str], None]:
+    return lambda sentence: console.print(sentence, soft_wrap=True, markup=False)
 
 
-def _sweep_and_report(made: Run, config: Config, prepared: Any, console: Console, *, verbose: bool) -> None:
+def _claimed(owner: type[Owner], path: Path, console: Console) -> Owner:
+    try:
+        return owner(path, _say(console))
+    except OSError as error:
+        raise UserError(
+            f"run {path} can't be written to ({(error.strerror or str(error)).lower()}); make it writable, or go on "
+            "with a copy of it"
+        ) from error
+
+
+def _say_how_to_go_on(made: Run, console: Console) -> None:
+    command = f"sweep resume {shlex.quote(str(made.path))}"
+    console.print(f"\nStopped. Everything so far is kept; go on by:  {command}", soft_wrap=True, markup=False)
+
+
+def _sweep_and_report(
+    made: Run,
+    config: Config,
+    prepared: Prepared,
+    console: Console,
+    owner: Owner,
+    interrupts: Interrupts,
+    *,
+    verbose: bool,
+) -> None:
+    from sweep.owner import NotOwner
     from sweep.run import run_sweep
 
     try:
-        run_sweep(made, config, prepared, console, verbose=verbose)
+        run_sweep(made, config, prepared, console, claim=owner.claim, interrupts=interrupts, verbose=verbose)
         page = report(made, prepared.images, config.report, console)
+        interrupts.check()
     except KeyboardInterrupt:
+        interrupts.stop()
+        if owner.lost:
+            raise _taken_over(made) from None
         made.update_info(status="interrupted")
-        console.print(
-            f"\nStopped. Everything so far is kept; go on by:  sweep resume {made.path}", soft_wrap=True, markup=False
-        )
+        _say_how_to_go_on(made, console)
         raise Interrupted from None
+    except NotOwner:
+        raise _taken_over(made) from None
     show_results(made, console)
     console.print(
-        f"Watch the trials' curves:  tensorboard --logdir {made.path}/tensorboard", soft_wrap=True, markup=False
+        f"Watch the trials' curves:  tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}",
+        soft_wrap=True,
+        markup=False,
     )
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+def _taken_over(made: Run) -> UserError:
+    return UserError(
+        f"another process has taken run {made.path} over, so this one stopped and left it alone; wait for that one, or "
+        "stop it and resume"
+    )
 
 
 def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
@@ -130,8 +187,8 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
     """
     from balancing.audit import audit
     from sweep.audit_view import audit_view, files_csv
+    from sweep.files import write_atomically
     from sweep.prepare import load_data
-    from sweep.records import write_atomically
 
     images, split, _, notes = load_data(config.data, progress=console.is_terminal)
     for note in notes:
@@ -147,7 +204,8 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
 def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) -> None:
     """Prints the results of several runs in one table; writes it too where ``csv`` is given."""
     from sweep.compare import compare_runs, compare_view
-    from sweep.records import Run, write_atomically
+    from sweep.files import write_atomically
+    from sweep.records import Run
 
     found = compare_runs([Run(path) for path in paths])
     for part in compare_view(found):

@@ -12,6 +12,7 @@ from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18
 
 from balancing.errors import UserError
+from sweep.files import Guard, no_guard, write_torch
 
 State = Mapping[str, torch.Tensor]
 
@@ -109,12 +110,19 @@ def _holds_tensors(state: Mapping[Any, Any]) -> bool:
     return all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items())
 
 
-def save_best(path: Path, model: nn.Module, **about: Any) -> None:
-    """Writes a trained network and plain facts about it (str, int, float, lists, dicts), atomically."""
-    from sweep.records import write_torch
-
+def save_best(path: Path, model: nn.Module, guard: Guard = no_guard, **about: Any) -> None:
+    """Writes a trained network and facts about it (tensors, str, int, float, lists, dicts), atomically."""
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    write_torch(path, {"model": state, **about})
+    write_torch(path, {"model": state, **about}, guard)
+
+
+def saved_facts(path: Path) -> dict[str, Any] | None:
+    """What was saved with a trained network, whose weights stay on the disk; None for none, and for a damaged file."""
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return {name: value for name, value in saved.items() if name != "model"}
+    except Exception:  # a damaged file can raise almost anything
+        return None
 
 
 def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -123,11 +131,14 @@ def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     Returns:
         (model, facts); facts holds ``epoch``, ``class_names``, ``positive`` and ``spec`` (a dict of TrialSpec).
     Raises:
-        UserError: there is no such checkpoint.
+        UserError: there is no such checkpoint, or it is damaged.
     """
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}; only chosen trials keep theirs")
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    model = resnet18(weights=None, num_classes=len(saved["class_names"]))
-    model.load_state_dict(saved.pop("model"))
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        model = resnet18(weights=None, num_classes=len(saved["class_names"]))
+        model.load_state_dict(saved.pop("model"))
+    except Exception as error:  # a damaged file can raise almost anything
+        raise UserError(f"checkpoint {path} is damaged; `sweep resume` of its run trains that trial again") from error
     return model.eval(), saved

@@ -18,8 +18,9 @@ from sweep.analysis.cams import METHOD, best_trials, class_activation_map, netwo
 from sweep.analysis.figure import png, shortened, style
 from sweep.analysis.naming import display_name
 from sweep.analysis.tables import selection_metric
+from sweep.files import write_atomically
 from sweep.model import restore
-from sweep.records import Run, write_atomically
+from sweep.records import Run
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,16 @@ RUN/
   audit.json           what was found in the data: leaks, duplicates, counts (see balancing.audit)
   bad_images.json      images left out with --skip-bad, with reasons
   trials.json          the planned trials, in order
-  trials/<trial id>/
+  owner/               which process works on the run (see sweep.owner)
+  trials/<trial id>/   (see sweep.trial_folder)
     spec.json          the trial's whole specification
-    status.json        waiting | running | done | stopped | diverged | failed, with times, best epoch, error
+    status.json        waiting | running | done | stopped | diverged | failed, with times, versions, best epoch, error
     epochs.json        a list: one object an epoch
     validation.parquet one row an image: row, label, p_0..p_{C-1}, of the best epoch
     test.parquet       the same for the test split; only of chosen trials, only after selection
-    best.pt            the network of the best epoch (state_dict)
+    best.pt            the network of the best epoch (state_dict), with its validation predictions
     last.pt            to go on from, gone when the trial has ended
+    best_before.pt     the best network that last.pt speaks of, where a better one was found since
   selection.json       the configuration chosen for each technique, on validation
   test_openings.jsonl  one line for each time the test split was opened: when, for which trials
   neighbours/          nearest neighbours among training images, found once for all trials
@@ -33,8 +35,6 @@ import shlex
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +42,23 @@ import numpy as np
 import pandas as pd
 
 from balancing.errors import UserError
+from sweep.files import (
+    DamagedFile,
+    Guard,
+    append_json_line,
+    no_guard,
+    now,
+    read_json,
+    remove,
+    unfinished_files,
+    write_atomically,
+    write_json,
+)
 from sweep.metrics import SELECTABLE
+from sweep.out import check_free
 from sweep.space import TrialSpec
+from sweep.trial_folder import ENDED, TrialFolder
+from sweep.versions import versions
 
 if TYPE_CHECKING:
     from balancing.audit import Audit
@@ -51,68 +66,8 @@ if TYPE_CHECKING:
     from balancing.splits import Split
 
 FORMAT = 1
-# A trial in one of these states is not run again on resume.
-ENDED = ("done", "stopped", "diverged")
 # The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
 ENDED_AS = "ended"
-_PACKAGES = ("balancing-act", "torch", "torchvision", "ray", "numpy", "scikit-learn", "imbalanced-learn", "torchcam")
-
-
-def now() -> str:
-    """The time, UTC, ISO 8601 to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Writes a file whole or not at all: another name first, then renamed over the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_torch(path: Path, value: Any) -> None:
-    """``torch.save``, atomically."""
-    import torch
-
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    write_atomically(path, buffer.getbuffer())
-
-
-def write_json(path: Path, value: Any) -> None:
-    """JSON, readable, atomically. NaN is written as null."""
-    write_atomically(path, json.dumps(_without_nan(value), indent=1, ensure_ascii=False).encode())
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _without_nan(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
-def versions() -> dict[str, str]:
-    """Python and the packages that decide a trial's numbers; those not installed are left out."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def split_fingerprint(split: Split) -> str:
@@ -124,69 +79,19 @@ def split_fingerprint(split: Split) -> str:
     return digest.hexdigest()[:12]
 
 
-class TrialFolder:
-    """The files of one trial. Works without Ray and without the rest of the run."""
-
-    def __init__(self, path: Path):
-        self.path = Path(path)
-
-    @property
-    def best(self) -> Path:
-        return self.path / "best.pt"
-
-    @property
-    def last(self) -> Path:
-        return self.path / "last.pt"
-
-    def write_spec(self, spec: TrialSpec) -> None:
-        write_json(self.path / "spec.json", {"trial_id": spec.trial_id, **spec.to_dict()})
-
-    def status(self) -> dict[str, Any]:
-        """``{"status": "waiting"}`` where the trial has not begun."""
-        path = self.path / "status.json"
-        return read_json(path) if path.exists() else {"status": "waiting"}
-
-    def write_status(self, status: str, **more: Any) -> None:
-        """Adds to what the status file says already; ``status`` is one of those in the module's docstring."""
-        write_json(self.path / "status.json", {**self.status(), "status": status, "changed": now(), **more})
-
-    def epochs(self) -> list[dict[str, Any]]:
-        path = self.path / "epochs.json"
-        return read_json(path) if path.exists() else []
-
-    def write_epochs(self, epochs: Sequence[Mapping[str, Any]]) -> None:
-        write_json(self.path / "epochs.json", list(epochs))
-
-    def write_predictions(self, part: str, rows: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> None:
-        """Probabilities per row.
-
-        Args:
-            part: ``validation`` or ``test``.
-            rows: (n,) int64, rows of the image set.
-            labels: (n,) int64.
-            probabilities: (n, C) float.
-        """
-        table = pd.DataFrame({"row": rows, "label": labels})
-        for label in range(probabilities.shape[1]):
-            table[f"p_{label}"] = probabilities[:, label].astype(np.float32)
-        write_atomically(self.path / f"{part}.parquet", table.to_parquet(index=False))
-
-    def predictions(self, part: str) -> pd.DataFrame:
-        """Columns row, label, p_0..p_{C-1}. Raises FileNotFoundError where that part was never predicted."""
-        return pd.read_parquet(self.path / f"{part}.parquet")
-
-
 class Run:
     """One run directory.
 
     Args:
         path: the folder.
+        guard: called before every change; raises where this process must not write any more.
     Raises:
-        UserError: it is not a run folder, or of another format.
+        UserError: it is not a run folder, its run.json is damaged, or of another format.
     """
 
-    def __init__(self, path: Path | str):
+    def __init__(self, path: Path | str, guard: Guard = no_guard):
         self.path = Path(path)
+        self.guard = guard
         if not (self.path / "run.json").is_file():
             raise UserError(
                 f"{self.path} is not a run folder: it has no run.json; give the folder that `sweep run` made"
@@ -199,18 +104,28 @@ class Run:
 
     @classmethod
     def create(
-        cls, path: Path, *, config_yaml: str, images: ImageSet, split: Split, positive: int | None, notes: Sequence[str]
+        cls,
+        path: Path,
+        *,
+        config_yaml: str,
+        images: ImageSet,
+        split: Split,
+        positive: int | None,
+        notes: Sequence[str],
+        guard: Guard = no_guard,
     ) -> Run:
-        """Makes the folder with all that is known before the first trial.
+        """Makes the folder with all that is known before the first trial; run.json last, so that it is whole or none.
+
+        What a start that was killed here left behind is written over.
 
         Raises:
             UserError: the folder holds another run, or something else.
         """
-        check_free(path)
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomically(path / "config.yaml", config_yaml.encode())
-        split_table(images, split).to_parquet(path / "split.parquet", index=False)
-        write_json(path / "bad_images.json", [{"name": b.name, "reason": b.reason} for b in images.bad])
+        check_free(path, resume=True)
+        write_atomically(path / "config.yaml", config_yaml.encode(), guard)
+        write_split(path, images, split, guard)
+        bad = [{"name": b.name, "reason": b.reason} for b in images.bad]
+        write_json(path / "bad_images.json", bad, guard)
         info = {
             "format": FORMAT,
             "id": uuid.uuid4().hex[:12],
@@ -235,20 +150,29 @@ class Run:
             },
             "notes": list(notes),
         }
-        write_json(path / "run.json", info)
-        return cls(path)
+        write_json(path / "run.json", info, guard)
+        return cls(path, guard)
 
     @property
     def info(self) -> dict[str, Any]:
         """run.json."""
-        return read_json(self.path / "run.json")
+        try:
+            found: dict[str, Any] = read_json(self.path / "run.json", dict)
+        except DamagedFile as error:
+            raise UserError(f"{error}, and nothing else tells what run it is; put it back, or start anew") from error
+        return found
 
     def update_info(self, **more: Any) -> None:
-        write_json(self.path / "run.json", {**self.info, **more})
+        write_json(self.path / "run.json", {**self.info, **more}, self.guard)
 
     @property
     def config_yaml(self) -> str:
-        return (self.path / "config.yaml").read_text(encoding="utf-8")
+        """Raises UserError where the file is missing or no text."""
+        path = self.path / "config.yaml"
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} can't be read; put the run's configuration back, or start a new run") from error
 
     @property
     def class_names(self) -> list[str]:
@@ -259,8 +183,36 @@ class Run:
         return self.info["data"]["positive"]
 
     def split(self) -> pd.DataFrame:
-        """row, name, patient, label, class_name, official, split (train | validation | test | unused)."""
-        return pd.read_parquet(self.path / "split.parquet")
+        """row, name, patient, label, class_name, official, split (train | validation | test | unused).
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        path = self.path / "split.parquet"
+        try:
+            return pd.read_parquet(path)
+        except Exception as error:  # a damaged parquet file can raise almost anything
+            raise UserError(
+                f"{path} is missing or damaged; `sweep resume {shlex.quote(str(self.path))}` writes it anew"
+            ) from error
+
+    def bad_images(self) -> list[dict[str, str]]:
+        """name and reason of each image that was left out; [] where their list is damaged."""
+        try:
+            return [bad for bad in read_json(self.path / "bad_images.json", list) if {"name", "reason"} <= set(bad)]
+        except (FileNotFoundError, DamagedFile, TypeError):
+            return []
+
+    def damages(self) -> list[str]:
+        """What is damaged among the trials' files, a sentence each."""
+        found = []
+        for spec in self.specs():
+            folder = self.trial(spec.trial_id)
+            status = folder.status()
+            fault = folder.fault() if status["status"] in ENDED or "damage" in status else ""
+            if fault:
+                found.append(f"Trial {spec.trial_id} ({spec.technique}) counts as not ended: {fault}.")
+        return found
 
     def split_of_rows(self) -> Split:
         """The run's split, from its records."""
@@ -271,15 +223,66 @@ class Run:
         return Split(**rows, notes=())
 
     def write_specs(self, specs: Sequence[TrialSpec]) -> None:
-        write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs])
+        write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs], self.guard)
 
     def specs(self) -> list[TrialSpec]:
-        """The planned trials, in order. A search that asks for trials as it goes adds to them."""
-        path = self.path / "trials.json"
-        return [TrialSpec.from_dict(row) for row in read_json(path)] if path.exists() else []
+        """The planned trials, in order. A search that asks for trials as it goes adds to them.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        try:
+            return [TrialSpec.from_dict(row) for row in self._list("trials.json")]
+        except (TypeError, AttributeError) as error:
+            raise self._rewritten(DamagedFile(self.path / "trials.json", "a trial lacks a part")) from error
+
+    def _list(self, name: str) -> list[Any]:
+        """What a file holds that a resume writes anew; [] where there is none."""
+        try:
+            found: list[Any] = read_json(self.path / name, list)
+        except FileNotFoundError:
+            return []
+        except DamagedFile as error:
+            raise self._rewritten(error) from error
+        return found
+
+    def _rewritten(self, error: DamagedFile) -> UserError:
+        return UserError(f"{error}; `sweep resume {shlex.quote(str(self.path))}` writes it anew")
+
+    def mend(self, images: ImageSet, split: Split) -> list[str]:
+        """Takes away what is damaged beside the trials and follows from what is not, so that it is made anew.
+
+        Args:
+            images, split: the run's own.
+        Returns:
+            A sentence for each file.
+        """
+        done = []
+        for name in ("trials.json", "selection.json", "audit.json"):
+            try:
+                read_json(self.path / name)
+                _ = self.specs() if name == "trials.json" else None
+            except FileNotFoundError:
+                continue
+            except UserError as error:
+                self.guard()
+                remove(self.path / name)
+                done.append(f"{str(error).partition(';')[0]}; it is made anew.")
+        try:
+            self.split()
+        except UserError:
+            write_split(self.path, images, split, self.guard)
+            done.append(f"{self.path / 'split.parquet'} was missing or damaged; it is written anew.")
+        return done
+
+    def clean(self) -> None:
+        """Removes what writers that were killed left behind."""
+        self.guard()
+        for path in unfinished_files([self.path, self.neighbours, *self.path.glob("trials/*")]):
+            path.unlink(missing_ok=True)
 
     def trial(self, trial_id: str) -> TrialFolder:
-        return TrialFolder(self.path / "trials" / trial_id)
+        return TrialFolder(self.path / "trials" / trial_id, self.guard)
 
     @property
     def neighbours(self) -> Path:
@@ -343,31 +346,52 @@ class Run:
 
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique (see ``sweep.selection.select``); [] before selection."""
-        path = self.path / "selection.json"
-        return read_json(path) if path.exists() else []
+        return self._list("selection.json")
 
     def write_selection(self, selection: Sequence[Mapping[str, Any]]) -> None:
-        write_json(self.path / "selection.json", list(selection))
+        write_json(self.path / "selection.json", list(selection), self.guard)
 
     def write_audit(self, audit: Audit) -> None:
-        write_json(self.path / "audit.json", audit.to_dict())
+        write_json(self.path / "audit.json", audit.to_dict(), self.guard)
 
     def audit(self) -> Audit | None:
         """What was found in the data when the run began; None in runs of versions that did not look."""
         from balancing.audit import Audit
 
-        path = self.path / "audit.json"
-        return Audit.from_dict(read_json(path)) if path.exists() else None
+        try:
+            return Audit.from_dict(read_json(self.path / "audit.json", dict))
+        except (FileNotFoundError, DamagedFile, KeyError, TypeError):  # the data can be looked at again
+            return None
 
     def record_test_opening(self, trial_ids: Sequence[str]) -> None:
-        """Notes that the test split was opened, when and for which trials."""
-        line = json.dumps({"time": now(), "trials": list(trial_ids)}) + "\n"
-        with (self.path / "test_openings.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line)
+        """Notes that the test split is about to be opened, when and for which trials."""
+        self.guard()
+        append_json_line(self.path / "test_openings.jsonl", {"time": now(), "trials": list(trial_ids)})
 
     def test_openings(self) -> list[dict[str, Any]]:
+        """One object an opening: time, trials.
+
+        A line that was cut off counts as an opening all the same, of a time and of trials that are not known.
+        """
         path = self.path / "test_openings.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        return [_opening(line) for line in lines if line.strip()]
+
+
+def _opening(line: bytes) -> dict[str, Any]:
+    unknown = {"time": "at a time that is not known (its record is damaged)", "trials": []}
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return unknown
+    return found if isinstance(found, dict) and {"time", "trials"} <= set(found) else unknown
+
+
+def write_split(path: Path, images: ImageSet, split: Split, guard: Guard = no_guard) -> None:
+    """split.parquet of a run's folder."""
+    buffer = io.BytesIO()
+    split_table(images, split).to_parquet(buffer, index=False)
+    write_atomically(path / "split.parquet", buffer.getbuffer(), guard)
 
 
 def split_table(images: ImageSet, split: Split) -> pd.DataFrame:
@@ -387,13 +411,3 @@ def split_table(images: ImageSet, split: Split) -> pd.DataFrame:
             "sha256": images.sha256.astype(object),
         }
     )
-
-
-def check_free(path: Path) -> None:
-    """Raises UserError where ``path`` is a file, holds a run, or holds anything else."""
-    if path.is_file():
-        raise UserError(f"--out {path} is a file; give a new folder")
-    if (path / "run.json").exists():
-        raise UserError(f"--out {path} holds another run; go on with it by `sweep resume {path}`, or give a new folder")
-    if path.is_dir() and any(path.iterdir()):
-        raise UserError(f"--out {path} is not empty and holds no run; give a new or empty folder")

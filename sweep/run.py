@@ -6,8 +6,10 @@ by starting a new tuner over the trials that have not ended, and nothing is ever
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,16 +18,20 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from balancing.errors import UserError
-from sweep.events import TrialEvents
+from sweep.events import SafeEvents
+from sweep.files import now
 from sweep.halving import grace_epochs
+from sweep.interrupts import Interrupts
+from sweep.owner import Claim, NotOwner
 from sweep.precision import fast_precision
 from sweep.prepare import Prepared
-from sweep.records import ENDED, ENDED_AS, Run, now
+from sweep.records import ENDED_AS, Run
 from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
 from sweep.selection import select
 from sweep.session import Slots, fit_slots, ray_session
 from sweep.space import TrialSpec, span
-from sweep.worker import Shared, open_test, precision_here, train_on_worker
+from sweep.trial_folder import ENDED
+from sweep.worker import Shared, check_networks, open_test, precision_here, train_on_worker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +40,11 @@ if TYPE_CHECKING:
     from sweep.progress import Progress
 
 
-def share(run: Run, prepared: Prepared, config: Config) -> Shared:
+# How often chosen trials may turn out to have lost their networks before somebody is told.
+_ROUNDS = 3
+
+
+def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> Shared:
     """What trials need; on a cluster the pixels go into the object store, from where each node takes one copy."""
     images, split = prepared.images, prepared.split
     ref = ray.put(np.ascontiguousarray(images.pixels)) if config.resources.address else None
@@ -50,6 +60,7 @@ def share(run: Run, prepared: Prepared, config: Config) -> Shared:
         test=split.test,
         start=prepared.start,
         resume_seconds=config.train.resume_seconds,
+        claim=claim,
         halving=_halving(run, config) if config.sweep.scheduler == "asha" else None,
     )
 
@@ -61,21 +72,27 @@ def _halving(run: Run, config: Config) -> tuple[int, int]:
 
 
 class _Watcher(tune.Callback):
-    """Tells the progress what happens, and records how trials ended that could not say so themselves."""
+    """Tells the progress what happens, and records how trials ended that could not say so themselves.
 
-    def __init__(self, run: Run, progress: Progress):
-        self.run, self.progress = run, progress
+    What shows the progress must not decide: a closed terminal ends no sweep.
+    """
+
+    def __init__(self, run: Run, progress: Progress, interrupts: Interrupts):
+        self.run, self.progress, self.interrupts = run, progress, interrupts
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tune pickles its callbacks for a restore that is never made; an empty one stands in."""
         return tune.Callback, ()
 
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        self.interrupts.check()  # a stop that was asked for where nobody could hear it
+
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self.progress.started(_id(trial))
+        self._show(lambda: self.progress.started(_id(trial)))
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
         if "numbers" in result:
-            self.progress.epoch(_id(trial), result["numbers"])
+            self._show(lambda: self.progress.epoch(_id(trial), result["numbers"]))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         spec = TrialSpec.from_dict(trial.config["spec"])
@@ -85,16 +102,22 @@ class _Watcher(tune.Callback):
             ended = "done" if result["epoch"] >= spec.epochs else "stopped"
             folder = self.run.trial(spec.trial_id)
             folder.write_status(ended, finished=now())
-            folder.last.unlink(missing_ok=True)
-            events = TrialEvents(self.run.events_folder(spec), first_epoch=None)
+            folder.tidy()
+            events = SafeEvents(self.run.events_folder(spec))
             events.finish_trial(spec, folder, self.run.class_names)
-            events.close()
-        self.progress.ended(spec.trial_id, ended, result.get("error") or "")
+            if events.error:
+                folder.write_status(ended, events_error=events.error)
+        self._show(lambda: self.progress.ended(spec.trial_id, ended, result.get("error") or ""))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
         error = _last_line(trial)
         self.run.trial(_id(trial)).write_status("failed", error=error, finished=now())
-        self.progress.ended(_id(trial), "failed", error)
+        self._show(lambda: self.progress.ended(_id(trial), "failed", error))
+
+    def _show(self, show: Callable[[], None]) -> None:
+        with contextlib.suppress(Exception):
+            show()
 
 
 def _id(trial: Trial) -> str:
@@ -109,35 +132,83 @@ def _last_line(trial: Trial) -> str:
 
 
 def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str, tuple[str, float | None]]:
-    """Trial id -> (state, best value) of those that need not run again."""
+    """Trial id -> (state, best value) of those that need not run again; those whose records are damaged must."""
     ended = {}
     for spec in specs:
         folder = run.trial(spec.trial_id)
         status = folder.status()
-        if status["status"] in ENDED:
-            values = [e[metric] for e in folder.epochs() if e[metric] is not None]
-            ended[spec.trial_id] = (status["status"], max(values, default=None))
+        if status["status"] not in ENDED or folder.fault():
+            continue
+        values = [e[metric] for e in folder.epochs() if e.get(metric) is not None]
+        ended[spec.trial_id] = (status["status"], max(values, default=None))
     return ended
 
 
-def run_sweep(run: Run, config: Config, prepared: Prepared, console: Console, *, verbose: bool = False) -> None:
+def run_sweep(
+    run: Run,
+    config: Config,
+    prepared: Prepared,
+    console: Console,
+    *,
+    claim: Claim | None = None,
+    interrupts: Interrupts | None = None,
+    verbose: bool = False,
+) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 
     Args:
         run: its folder, just made or of an earlier start.
         prepared: of the same configuration.
         console: for notes and progress.
+        claim: this process's on the run; trials write for it alone.
+        interrupts: entered, so that a stop that is asked for is not lost.
     Raises:
-        UserError: no Ray at the address, or a trial asks for more than there is.
+        UserError: no Ray at the address, a trial asks for more than there is, or no trial gave a result.
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
+    interrupts = interrupts or Interrupts()
     with ray_session(config.resources, verbose=verbose) as dashboard:
-        slots = fit_slots(config.resources)
-        _say_where(console, slots, dashboard, config)
-        prepared = settle_precision(run, config, prepared, slots)
-        shared = share(run, prepared, config)
-        _tune(run, config, prepared, shared, slots, console, verbose=verbose)
-        finish(run, config, shared, slots)
+        interrupts.install()  # Ray has put in its own
+        try:
+            slots = fit_slots(config.resources)
+            _say_where(console, slots, dashboard, config)
+            prepared = settle_precision(run, config, prepared, slots)
+            shared = share(run, prepared, config, claim)
+            _sweep_until_whole(run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
+            interrupts.check()
+        except KeyboardInterrupt:
+            interrupts.stop()  # Ray ends in peace, however long it takes
+            with contextlib.suppress(NotOwner):
+                run.update_info(status="interrupted")
+            raise
+
+
+def _sweep_until_whole(
+    run: Run,
+    config: Config,
+    prepared: Prepared,
+    shared: Shared,
+    slots: Slots,
+    console: Console,
+    interrupts: Interrupts,
+    *,
+    verbose: bool,
+) -> None:
+    """Sweeps and selects; where a chosen trial's network is gone, that trial is trained again, and chosen anew."""
+    for _ in range(_ROUNDS):
+        _tune(run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
+        faults = finish(run, config, shared, slots)
+        if not faults:
+            return
+        for trial_id, fault in faults.items():
+            run.trial(trial_id).reopen(fault)
+            line = f"Trial {trial_id} was chosen, but {fault}: it counts as not ended and is trained again."
+            console.print(line, soft_wrap=True, markup=False)
+    run.update_info(status="failed")
+    raise UserError(
+        f"chosen trials of {run.path} keep losing their networks ({next(iter(faults.values()))}); make sure that "
+        f"nothing else writes there, then `sweep resume {shlex.quote(str(run.path))}`"
+    )
 
 
 def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots) -> Prepared:
@@ -176,6 +247,7 @@ def _tune(
     shared: Shared,
     slots: Slots,
     console: Console,
+    interrupts: Interrupts,
     *,
     verbose: bool,
 ) -> None:
@@ -217,7 +289,7 @@ def _tune(
             name="tune",
             storage_path=str(run.path.resolve() / "ray"),
             verbose=1 if verbose else 0,
-            callbacks=[_Watcher(run, progress)],
+            callbacks=[_Watcher(run, progress, interrupts)],
             failure_config=tune.FailureConfig(max_failures=config.sweep.retries),
         ),
     )
@@ -225,9 +297,12 @@ def _tune(
         tuner.fit()
 
 
-def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> None:
+def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> dict[str, str]:
     """Chooses a configuration for each technique on validation, opens the test split for those, tidies up.
 
+    Returns:
+        Trial id -> why its network can't stand for its record, of the chosen trials; where there is one, the test split
+        is not opened and nothing is tidied up.
     Raises:
         UserError: no trial ended with a result.
     """
@@ -238,18 +313,25 @@ def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> None:
         reason = f" ({errors[0]})" if len(errors) else ""
         run.update_info(status="failed")
         raise UserError(f"no trial ended with a result{reason}; the records are in {run.path}")
-    run.write_selection(selection)
     chosen = [trial_id for choice in selection for trial_id in choice["trial_ids"]]
-    unopened = [trial_id for trial_id in chosen if not (run.trial(trial_id).path / "test.parquet").exists()]
+    ref = ray.put(shared)
+    check = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(check_networks)
+    faults: dict[str, str] = ray.get(check.remote(chosen, ref))
+    if faults:
+        return faults
+    run.write_selection(selection)
+    unopened = [trial_id for trial_id in chosen if not run.trial(trial_id).is_tested()]
     if unopened and len(shared.test):
         run.record_test_opening(unopened)
         task = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(open_test)
-        ref = ray.put(shared)
         lanes = np.array_split(unopened, min(len(unopened), slots.concurrent or len(unopened)))
         ray.get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes])
     # A failed trial may still be run by a resume, and then another configuration be chosen: keep its network.
     if not (trials["status"] == "failed").any():
         for trial_id in set(trials["trial_id"]) - set(chosen):
+            run.guard()
             run.trial(trial_id).best.unlink(missing_ok=True)
+    run.guard()
     shutil.rmtree(run.path / "ray", ignore_errors=True)  # Tune's own state: the records hold all that is needed
     run.update_info(status="finished", finished=now())
+    return {}

@@ -12,8 +12,9 @@ from ray.tune.search import Searcher
 from balancing.errors import UserError
 from balancing.registry import Choice, FloatRange, IntRange, get_technique
 from sweep.halving import Halving, recorded_halvings, score_of
-from sweep.records import ENDED, ENDED_AS, Run
+from sweep.records import ENDED_AS, Run
 from sweep.space import SHARED, Interval, TrialSpec, make_spec
+from sweep.trial_folder import ENDED
 
 if TYPE_CHECKING:
     from sweep.config import Config

@@ -18,14 +18,17 @@ import torch
 from torch import nn
 
 from balancing.augmentation import augment
+from balancing.errors import UserError
 from balancing.neighbour_store import NeighbourStore
 from balancing.plans import TrainingPlan
 from balancing.registry import TrainingData, get_technique
+from sweep.checkpoints import Progress, go_on_from, keep_best, network_fault, save_last
+from sweep.files import now
 from sweep.hardware import ahead, evaluation_batch, memory_format, on_device
 from sweep.metrics import evaluate
-from sweep.model import State, new_model, restore, save_best
-from sweep.records import TrialFolder, now, write_torch
+from sweep.model import State, new_model, restore
 from sweep.space import TrialSpec
+from sweep.trial_folder import TrialFolder
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -199,15 +202,6 @@ class Diverged(Exception):
     """The training loss is no longer a number; more epochs can't mend that."""
 
 
-@dataclass
-class _Progress:
-    """Where a trial stands after an epoch."""
-
-    epochs: list[dict[str, Any]]
-    best_epoch: int | None = None
-    best_value: float = -math.inf
-
-
 def train_trial(
     spec: TrialSpec,
     images: SplitImages,
@@ -241,25 +235,27 @@ def train_trial(
     folder.write_status("running", started=folder.status().get("started", now()), device=str(device), error=None)
     plan = build_plan(spec, images)
     pixels = on_device(images.pixels, device)
-    model = placed(new_model(len(images.class_names), spec.seed, start), spec, device)
-    optimizer = new_optimizer(model, spec.lr)
-    progress = _go_on_from(folder, model, optimizer, device)
+
+    def fresh() -> tuple[nn.Module, torch.optim.Optimizer]:
+        model = placed(new_model(len(images.class_names), spec.seed, start), spec, device)
+        return model, new_optimizer(model, spec.lr)
+
+    model, optimizer, progress = go_on_from(folder, fresh, spec, device)
     last_saved = time.monotonic()
     try:
         for epoch in range(len(progress.epochs) + 1, spec.epochs + 1):
             numbers = _one_epoch(spec, images, plan, pixels, model, optimizer, device, epoch, progress, folder)
             if epoch < spec.epochs and time.monotonic() - last_saved >= resume_seconds:
-                _save_last(folder, model, optimizer, progress)
+                save_last(folder, model, optimizer, progress)
                 last_saved = time.monotonic()
             report(numbers)
     except Diverged as error:
-        folder.write_status("diverged", error=str(error), best_epoch=progress.best_epoch, finished=now())
-        folder.last.unlink(missing_ok=True)
-        return "diverged"
-    finally:
         folder.write_epochs(progress.epochs)
-    folder.write_status("done", best_epoch=progress.best_epoch, finished=now())
-    folder.last.unlink(missing_ok=True)
+        folder.write_status("diverged", error=str(error), **progress.best(), finished=now())
+        folder.tidy()
+        return "diverged"
+    folder.write_status("done", **progress.best(), finished=now())
+    folder.tidy()
     return "done"
 
 
@@ -272,7 +268,7 @@ def _one_epoch(
     optimizer: torch.optim.Optimizer,
     device: torch.device,
     epoch: int,
-    progress: _Progress,
+    progress: Progress,
     folder: TrialFolder,
 ) -> dict[str, Any]:
     """Trains and validates one epoch, and records it; returns its numbers."""
@@ -298,44 +294,13 @@ def _one_epoch(
         "images_per_second": seen / trained,
     }
     if numbers[spec.metric] > progress.best_value or progress.best_epoch is None:
+        keep_best(folder, model, progress, spec, images.class_names, epoch, (images.validation, labels, probabilities))
         progress.best_epoch, progress.best_value = epoch, numbers[spec.metric]
-        folder.write_predictions("validation", images.validation, labels, probabilities)
-        save_best(
-            folder.best,
-            model,
-            epoch=epoch,
-            spec=spec.to_dict(),
-            class_names=list(images.class_names),
-            positive=spec.positive,
-        )
     numbers["seconds"] = time.perf_counter() - began
     progress.epochs.append(numbers)
     folder.write_epochs(progress.epochs)
-    folder.write_status("running", best_epoch=progress.best_epoch)
+    folder.write_status("running", **progress.best())
     return numbers
-
-
-def _save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress) -> None:
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "epochs": progress.epochs,
-        "best_epoch": progress.best_epoch,
-        "best_value": float(progress.best_value),
-    }
-    write_torch(folder.last, state)
-
-
-def _go_on_from(
-    folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
-) -> _Progress:
-    """Loads network and optimizer as they were, where the folder has them; an empty start otherwise."""
-    if not folder.last.exists():
-        return _Progress(epochs=[])
-    saved = torch.load(folder.last, map_location=device, weights_only=True)
-    model.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
-    return _Progress(saved["epochs"], saved["best_epoch"], saved["best_value"])
 
 
 def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: torch.device) -> None:
@@ -344,10 +309,15 @@ def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: to
     Args:
         folder: of a trial that has a best epoch.
         part: ``validation`` or ``test``.
+    Raises:
+        UserError: its network is gone, damaged, or not the one that its record tells of.
     """
+    fault = network_fault(folder)
+    if fault:
+        raise UserError(f"trial {folder.path.name} can't be predicted with: {fault}; `sweep resume` trains it again")
     model, facts = restore(folder.best)
     spec = TrialSpec.from_dict(facts["spec"])
     rows = images.part(part)
     model = placed(model, spec, device)
     probabilities = predict(model, on_device(images.pixels, device), rows, spec, device)
-    folder.write_predictions(part, rows, images.labels[rows], probabilities)
+    folder.write_predictions(part, rows, images.labels[rows], probabilities, facts.get("network", ""))

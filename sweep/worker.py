@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import ray
 from ray import tune
 
+from sweep.files import no_guard, now
 from sweep.halving import recorded_halvings
-from sweep.records import ENDED_AS, Run, now
+from sweep.owner import Claim, NotOwner
+from sweep.records import ENDED_AS, Run
 from sweep.space import TrialSpec
-
-if TYPE_CHECKING:
-    from sweep.events import TrialEvents
+from sweep.trial_folder import TrialFolder
+from sweep.versions import versions
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Shared:
 
     Args:
         run_path, run_id: the run folder; every node must see it.
+        claim: for whom trials write; they stop where the run has another owner. None where nobody claimed it.
         pixels_path: the memory-mapped pixels, used where this node has them.
         pixels_ref: the pixels in the object store, for other nodes; None on one machine.
         labels, class_names, train, validation, test: as in ``SplitImages``.
@@ -46,6 +49,7 @@ class Shared:
     test: np.ndarray
     start: Mapping[str, Any] | None
     resume_seconds: float
+    claim: Claim | None = None
     halving: tuple[int, int] | None = None
 
 
@@ -65,7 +69,7 @@ def _open_shared(shared: Shared) -> tuple[Any, Run]:
         pixels = ray.get(shared.pixels_ref)
     else:
         raise RuntimeError(f"node {socket.gethostname()} does not see the decoded images {shared.pixels_path}")
-    run = Run(path)
+    run = Run(path, shared.claim.check if shared.claim else no_guard)
     images = SplitImages(
         pixels,
         shared.labels,
@@ -108,31 +112,49 @@ def precision_here(gpus: float) -> str:
     return fast_precision("cuda" if gpus else "cpu")
 
 
+def _begin_attempt(folder: TrialFolder) -> None:
+    """Notes who trains from here on and with what; an attempt that another one followed may write no more."""
+    status, attempt, here = folder.status(), uuid.uuid4().hex[:12], versions()
+    trained_with = [known for known in status.get("trained_with", []) if known != here]
+    folder.write_status(
+        "running",
+        attempts=status.get("attempts", 0) + 1,
+        attempt=attempt,
+        node=socket.gethostname(),
+        pid=os.getpid(),
+        trained_with=[*trained_with, here] if folder.last.exists() else [here],
+    )
+    owners = folder.guard
+
+    def guard() -> None:
+        owners()
+        if folder.status().get("attempt", attempt) != attempt:
+            raise NotOwner(f"trial {folder.path.name} is trained by another worker now; this one stops")
+
+    folder.guard = guard
+
+
 def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
     """One trial, on a worker."""
-    from sweep.events import TrialEvents
+    from sweep.events import SafeEvents
     from sweep.trial import train_trial
 
     spec = TrialSpec.from_dict(config["spec"])
     device = _clean_worker(spec.seed, cpus, gpus)
     images, run = _open_shared(shared)
     folder = run.trial(spec.trial_id)
-    status = folder.status()
-    folder.write_status("running", attempts=status.get("attempts", 0) + 1, node=socket.gethostname(), pid=os.getpid())
+    _begin_attempt(folder)
     if shared.halving and not recorded_halvings(run, spec.metric, *shared.halving)[spec.technique].starts(
         spec.configuration_id, spec.seed_index
     ):
         folder.write_spec(spec)
         folder.write_status("stopped", finished=now())
-        folder.last.unlink(missing_ok=True)  # of an earlier start that was interrupted
+        folder.tidy()  # of an earlier start that was interrupted
         tune.report({ENDED_AS: "stopped", "error": ""})
         return
-    events: TrialEvents | None = None
+    events = SafeEvents(run.events_folder(spec))
 
     def report(numbers: dict[str, Any]) -> None:
-        nonlocal events
-        if events is None:
-            events = TrialEvents(run.events_folder(spec), numbers["epoch"])
         events.epoch(numbers)
         tune.report({name: numbers[name] for name in ("epoch", spec.metric)} | {"numbers": numbers})
 
@@ -140,12 +162,21 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
         ended = train_trial(
             spec, images, folder, device=device, start=shared.start, report=report, resume_seconds=shared.resume_seconds
         )
-        if events is not None:
-            events.finish_trial(spec, folder, shared.class_names)
+        events.finish_trial(spec, folder, shared.class_names)
+        if events.error:
+            folder.write_status(ended, events_error=events.error)
         tune.report({ENDED_AS: ended, "error": folder.status().get("error") or ""})
     finally:
-        if events is not None:
-            events.close()
+        events.close()
+
+
+def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:
+    """On a worker: trial id -> why its best network can't stand for its record; of those that can't."""
+    from sweep.checkpoints import network_fault
+
+    _, run = _open_shared(shared)
+    faults = {trial_id: network_fault(run.trial(trial_id)) for trial_id in trial_ids}
+    return {trial_id: fault for trial_id, fault in faults.items() if fault}
 
 
 def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) -> None:

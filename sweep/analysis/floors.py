@@ -12,8 +12,9 @@ import pandas as pd
 
 from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, patients_by_row, weighted_metrics
 from sweep.analysis.tables import floors, selection_metric
+from sweep.files import read_json, write_atomically, write_json
 from sweep.metrics import evaluate
-from sweep.records import Run, read_json, write_atomically, write_json
+from sweep.records import Run
 
 if TYPE_CHECKING:
     from balancing.images import ImageSet

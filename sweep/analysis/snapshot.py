@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.records import Run, TrialFolder
+from sweep.records import Run
 from sweep.space import TrialSpec
+from sweep.trial_folder import TrialFolder
 
 
 class _FolderSnapshot(TrialFolder):

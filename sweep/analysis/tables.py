@@ -10,6 +10,7 @@ import pandas as pd
 
 from sweep.analysis.naming import METRICS, in_order
 from sweep.analysis.study import is_study_data, study_table
+from sweep.files import DamagedFile
 from sweep.metrics import confusion_matrix, decide, evaluate
 from sweep.records import Run
 
@@ -58,11 +59,12 @@ def predictions(run: Run, trial_id: str, part: str) -> tuple[np.ndarray, np.ndar
     Args:
         part: ``validation`` or ``test``.
     Returns:
-        ((N,) int64 rows, (N,) int64 labels, (N, C) float64 probabilities), or None where that part was never opened.
+        ((N,) int64 rows, (N,) int64 labels, (N, C) float64 probabilities), or None where that part was never opened,
+        or its file is damaged.
     """
     try:
         table = run.trial(trial_id).predictions(part)
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedFile):
         return None
     columns = [f"p_{label}" for label in range(len(run.class_names))]
     return table["row"].to_numpy(), table["label"].to_numpy(), table[columns].to_numpy(dtype=np.float64)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.records import Run, read_json
+from sweep.records import Run
 from sweep.report.blocks import Figures, Heading, Paragraph, Section, inside
 from sweep.report.content import Content
 from sweep.report.text import markdown
@@ -211,8 +211,7 @@ def held(run: Run, content: Content) -> set[str]:
         for row in _value(sections["looks"], "checks"):
             found |= {"looks.edges"} if row["auroc_drop"] is not None else set()
             found |= {"looks.checks"} if {row["deletion"], row["correlation"]} != {None} else set()
-    bad = run.path / "bad_images.json"
-    if "made" in found and bad.exists() and read_json(bad):
+    if "made" in found and run.bad_images():
         found.add("made.bad")
     if "threshold" in found:
         found.add("threshold.tuned" if _value(sections["threshold"], "operating_points") else "threshold.prior")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.paired import paired_differences
 from sweep.analysis.thresholds import UNSTATED, Stated
+from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import beyond_doubt, verdict
 from sweep.records import Run
 from sweep.report.blocks import Section
@@ -135,10 +137,22 @@ def found_warnings(run: Run) -> list[str]:
     for leak in audit.leaks if audit else ():
         lines.append(f"Leak, allowed by --allow-leak: {leak.title} Test results look better than they are.")
     trials = run.trials()
+    damages = run.damages()
+    if damages:
+        lines.append(
+            f"{' '.join(damages[:5])}{' ...' if len(damages) > 5 else ''} `sweep resume {shlex.quote(str(run.path))}` "
+            "trains what is damaged again."
+        )
+    mixed = mixed_lines(run)
+    if mixed:
+        lines.append(
+            f"The trials were not all trained alike, so what is compared is not wholly paired: {' '.join(mixed)}"
+        )
     unended = int(trials["status"].isin(("waiting", "running")).sum()) if len(trials) else 0
     if unended:
         lines.append(
-            f"This run is unfinished: {unended} of {len(trials)} trials have not ended; `sweep resume {run.path}`."
+            f"This run is unfinished: {unended} of {len(trials)} trials have not ended; "
+            f"`sweep resume {shlex.quote(str(run.path))}`."
         )
     failed = int(trials["status"].isin(("failed", "diverged")).sum()) if len(trials) else 0
     if failed:

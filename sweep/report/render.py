@@ -17,7 +17,8 @@ from sweep.analysis.figure import WIDTH, Plot, png, settle, svg
 from sweep.analysis.naming import INK
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.thresholds import UNSTATED, Stated
-from sweep.records import Run, write_atomically
+from sweep.files import write_atomically
+from sweep.records import Run
 from sweep.report.blocks import plots_of, tables_of
 from sweep.report.checklist import checklist
 from sweep.report.content import Content, Wanted, gather, report_folder

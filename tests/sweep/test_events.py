@@ -14,9 +14,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
-from sweep.events import TrialEvents, confusion_figure
+from sweep.events import SafeEvents, TrialEvents, confusion_figure
 from sweep.metrics import COUNTS, SELECTABLE, decide, evaluate
 from sweep.space import TrialSpec
+from sweep.trial_folder import TrialFolder
 
 NAMES = ("NORMAL", "PNEUMONIA", "OTHER")
 
@@ -163,3 +164,64 @@ def test_the_decisions_shown_are_those_that_were_measured() -> None:
     cells = {text.get_position(): int(text.get_text()) for text in axes.texts}
     found = evaluate(labels, probabilities, 1)
     assert (cells[1, 1], cells[0, 0], cells[1, 0], cells[0, 1]) == tuple(found[n] for n in ("tp", "tn", "fp", "fn"))
+
+
+# --- what watches must not decide ---------------------------------------------------------------------------------
+
+
+def broken(*given: Any, **more: Any) -> None:
+    raise MemoryError("std::bad_alloc")
+
+
+@pytest.mark.parametrize("where", ["__init__", "epoch", "finish", "close"])
+def test_events_that_fail_are_no_failure_of_the_trial(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrialEvents, where, broken)
+    folder = TrialFolder(tmp_path / "trial")
+    labels, probabilities = predictions()
+    folder.write_predictions("validation", np.arange(30), labels, probabilities)
+    folder.write_epochs([numbers(1)])
+    folder.write_status("done", best_epoch=1)
+    events = SafeEvents(tmp_path / "events")
+    events.epoch(numbers(1))
+    events.finish_trial(TrialSpec("baseline", 0.01, 1, 0), folder, NAMES[:2])
+    events.close()
+    assert events.error == "MemoryError: std::bad_alloc"
+
+
+def test_events_of_a_damaged_trial_are_no_failure_either(tmp_path: Path) -> None:
+    folder = TrialFolder(tmp_path / "trial")
+    folder.write_epochs([numbers(1)])
+    folder.write_status("done", best_epoch=1)
+    (folder.path / "validation.parquet").write_bytes(b"")
+    events = SafeEvents(tmp_path / "events")
+    events.epoch(numbers(1))
+    events.finish_trial(TrialSpec("baseline", 0.01, 1, 0), folder, NAMES[:2])
+    assert "validation.parquet is damaged" in events.error
+
+
+@pytest.mark.parametrize("n_classes", [21, 150, 1400])
+def test_the_matrix_of_many_classes_is_bounded(n_classes: int) -> None:
+    labels = np.arange(2 * n_classes) % n_classes
+    figure = confusion_figure(labels, labels[::-1], [f"class {i}" for i in range(n_classes)])
+    assert max(figure.get_size_inches()) <= 12
+    (axes,) = figure.axes
+    assert len(axes.texts) == 0
+    shown = axes.images[0].get_array()
+    assert shown.shape == (n_classes, n_classes)
+    np.testing.assert_allclose(shown.sum(axis=1), 1)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=50)
+
+
+def test_of_many_classes_the_rarest_have_curves(tmp_path: Path) -> None:
+    n_classes = 40
+    labels = np.repeat(np.arange(n_classes), np.arange(n_classes, 0, -1))  # the last class is the rarest
+    probabilities = np.full((len(labels), n_classes), 1 / n_classes)
+    events = TrialEvents(tmp_path)
+    names = [f"class {i}" for i in range(n_classes)]
+    events.finish(TrialSpec("baseline", 0.01, 1, 0, positive=None), numbers(1, 3), labels, probabilities, names)
+    events.close()
+    curves = {tag.rpartition("/")[2] for tag in read(tmp_path).Tags()["tensors"] if "precision_recall" in tag}
+    assert curves == set(names[-20:])

@@ -17,21 +17,14 @@ import torch
 from balancing.errors import UserError
 from balancing.images import BadImage, ImageSet
 from balancing.splits import Split
-from sweep import records
+from sweep import trial_folder
 from sweep.config import Config, build_config
+from sweep.files import read_json, write_atomically, write_json, write_torch
 from sweep.metrics import COUNTS, SELECTABLE, evaluate
-from sweep.records import (
-    Run,
-    TrialFolder,
-    check_free,
-    read_json,
-    split_fingerprint,
-    split_table,
-    write_atomically,
-    write_json,
-    write_torch,
-)
+from sweep.out import check_free
+from sweep.records import Run, split_fingerprint, split_table
 from sweep.space import TrialSpec
+from sweep.trial_folder import TrialFolder
 
 SPLIT = Split(np.array([0, 2, 4, 6]), np.array([1, 5]), np.array([3, 7]))
 
@@ -100,7 +93,7 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> N
     path = tmp_path / "status.json"
     write_json(path, {"old": 1})
     code = (
-        "import os, sys; from pathlib import Path; from sweep.records import write_json\n"
+        "import os, sys; from pathlib import Path; from sweep.files import write_json\n"
         "os.replace = lambda *paths: os.kill(os.getpid(), 9)\n"
         "write_json(Path(sys.argv[1]), {'new': 2})"
     )
@@ -349,7 +342,7 @@ def test_selection_and_every_opening_of_the_test_split_are_kept(tmp_path: Path) 
 
 
 def test_the_states_that_end_a_trial_leave_out_those_to_run_again() -> None:
-    assert set(records.ENDED) == {"done", "stopped", "diverged"}
+    assert set(trial_folder.ENDED) == {"done", "stopped", "diverged"}
 
 
 def test_nothing_in_a_run_needs_unpickling(tmp_path: Path) -> None:

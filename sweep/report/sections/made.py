@@ -9,8 +9,9 @@ from typing import Any
 from balancing.errors import UserError
 from balancing.registry import get_technique
 from sweep.analysis.naming import display_name, in_order
+from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import is_phantom
-from sweep.records import Run, read_json
+from sweep.records import Run
 from sweep.report.blocks import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
 
 
@@ -20,8 +21,7 @@ def made_section(run: Run) -> Section:
     blocks: list[Block] = [Heading("Command"), Code(info["command"], "sh"), Heading("Data"), Facts(_data(info["data"]))]
     if info["notes"]:
         blocks.append(Listing(info["notes"]))
-    bad_path = run.path / "bad_images.json"
-    bad = read_json(bad_path) if bad_path.exists() else []
+    bad = run.bad_images()
     if bad:
         lines = [f"{image['name']}: {image['reason']}" for image in bad]
         blocks.append(Folded(f"{len(bad)} images were left out because they could not be read", [Listing(lines)]))
@@ -31,6 +31,7 @@ def made_section(run: Run) -> Section:
         Listing(opening_lines(run)),
         Heading("Versions and machine"),
         Facts(versions),
+        *([Listing(mixed_lines(run))] if mixed_lines(run) else []),
         Heading("Configuration"),
         Folded("The resolved configuration, whole", [Code(run.config_yaml, "yaml")]),
     ]

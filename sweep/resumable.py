@@ -1,0 +1,82 @@
+"""Whether a run may be gone on with: the same settings, the same data, and what trained its trials so far."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from balancing.errors import UserError
+from sweep.files import now
+from sweep.records import Run, split_fingerprint
+from sweep.versions import differing, release, versions
+
+if TYPE_CHECKING:
+    from sweep.config import Config
+    from sweep.prepare import Prepared
+
+
+def check_same(found: Run, config: Config) -> None:
+    """Raises UserError where a run was started with other settings; where it runs may differ."""
+    import yaml
+
+    from sweep.config import build_config
+
+    recorded = build_config(yaml.safe_load(found.config_yaml)).model_dump(exclude={"resources", "report"})
+    for section, values in config.model_dump(exclude={"resources", "report"}).items():
+        for key, value in values.items():
+            if value != recorded[section][key]:
+                raise UserError(
+                    f"run {found.path} was started with {section}.{key} = {recorded[section][key]}, not {value}; go on "
+                    f"with it by `sweep resume {shlex.quote(str(found.path))}`, or give a new --out"
+                )
+
+
+def check_data(found: Run, prepared: Prepared) -> None:
+    """Raises UserError where images or split are not those that the run was begun with."""
+    recorded = found.info["data"]
+    for what, now_is, was in (
+        ("images", prepared.images.fingerprint, recorded["fingerprint"]),
+        ("split", split_fingerprint(prepared.split), recorded["split_fingerprint"]),
+    ):
+        if now_is != was:
+            raise UserError(
+                f"the {what} of {found.path} were {was[:12]}, but are {now_is[:12]} now: the data changed since it "
+                "started; put them back, or start a new run"
+            )
+
+
+def check_versions(found: Run, *, allow_mixed: bool) -> str:
+    """Notes that a run is gone on with, and by what; a sentence where its trials will then be trained unlike.
+
+    Raises:
+        UserError: trials were trained with another release (major, minor) of torch, and that is not allowed.
+    """
+    here, before = versions(), trained_with(found)
+    unlike = list(dict.fromkeys(line for known in before for line in differing(here, known)))
+    other = next(
+        (known["torch"] for known in before if release(known.get("torch", "")) != release(here["torch"])), None
+    )
+    if other and not allow_mixed:
+        raise UserError(
+            f"trials of {found.path} were trained with torch {other}, but this is torch {here['torch']}, and a "
+            "comparison of both is not paired: go on in an environment with the first, or all the same by --allow-mixed"
+        )
+    if not before:
+        found.update_info(versions=here)
+        return ""
+    found.update_info(resumed=[*found.info.get("resumed", []), {"time": now(), "versions": here, "unlike": unlike}])
+    if not unlike:
+        return ""
+    return f"Trials so far were trained with {'; '.join(unlike)}: from here on they are not, and the report says so."
+
+
+def trained_with(found: Run) -> list[dict[str, Any]]:
+    """The sets of versions that trained anything of a run so far, each once; [] where no trial has begun.
+
+    A trial of a version that did not note its own counts with the run's.
+    """
+    sets: list[dict[str, Any]] = []
+    for status in (found.trial(spec.trial_id).status() for spec in found.specs()):
+        if status["status"] != "waiting" or "attempts" in status:
+            sets += status.get("trained_with") or [found.info["versions"]]
+    return [known for number, known in enumerate(sets) if known not in sets[:number]]

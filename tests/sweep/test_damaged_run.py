@@ -1,0 +1,124 @@
+"""A damaged file of a trial costs that trial, never the run; what follows from other records is made anew."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from balancing.errors import UserError
+from balancing.images import ImageSet
+from sweep.analysis.snapshot import Snapshot
+from sweep.files import DamagedFile
+from sweep.records import Run
+from sweep.report.content import found_warnings
+from sweep.report.render import write_report
+from tests.sweep.fake_run import fake_images, fake_run, fake_split
+
+TWO = ("baseline", "smote")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ImageSet]:
+    folder = tmp_path_factory.mktemp("source")
+    images = fake_images(folder / "images", size=16)
+    return fake_run(folder / "run", images, techniques=TWO, lrs=(0.001,), failing=False), images
+
+
+@pytest.fixture
+def run(source: tuple[Run, ImageSet], tmp_path: Path) -> Run:
+    shutil.copytree(source[0].path, tmp_path / "run")
+    return Run(tmp_path / "run")
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"empty": b"", "half": content[: len(content) // 2], "zeros": bytes(len(content))}[how])
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "zeros"])
+@pytest.mark.parametrize("name", ["status.json", "epochs.json", "validation.parquet"])
+def test_a_trial_with_a_damaged_file_counts_as_not_ended(run: Run, name: str, how: str) -> None:
+    from sweep.run import ended_trials
+
+    specs = run.specs()
+    assert set(ended_trials(run, specs, "balanced_accuracy")) == {spec.trial_id for spec in specs}
+    assert run.damages() == []
+    first = specs[0].trial_id
+    damage(run.trial(first).path / name, how)
+    assert set(ended_trials(run, specs, "balanced_accuracy")) == {spec.trial_id for spec in specs[1:]}
+    (line,) = run.damages()
+    assert first in line
+    assert name in line
+    (warning,) = [w for w in found_warnings(Snapshot(run.path)) if "counts as not ended" in w]
+    assert f"sweep resume {run.path}" in warning
+
+
+@pytest.mark.parametrize("how", ["empty", "half"])
+@pytest.mark.parametrize("name", ["status.json", "epochs.json", "validation.parquet", "test.parquet", "spec.json"])
+def test_the_report_is_made_all_the_same(run: Run, name: str, how: str) -> None:
+    damage(run.trial(run.specs()[0].trial_id).path / name, how)
+    page = write_report(run, None, cams=False)
+    assert page.is_file()
+    if name != "spec.json":
+        assert "sweep resume" in page.read_text() or name == "test.parquet"
+
+
+@pytest.mark.parametrize("how", ["empty", "half"])
+@pytest.mark.parametrize("name", ["trials.json", "selection.json", "audit.json", "split.parquet"])
+def test_what_follows_from_other_records_is_made_anew(
+    source: tuple[Run, ImageSet], run: Run, name: str, how: str
+) -> None:
+    damage(run.path / name, how)
+    if name != "audit.json":  # which the report makes anew by itself, or does without
+        with pytest.raises(UserError, match=r"`sweep resume .*run` writes it anew"):
+            write_report(run, None, cams=False)
+    images = source[1]
+    (line,) = run.mend(images, fake_split(images))
+    assert name in line
+    assert run.mend(images, fake_split(images)) == []
+    assert (run.path / name).exists() == (name == "split.parquet")
+    if name == "split.parquet":
+        assert run.split().equals(source[0].split())
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "zeros"])
+def test_without_its_own_record_a_run_says_so(run: Run, how: str) -> None:
+    damage(run.path / "run.json", how)
+    with pytest.raises(UserError, match=r"run.json is damaged .* put it back, or start anew"):
+        Run(run.path)
+
+
+def test_half_a_line_is_an_opening_of_the_test_split_all_the_same(run: Run) -> None:
+    path = run.path / "test_openings.jsonl"
+    whole = run.test_openings()
+    path.write_bytes(path.read_bytes()[:-20])
+    (opening,) = run.test_openings()
+    assert opening["trials"] == []
+    assert "not known" in opening["time"]
+    run.record_test_opening(["a"])
+    assert [o["trials"] for o in run.test_openings()] == [[], ["a"]]
+    assert len(whole) == 1
+    assert write_report(run, None, cams=False).is_file()
+
+
+def test_what_killed_writers_left_is_removed_on_resume(run: Run) -> None:
+    trial = run.trial(run.specs()[0].trial_id).path
+    left = [run.path / ".run.json.12.0a1b2c3d", trial / ".last.pt.4711.deadbeef"]
+    for path in left:
+        path.write_bytes(b"x" * 100)
+    before = {path for path in run.path.rglob("*") if path.is_file()} - set(left)
+    run.clean()
+    assert {path for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_damaged_predictions_say_which_file(run: Run) -> None:
+    trial = run.trial(run.specs()[0].trial_id)
+    damage(trial.path / "test.parquet", "half")
+    with pytest.raises(DamagedFile, match="test.parquet is damaged"):
+        trial.predictions("test")
+    assert not trial.is_tested()
