@@ -1,37 +1,46 @@
 """Decoded image sets on disk: written in a folder of their own, then renamed into place, so none is ever half-made.
 
-An entry holds ``pixels.npy``, ``rows.parquet``, ``meta.json`` and, where lesions are known, ``masks.npy``.
+An entry holds ``pixels.npy``, ``rows.parquet``, ``meta.json`` and, where lesions are known, ``masks.npy``. It is its
+owner's alone (see `balancing.private`), and it is used only if every byte is what was written: meta.json holds the
+checksums, which are verified each time an entry is looked for. That guards against disks, not against people.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from balancing.checksums import block_checksums
 from balancing.errors import UserError
+from balancing.private import check_owner, close_entry, close_to_others, make_folder, open_to_others
 from balancing.sources.base import digest
 
 VARIABLE = "BALANCING_ACT_CACHE"
 _TEMPORARY = ".tmp-"
+_REMEMBERED = "remembered"
 _STALE_SECONDS = 24 * 3600
+_ROWS = 256  # images hashed at once
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One decoded image set on disk, its sizes checked.
+    """One decoded image set on disk, all its bytes verified.
 
     Args:
         folder: where it lies.
-        meta: what meta.json says: class_names, fingerprint, notes, bad, files, created.
+        meta: what meta.json says: class_names, fingerprint, notes, bad, files, checksums, created.
     """
 
     folder: Path
@@ -55,19 +64,37 @@ class Cache:
 
     Args:
         folder: by default $BALANCING_ACT_CACHE, or else ~/.cache/balancing-act.
+    Attributes:
+        notes: sentences on entries that were found damaged.
     Raises:
-        UserError: the folder cannot be made or written.
+        UserError: the folder cannot be made or looked into, or is open to other users' writing.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        if folder is None:
-            named = os.environ.get(VARIABLE)
-            folder = Path(named) if named else Path.home() / ".cache" / "balancing-act"
-        self.folder = folder.expanduser().absolute()
+        self.notes: list[str] = []
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if folder is None:
+                named = os.environ.get(VARIABLE)
+                folder = Path(named) if named else Path.home() / ".cache" / "balancing-act"
+            self.folder = folder.expanduser().absolute()
+        except RuntimeError as error:  # no home
+            raise UserError(
+                f"there is no place for the cache of decoded images ({error}); name a folder in {VARIABLE}"
+            ) from None
+        try:
+            make_folder(self.folder, group_writes=True)
+            check_owner(self.folder, VARIABLE)
+            if open_to_others(self.folder) and self._holds_only_ours():  # of an older version
+                close_to_others(self.folder)
         except OSError as error:
             raise self._unwritable(error) from None
+
+    def _holds_only_ours(self) -> bool:
+        """Whether nothing but the cache's own lies in its folder, so that it may be closed to others."""
+        return all(
+            path.name.startswith(_TEMPORARY) or path.name == _REMEMBERED or (path / "meta.json").is_file()
+            for path in self.folder.iterdir()
+        )
 
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(
@@ -76,6 +103,26 @@ class Cache:
         )
 
     def find(self, key: str) -> Entry | None:
+        """The entry of that name; None where there is none, or where it is damaged, which ``notes`` then says.
+
+        All its bytes are read and their checksums compared: 1 GB takes 0.2 s where it is in memory already. What an
+        older version wrote without checksums gets them where its pixels and labels still have their fingerprint.
+        """
+        entry = self._complete(key)
+        if entry is None:
+            return None
+        with contextlib.suppress(OSError):
+            if open_to_others(entry.folder):  # an older version's
+                close_entry(entry.folder)
+        if _intact(entry):
+            return entry
+        self.notes.append(
+            f"The decoded images in {entry.folder} were damaged (their checksum is another), so they are decoded anew; "
+            "if that happens again, look after the disk."
+        )
+        return None
+
+    def _complete(self, key: str) -> Entry | None:
         """The entry of that name, or None where there is none or its files are not as long as they should be."""
         folder = self.folder / key
         try:
@@ -112,10 +159,12 @@ class Cache:
             raise self._unwritable(error) from None
         try:
             meta = fill(temporary)
-            meta["files"] = {file.name: file.stat().st_size for file in sorted(temporary.iterdir())}
+            files = sorted(temporary.iterdir())
+            meta["files"] = {file.name: file.stat().st_size for file in files}
             meta["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            (temporary / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
-            temporary.chmod(0o755)
+            meta["checksums"] = {file.name: block_checksums(file) for file in files}
+            (temporary / "meta.json").write_text(_sealed(meta), encoding="utf-8")
+            close_entry(temporary)
             self._move_into_place(temporary, key)
         except OSError as error:
             if error.filename is not None and not str(error.filename).startswith(str(self.folder)):
@@ -123,7 +172,7 @@ class Cache:
             raise self._unwritable(error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        entry = self.find(key)
+        entry = self._complete(key)
         if entry is None:
             raise UserError(f"the cache entry {self.folder / key} was damaged while it was made; run again")
         return entry
@@ -137,7 +186,8 @@ class Cache:
             except OSError:
                 if not target.exists():
                     raise
-            if self.find(key) is not None:
+            there = self._complete(key)
+            if there is not None and _intact(there):
                 return  # another process was faster; its entry is as good
             aside = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}damaged-", dir=self.folder))
             with contextlib.suppress(OSError):  # another process may have moved it first
@@ -153,21 +203,83 @@ class Cache:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def remember(self, request: Any, key: str) -> None:
-        """Notes which entry a request led to, so that it is found again without a network."""
-        folder = self.folder / "remembered"
-        folder.mkdir(exist_ok=True)
-        file = folder / f"{digest(request)[:32]}.txt"
-        new = file.with_name(f"{file.name}.{os.getpid()}")
-        new.write_text(key, encoding="utf-8")
-        os.replace(new, file)
+        """Notes which entry a request led to, so that it is found again without a network; where that can be written.
+
+        A cache that can only be read serves what it holds.
+        """
+        folder = self.folder / _REMEMBERED
+        with contextlib.suppress(OSError):
+            make_folder(folder, group_writes=True)
+            file = folder / f"{digest(request)[:32]}.txt"
+            new = file.with_name(f"{file.name}.{os.getpid()}")
+            new.write_text(key, encoding="utf-8")
+            close_to_others(new)
+            os.replace(new, file)
 
     def recall(self, request: Any) -> Entry | None:
         """The entry that this request led to last, or None."""
         try:
-            key = (self.folder / "remembered" / f"{digest(request)[:32]}.txt").read_text(encoding="utf-8").strip()
+            key = (self.folder / _REMEMBERED / f"{digest(request)[:32]}.txt").read_text(encoding="utf-8").strip()
         except OSError:
             return None
         return self.find(key) if key else None
+
+
+def content_fingerprint(shape: Sequence[int], pixels_sha256: str, class_names: Sequence[str], labels: Any) -> str:
+    """Hex, of the pixels and labels: equal on every machine for equal content and size.
+
+    Args:
+        shape: of the pixels, (N, S, S) or (N, S, S, 3).
+        pixels_sha256: hex, of all pixels.
+        class_names: (C,).
+        labels: (N,) whole numbers.
+    """
+    named = json.dumps([list(shape), pixels_sha256, list(class_names)]).encode()
+    return hashlib.sha256(named + np.ascontiguousarray(labels, dtype="<i8").tobytes()).hexdigest()
+
+
+def _sealed(meta: dict[str, Any]) -> str:
+    """meta.json's text, with a digest of all the rest in it."""
+    return json.dumps({**meta, "seal": digest(meta)}, indent=1)
+
+
+def _intact(entry: Entry) -> bool:
+    """Whether every byte of the entry is as it was written."""
+    meta = {name: value for name, value in entry.meta.items() if name != "seal"}
+    try:
+        if "checksums" not in meta:
+            return _seal_an_older_one(entry)
+        return entry.meta.get("seal") == digest(meta) and all(
+            block_checksums(entry.folder / name) == meta["checksums"].get(name) for name in meta["files"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _seal_an_older_one(entry: Entry) -> bool:
+    """Whether an entry without checksums has its fingerprint; if so it gets checksums, where it can be written."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pixels = np.load(entry.pixels_path, mmap_mode="r")
+        sha256 = hashlib.sha256()
+        for start in range(0, len(pixels), _ROWS):
+            sha256.update(np.ascontiguousarray(pixels[start : start + _ROWS]).data)
+        with pq.ParquetFile(entry.rows_path) as file:
+            labels = file.read(columns=["label"], use_threads=False).column("label").to_numpy()
+    except pa.ArrowException:
+        return False
+    found = content_fingerprint(pixels.shape, sha256.hexdigest(), entry.meta["class_names"], labels)
+    if found != entry.meta["fingerprint"]:
+        return False
+    checksums = {name: block_checksums(entry.folder / name) for name in entry.meta["files"]}
+    with contextlib.suppress(OSError):
+        new = entry.folder / f".meta.json.{os.getpid()}"
+        new.write_text(_sealed({**entry.meta, "checksums": checksums}), encoding="utf-8")
+        close_to_others(new)
+        os.replace(new, entry.folder / "meta.json")
+    return True
 
 
 def entry_key(source_name: str, image_size: int, parts: Any) -> str:

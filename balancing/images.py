@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from balancing.decoding import DECODER_VERSION, BadImage, BadImages
 from balancing.errors import UserError, suggestion
 from balancing.ingest import fill_entry
 from balancing.patients import patient_ids
+from balancing.patterns import compile_pattern
 from balancing.sources import open_source
 from balancing.sources.base import Options, Source
 
@@ -38,6 +40,7 @@ class ImageSet:
         widths, heights, channels: (N,) int64, as stored in the source, before resizing.
         masks_path: .npy of (N, H, W) bool, where lesions are known (the phantom), else None.
         source: what the user named, e.g. ``phantom`` or ``hf-vision/chest-xray-pneumonia@main``.
+        kind: of the source, ``phantom``, ``local`` or ``hub``; None where that is not known.
         fingerprint: hex, of the pixels and labels: equal on every machine for equal content and size.
         pixels_path: the .npy file.
         bad: images left out with ``skip_bad``.
@@ -60,6 +63,7 @@ class ImageSet:
     pixels_path: Path
     bad: tuple[BadImage, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    kind: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -108,6 +112,8 @@ def load_images(
         raise UserError(f"image_size must be a whole number in {_SMALLEST}..{_LARGEST}, but is {image_size!r}")
     if patient_column is not None and patient_pattern is not None:
         raise UserError("a patient column and a patient pattern were both given; keep one of them")
+    if patient_pattern is not None:
+        compile_pattern(patient_pattern)  # before anything is decoded
     options = Options(image_column, label_column, patient_column)
     opened = open_source(
         source, options, image_size=image_size, phantom_images=phantom_images, phantom_seed=phantom_seed
@@ -116,7 +122,8 @@ def load_images(
     settings = [image_size, image_column, label_column, patient_column, skip_bad, DECODER_VERSION]
     entry, notes = _remembered(opened, cache, settings)
     if entry is None:
-        key = entry_key(source, image_size, [opened.identity(), *settings])
+        readable = os.path.abspath(os.path.expanduser(source)) if opened.kind == "local" else source
+        key = entry_key(readable, image_size, [opened.identity(), *settings])
         entry = cache.find(key) or cache.build(
             key,
             lambda folder: fill_entry(
@@ -125,7 +132,8 @@ def load_images(
         )
         if opened.remembered:
             cache.remember([opened.name, *settings], key)
-    return _image_set(entry, source, patient_column, patient_pattern, notes)
+    notes = (*opened.notes, *cache.notes, *notes)
+    return _image_set(entry, source, opened.kind, patient_column, patient_pattern, notes)
 
 
 def _remembered(source: Source, cache: Cache, settings: list[Any]) -> tuple[Entry | None, tuple[str, ...]]:
@@ -146,7 +154,12 @@ def _remembered(source: Source, cache: Cache, settings: list[Any]) -> tuple[Entr
 
 
 def _image_set(
-    entry: Entry, source: str, patient_column: str | None, patient_pattern: str | None, notes: tuple[str, ...]
+    entry: Entry,
+    source: str,
+    kind: str,
+    patient_column: str | None,
+    patient_pattern: str | None,
+    notes: tuple[str, ...],
 ) -> ImageSet:
     import pyarrow.parquet as pq
 
@@ -183,6 +196,7 @@ def _image_set(
         channels=np.array(rows["channels"], dtype=np.int64),
         masks_path=entry.masks_path,
         source=source,
+        kind=kind,
         fingerprint=meta["fingerprint"],
         pixels_path=entry.pixels_path,
         bad=tuple(BadImage(name, reason) for name, reason in meta["bad"]),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from balancing.cache import Cache
+from balancing.cache import Cache, content_fingerprint
 from balancing.decoding import BadImage, BadImages, decode_all
 from balancing.errors import UserError
 from balancing.pixelfile import PixelWriter
@@ -140,13 +138,9 @@ def fill_entry(
         channels=[item[2] for item in seen],
         sha256=[item[3] for item in seen],
     )
-    content = hashlib.sha256(
-        json.dumps([list(writer.shape), pixels_sha256, list(class_names)]).encode()
-        + np.ascontiguousarray(labels[kept], dtype="<i8").tobytes()
-    )
     return {
         "class_names": list(class_names),
-        "fingerprint": content.hexdigest(),
+        "fingerprint": content_fingerprint(writer.shape, pixels_sha256, class_names, labels[kept]),
         "has_patients": patients is not None,
         "notes": [*listing.notes, *notes],
         "bad": [[image.name, image.reason] for image in bad],

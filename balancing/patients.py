@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from balancing.errors import UserError
+from balancing.patterns import search_all
 
 # person23_bacteria_100.jpeg -> person23_bacteria; IM-0115-0001.jpeg -> IM-0115;
 # NORMAL2-IM-0587-0001-0002.jpeg -> NORMAL2-IM-0587: the names of Kermany, Zhang and Goldbaum's chest X-rays.
@@ -33,7 +34,7 @@ def patient_ids(
         (N,) str ids, or None where nothing tells patients apart; and a sentence that says how. A name that does
         not match is a patient of its own.
     Raises:
-        UserError: the pattern is no regular expression, or matches no name.
+        UserError: the pattern is no regular expression, takes too long, or matches no name.
     """
     if pattern is None:
         found = [_first_group(_CHEST_XRAYS.match(str(name).rpartition("/")[2])) for name in names]
@@ -45,11 +46,7 @@ def patient_ids(
             )
         how = "in the way of the chest X-ray data set"
     else:
-        try:
-            compiled = re.compile(pattern)
-        except re.error as error:
-            raise UserError(f"the patient pattern {pattern!r} is no regular expression: {error}") from None
-        found = [_first_group(compiled.search(str(name))) for name in names]
+        found = [_first_group(match) for match in search_all(pattern, [str(name) for name in names])]
         matched = sum(value is not None for value in found)
         if matched == 0:
             example = f", such as {names[0]}" if len(names) else ""

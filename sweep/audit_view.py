@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.audit import Audit, Finding
+from sweep.csvfile import csv_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,7 +59,7 @@ def files_csv(found: Audit) -> str:
         for file in group
     ]
     columns = ["check", "severity", "group", "file"]
-    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
+    return csv_text(pd.DataFrame(rows, columns=columns))
 
 
 def _finding(finding: Finding, most: int) -> list[Text]:

@@ -5,6 +5,7 @@ Heavy imports wait inside the commands, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A paired comparison of techniques for class imbalance in medical images, as one Ray Tune sweep.",
 )
+
+# What the system says of places that a user named, whichever command or option: no names so long, no right, no room.
+_NO_BUGS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 _DATA, _SPACE, _HOW, _WHERE, _REPORT = "Data", "Search space", "Judging", "Resources", "Report"
 
@@ -121,6 +125,9 @@ Concurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Trials
 AllowMixed = Annotated[
     bool, typer.Option("--allow-mixed", help="Go on although the trials so far were trained by another torch.")
 ]
+TrialTimeout = Annotated[
+    str | None, typer.Option(help="A trial that runs longer fails: seconds, 90m, 2h.", rich_help_panel=_WHERE)
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
 
@@ -166,6 +173,7 @@ def run(
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
     max_concurrent: Concurrent = None,
+    trial_timeout: TrialTimeout = None,
     cam: Cam = None,
     masks: Masks = None,
     sensitivity: Sensitivity = None,
@@ -203,6 +211,7 @@ def run(
         resources__gpus_per_trial=gpus_per_trial,
         resources__cpus_per_trial=cpus_per_trial,
         resources__max_concurrent=max_concurrent,
+        resources__trial_timeout=trial_timeout,
         report__cam=cam,
         report__masks=masks,
         report__sensitivity=sensitivity,
@@ -222,26 +231,34 @@ def run(
 @app.command()
 def resume(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    data: Annotated[str | None, typer.Option(help="Where the run's own data lie now.", rich_help_panel=_DATA)] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Where the run's own starting weights lie now.", rich_help_panel=_DATA)
+    ] = None,
     address: Address = None,
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
     max_concurrent: Concurrent = None,
     allow_mixed: AllowMixed = False,
+    trial_timeout: TrialTimeout = None,
     verbose: Verbose = False,
 ) -> None:
     """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
-    import yaml
-
-    from sweep.config import build_config
+    from sweep.config import recorded_config
+    from sweep.localpaths import recorded_source
     from sweep.records import Run
 
+    found = Run(run_folder)
     options = _given(
+        data__source=data if data is not None else recorded_source(found),
+        train__weights=weights,
         resources__address=address,
         resources__gpus_per_trial=gpus_per_trial,
         resources__cpus_per_trial=cpus_per_trial,
         resources__max_concurrent=max_concurrent,
+        resources__trial_timeout=trial_timeout,
     )
-    config = build_config(yaml.safe_load(Run(run_folder).config_yaml), options)
+    config = recorded_config(found, options)
     jobs.resume(run_folder, config, _console(), allow_mixed=allow_mixed, verbose=verbose)
 
 
@@ -333,9 +350,7 @@ def report(
     prevalence: Prevalence = None,
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
-    import yaml
-
-    from sweep.config import build_config
+    from sweep.config import recorded_config
     from sweep.records import Run
 
     found = Run(run_folder)
@@ -347,7 +362,7 @@ def report(
         report__cost_ratio=cost_ratio,
         report__prevalence=prevalence,
     )
-    settings = build_config(yaml.safe_load(found.config_yaml), given).report
+    settings = recorded_config(found, given).report
     page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
     jobs.show_results(found, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
@@ -415,6 +430,16 @@ def main() -> None:
         sys.exit(2)
     except jobs.Interrupted:
         sys.exit(130)
+    except OSError as error:
+        if error.errno not in _NO_BUGS:
+            raise
+        named = f": {_short(str(error.filename))}" if error.filename is not None else ""
+        print(f"error: {error.strerror}{named}; mend that and give the command again", file=sys.stderr)
+        sys.exit(2)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} letters)"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from sweep.analysis.naming import METRICS, display_name, in_order, inline_name, 
 from sweep.analysis.paired import metric_intervals
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.tables import selection_metric
+from sweep.csvfile import csv_text
 from sweep.records import Run
 from sweep.terminal import SHORT_NAMES, TITLE, mean_and_interval
 
@@ -40,7 +42,7 @@ class Comparison:
 
     def csv(self) -> str:
         """The table, unrounded."""
-        return self.table.to_csv(index=False, lineterminator="\n")
+        return csv_text(self.table)
 
 
 def compare_runs(runs: Sequence[Run]) -> Comparison:
@@ -61,7 +63,8 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         found = metric_intervals(Snapshot(run.path))
         if found.empty:
             raise UserError(
-                f"{run.path} has no test results yet; finish it by `sweep resume {run.path}`, or leave it away"
+                f"{run.path} has no test results yet; finish it by `sweep resume {shlex.quote(str(run.path))}`, "
+                "or leave it away"
             )
         chosen = {c["technique"]: c["trial_ids"][0] for c in run.selection()}
         specs = {spec.trial_id: spec for spec in run.specs()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,11 +16,17 @@ from pydantic.fields import FieldInfo
 
 from balancing.errors import UserError, suggestion
 from balancing.registry import Choice, IntRange, get_technique, techniques
+from sweep.bounds import check_shares, check_trials, seconds_of
 from sweep.metrics import SELECTABLE
-from sweep.space import SHARED, Interval
+from sweep.space import SHARED, Interval, n_trials
+from sweep.strict_yaml import read_yaml
+
+if TYPE_CHECKING:
+    from sweep.records import Run
 
 PRESETS = Path(__file__).parent / "presets"
 _MOST_ERRORS = 5
+_MOST_SHOWN = 200
 
 
 def _number(part: Any, whole: Any) -> float:
@@ -30,7 +36,7 @@ def _number(part: Any, whole: Any) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        shown = whole if isinstance(whole, str) else repr(whole)
+        shown = _shown(whole if isinstance(whole, str) else repr(whole))
         raise ValueError(f"'{shown}' is not a number, a list such as 0,0.5,1, or a range such as 1e-4..1e-2")
     return number
 
@@ -231,10 +237,19 @@ class ResourceConfig(_Section):
     """Where trials run. None leaves the choice to the tool; it changes no number."""
 
     address: str | None = Field(default=None, description="a running Ray cluster; None starts one here")
-    cpus_per_trial: float | None = Field(default=None, gt=0)
-    gpus_per_trial: float | None = Field(default=None, ge=0)
-    max_concurrent: int | None = Field(default=None, ge=1)
+    cpus_per_trial: float | None = Field(default=None, description="cores, also a trial's threads; may be a fraction")
+    gpus_per_trial: float | None = Field(default=None, description="0, a fraction of one, or a whole number")
+    max_concurrent: int | None = Field(default=None, ge=1, le=10_000)
     autoscaling: bool = Field(default=False, description="nodes join on demand: don't refuse what is not there yet")
+    trial_timeout: Annotated[float | None, BeforeValidator(seconds_of)] = Field(
+        default=None,
+        description="a trial that runs longer is ended and fails: seconds, or such as 90m, 2h; None: no limit",
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> ResourceConfig:
+        check_shares(self.cpus_per_trial, self.gpus_per_trial)
+        return self
 
 
 class ReportConfig(_Section):
@@ -265,6 +280,7 @@ class Config(_Section):
             isinstance(getattr(self.space, name), Interval) for name in SHARED
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
+        check_trials(n_trials(self))
         return self
 
     def to_yaml(self) -> str:
@@ -298,25 +314,40 @@ def read_file(name: str) -> dict[str, Any]:
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
+        try:
+            text = path.read_text(encoding="utf-8") if path.is_file() else None
+        except OSError as error:
             raise UserError(
-                f"there is no configuration file {name}; give the path of one, or a preset: {', '.join(preset_names())}"
+                f"configuration file {_shown(name)} cannot be read ({error.strerror}); give one that can"
+            ) from None
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"configuration file {path} is no valid YAML: it is no UTF-8 ({error}); save it as that"
+            ) from None
+        if text is None:
+            raise UserError(
+                f"there is no configuration file {_shown(name)}; give the path of one, or a preset: "
+                f"{', '.join(preset_names())}"
             )
     elif name in preset_names():
         path = PRESETS / f"{name}.yaml"
+        text = path.read_text(encoding="utf-8")
     else:
-        raise UserError(f"unknown preset '{name}'{suggestion(name, preset_names())} (a file's name ends in .yaml)")
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(
-            f"configuration file {path} is no valid YAML: {' '.join(str(error).split())}; mend that line"
-        ) from error
+            f"unknown preset '{_shown(name)}'{suggestion(name, preset_names())} (a file's name ends in .yaml)"
+        )
+    loaded = read_yaml(text, f"configuration file {path}")
     if not isinstance(loaded, dict):
         raise UserError(
-            f"configuration file {path} must hold sections such as 'data:' and 'space:'; it holds {loaded!r}"
+            f"configuration file {path} must hold sections such as 'data:' and 'space:'; "
+            f"it holds {_shown(repr(loaded))}"
         )
     return loaded
+
+
+def _shown(text: str) -> str:
+    """What a user wrote, as a message shows it."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}… ({len(text):,} letters)"
 
 
 def known_keys() -> Iterator[str]:
@@ -341,19 +372,14 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals:
-        raise UserError(f"--set takes key=value, but got '{text}'; e.g. --set space.lr=0.001")
+        raise UserError(f"--set takes key=value, but got '{_shown(text)}'; e.g. --set space.lr=0.001")
     key = key.strip()
     is_own = key.startswith("space.parameters.") and key.count(".") == 3
     if key not in known_keys() and not is_own:
-        raise UserError(f"unknown key '{key}'{_key_suggestion(key)}")
+        raise UserError(f"unknown key '{_shown(key)}'{_key_suggestion(key)}")
     if not is_own and _takes_text(key):
         return key, value.strip() if value.strip() not in ("", "null") else None
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"--set {key} was given '{value}', which is no valid YAML; close its brackets and quotes"
-        ) from error
+    return key, read_yaml(value, f"--set {key}={_shown(value)}")
 
 
 def _takes_text(key: str) -> bool:
@@ -382,7 +408,8 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
     for name, part in merged.items():
         if name in Config.model_fields and not isinstance(part, dict | None):
             raise UserError(
-                f"section '{name}' must hold keys such as '{next(iter(_fields_of(name)))}:', but holds {part!r}"
+                f"section '{name}' must hold keys such as '{next(iter(_fields_of(name)))}:', "
+                f"but holds {_shown(repr(part))}"
             )
     # A section with nothing beneath it, as a file has it where all its lines are comments.
     merged = {name: {} if part is None else part for name, part in merged.items()}
@@ -405,6 +432,22 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
         raise UserError(f"{error.object!r} is no text in UTF-8; write it anew") from error
 
 
+def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> Config:
+    """A run's configuration, with assignments laid over it.
+
+    Raises:
+        UserError: its config.yaml is damaged, or an assignment breaks a rule.
+    """
+    path = run.path / "config.yaml"
+    try:
+        loaded = read_yaml(run.config_yaml, str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); put it back from a copy of the run") from None
+    if not isinstance(loaded, dict):
+        raise UserError(f"{path} is damaged: it holds {_shown(repr(loaded))}; put it back from a copy of the run")
+    return build_config(loaded, assignments)
+
+
 def _sentence(error: Any) -> str:
     """One of pydantic's errors as the rule, the value and the next step."""
     # A union reports each of its branches; the name of the branch is no part of the key.
@@ -421,4 +464,4 @@ def _sentence(error: Any) -> str:
             if not key or message.startswith(key.partition(".")[0]) or "technique" in message
             else f"{key}: {message}"
         )
-    return f"{key}: {message[0].lower() + message[1:]}, but is {error['input']!r}"
+    return f"{key}: {message[0].lower() + message[1:]}, but is {_shown(repr(error['input']))}"

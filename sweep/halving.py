@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +30,36 @@ def score_of(numbers: Mapping[str, Any], metric: str) -> Score:
     return (-1.0 if first is None else float(first), -1.0 if second is None else float(second))
 
 
+class _Ranking:
+    """Scores by name, counted from the best down without going through them all."""
+
+    def __init__(self) -> None:
+        self._scores: dict[str, Score] = {}
+        self._sorted: list[Score] = []
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def put(self, name: str, score: Score) -> None:
+        self.drop(name)
+        self._scores[name] = score
+        insort(self._sorted, score)
+
+    def drop(self, name: str) -> None:
+        score = self._scores.pop(name, None)
+        if score is not None:
+            del self._sorted[bisect_left(self._sorted, score)]
+
+    def of(self, name: str) -> Score:
+        return self._scores[name]
+
+    def at_least(self, score: Score) -> int:
+        return len(self._sorted) - bisect_left(self._sorted, score)
+
+    def above(self, score: Score) -> int:
+        return len(self._sorted) - bisect_right(self._sorted, score)
+
+
 class Halving:
     """Which trials of one technique go on, told epoch by epoch.
 
@@ -47,27 +79,50 @@ class Halving:
 
     def __init__(self, max_epochs: int, grace: int = 1, reduction: int = 3):
         self._grace, self._reduction = grace, reduction
-        self._rungs: dict[int, dict[str, Score]] = {}
+        self._rungs: dict[int, _Ranking] = {}
         epoch = grace
         while epoch < max_epochs:
-            self._rungs[epoch] = {}
+            self._rungs[epoch] = _Ranking()
             epoch *= reduction
         self._best: dict[tuple[str, int], Score] = {}
+        self._names: set[str] = set()  # of which a first seed has been seen
         self._stopped: set[str] = set()
         self._ended: set[tuple[str, int]] = set()
+        # Number of a seed -> the means of the earlier seeds, where those have all ended and none was stopped.
+        self._means: dict[int, _Ranking] = defaultdict(_Ranking)
 
     def record(self, configuration: str, seed: int, epoch: int, score: Score) -> None:
         """An epoch with nothing to decide."""
         key = (configuration, seed)
         self._best[key] = max(score, self._best.get(key, score))
-        if seed == 0 and epoch in self._rungs:
-            self._rungs[epoch][configuration] = score
+        if seed == 0:
+            self._names.add(configuration)
+            if epoch in self._rungs:
+                self._rungs[epoch].put(configuration, score)
+        if key in self._ended:  # a lost trial that runs again
+            self._rank(configuration, seed)
 
     def ended(self, configuration: str, seed: int, *, stopped: bool = False) -> None:
         """A trial will report no more."""
         self._ended.add((configuration, seed))
         if stopped:
-            self._stopped.add(configuration)
+            self._stop(configuration)
+        else:
+            self._rank(configuration, seed)
+
+    def _stop(self, configuration: str) -> None:
+        self._stopped.add(configuration)
+        for ranking in self._means.values():
+            ranking.drop(configuration)
+
+    def _rank(self, configuration: str, seed: int) -> None:
+        """Where a configuration stands for its seeds after this one."""
+        if configuration in self._stopped:
+            return
+        later = seed + 1
+        while (mean := self._mean_before(configuration, later)) is not None:
+            self._means[later].put(configuration, mean)
+            later += 1
 
     def goes_on(self, configuration: str, seed: int, epoch: int, score: Score) -> bool:
         """Whether a trial goes on after this epoch.
@@ -81,7 +136,7 @@ class Halving:
         self.record(configuration, seed, epoch, score)
         on = self._first_goes_on(configuration, epoch) if seed == 0 else self._later_goes_on(configuration, seed, epoch)
         if not on:
-            self._stopped.add(configuration)
+            self._stop(configuration)
         return on
 
     def starts(self, configuration: str, seed: int) -> bool:
@@ -92,7 +147,7 @@ class Halving:
         rung = self._rungs.get(epoch)
         if rung is None:
             return True
-        ahead = sum(other >= rung[configuration] for name, other in rung.items() if name != configuration)
+        ahead = rung.at_least(rung.of(configuration)) - 1  # itself
         return ahead < max(1, len(rung) // self._reduction)
 
     def _later_goes_on(self, configuration: str, seed: int, epoch: int) -> bool:
@@ -105,10 +160,7 @@ class Halving:
         own = self._mean_before(configuration, seed)
         if own is None:  # an earlier seed still runs, or was lost: nothing to judge by
             return True
-        names = {name for name, number in self._best if number == 0}
-        rivals = [self._mean_before(name, seed) for name in names - self._stopped - {configuration}]
-        ahead = sum(other is not None and other > own for other in rivals)
-        return ahead < max(1, len(names) // self._reduction**seed)
+        return self._means[seed].above(own) < max(1, len(self._names) // self._reduction**seed)
 
     def _mean_before(self, configuration: str, seed: int) -> Score | None:
         earlier = [(configuration, number) for number in range(seed)]
@@ -120,6 +172,8 @@ class Halving:
 
 def recorded_halvings(run: Run, metric: str, max_epochs: int, grace: int) -> dict[str, Halving]:
     """Technique -> what is known from a run's records, of trials that ended and of those under way.
+
+    Reads two files a trial, so it is asked once, when a sweep starts or goes on; then its scheduler is told each epoch.
 
     Args:
         run: with its specs written.

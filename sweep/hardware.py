@@ -14,7 +14,7 @@ import torch
 
 T = TypeVar("T")
 
-# The share of free GPU memory that the pixels may take; beyond it they stay in main memory.
+# The share of a trial's GPU memory that the pixels may take; beyond it they stay in main memory.
 _RESIDENT_SHARE = 0.5
 _CHANNELS_LAST_FROM = 96  # pixels a side, for float32 on a CPU
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
@@ -56,9 +56,23 @@ def memory_format(image_size: int, precision: str, device: torch.device) -> torc
     return torch.contiguous_format if small else torch.channels_last
 
 
-def on_device(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
-    """The pixels as a tensor: whole on a GPU where they fit in half of its free memory, else where they are.
+def resident_limit(free: int, total: int, share: float) -> float:
+    """The most bytes of pixels that a trial keeps on its GPU.
 
+    Trials that share a GPU look at its free memory at the same moment, so each counts on its own share alone.
+
+    Args:
+        free, total: bytes of the GPU.
+        share: of the GPU, that the trial was given; at most 1.
+    """
+    return _RESIDENT_SHARE * min(free, share * total)
+
+
+def on_device(pixels: np.ndarray, device: torch.device, share: float = 1.0) -> torch.Tensor:
+    """The pixels as a tensor: whole on a GPU where they fit in half of the trial's part of it, else where they are.
+
+    Args:
+        share: of the GPU, that the trial was given; above 1 counts as 1.
     Returns:
         Same shape, uint8, not copied on the CPU.
     """
@@ -66,9 +80,12 @@ def on_device(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
         # Read-only on purpose; nothing here writes to it.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         tensor = torch.from_numpy(np.asarray(pixels))
-    if device.type == "cuda" and pixels.nbytes < _RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+    if device.type != "cuda" or pixels.nbytes >= resident_limit(*torch.cuda.mem_get_info(device), min(share, 1.0)):
+        return tensor
+    try:
         return tensor.to(device)
-    return tensor
+    except torch.OutOfMemoryError:  # another took it meanwhile
+        return tensor
 
 
 def ahead(jobs: Iterable[Callable[[], T]], depth: int = 2) -> Iterator[T]:

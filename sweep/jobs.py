@@ -36,15 +36,21 @@ def start(
         UserError: a mistake; nothing has been started.
         Interrupted: the user stopped it; every epoch so far is kept.
     """
+    from sweep import ray_token
+    from sweep.localpaths import with_absolute_paths
     from sweep.out import claim_out, leave_out, missing_folders, no_half
-    from sweep.prepare import free_run_folder, prepare
+    from sweep.prepare import free_run_folder, prepare, require_room
     from sweep.records import Run
 
+    config = with_absolute_paths(config)
     path = out or free_run_folder(Path("runs"), name)
     missing = missing_folders(path)
     with Interrupts() as interrupts:
         try:
             with claim_out(path, _say(console), resume=resume) as owner, no_half(path):
+                require_room(path, config)
+                for note in ray_token.make_private(create=not config.resources.address):
+                    console.print(note, soft_wrap=True, markup=False)
                 console.print("Loading data and weights ...")
                 prepared = prepare(config, progress=console.is_terminal)
                 for note in prepared.notes:
@@ -78,13 +84,15 @@ def resume(path: Path, config: Config, console: Console, *, allow_mixed: bool = 
     Args:
         allow_mixed: go on although trials were trained with another release of torch.
     """
+    from sweep.localpaths import with_absolute_paths
     from sweep.owner import Owner
-    from sweep.prepare import prepare
+    from sweep.prepare import prepare, require_room
     from sweep.records import Run
     from sweep.resumable import check_data, check_same, check_versions
 
-    found = Run(path)
+    found, config = Run(path), with_absolute_paths(config)
     check_same(found, config)
+    require_room(path, config, found)
     with Interrupts() as interrupts, _claimed(Owner, path, console) as owner:
         found = Run(path, owner.claim.check)
         try:
@@ -187,9 +195,11 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
     """
     from balancing.audit import audit
     from sweep.audit_view import audit_view, files_csv
-    from sweep.files import write_atomically
+    from sweep.localpaths import require_writable, written
     from sweep.prepare import load_data
 
+    if files is not None:
+        require_writable(files, "--files")
     images, split, _, notes = load_data(config.data, progress=console.is_terminal)
     for note in notes:
         console.print(note, soft_wrap=True, markup=False)
@@ -197,21 +207,23 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
     for part in audit_view(found):
         console.print(part)
     if files is not None:
-        write_atomically(files, files_csv(found).encode())
+        written(files, files_csv(found), "--files")
     return bool(found.leaks)
 
 
 def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) -> None:
     """Prints the results of several runs in one table; writes it too where ``csv`` is given."""
     from sweep.compare import compare_runs, compare_view
-    from sweep.files import write_atomically
+    from sweep.localpaths import require_writable, written
     from sweep.records import Run
 
+    if csv is not None:
+        require_writable(csv, "--csv")
     found = compare_runs([Run(path) for path in paths])
     for part in compare_view(found):
         console.print(part)
     if csv is not None:
-        write_atomically(csv, found.csv().encode())
+        written(csv, found.csv(), "--csv")
 
 
 def show_results(made: Run, console: Console) -> None:
@@ -224,13 +236,12 @@ def show_results(made: Run, console: Console) -> None:
 
 def images_of(found: Run, data: str | None, console: Console) -> ImageSet | None:
     """The run's images where they are at hand, else None, saying why."""
-    import yaml
-
-    from sweep.config import build_config
+    from sweep.config import recorded_config
+    from sweep.localpaths import recorded_source
     from sweep.prepare import load_data
 
-    config = build_config(yaml.safe_load(found.config_yaml), {"data.source": data} if data is not None else {})
     try:
+        config = recorded_config(found, {"data.source": data if data is not None else recorded_source(found)})
         images = load_data(config.data, progress=console.is_terminal)[0]
     except UserError as error:
         console.print(f"No activation maps and synthetic samples: {error}", soft_wrap=True, markup=False)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.models import resnet18
 
 from balancing.errors import UserError
+from sweep import imagenet
 from sweep.files import Guard, no_guard, write_torch
 
 State = Mapping[str, torch.Tensor]
@@ -36,12 +38,13 @@ def new_model(n_classes: int, seed: int, start: State | None = None) -> nn.Modul
     return model
 
 
-def load_weights(weights: str) -> tuple[State | None, str]:
+def load_weights(weights: str, say: Callable[[str], None] = lambda note: None) -> tuple[State | None, str]:
     """The starting weights a user named, loaded once, before anything long starts.
 
     Args:
         weights: ``none``, ``imagenet``, or the path of a local checkpoint: a state_dict of ResNet18, alone or under
             ``state_dict`` or ``model``; a head of any size is left away.
+        say: told what was mended.
     Returns:
         (state without head, or None; its name for a trial's id: ``none``, ``imagenet`` or ``sha256:...``).
     Raises:
@@ -50,29 +53,18 @@ def load_weights(weights: str) -> tuple[State | None, str]:
     if weights == "none":
         return None, "none"
     if weights == "imagenet":
-        return _imagenet(), "imagenet"
+        return _fitting(_load(imagenet.read_checked(say), imagenet.cached_file()), imagenet.cached_file()), "imagenet"
     path = Path(weights).expanduser()
     if not path.is_file():
         raise UserError(f"--weights {weights} is neither 'imagenet', 'none', nor a file; give the path of a checkpoint")
-    name = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return _fitting(_load_file(path), path), name
+    content = path.read_bytes()
+    return _fitting(_load(content, path), path), "sha256:" + hashlib.sha256(content).hexdigest()[:16]
 
 
-def _imagenet() -> State:
-    source = ResNet18_Weights.IMAGENET1K_V1
+def _load(content: bytes, path: Path) -> Any:
+    """Tensors alone, from the very bytes that were hashed; the path is for people."""
     try:
-        state = source.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"the ImageNet weights could not be downloaded from {source.url} ({error}); download that file on a "
-            "machine with a network and give it by --weights FILE, or start without by --weights none"
-        ) from error
-    return {name: value for name, value in state.items() if not name.startswith("fc.")}
-
-
-def _load_file(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     # A damaged file can raise almost anything (IndexError, struct.error ...), and torch's own words advise to trust it.
     except Exception as error:
         raise UserError(

@@ -17,7 +17,7 @@ from balancing.registry import TrainingData, get_technique
 from sweep.hardware import keep_freed_memory, on_device
 from sweep.model import new_model
 from sweep.precision import fast_precision
-from sweep.prepare import Prepared
+from sweep.prepare import CHECKPOINT_BYTES, Prepared
 from sweep.progress import duration
 from sweep.space import TrialSpec
 from sweep.trial import SplitImages, new_optimizer, placed, train_epoch, training_batches
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from sweep.config import Config
 
 _STEPS = 4
-# ResNet18's parameters in float32: what a kept checkpoint takes.
-_CHECKPOINT_BYTES = 45e6
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def cost_table(found: Estimate) -> list[Text]:
     """Sentences: images, time, room on disk."""
     total = int(found.images.sum())
     seconds = total / found.images_per_second / found.slots
-    kept = len(found.specs) * _CHECKPOINT_BYTES / 1e9
+    kept = len(found.specs) * CHECKPOINT_BYTES / 1e9
     return [
         Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
         Text(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +17,18 @@ from balancing.errors import UserError
 from balancing.images import ImageSet, load_images, resolve_positive
 from balancing.registry import get_technique
 from balancing.splits import Split, make_split
-from sweep.space import TrialSpec, n_draws, technique_parameters, trial_specs
+from sweep.space import TrialSpec, n_draws, shared_grid, technique_parameters, trial_specs
 
 if TYPE_CHECKING:
     from sweep.config import Config, DataConfig
+    from sweep.records import Run
+
+# ResNet18's parameters in float32: what a trial's best network takes. To go on from, Adam's two moments come on top.
+CHECKPOINT_BYTES = 45e6
+_LAST_BYTES = 3 * CHECKPOINT_BYTES
+# For predictions, event files, the report, and what else the disk is needed for meanwhile.
+_MARGIN = 1.05
+_MANY = 100_000
 
 
 @dataclass(frozen=True)
@@ -91,11 +101,11 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
     from sweep.records import split_fingerprint
 
     start: Mapping[str, Any] | None = None
-    weights = "none"
+    weights, mended = "none", list[str]()
     if config.train.weights != "none":
         from sweep.model import load_weights  # here: torch takes seconds to import
 
-        start, weights = load_weights(config.train.weights)
+        start, weights = load_weights(config.train.weights, mended.append)
     images, split, positive, notes = load_data(config.data, progress=progress)
     found = audit(images, split)
     refuse_leaks(found, config.data)
@@ -110,7 +120,7 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
         "positive": positive,
         "weights": weights,
     }
-    return Prepared(images, split, positive, notes, start, fixed, found)
+    return Prepared(images, split, positive, (*notes, *mended), start, fixed, found)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:
@@ -130,6 +140,47 @@ def check_techniques(config: Config, images: ImageSet, split: Split) -> None:
         technique = get_technique(name)
         for draw in range(n_draws(config)):
             technique.check_feasible(counts, images.class_names, technique_parameters(config, name, draw))
+
+
+def require_room(path: Path, config: Config, found: Run | None = None) -> None:
+    """Raises UserError where the disk has no room for what the run will write at most: asked for before it starts.
+
+    Each trial keeps its best network until the selection is made; those that train keep a file to go on from. File
+    systems that don't say how large they are (some network and overlay ones report 0) are taken to have room.
+
+    Args:
+        path: the run folder, there or not.
+        found: the run where it goes on; its ended trials need no more.
+    """
+    trials = _trials_to_run(config, found)
+    at_once = config.resources.max_concurrent or (1 if config.resources.address else os.cpu_count() or 1)
+    needed = _MARGIN * (trials * CHECKPOINT_BYTES + min(trials, at_once) * _LAST_BYTES)
+    place = path.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        disk = shutil.disk_usage(place)
+    except OSError:
+        return
+    if disk.total > 0 and trials and disk.free < needed:
+        raise UserError(
+            f"the checkpoints of {trials:,} trial{'s' if trials > 1 else ''} may take {needed / 1e9:.2f} GB in {path}, "
+            f"where {disk.free / 1e9:.2f} GB are free; make room there"
+            + ("" if found else ", give --out on a larger disk, or run fewer trials (--trials, --seeds, --techniques)")
+        )
+
+
+def _trials_to_run(config: Config, found: Run | None) -> int:
+    from sweep.trial_folder import ENDED
+
+    recorded = found.specs() if found else []
+    if found and recorded and config.sweep.search == "grid":
+        folders = [found.trial(spec.trial_id) for spec in recorded]
+        return sum(folder.status()["status"] not in ENDED and not folder.best.exists() for folder in folders)
+    planned = n_draws(config) * config.space.seeds * len(shared_grid(config, 0)) * len(config.space.techniques)
+    if planned <= _MANY:  # else more than any disk holds: not counted one by one, equal ones included
+        planned = len(trial_specs(config))
+    return max(0, planned - len(recorded))
 
 
 def free_run_folder(root: Path, preset: str) -> Path:

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 # The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
 ENDED_AS = "ended"
+# The key of a report before the first epoch, by which a trial asks whether it is worth beginning.
+ASKS = "asks"
 
 
 def split_fingerprint(split: Split) -> str:
@@ -136,6 +138,7 @@ class Run:
             "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
             "data": {
                 "source": images.source,
+                "kind": images.kind,
                 "fingerprint": images.fingerprint,
                 "images": len(images),
                 "shape": list(images.pixels.shape),

@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 
 def check_same(found: Run, config: Config) -> None:
-    """Raises UserError where a run was started with other settings; where it runs may differ."""
-    import yaml
+    """Raises UserError where a run was started with other settings; where it runs may differ.
 
-    from sweep.config import build_config
+    Local data and weights may lie elsewhere now: their content is compared instead, by ``check_data``.
+    """
+    from sweep.config import recorded_config
+    from sweep.localpaths import is_local
 
-    recorded = build_config(yaml.safe_load(found.config_yaml)).model_dump(exclude={"resources", "report"})
+    recorded = recorded_config(found).model_dump(exclude={"resources", "report"})
     for section, values in config.model_dump(exclude={"resources", "report"}).items():
         for key, value in values.items():
-            if value != recorded[section][key]:
+            if value != recorded[section][key] and not is_local(section, key, value):
                 raise UserError(
                     f"run {found.path} was started with {section}.{key} = {recorded[section][key]}, not {value}; go on "
                     f"with it by `sweep resume {shlex.quote(str(found.path))}`, or give a new --out"
@@ -32,16 +34,18 @@ def check_same(found: Run, config: Config) -> None:
 
 
 def check_data(found: Run, prepared: Prepared) -> None:
-    """Raises UserError where images or split are not those that the run was begun with."""
+    """Raises UserError where images, split or starting weights are not those that the run was begun with."""
     recorded = found.info["data"]
+    weights = prepared.fixed["weights"]
     for what, now_is, was in (
         ("images", prepared.images.fingerprint, recorded["fingerprint"]),
         ("split", split_fingerprint(prepared.split), recorded["split_fingerprint"]),
+        ("starting weights", weights, next((spec.weights for spec in found.specs()), weights)),
     ):
         if now_is != was:
             raise UserError(
-                f"the {what} of {found.path} were {was[:12]}, but are {now_is[:12]} now: the data changed since it "
-                "started; put them back, or start a new run"
+                f"the {what} of {found.path} were {was[:20]}, but are {now_is[:20]} now: what it was started with "
+                "changed since; put them back, or start a new run"
             )
 
 

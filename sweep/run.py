@@ -1,4 +1,6 @@
-"""The sweep on Ray: tuner, resume, selection, test. Only this file, ``session``, ``worker`` and ``search`` import ray.
+"""The sweep on Ray: tuner, resume, selection, test.
+
+Only this file, ``session``, ``waiting``, ``worker`` and ``search`` import ray.
 
 The records are the truth: a trial that ended by them is not run again, whatever Ray remembers. So a sweep is resumed
 by starting a new tuner over the trials that have not ended, and nothing is ever unpickled from disk.
@@ -9,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from balancing.errors import UserError
+from sweep import ray_token
 from sweep.events import SafeEvents
 from sweep.files import now
 from sweep.halving import grace_epochs
@@ -26,11 +30,12 @@ from sweep.owner import Claim, NotOwner
 from sweep.precision import fast_precision
 from sweep.prepare import Prepared
 from sweep.records import ENDED_AS, Run
-from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher
+from sweep.search import GRID, OptunaRounds, PairedASHA, RoundSearcher, grid_of
 from sweep.selection import select
 from sweep.session import Slots, fit_slots, ray_session
 from sweep.space import TrialSpec, span
 from sweep.trial_folder import ENDED
+from sweep.waiting import Patience, Waiting, get
 from sweep.worker import Shared, check_networks, open_test, precision_here, train_on_worker
 
 if TYPE_CHECKING:
@@ -75,10 +80,14 @@ class _Watcher(tune.Callback):
     """Tells the progress what happens, and records how trials ended that could not say so themselves.
 
     What shows the progress must not decide: a closed terminal ends no sweep.
+
+    Args:
+        reasons: Tune's id of a trial -> why it was ended, where this process did it.
+        interrupts: tells whether the user stops the sweep.
     """
 
-    def __init__(self, run: Run, progress: Progress, interrupts: Interrupts):
-        self.run, self.progress, self.interrupts = run, progress, interrupts
+    def __init__(self, run: Run, progress: Progress, reasons: Mapping[str, str], interrupts: Interrupts):
+        self.run, self.progress, self.reasons, self.interrupts = run, progress, reasons, interrupts
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tune pickles its callbacks for a restore that is never made; an empty one stands in."""
@@ -99,19 +108,21 @@ class _Watcher(tune.Callback):
         result = trial.last_result
         ended = result.get(ENDED_AS)
         if ended is None:  # the scheduler stopped it after an epoch: it could not say so itself
-            ended = "done" if result["epoch"] >= spec.epochs else "stopped"
+            ended = "done" if result.get("epoch", 0) >= spec.epochs else "stopped"
             folder = self.run.trial(spec.trial_id)
+            folder.write_spec(spec)  # one that was not begun has none yet
             folder.write_status(ended, finished=now())
             folder.tidy()
-            events = SafeEvents(self.run.events_folder(spec))
-            events.finish_trial(spec, folder, self.run.class_names)
-            if events.error:
-                folder.write_status(ended, events_error=events.error)
+            if "epoch" in result:
+                events = SafeEvents(self.run.events_folder(spec))
+                events.finish_trial(spec, folder, self.run.class_names)
+                if events.error:
+                    folder.write_status(ended, events_error=events.error)
         self._show(lambda: self.progress.ended(spec.trial_id, ended, result.get("error") or ""))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
-        error = _last_line(trial)
+        error = self.reasons.get(trial.trial_id) or _last_line(trial)
         self.run.trial(_id(trial)).write_status("failed", error=error, finished=now())
         self._show(lambda: self.progress.ended(_id(trial), "failed", error))
 
@@ -167,14 +178,15 @@ def run_sweep(
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
     interrupts = interrupts or Interrupts()
-    with ray_session(config.resources, verbose=verbose) as dashboard:
+    with ray_session(config.resources, verbose=verbose, say=partial(_note, console)) as dashboard:
         interrupts.install()  # Ray has put in its own
         try:
             slots = fit_slots(config.resources)
             _say_where(console, slots, dashboard, config)
-            prepared = settle_precision(run, config, prepared, slots)
+            waiting = Waiting(slots, partial(_note, console))
+            prepared = settle_precision(run, config, prepared, slots, waiting)
             shared = share(run, prepared, config, claim)
-            _sweep_until_whole(run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
+            _sweep_until_whole(run, config, prepared, shared, slots, console, waiting, interrupts, verbose=verbose)
             interrupts.check()
         except KeyboardInterrupt:
             interrupts.stop()  # Ray ends in peace, however long it takes
@@ -190,6 +202,7 @@ def _sweep_until_whole(
     shared: Shared,
     slots: Slots,
     console: Console,
+    waiting: Waiting,
     interrupts: Interrupts,
     *,
     verbose: bool,
@@ -197,13 +210,12 @@ def _sweep_until_whole(
     """Sweeps and selects; where a chosen trial's network is gone, that trial is trained again, and chosen anew."""
     for _ in range(_ROUNDS):
         _tune(run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
-        faults = finish(run, config, shared, slots)
+        faults = finish(run, config, shared, slots, waiting)
         if not faults:
             return
         for trial_id, fault in faults.items():
             run.trial(trial_id).reopen(fault)
-            line = f"Trial {trial_id} was chosen, but {fault}: it counts as not ended and is trained again."
-            console.print(line, soft_wrap=True, markup=False)
+            _note(console, f"Trial {trial_id} was chosen, but {fault}: it counts as not ended and is trained again.")
     run.update_info(status="failed")
     raise UserError(
         f"chosen trials of {run.path} keep losing their networks ({next(iter(faults.values()))}); make sure that "
@@ -211,7 +223,7 @@ def _sweep_until_whole(
     )
 
 
-def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots) -> Prepared:
+def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots, waiting: Waiting) -> Prepared:
     """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
 
     A worker that has what a trial gets is asked, except where that is this machine's processor.
@@ -222,7 +234,7 @@ def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots)
     if precision is None:
         if config.resources.address or slots.gpus:
             ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
-            precision = ray.get(ask.remote(slots.gpus))
+            precision = get(ask.remote(slots.gpus), waiting, "all trials wait")
         else:
             precision = fast_precision("cpu")
         run.update_info(precision=precision)
@@ -232,12 +244,16 @@ def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots)
 def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -> None:
     where = f"{slots.gpus:g} GPU" if slots.gpus else "CPU only (no GPU here)"
     times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
-    console.print(f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.", highlight=False)
+    _note(console, f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.")
     if dashboard:
-        hint = (
-            "its token is in ~/.ray/auth_token" if not config.resources.address else "log in with the cluster's token"
-        )
-        console.print(f"Ray dashboard: {dashboard} ({hint})", highlight=False, soft_wrap=True)
+        hint = ray_token.where(joined=bool(config.resources.address))
+        _note(console, f"Ray dashboard: {dashboard} ({hint})")
+
+
+def _note(console: Console, text: str) -> None:
+    """A terminal that is gone ends no sweep."""
+    with contextlib.suppress(OSError, ValueError):
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def _tune(
@@ -263,8 +279,7 @@ def _tune(
         waiting = [spec for spec in specs if spec.trial_id not in ended]
         if not waiting:
             return
-        space: dict[str, Any] = {"spec": tune.grid_search([spec.to_dict() for spec in waiting])}
-        samples = 1
+        space, samples = grid_of(waiting), 1
     else:
         rounds = OptunaRounds(config, prepared.fixed)
         searcher = RoundSearcher(rounds, run, progress)
@@ -274,6 +289,7 @@ def _tune(
         tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
         {"cpu": slots.cpus, "gpu": slots.gpus},
     )
+    patience = Patience(Waiting(slots, partial(_note, console)), config.resources.trial_timeout)
     tuner = tune.Tuner(
         trainable,
         param_space=space,
@@ -289,7 +305,7 @@ def _tune(
             name="tune",
             storage_path=str(run.path.resolve() / "ray"),
             verbose=1 if verbose else 0,
-            callbacks=[_Watcher(run, progress, interrupts)],
+            callbacks=[patience, _Watcher(run, progress, patience.reasons, interrupts)],
             failure_config=tune.FailureConfig(max_failures=config.sweep.retries),
         ),
     )
@@ -297,7 +313,7 @@ def _tune(
         tuner.fit()
 
 
-def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> dict[str, str]:
+def finish(run: Run, config: Config, shared: Shared, slots: Slots, waiting: Waiting) -> dict[str, str]:
     """Chooses a configuration for each technique on validation, opens the test split for those, tidies up.
 
     Returns:
@@ -316,7 +332,7 @@ def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> dict[str, 
     chosen = [trial_id for choice in selection for trial_id in choice["trial_ids"]]
     ref = ray.put(shared)
     check = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(check_networks)
-    faults: dict[str, str] = ray.get(check.remote(chosen, ref))
+    faults: dict[str, str] = get(check.remote(chosen, ref), waiting, "the chosen networks wait to be looked at")
     if faults:
         return faults
     run.write_selection(selection)
@@ -325,7 +341,7 @@ def finish(run: Run, config: Config, shared: Shared, slots: Slots) -> dict[str, 
         run.record_test_opening(unopened)
         task = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(open_test)
         lanes = np.array_split(unopened, min(len(unopened), slots.concurrent or len(unopened)))
-        ray.get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes])
+        get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes], waiting, "the test split waits")
     # A failed trial may still be run by a resume, and then another configuration be chosen: keep its network.
     if not (trials["status"] == "failed").any():
         for trial_id in set(trials["trial_id"]) - set(chosen):

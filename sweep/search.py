@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -12,7 +13,7 @@ from ray.tune.search import Searcher
 from balancing.errors import UserError
 from balancing.registry import Choice, FloatRange, IntRange, get_technique
 from sweep.halving import Halving, recorded_halvings, score_of
-from sweep.records import ENDED_AS, Run
+from sweep.records import ASKS, Run
 from sweep.space import SHARED, Interval, TrialSpec, make_spec
 from sweep.trial_folder import ENDED
 
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
     from sweep.progress import Progress
 
 GRID = "grid"
+
+
+class _Values(list[dict[str, Any]]):
+    """A grid's values, which nobody changes. Tune copies the whole grid for each trial: 5,000 times 5,000 specs."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Values:
+        return self
+
+
+def grid_of(specs: Sequence[TrialSpec]) -> dict[str, Any]:
+    """Tune's space of the trials of a list, in its order."""
+    return {"spec": tune.grid_search(_Values(spec.to_dict() for spec in specs))}
 
 
 class PairedASHA(FIFOScheduler):
@@ -45,16 +58,20 @@ class PairedASHA(FIFOScheduler):
         return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs, self._grace))
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict) -> str:
+        spec = TrialSpec.from_dict(trial.config["spec"])
+        halving = self._of(spec)
+        if result.get(ASKS):  # before its first epoch
+            if halving.starts(spec.configuration_id, spec.seed_index):
+                return TrialScheduler.CONTINUE
+            halving.ended(spec.configuration_id, spec.seed_index, stopped=True)
+            return TrialScheduler.STOP
         # Tune hands schedulers results with nested names joined.
         numbers = {key.removeprefix("numbers/"): value for key, value in result.items() if key.startswith("numbers/")}
-        spec = TrialSpec.from_dict(trial.config["spec"])
         if not numbers:  # a trial's last word has none
-            if result.get(ENDED_AS) == "stopped":  # before it began
-                self._of(spec).ended(spec.configuration_id, spec.seed_index, stopped=True)
             return TrialScheduler.CONTINUE
         epoch = int(numbers["epoch"])
         score = score_of(numbers, self._judged_by)
-        goes_on = self._of(spec).goes_on(spec.configuration_id, spec.seed_index, epoch, score)
+        goes_on = halving.goes_on(spec.configuration_id, spec.seed_index, epoch, score)
         return TrialScheduler.CONTINUE if goes_on or epoch >= spec.epochs else TrialScheduler.STOP
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,13 +23,16 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 import ray
+from ray._private import ray_constants
 
 from balancing.errors import UserError
+from sweep import ray_token
 
 if TYPE_CHECKING:
     from sweep.config import ResourceConfig
 
 _CONNECT_SECONDS = 5.0
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,20 @@ class Slots:
 
 
 @contextmanager
-def ray_session(resources: ResourceConfig, *, verbose: bool = False) -> Iterator[str]:
-    """Joins the cluster at ``resources.address``, or starts Ray here with its dashboard on 127.0.0.1.
+def ray_session(
+    resources: ResourceConfig, *, verbose: bool = False, say: Callable[[str], None] = lambda note: None
+) -> Iterator[str]:
+    """Joins the cluster at ``resources.address``, or starts Ray here, for this machine alone.
 
+    Args:
+        say: told what a person must know, such as that the token lay open.
     Yields:
         The dashboard's address, or "" where there is none.
     Raises:
-        UserError: no Ray at the address.
+        UserError: no Ray at the address, or no room for Ray's token.
     """
+    for note in ray_token.make_private(create=not resources.address):
+        say(note)
     common: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": logging.INFO if verbose else logging.ERROR,
@@ -62,9 +71,16 @@ def ray_session(resources: ResourceConfig, *, verbose: bool = False) -> Iterator
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise _no_ray(resources.address, str(error).strip().splitlines()[0]) from error
     else:
-        context = ray.init(
-            address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host="127.0.0.1", **common
-        )
+        with _on_loopback():
+            context = ray.init(
+                address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host=_LOOPBACK, **common
+            )
+        address = ray.util.get_node_ip_address()
+        if address != _LOOPBACK:
+            say(
+                f"Ray {ray.__version__} listens on {address} too, not on {_LOOPBACK} alone: "
+                "who else is in this network needs Ray's token and nothing more."
+            )
     if not verbose:
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
     try:
@@ -72,6 +88,22 @@ def ray_session(resources: ResourceConfig, *, verbose: bool = False) -> Iterator
         yield f"http://{url}" if url else ""
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray that starts herein opens its ports on 127.0.0.1 alone.
+
+    No option asks for that (127.0.0.1 as ``_node_ip_address`` is replaced by the machine's own), but Ray does so where
+    it takes clusters for impossible, as on macOS. This switch is what it looks at.
+    """
+    clusters = getattr(ray_constants, "ENABLE_RAY_CLUSTER", None)
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        if clusters is not None:
+            ray_constants.ENABLE_RAY_CLUSTER = clusters
 
 
 def _usable_cpus() -> int:
@@ -103,13 +135,18 @@ def _check_address(address: str) -> None:
         raise _no_ray(address, str(error)) from error
 
 
+def alive_nodes() -> list[dict[str, float]]:
+    """The resources of each node that is there."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
 def fit_slots(resources: ResourceConfig) -> Slots:
     """What a trial gets on the Ray that is running, and how many fit at once.
 
     Raises:
         UserError: a trial asks for more than any node has.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = alive_nodes()
     most_gpus = max((node.get("GPU", 0) for node in nodes), default=0)
     most_cpus = max((node.get("CPU", 0) for node in nodes), default=0)
     gpus = resources.gpus_per_trial if resources.gpus_per_trial is not None else float(most_gpus > 0)

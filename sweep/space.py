@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -161,6 +162,14 @@ def n_draws(config: Config) -> int:
     )
     searched = config.space.search_parameters and any(get_technique(t).parameters for t in config.space.techniques)
     return config.space.trials if shared or own or searched else 1
+
+
+def n_trials(config: Config) -> int:
+    """How many trials a sweep has at most, without making them; equal ones (see ``trial_specs``) are counted twice."""
+    lists = [len(values) for name in SHARED if isinstance(values := getattr(config.space, name), list)]
+    crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
+    draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
+    return len(config.space.techniques) * draws * config.space.seeds * crossed
 
 
 def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:

@@ -24,6 +24,7 @@ from balancing.plans import TrainingPlan
 from balancing.registry import TrainingData, get_technique
 from sweep.checkpoints import Progress, go_on_from, keep_best, network_fault, save_last
 from sweep.files import now
+from sweep.gpu_memory import PREDICTING, noting
 from sweep.hardware import ahead, evaluation_batch, memory_format, on_device
 from sweep.metrics import evaluate
 from sweep.model import State, new_model, restore
@@ -43,6 +44,7 @@ class SplitImages:
         class_names: (C,).
         train, validation, test: (n,) int64, disjoint rows.
         neighbours: where nearest neighbours are kept between trials; None searches in each.
+        gpu_share: the part of a GPU that the trial was given, where it has one.
     """
 
     pixels: np.ndarray
@@ -52,6 +54,7 @@ class SplitImages:
     validation: np.ndarray
     test: np.ndarray
     neighbours: NeighbourStore | None = None
+    gpu_share: float = 1.0
 
     def part(self, name: str) -> np.ndarray:
         """Rows of ``train``, ``validation`` or ``test``."""
@@ -149,7 +152,7 @@ def predict(
     model.eval()
     found = []
     batch, layout = evaluation_batch(pixels.shape[1], device), _layout(spec, device)
-    with torch.inference_mode(), _autocast(spec, device):
+    with noting(f"{PREDICTING} {batch} images at once"), torch.inference_mode(), _autocast(spec, device):
         for start in range(0, len(rows), batch):
             index = torch.from_numpy(rows[start : start + batch]).to(pixels.device)
             images = to_input(pixels[index].to(device), spec.mean, spec.std)
@@ -234,7 +237,7 @@ def train_trial(
     folder.write_spec(spec)
     folder.write_status("running", started=folder.status().get("started", now()), device=str(device), error=None)
     plan = build_plan(spec, images)
-    pixels = on_device(images.pixels, device)
+    pixels = on_device(images.pixels, device, images.gpu_share)
 
     def fresh() -> tuple[nn.Module, torch.optim.Optimizer]:
         model = placed(new_model(len(images.class_names), spec.seed, start), spec, device)
@@ -319,5 +322,5 @@ def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: to
     spec = TrialSpec.from_dict(facts["spec"])
     rows = images.part(part)
     model = placed(model, spec, device)
-    probabilities = predict(model, on_device(images.pixels, device), rows, spec, device)
+    probabilities = predict(model, on_device(images.pixels, device, images.gpu_share), rows, spec, device)
     folder.write_predictions(part, rows, images.labels[rows], probabilities, facts.get("network", ""))

@@ -14,10 +14,10 @@ import numpy as np
 import ray
 from ray import tune
 
+from balancing.errors import UserError
 from sweep.files import no_guard, now
-from sweep.halving import recorded_halvings
 from sweep.owner import Claim, NotOwner
-from sweep.records import ENDED_AS, Run
+from sweep.records import ASKS, ENDED_AS, Run
 from sweep.space import TrialSpec
 from sweep.trial_folder import TrialFolder
 from sweep.versions import versions
@@ -53,7 +53,7 @@ class Shared:
     halving: tuple[int, int] | None = None
 
 
-def _open_shared(shared: Shared) -> tuple[Any, Run]:
+def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
     """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
     from balancing.neighbour_store import NeighbourStore
     from sweep.trial import SplitImages
@@ -63,7 +63,7 @@ def _open_shared(shared: Shared) -> tuple[Any, Run]:
         raise RuntimeError(
             f"node {socket.gethostname()} does not see the run folder {path}; put --out on shared storage"
         )
-    if Path(shared.pixels_path).is_file():
+    if os.access(shared.pixels_path, os.R_OK):  # a cache that is another user's here is as good as none
         pixels = np.load(shared.pixels_path, mmap_mode="r")
     elif shared.pixels_ref is not None:
         pixels = ray.get(shared.pixels_ref)
@@ -78,6 +78,7 @@ def _open_shared(shared: Shared) -> tuple[Any, Run]:
         shared.validation,
         shared.test,
         NeighbourStore(run.neighbours),
+        gpu_share=gpus,
     )
     return images, run
 
@@ -136,22 +137,19 @@ def _begin_attempt(folder: TrialFolder) -> None:
 
 def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
     """One trial, on a worker."""
+    import torch
+
     from sweep.events import SafeEvents
+    from sweep.gpu_memory import explain
     from sweep.trial import train_trial
 
     spec = TrialSpec.from_dict(config["spec"])
     device = _clean_worker(spec.seed, cpus, gpus)
-    images, run = _open_shared(shared)
+    images, run = _open_shared(shared, gpus)
     folder = run.trial(spec.trial_id)
     _begin_attempt(folder)
-    if shared.halving and not recorded_halvings(run, spec.metric, *shared.halving)[spec.technique].starts(
-        spec.configuration_id, spec.seed_index
-    ):
-        folder.write_spec(spec)
-        folder.write_status("stopped", finished=now())
-        folder.tidy()  # of an earlier start that was interrupted
-        tune.report({ENDED_AS: "stopped", "error": ""})
-        return
+    if shared.halving:
+        tune.report({ASKS: True})  # of the scheduler, which knows all trials; told to stop, this does not return
     events = SafeEvents(run.events_folder(spec))
 
     def report(numbers: dict[str, Any]) -> None:
@@ -166,6 +164,10 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
         if events.error:
             folder.write_status(ended, events_error=events.error)
         tune.report({ENDED_AS: ended, "error": folder.status().get("error") or ""})
+    except torch.OutOfMemoryError as error:  # tried again unchanged, it would end so again
+        message = explain(error, spec, images.pixels, device, gpus)
+        folder.write_status("failed", error=message, finished=now())
+        tune.report({ENDED_AS: "failed", "error": message})
     finally:
         events.close()
 
@@ -174,16 +176,28 @@ def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:
     """On a worker: trial id -> why its best network can't stand for its record; of those that can't."""
     from sweep.checkpoints import network_fault
 
-    _, run = _open_shared(shared)
+    _, run = _open_shared(shared, 0)
     faults = {trial_id: network_fault(run.trial(trial_id)) for trial_id in trial_ids}
     return {trial_id: fault for trial_id, fault in faults.items() if fault}
 
 
 def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) -> None:
-    """On a worker: predicts the test split with the best networks of some trials."""
+    """On a worker: predicts the test split with the best networks of some trials.
+
+    Raises:
+        UserError: the GPU's memory did not suffice.
+    """
+    import torch
+
+    from sweep.gpu_memory import explain
     from sweep.trial import predict_part
 
     device = _clean_worker(0, cpus, gpus)
-    images, run = _open_shared(shared)
+    images, run = _open_shared(shared, gpus)
+    specs = {spec.trial_id: spec for spec in run.specs()}
     for trial_id in trial_ids:
-        predict_part(run.trial(trial_id), images, "test", device)
+        try:
+            predict_part(run.trial(trial_id), images, "test", device)
+        except torch.OutOfMemoryError as error:
+            message = explain(error, specs[trial_id], images.pixels, device, gpus)
+            raise UserError(f"the test split of {run.path} can't be predicted: {message}") from None

@@ -158,6 +158,28 @@ def test_the_dashboard_listens_on_the_head_alone_and_asks_for_the_token(cluster:
     assert any("ray start --address=$RAY_HEAD_IP:6379" in command for command in cluster["worker_start_ray_commands"])
 
 
+def test_the_token_is_made_for_its_owner_alone_wherever_it_is_made() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    made = [line for line in (DOCS + readme).splitlines() if "ray get-auth-token --generate" in line]
+    assert len(made) == 3
+    assert all("(umask 077 && ray get-auth-token --generate > /dev/null)" in line for line in made)
+
+
+def test_no_recipe_reports_its_use(cluster: dict[str, Any]) -> None:
+    assert "-e RAY_USAGE_STATS_ENABLED=0" in " ".join(cluster["docker"]["run_options"])
+    (start,) = (command for command in cluster["head_start_ray_commands"] if "ray start" in command)
+    assert "--disable-usage-stats" in start
+    (launcher,) = (block for block in blocks("bash") if "ray get-auth-token" in block)
+    (slurm,) = (block for block in blocks("bash") if "#SBATCH" in block)
+    for script in (launcher, slurm):
+        assert re.search(r"^export (\S+ )*RAY_USAGE_STATS_ENABLED=0\b", script, flags=re.MULTILINE)
+    (manifest,) = blocks("yaml")
+    spec = yaml.safe_load(manifest)["spec"]["rayClusterSpec"]
+    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+        (container,) = group["template"]["spec"]["containers"]
+        assert {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"} in container["env"]
+
+
 def test_the_shared_folder_is_mounted_on_every_node_in_its_region_and_reaches_the_container(
     cluster: dict[str, Any],
 ) -> None:

@@ -160,7 +160,9 @@ def test_a_checkpoint_of_another_model(mistaken: Callable[..., Ended], tmp_path:
 
 def test_no_room_for_the_cache(mistaken: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
     usage: Any = shutil.disk_usage("/")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=1000 if Path(path).name == "cache" else 10**12)
+    )
     code, error = mistaken(*DEMO)
     assert code == 2
     assert "BALANCING_ACT_CACHE" in error
@@ -172,3 +174,31 @@ def test_no_ray_at_the_address(mistaken: Callable[..., Ended], tmp_path: Path) -
     )
     assert code == 2
     assert "no Ray cluster answers at --address 127.0.0.1:1" in error
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit", "demo", "--data", LONG),
+        (*DEMO, "--weights", LONG),
+        (*DEMO, "--out", LONG),
+        (*DEMO, "--weights", "none", "--set", f"report.masks={LONG}"),
+        ("report", LONG),
+        ("resume", LONG),
+        ("compare", LONG, LONG),
+        ("predict", LONG, "a.png"),
+        ("run", LONG),
+        ("run", f"{LONG}.yaml"),
+        (*DEMO, "--set", LONG),
+        (*DEMO, "--lr", LONG),
+    ],
+    ids=lambda arguments: " ".join(word[:20] for word in arguments),
+)
+def test_endless_names_give_a_short_sentence(mistaken: Callable[..., Ended], arguments: tuple[str, ...]) -> None:
+    code, error = mistaken(*arguments, *(("--set", "data.phantom_images=300") if arguments[:2] == DEMO else ()))
+    assert code == 2
+    assert error.startswith("error: ")
+    assert len(error) < 1000

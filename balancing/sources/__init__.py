@@ -33,8 +33,8 @@ def open_source(
 
         refuse_columns(options, "the phantom")
         return PhantomSource(phantom_images, image_size, phantom_seed)
-    path = Path(source).expanduser()
-    if source and path.exists():
+    path = local_path(source)
+    if path is not None:
         return _open_path(source, path, options)
 
     repository, _, revision = source.partition("@")
@@ -50,6 +50,21 @@ def open_source(
     from balancing.sources.hub import HubSource
 
     return HubSource(repository, revision or None, options)
+
+
+def local_path(source: str) -> Path | None:
+    """The existing file or folder that a word names, or None.
+
+    Raises:
+        UserError: the system can't look there: a name too long, a folder without permission.
+    """
+    try:
+        path = Path(source).expanduser()
+        return path if source and path.exists() else None
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~ of nobody
+        shown = source if len(source) <= 200 else f"{source[:200]}… ({len(source):,} letters)"
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"the data {shown} cannot be looked for ({reason}); check the path") from None
 
 
 def looks_like_path(word: str) -> bool:
@@ -75,16 +90,20 @@ def refuse_columns(options: Options, what: str) -> None:
 
 
 def _open_path(source: str, path: Path, options: Options) -> Source:
-    from balancing.sources.folder import FolderSource, walk, zip_parquet
+    from balancing.sources.folder import FolderSource, passed_over, walk, zip_parquet
     from balancing.sources.parquet import ParquetSource
 
     if path.is_dir():
-        files = walk(path)
+        files, own = walk(path)
         parquet = [path / file for file in files if file.lower().endswith(".parquet")]
+        opened: Source
         if parquet:
-            return ParquetSource.of_path(source, path, parquet, options)
-        refuse_columns(options, f"the image folder {source}")
-        return FolderSource.of_folder(source, path, files)
+            opened = ParquetSource.of_path(source, path, parquet, options)
+        else:
+            refuse_columns(options, f"the image folder {source}")
+            opened = FolderSource.of_folder(source, path, files)
+        opened.notes = passed_over(own)
+        return opened
     kind = path.suffix.lower()
     if kind == ".parquet":
         return ParquetSource.of_path(source, path, [path], options)

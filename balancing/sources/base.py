@@ -67,9 +67,13 @@ class Source(ABC):
         remembered: True where opening the source may need a network, so that the cache remembers by name what
             it decoded last.
         pinned: True where the name alone (with its revision) settles the content.
+        kind: ``phantom``, ``local`` or ``hub``.
+        notes: sentences on what was passed over when it was opened.
     """
 
     name: str
+    kind = "local"
+    notes: tuple[str, ...] = ()
     remembered: bool = False
     pinned: bool = False
 

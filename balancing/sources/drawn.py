@@ -17,6 +17,7 @@ class PhantomSource(Source):
     """Drawings in exactly the wanted size, with the masks of their lesions."""
 
     name = "phantom"
+    kind = "phantom"
 
     def __init__(self, n_images: int, size: int, seed: int) -> None:
         self.phantom = Phantom(n_images, size, seed)

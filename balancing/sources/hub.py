@@ -42,6 +42,7 @@ class HubSource(Source):
     def __post_init__(self) -> None:
         self.name = f"{self.repository}@{self.revision}" if self.revision else self.repository
         self.remembered = True
+        self.kind = "hub"
         offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
         self.pinned = offline or bool(_COMMIT.match(self.revision or ""))
         if not offline and not Path(self.repository).is_dir():

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sweep.analysis.naming import INK, colour, display_name, marker
+from sweep.analysis.naming import INK, colour, display_name, legible, marker
 
 # Inches. Narrow enough that a phone shows the letters at a readable size; two stand side by side on a wide page.
 WIDTH = 4.7
@@ -93,7 +93,7 @@ def svg(figure: Figure) -> str:
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue().decode()
+    return legible(buffer.getvalue().decode())
 
 
 def png(figure: Figure, dpi: int = 200) -> bytes:

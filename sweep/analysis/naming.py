@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from balancing.registry import techniques
+
+# Characters that no XML or HTML file may hold: most control characters, halves of pairs, two that are none.
+_ILLEGIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 METRIC_NAMES = {
     "balanced_accuracy": "Balanced accuracy",
@@ -32,6 +36,11 @@ def display_name(technique: str) -> str:
     joint = "-" if words[-1] in ("SMOTE", "ENN") else " "
     name = joint.join(words)
     return name[:1].upper() + name[1:]
+
+
+def legible(text: str) -> str:
+    """The text with what XML and HTML can't hold shown by its number: a NUL as ``\\x00``."""
+    return _ILLEGIBLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def metric_name(metric: str) -> str:

@@ -28,6 +28,7 @@ from sweep.report.sections.made import limits_section, made_section, references_
 from sweep.report.sections.results import evidence_section, failures_section, results_section
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.sections.thresholds import thresholds_section
+from sweep.report.shared_names import data_name, run_name
 
 if TYPE_CHECKING:
     from balancing.images import ImageSet
@@ -104,7 +105,7 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
     version = info["versions"].get("balancing-act", "")
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),
-        kicker=f"Balancing Act · {info['data']['source']} · {info['created'][:10]}",
+        kicker=f"Balancing Act · {data_name(info['data'])} · {info['created'][:10]}",
         verdict=verdict(run),
         aside=_aside(run, sections),
         warnings=found_warnings(run),
@@ -151,8 +152,7 @@ def found_warnings(run: Run) -> list[str]:
     unended = int(trials["status"].isin(("waiting", "running")).sum()) if len(trials) else 0
     if unended:
         lines.append(
-            f"This run is unfinished: {unended} of {len(trials)} trials have not ended; "
-            f"`sweep resume {shlex.quote(str(run.path))}`."
+            f"This run is unfinished: {unended} of {len(trials)} trials have not ended; `sweep resume {run_name(run)}`."
         )
     failed = int(trials["status"].isin(("failed", "diverged")).sum()) if len(trials) else 0
     if failed:

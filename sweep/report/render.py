@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from sweep.analysis.figure import WIDTH, Plot, png, settle, svg
-from sweep.analysis.naming import INK
+from sweep.analysis.naming import INK, legible
 from sweep.analysis.snapshot import Snapshot
 from sweep.analysis.thresholds import UNSTATED, Stated
 from sweep.files import write_atomically
@@ -93,13 +93,17 @@ def write_report(
                 old.unlink()
     for table in tables:
         write_atomically(folder / "tables" / f"{table.name}.csv", table.csv().encode())
-        write_atomically(folder / "tables" / f"{table.name}.tex", table.latex().encode())
+        write_atomically(folder / "tables" / f"{table.name}.tex", legible(table.latex()).encode())
     drawn = {plot.name: _draw(plot, folder / "figures") for plot in plots}
-    write_atomically(folder / "report.md", _markdown(content).encode())
-    write_atomically(folder / "summary.json", summary_json(run, content).encode())
-    write_atomically(folder / "checklist.md", checklist(run, content).encode())
     page = folder / "index.html"
-    write_atomically(page, _html(content, drawn).encode())
+    for path, text in (
+        (folder / "report.md", _markdown(content)),
+        (folder / "checklist.md", checklist(run, content)),
+        (page, _html(content, drawn)),
+    ):
+        write_atomically(path, legible(text).encode())
+    # JSON has escapes of its own for what can't be written.
+    write_atomically(folder / "summary.json", summary_json(run, content).encode(errors="backslashreplace"))
     return page
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sweep.csvfile import csv_text
 from sweep.report.text import latex
 
 
@@ -69,7 +70,7 @@ class Table:
         for column in data.columns:
             if len(data) and data[column].map(lambda value: isinstance(value, dict)).any():
                 data[column] = data[column].map(lambda value: " ".join(f"{k}={v}" for k, v in value.items()))
-        return data.to_csv(index=False, lineterminator="\n")
+        return csv_text(data)
 
     def latex(self) -> str:
         """A ``table`` for LaTeX with the packages booktabs and textcomp; every name escaped."""

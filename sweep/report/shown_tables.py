@@ -22,6 +22,7 @@ from sweep.analysis.tables import (
 from sweep.analysis.verdict import beyond_doubt
 from sweep.records import Run
 from sweep.report.ranged import ranged_cell
+from sweep.report.shared_names import own_places, without_folders
 from sweep.report.shown import Cell, Table, number
 from sweep.report.text import NONE, parameters, three
 
@@ -246,6 +247,8 @@ def failures(run: Run) -> Table | None:
     data = failures_table(run)
     if data.empty:
         return None
+    places = own_places(run)
+    data["error"] = data["error"].map(lambda error: without_folders(str(error), places))
     rows = [
         [
             Cell(display_name(row["technique"])),

@@ -11,6 +11,7 @@ import numpy as np
 
 from sweep.records import Run
 from sweep.report.content import Content
+from sweep.report.shared_names import data_name, shown_command
 
 SCHEMA_VERSION = 1
 
@@ -20,9 +21,14 @@ def summary_json(run: Run, content: Content) -> str:
     info = run.info
     values = {
         "schema_version": SCHEMA_VERSION,
-        "run": {"id": info["id"], "created": info["created"], "status": info["status"], "command": info["command"]},
+        "run": {
+            "id": info["id"],
+            "created": info["created"],
+            "status": info["status"],
+            "command": shown_command(info["command"]),
+        },
         "versions": info["versions"],
-        "data": info["data"],
+        "data": {**info["data"], "source": data_name(info["data"])},
         "verdict": content.verdict,
         "warnings": content.warnings,
         "sections": {s.name: s.values for s in content.sections if s.values is not None},

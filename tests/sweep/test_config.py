@@ -114,6 +114,12 @@ def test_building_changes_neither_the_base_nor_the_assignments() -> None:
         ("data.positive=null", None),
         ("data.patient_pattern=[a-z]+: (\\d+)", "[a-z]+: (\\d+)"),
         ("resources.gpus_per_trial=0.5", 0.5),
+        ("resources.gpus_per_trial=0", 0.0),
+        ("resources.cpus_per_trial=0.1", 0.1),
+        ("resources.trial_timeout=90", 90.0),
+        ("resources.trial_timeout=1.5h", 5400.0),
+        ("resources.trial_timeout=45m", 2700.0),
+        ("resources.trial_timeout=", None),
     ],
 )
 def test_an_assignment_sets_its_key(text: str, value: Any) -> None:
@@ -193,7 +199,15 @@ BAD_VALUES = [
     ("sweep.scheduler=ash", ["sweep.scheduler", "'none' or 'asha'", "ash"]),
     ("sweep.search=optuna", ["optuna", "needs a range", "--lr 1e-4..1e-2"]),
     ("resources.gpus_per_trial=-1", ["resources.gpus_per_trial", "0", "-1"]),
+    ("resources.gpus_per_trial=0.01", ["resources.gpus_per_trial", "0, or from 0.1", "0.01", "0.5"]),
+    ("resources.gpus_per_trial=1.5", ["resources.gpus_per_trial", "whole number above 1", "1.5", "give 2"]),
+    ("resources.cpus_per_trial=0.001", ["resources.cpus_per_trial", "from 0.1", "0.001", "give 1 or more"]),
+    ("resources.cpus_per_trial=0", ["resources.cpus_per_trial", "from 0.1", "is 0"]),
     ("resources.max_concurrent=0", ["resources.max_concurrent", "1", "0"]),
+    ("resources.trial_timeout=soon", ["resources.trial_timeout", "2h", "'soon'"]),
+    ("resources.trial_timeout=0", ["resources.trial_timeout", "from 1 second", "'0'"]),
+    ("resources.trial_timeout=-5m", ["resources.trial_timeout", "'-5m'"]),
+    ("resources.trial_timeout=.inf", ["resources.trial_timeout", "inf"]),
 ]
 
 

@@ -7,13 +7,12 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torchvision.models import ResNet18_Weights, resnet18, resnet34
+from torchvision.models import resnet18, resnet34
 
 from balancing.errors import UserError
 from sweep.model import load_weights, new_model, restore, save_best
@@ -235,41 +234,6 @@ def test_neither_a_name_nor_a_file(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="neither 'imagenet', 'none', nor a file") as caught:
             load_weights(weights)
         assert weights in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "error", [URLError("no route to host"), TimeoutError("timed out"), RuntimeError("invalid hash value")]
-)
-def test_imagenet_out_of_reach_says_where_from_and_what_to_do(
-    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_download(*args: Any, **kwargs: Any) -> None:
-        raise error
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("torch.hub.download_url_to_file", no_download)
-    with pytest.raises(UserError) as caught:
-        load_weights("imagenet")
-    message = str(caught.value)
-    assert ResNet18_Weights.IMAGENET1K_V1.url in message
-    assert str(error.args[0]) in message
-    assert "--weights FILE" in message
-    assert "--weights none" in message
-
-
-def test_imagenet_weights_come_without_their_head(
-    trained: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def download(url: str, destination: str, *args: Any, **kwargs: Any) -> None:
-        assert url == ResNet18_Weights.IMAGENET1K_V1.url
-        torch.save(trained, destination)
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("torch.hub.download_url_to_file", download)
-    start, name = load_weights("imagenet")
-    assert name == "imagenet"
-    assert start is not None
-    assert same(dict(start), {n: v for n, v in trained.items() if not n.startswith("fc.")})
 
 
 def test_a_saved_network_is_restored_whole(file: Path) -> None:

@@ -220,7 +220,7 @@ def test_equal_records_give_an_equal_report_and_old_files_go(made: tuple[Run, Pa
 
 def test_without_images_it_says_how_to_add_them(made: tuple[Run, Page], tmp_path: Path) -> None:
     run = made[0]
-    for wanted, sentence in ((True, f"sweep report {run.path} --data phantom"), (False, "without --no-cams")):
+    for wanted, sentence in ((True, f"sweep report {run.path.name} --data phantom"), (False, "without --no-cams")):
         section = looks_section(run, None, wanted=wanted, rng=np.random.default_rng(0))
         (block,) = section.blocks
         assert isinstance(block, Paragraph)

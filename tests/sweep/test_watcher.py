@@ -44,14 +44,14 @@ def stopped_by_the_scheduler(run: Run) -> Any:
     spec = run.specs()[0]
     run.trial(spec.trial_id).write_status("running", best_epoch=1)
     return SimpleNamespace(
-        config={"spec": spec.to_dict()}, last_result={"epoch": 1, "numbers": {}}, get_error=lambda: None
+        trial_id="t", config={"spec": spec.to_dict()}, last_result={"epoch": 1, "numbers": {}}, get_error=lambda: None
     )
 
 
 def watcher(run: Run, progress: Any, interrupts: Interrupts | None = None) -> Any:
     from sweep.run import _Watcher
 
-    return _Watcher(run, progress, interrupts or Interrupts())
+    return _Watcher(run, progress, {}, interrupts or Interrupts())
 
 
 def test_a_terminal_that_is_gone_ends_no_sweep(run: Run) -> None:

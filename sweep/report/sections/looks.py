@@ -14,6 +14,7 @@ from sweep.analysis.naming import display_name
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Heading, Paragraph, Section
 from sweep.report.ranged import ranged_cell
+from sweep.report.shared_names import data_name, run_name
 from sweep.report.shown import Cell, Table, number
 from sweep.report.text import NONE
 
@@ -50,13 +51,13 @@ def looks_section(
     Raises:
         UserError: other images than the run's, an unknown method, masks that fit no image or can't be read.
     """
-    again = shlex.join(["sweep", "report", str(run.path)])
+    again = f"sweep report {run_name(run)}"
     if not wanted:
         return _without(f"Class activation maps were not asked for; `{again}` without --no-cams adds them.")
     if images is None:
         return _without(
             "The images were not at hand when this report was written, so it has no class activation maps; add them by "
-            f"`{again} --data {shlex.quote(run.info['data']['source'])}` with the run's own data."
+            f"`{again} --data {shlex.quote(data_name(run.info['data']))}` with the run's own data."
         )
     from sweep.analysis.cam_checks import looks
     from sweep.analysis.cams import cam_plot

@@ -13,17 +13,23 @@ from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import is_phantom
 from sweep.records import Run
 from sweep.report.blocks import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
+from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
 
 
 def made_section(run: Run) -> Section:
     """Command, data, test openings, versions, configuration."""
-    info = run.info
-    blocks: list[Block] = [Heading("Command"), Code(info["command"], "sh"), Heading("Data"), Facts(_data(info["data"]))]
+    info, places = run.info, own_places(run)
+    blocks: list[Block] = [
+        Heading("Command"),
+        Code(shown_command(info["command"]), "sh"),
+        Heading("Data"),
+        Facts(_data(info["data"])),
+    ]
     if info["notes"]:
-        blocks.append(Listing(info["notes"]))
+        blocks.append(Listing([without_folders(note, places) for note in info["notes"]]))
     bad = run.bad_images()
     if bad:
-        lines = [f"{image['name']}: {image['reason']}" for image in bad]
+        lines = [f"{image['name']}: {without_folders(image['reason'], places)}" for image in bad]
         blocks.append(Folded(f"{len(bad)} images were left out because they could not be read", [Listing(lines)]))
     versions = [*info["versions"].items(), *((k, str(v)) for k, v in info["machine"].items())]
     blocks += [
@@ -33,7 +39,7 @@ def made_section(run: Run) -> Section:
         Facts(versions),
         *([Listing(mixed_lines(run))] if mixed_lines(run) else []),
         Heading("Configuration"),
-        Folded("The resolved configuration, whole", [Code(run.config_yaml, "yaml")]),
+        Folded("The resolved configuration, whole", [Code(shown_config(run.config_yaml, info["data"]), "yaml")]),
     ]
     return Section("made", "How it was made", blocks, values={"test_openings": run.test_openings()})
 
@@ -56,7 +62,7 @@ def opening_lines(run: Run) -> list[str]:
 def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     names = data["class_names"]
     rows = [
-        ("Source", str(data["source"])),
+        ("Source", data_name(data)),
         ("Fingerprint", f"{data['fingerprint']} (pixels and labels)"),
         ("Images", f"{data['images']:,}, stored as {' x '.join(map(str, data['shape'][1:]))}"),
         ("Classes", ", ".join(names)),

@@ -13,6 +13,7 @@ from sweep.analysis.synthetic import FOLDS, SAMPLE, chosen_specs, synthetic_numb
 from sweep.analysis.synthetic_plots import gallery_plot
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.shared_names import data_name, run_name
 from sweep.report.shown import Cell, Table, number
 from sweep.report.text import NONE
 
@@ -43,7 +44,7 @@ def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generato
         return None
     if images is None:
         names = " and ".join(display_name(name) for name in specs)
-        again = shlex.join(["sweep", "report", str(run.path), "--data", run.info["data"]["source"]])
+        again = f"sweep report {run_name(run)} --data {shlex.quote(data_name(run.info['data']))}"
         text = (
             f"{names} trained with mixtures of images. The images were not at hand when this report was written; add "
             f"this part by `{again}` with the run's own data."

@@ -1,0 +1,80 @@
+"""Ray as a sweep starts it: which ports are open to whom, and the token's file."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# Starts Ray, prints the listening addresses of this process and all beneath it, then the token's and a new file's mode.
+_LISTENING = """
+import os, stat, time
+from pathlib import Path
+import psutil
+from sweep.config import ResourceConfig
+from sweep.session import ray_session
+import ray
+
+@ray.remote
+def touch(path):
+    Path(path).touch()
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+def listening():
+    me = psutil.Process()
+    for process in [me, *me.children(recursive=True)]:
+        try:
+            for connection in process.net_connections(kind="inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    yield connection.laddr.ip, process.name()
+        except psutil.Error:
+            continue
+
+notes = []
+with ray_session(ResourceConfig(), say=notes.append) as dashboard:
+    print("mode", oct(ray.get(touch.remote(os.environ["HOME"] + "/of-a-worker"))))
+    for _ in range(120):  # the agent comes last
+        found = sorted(set(listening()))
+        if {"gcs_server", "raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent"} <= {name for _, name in found}:
+            break
+        time.sleep(0.5)
+    print("notes", notes)
+    print("nodes", [node["NodeManagerAddress"] for node in ray.nodes()])
+    for ip, name in found:
+        print("listens", ip, name)
+"""
+
+
+def test_all_of_a_local_ray_listens_on_this_machine_alone_and_its_token_is_private(tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")} | {"HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os\nos.umask(0o022)\n{_LISTENING}"],
+        env=environment, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    sockets = [line.split()[1:] for line in lines if line.startswith("listens")]
+    assert {"gcs_server", "raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent"} <= {name for _, name in sockets}
+    for ip, name in sockets:
+        address = ipaddress.ip_address(ip)
+        address = getattr(address, "ipv4_mapped", None) or address
+        assert address.is_loopback, f"{name} listens on {ip}"
+    assert "nodes ['127.0.0.1']" in lines
+    assert "notes []" in lines
+    token = tmp_path / ".ray" / "auth_token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.parent.stat().st_mode & 0o777 == 0o700
+    assert "mode 0o644" in lines, "the user's umask holds for what workers write"
+
+
+def test_a_cluster_can_be_joined_after_a_local_ray_in_one_process() -> None:
+    from ray._private import ray_constants
+
+    from sweep.session import _on_loopback
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    with _on_loopback():
+        assert not ray_constants.ENABLE_RAY_CLUSTER
+    assert before == ray_constants.ENABLE_RAY_CLUSTER
