@@ -33,9 +33,9 @@ _DATA, _SPACE, _HOW, _WHERE, _REPORT = "Data", "Search space", "Judging", "Resou
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from sweep.printing import make_console
 
-    return Console(highlight=False)
+    return make_console()
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -420,10 +420,13 @@ def presets(
 
 def main() -> None:
     """Runs the command line; a user's mistake ends with one sentence and exit code 2."""
+    from sweep.printing import error_text, never_fail_to_print
+
+    never_fail_to_print()
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error_text(str(error))}", file=sys.stderr)
         sys.exit(2)
     except jobs.Interrupted:
         sys.exit(130)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sweep.records import Run
 
 PRESETS = Path(__file__).parent / "presets"
+_MOST_ERRORS = 5
 _MOST_SHOWN = 200
 
 
@@ -84,6 +85,17 @@ LogValues = Annotated[float | list[float] | Interval, BeforeValidator(_logarithm
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_utf8(cls, value: Any) -> Any:
+        """A byte that the system's encoding could not read can't be recorded: no JSON, parquet or page holds it."""
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"{value!r} is no text in UTF-8; rename what it names, or write it anew") from None
+        return value
 
 
 class DataConfig(_Section):
@@ -412,7 +424,12 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        raise UserError("; ".join(dict.fromkeys(_sentence(e) for e in error.errors()))) from error
+        found = error.errors()
+        sentences = list(dict.fromkeys(_sentence(e) for e in found[:_MOST_ERRORS]))
+        more = [f"and {len(found) - _MOST_ERRORS:,} more"] if len(found) > _MOST_ERRORS else []
+        raise UserError("; ".join([*sentences, *more])) from error
+    except UnicodeEncodeError as error:  # within a list or a mapping
+        raise UserError(f"{error.object!r} is no text in UTF-8; write it anew") from error
 
 
 def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> Config:

@@ -290,3 +290,22 @@ def test_a_configuration_cannot_be_changed() -> None:
         config.space.lr = 1.0  # type: ignore[misc]
     with pytest.raises(ValidationError, match="frozen"):
         config.space = config.space  # type: ignore[misc]
+
+
+def test_many_mistakes_are_told_by_the_first_few() -> None:
+    with pytest.raises(UserError) as error:
+        build_config({"data": {f"k{number}": 1 for number in range(20_000)}})
+    assert str(error.value).startswith("unknown key 'data.k0'")
+    assert str(error.value).endswith("; and 19,995 more")
+    assert str(error.value).count("unknown key") == 5
+
+
+@pytest.mark.parametrize("key", ["data.source", "space.techniques", "sweep.metric", "resources.address"])
+def test_what_is_no_utf8_is_refused(key: str) -> None:
+    with pytest.raises(UserError, match=r"'R\\udcf6ntgen' is no text in UTF-8"):
+        build_config({}, {key: "R\udcf6ntgen"})
+
+
+def test_what_is_no_utf8_within_a_list_is_refused() -> None:
+    with pytest.raises(UserError, match=r"\\udcf6"):
+        build_config({"space": {"techniques": ["smote", "R\udcf6ntgen"]}})
