@@ -84,5 +84,7 @@ def predictions(found: Sequence[Prediction]) -> Table:
         table.add_column(name, overflow="fold")
     for row in found:
         chances = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
-        table.add_row(Text(shown(str(row.path))), Text(row.decision), Text(chances), Text(shown(str(row.picture or ""))))
+        table.add_row(
+            Text(shown(str(row.path))), Text(row.decision), Text(chances), Text(shown(str(row.picture or "")))
+        )
     return table
