@@ -67,6 +67,8 @@ def predictions(run: Run, trial_id: str, part: str) -> tuple[np.ndarray, np.ndar
     except (FileNotFoundError, DamagedFile):
         return None
     columns = [f"p_{label}" for label in range(len(run.class_names))]
+    if not set(columns) <= set(table.columns) or not np.isfinite(table[columns].to_numpy()).all():
+        return None
     return table["row"].to_numpy(), table["label"].to_numpy(), table[columns].to_numpy(dtype=np.float64)
 
 
