@@ -18,6 +18,7 @@ from balancing.patients import patient_ids
 from balancing.patterns import compile_pattern
 from balancing.sources import open_source
 from balancing.sources.base import Options, Source
+from balancing.text import shown, text_array
 
 __all__ = ["BadImage", "BadImages", "ImageSet", "load_images", "resolve_positive"]
 
@@ -44,6 +45,7 @@ class ImageSet:
         fingerprint: hex, of the pixels and labels: equal on every machine for equal content and size.
         pixels_path: the .npy file.
         bad: images left out with ``skip_bad``.
+        grey_bits: that the 16-bit greys among them use together, by which all were scaled to 8 bits; None without any.
         notes: sentences a user should read, e.g. how patients were told apart.
     """
 
@@ -62,6 +64,7 @@ class ImageSet:
     fingerprint: str
     pixels_path: Path
     bad: tuple[BadImage, ...] = ()
+    grey_bits: int | None = None
     notes: tuple[str, ...] = field(default=())
     kind: str | None = None
 
@@ -167,7 +170,7 @@ def _image_set(
         table = file.read(use_threads=False)
     rows = {name: table.column(name).to_pylist() for name in table.column_names}
     meta = entry.meta
-    names, splits = (np.array(rows["name"], dtype=str), np.array(rows["split"], dtype=str))
+    names, splits = text_array(rows["name"]), np.array(rows["split"], dtype=str)
     patients: np.ndarray | None
     if meta["has_patients"] and patient_pattern is None:
         given = rows["patient"]
@@ -176,7 +179,7 @@ def _image_set(
             f"{split}/{name}" if value is None else value
             for value, name, split in zip(given, rows["name"], rows["split"], strict=True)
         ]
-        patients = np.array(values, dtype=str)
+        patients = text_array(values)
         where = f"column '{patient_column}'" if patient_column else "the source itself"
         note = f"Patients are told by {where}: {len(set(values))} patients."
         if missing:
@@ -195,11 +198,12 @@ def _image_set(
         heights=np.array(rows["height"], dtype=np.int64),
         channels=np.array(rows["channels"], dtype=np.int64),
         masks_path=entry.masks_path,
-        source=source,
+        source=shown(source),
         kind=kind,
         fingerprint=meta["fingerprint"],
         pixels_path=entry.pixels_path,
         bad=tuple(BadImage(name, reason) for name, reason in meta["bad"]),
+        grey_bits=meta.get("grey_bits"),
         notes=(*notes, *meta["notes"], note),
     )
 

@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from balancing.cache import Cache, content_fingerprint
-from balancing.decoding import BadImage, BadImages, decode_all
+from balancing.classes import encode_labels
+from balancing.decoding import BadImage, BadImages, Decoded, decode_all
 from balancing.errors import UserError
+from balancing.greybits import BITS, bits_for, grey_note
 from balancing.pixelfile import PixelWriter
-from balancing.sources.base import Listing, Source, unique_names
+from balancing.sources.base import Source, unique_names
 
-
-def encode_labels(listing: Listing) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Class numbers, class names and notes of a listing.
-
-    Returns:
-        labels (N,) int64 in 0..C-1; C names; notes. Names without any image are left out.
-    Raises:
-        UserError: no image, an image without a label, a number without a name, or one class only.
-    """
-    if not listing.labels:
-        raise UserError("the source holds no images; check the path or the split names")
-    names = listing.class_names
-    missing = [i for i, label in enumerate(listing.labels) if label is None or (names is not None and label == -1)]
-    if missing:
-        where = Counter(listing.splits[i] for i in missing)
-        raise UserError(
-            f"{len(missing)} of {len(listing.labels)} images have no label "
-            f"({', '.join(f'{count} in {split}' for split, count in where.items())}), such as "
-            f"{listing.names[missing[0]]}; every image needs one: leave them out of the source"
-        )
-    notes: list[str] = []
-    if names is None:
-        values = set(listing.labels)
-        if len({type(value) for value in values}) > 1:
-            values = {str(value) for value in values}
-            listing.labels[:] = map(str, listing.labels)
-        index = {value: i for i, value in enumerate(sorted(values))}
-        names = tuple(str(value) for value in index)
-        labels = np.array([index[label] for label in listing.labels], dtype=np.int64)
-    else:
-        labels = np.array(listing.labels, dtype=np.int64)
-        outside = np.flatnonzero((labels < 0) | (labels >= len(names)))
-        if len(outside):
-            raise UserError(
-                f"{listing.names[outside[0]]} has label {labels[outside[0]]}, but there are {len(names)} class names "
-                f"(0..{len(names) - 1}: {', '.join(names)}); repair the labels"
-            )
-        present = np.bincount(labels, minlength=len(names)) > 0
-        if not present.all():
-            absent = [name for name, there in zip(names, present, strict=True) if not there]
-            notes.append(f"No image has the class {', '.join(absent)}: left out of the classes.")
-            labels = (np.cumsum(present) - 1)[labels]
-            names = tuple(name for name, there in zip(names, present, strict=True) if there)
-    if len(names) < 2:
-        raise UserError(
-            f"all {len(labels)} images are of one class, {names[0]}; at least two classes are needed: "
-            "check the path or the label column"
-        )
-    return labels, names, tuple(notes)
+# A pass that finds 16-bit greys of more bits than it tried begins anew at once, in this first part of the images.
+_EARLY = 1 / 8
 
 
 def fill_entry(
@@ -86,32 +41,28 @@ def fill_entry(
     def before_colour() -> None:
         cache.require_room(int(1.1 * 3 * total * image_size**2))
 
-    writer = PixelWriter(folder / "pixels.npy", image_size, before_colour)
-    kept: list[int] = []
-    bad: list[BadImage] = []
-    seen: list[tuple[int, int, int, str]] = []
-    images = contextlib.closing(decode_all(source.contents(), image_size, workers))
-    with contextlib.closing(writer), images as stream, _progress_bar(total, progress) as advance:
-        for row, decoded in enumerate(stream):
-            if isinstance(decoded, str):
-                bad.append(BadImage(names[row], decoded))
-            elif skip_bad or not bad:
-                writer.append(decoded.pixels)
-                kept.append(row)
-                seen.append((decoded.width, decoded.height, decoded.channels, decoded.sha256))
-            advance()
-        if bad and (not skip_bad or not kept):
-            raise BadImages(bad, total)
-        pixels_sha256 = writer.finish()
-    if len(kept) + len(bad) != total:
-        raise UserError(
-            f"{source.name} listed {total} images but gave {len(kept) + len(bad)}; did it change? Run again"
-        )
+    def decoded_by(bits: int) -> _Pass:
+        writer = PixelWriter(folder / "pixels.npy", image_size, before_colour)
+        images = contextlib.closing(decode_all(source.contents(), image_size, workers, bits))
+        with contextlib.closing(writer), images as stream, _progress_bar(total, progress) as advance:
+            return _one_pass(stream, names, writer, bits, skip_bad=skip_bad, advance=advance)
+
+    done = decoded_by(BITS[0])
+    while done.bits > done.tried:
+        done = decoded_by(done.bits)
+    kept, bad, seen, writer = done.kept, done.bad, done.seen, done.writer
     if len(np.unique(labels[kept])) < len(class_names):
         raise UserError(f"without the {len(bad)} bad images a class of {', '.join(class_names)} has none left")
     if 0 < writer.colour_images < len(kept):
-        some = f"{writer.colour_images} of {len(kept)} images"
+        some = f"{writer.colour_images:,} of {len(kept)} images"
         notes += (f"{some} differ between their colour channels, so all are stored with three.",)
+    if done.deep:
+        notes += (grey_note(done.deep, len(kept), done.bits),)
+    if done.cut:
+        notes += (
+            f"{done.cut:,} of {len(kept):,} images have 16-bit colours, of which the upper 8 bits are read: colours "
+            "that use fewer bits lose theirs, so write such images with 8 bits a colour.",
+        )
     if bad:
         notes += (f"{len(bad)} of {total} images cannot be read and are left out, as --skip-bad asks.",)
 
@@ -140,11 +91,88 @@ def fill_entry(
     )
     return {
         "class_names": list(class_names),
-        "fingerprint": content_fingerprint(writer.shape, pixels_sha256, class_names, labels[kept]),
+        "fingerprint": content_fingerprint(writer.shape, done.pixels_sha256, class_names, labels[kept]),
+        "grey_bits": done.bits if done.deep else None,
         "has_patients": patients is not None,
         "notes": [*listing.notes, *notes],
         "bad": [[image.name, image.reason] for image in bad],
     }
+
+
+@dataclass
+class _Pass:
+    """What decoding all images once gave.
+
+    Args:
+        writer: of the pixels.
+        tried: the bits by which 16-bit greys were scaled.
+        bits: that they turned out to use; where these are more, the pixels are of no use.
+        kept: the rows that could be read.
+        seen: width, height, channels and sha256 of each of those.
+        bad: those that couldn't.
+        deep, cut: how many have 16-bit greys, and 16-bit colours cut to 8.
+    """
+
+    writer: PixelWriter
+    tried: int
+    bits: int
+    kept: list[int] = field(default_factory=list)
+    seen: list[tuple[int, int, int, str]] = field(default_factory=list)
+    bad: list[BadImage] = field(default_factory=list)
+    deep: int = 0
+    cut: int = 0
+    pixels_sha256: str = ""
+
+
+def _one_pass(
+    stream: Iterable[Decoded | str],
+    names: Sequence[str],
+    writer: PixelWriter,
+    bits: int,
+    *,
+    skip_bad: bool,
+    advance: Callable[[], None],
+) -> _Pass:
+    """Writes the images as they come, until one has 16-bit greys that use more than ``bits``.
+
+    Early on, the pass ends there, for little is lost; later it goes on to learn what all use, so that one more pass
+    will do. Sets without 16-bit greys take one pass, and nothing is kept in memory.
+
+    Raises:
+        BadImages: some images cannot be read, and ``skip_bad`` is off; or none can.
+        UserError: there are more or fewer images than were listed.
+    """
+    total = len(names)
+    done = _Pass(writer, bits, bits)
+    given = 0
+    for row, decoded in enumerate(stream):
+        given += 1
+        if row >= total:
+            break
+        advance()
+        if isinstance(decoded, str):
+            done.bad.append(BadImage(names[row], decoded))
+            continue
+        if decoded.brightest is not None:
+            done.bits = max(done.bits, bits_for(decoded.brightest))
+        if done.bits > bits:
+            if row < _EARLY * total:
+                return done
+        elif skip_bad or not done.bad:
+            writer.append(decoded.pixels)
+            done.seen.append((decoded.width, decoded.height, decoded.channels, decoded.sha256))
+        done.kept.append(row)
+        done.deep += decoded.brightest is not None
+        done.cut += decoded.cut
+    if done.bad and (not skip_bad or not done.kept):
+        raise BadImages(done.bad, total)
+    if given != total:
+        raise UserError(
+            f"the source listed {total} images but gave {'more' if given > total else given}; did it change? Run again"
+        )
+    if done.bits == bits:
+        done.pixels_sha256 = writer.finish()
+    return done
 
 
 def _write_rows(path: Path, **columns: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from balancing.errors import UserError
 from balancing.patterns import search_all
+from balancing.text import text_array
 
 # person23_bacteria_100.jpeg -> person23_bacteria; IM-0115-0001.jpeg -> IM-0115;
 # NORMAL2-IM-0587-0001-0002.jpeg -> NORMAL2-IM-0587: the names of Kermany, Zhang and Goldbaum's chest X-rays.
@@ -16,6 +17,21 @@ _CHEST_XRAYS = re.compile(
     r"^(?:(person\d+_[a-z]+)(?:_\d+)+|((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+)\.\w+(?:#\d+)?$", re.IGNORECASE
 )
 _ENOUGH = 0.95
+# With fewer test patients of a class nothing is declared; docs/statistics.md has the simulation that says why.
+FEWEST = 5
+
+
+def patients_of_classes(labels: np.ndarray, patients: np.ndarray | None, n_classes: int) -> list[int]:
+    """(C,) how many patients have an image of each class; images, where patients are unknown (None).
+
+    Args:
+        labels: (N,) int.
+        patients: (N,) any kind of id, or None.
+        n_classes: C.
+    """
+    if patients is None:
+        return [int(n) for n in np.bincount(labels, minlength=n_classes)]
+    return [len(np.unique(patients[labels == label])) for label in range(n_classes)]
 
 
 def patient_ids(
@@ -57,16 +73,14 @@ def patient_ids(
     ]
     single = len(found) - matched
     rest = f" {single} names do not match and count as a patient each." if single else ""
-    return np.array(ids, dtype=str), f"Patients are told from file names {how}: {len(set(ids))} patients.{rest}"
+    return text_array(ids), f"Patients are told from file names {how}: {len(set(ids))} patients.{rest}"
 
 
 def _first_group(match: re.Match[str] | None) -> str | None:
     """The first group that took part, or all that was matched; None for no match or an empty one."""
     if match is None:
         return None
-    if match.lastindex is None:
-        return match[0] or None
     for group in match.groups():
-        if group:
+        if group and group.strip():
             return group
-    return match[0] or None
+    return match[0] if match[0].strip() else None

@@ -37,12 +37,14 @@ def start(
         Interrupted: the user stopped it; every epoch so far is kept.
     """
     from sweep import ray_token
+    from sweep.address import check_address
     from sweep.localpaths import with_absolute_paths
     from sweep.out import claim_out, leave_out, missing_folders, no_half
     from sweep.prepare import free_run_folder, prepare, require_room
     from sweep.records import Run
 
     config = with_absolute_paths(config)
+    check_address(config.resources.address)
     path = out or free_run_folder(Path("runs"), name)
     missing = missing_folders(path)
     with Interrupts() as interrupts:
@@ -84,6 +86,7 @@ def resume(path: Path, config: Config, console: Console, *, allow_mixed: bool = 
     Args:
         allow_mixed: go on although trials were trained with another release of torch.
     """
+    from sweep.address import check_address
     from sweep.localpaths import with_absolute_paths
     from sweep.owner import Owner
     from sweep.prepare import prepare, require_room
@@ -92,18 +95,19 @@ def resume(path: Path, config: Config, console: Console, *, allow_mixed: bool = 
 
     found, config = Run(path), with_absolute_paths(config)
     check_same(found, config)
-    require_room(path, config, found)
+    check_address(config.resources.address)
+    say = _say(console)
     with Interrupts() as interrupts, _claimed(Owner, path, console) as owner:
         found = Run(path, owner.claim.check)
         try:
-            note = check_versions(found, allow_mixed=allow_mixed)
-            if note:
-                console.print(note, soft_wrap=True, markup=False)
+            for line in (*found.mend(), *check_versions(found, allow_mixed=allow_mixed)):
+                say(line)
+            found.clean()
+            require_room(path, config, found)
             prepared = prepare(config, progress=console.is_terminal)
             check_data(found, prepared)
-            found.clean()
-            for line in found.mend(prepared.images, prepared.split):
-                console.print(line, soft_wrap=True, markup=False)
+            for line in found.mend_split(prepared.images, prepared.split):
+                say(line)
             found.update_info(status="running")
         except KeyboardInterrupt:
             interrupts.stop()
@@ -141,6 +145,7 @@ def _sweep_and_report(
     *,
     verbose: bool,
 ) -> None:
+    from sweep.outages import chain, outage
     from sweep.owner import NotOwner
     from sweep.run import run_sweep
 
@@ -155,8 +160,15 @@ def _sweep_and_report(
         made.update_info(status="interrupted")
         _say_how_to_go_on(made, console)
         raise Interrupted from None
-    except NotOwner:
-        raise _taken_over(made) from None
+    except UserError:
+        raise
+    except Exception as error:
+        if any(isinstance(found, NotOwner) for found in chain(error)):  # Tune wraps what its callbacks raise
+            raise _taken_over(made) from None
+        sentence = outage(error, made.path)
+        if sentence is None:
+            raise
+        raise sentence from error
     show_results(made, console)
     console.print(
         f"Watch the trials' curves:  tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}",

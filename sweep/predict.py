@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from balancing.decoding import decode
+from balancing.decoding import Decoded, decode_all
 from balancing.errors import UserError, suggestion
+from balancing.text import shown
 from sweep.analysis.cam_figure import overlay
 from sweep.analysis.cams import METHOD, best_trials, class_activation_map, network_input, outcome
 from sweep.analysis.figure import png, shortened, style
@@ -82,8 +83,14 @@ def predict_images(
     name, trial_id = best_trial(run, technique)
     files = [Path(path) for path in paths]
     size = int(run.info["data"]["shape"][1])
-    decoded = [decode(path, size) for path in files]
-    broken = [f"{path}: {found}" for path, found in zip(files, decoded, strict=True) if isinstance(found, str)]
+    bits = run.info["data"].get("grey_bits", 16)  # runs of before divided all 16-bit greys by 257
+    decoded = [
+        found if isinstance(found, str) else _of_this_scale(found, bits)
+        for found in decode_all(files, size, bits=bits or 16)
+    ]
+    broken = [
+        f"{shown(str(path))}: {found}" for path, found in zip(files, decoded, strict=True) if isinstance(found, str)
+    ]
     if broken:
         raise UserError(
             f"{len(broken)} of {len(files)} images cannot be read; check or leave out\n  " + "\n  ".join(broken)
@@ -99,11 +106,28 @@ def predict_images(
         decided = int(probabilities.argmax())
         if picture is not None:
             heat = class_activation_map(model, batch, decided)
-            title = f"{shortened(path.name, 40)}\n{outcome(probabilities, None, classes)}"
+            title = f"{shortened(shown(path.name), 40)}\n{outcome(probabilities, None, classes)}"
             write_atomically(picture, png(_figure(image.pixels, heat, title, name), dpi=150))
         named = {label: float(p) for label, p in zip(classes, probabilities, strict=True)}
         found.append(Prediction(path, named, classes[decided], name, trial_id, picture))
     return found
+
+
+def _of_this_scale(image: Decoded, bits: int | None) -> Decoded | str:
+    """The image, or why its 16-bit greys can't be brought to the scale of the images that the network learned from."""
+    if image.brightest is None:
+        return image
+    if bits is None:
+        return (
+            "it has 16-bit greys, but the run's images had 8 bits, so nothing tells how bright they should be; "
+            "convert it to 8 bits as those were"
+        )
+    if image.brightest >= 1 << bits:
+        return (
+            f"its brightest grey is {image.brightest:,}, but the 16-bit greys of the run's images use {bits} bits, "
+            f"0..{(1 << bits) - 1:,}; convert it to their scale"
+        )
+    return image
 
 
 def _pictures(files: list[Path], out: Path | None) -> list[Path | None]:

@@ -151,6 +151,7 @@ class Run:
                 },
                 "split_fingerprint": split_fingerprint(split),
                 "left_out": len(images.bad),
+                "grey_bits": images.grey_bits,
             },
             "notes": list(notes),
         }
@@ -258,11 +259,9 @@ class Run:
     def _rewritten(self, error: DamagedFile) -> UserError:
         return UserError(f"{error}; `sweep resume {shlex.quote(str(self.path))}` writes it anew")
 
-    def mend(self, images: ImageSet, split: Split) -> list[str]:
+    def mend(self) -> list[str]:
         """Takes away what is damaged beside the trials and follows from what is not, so that it is made anew.
 
-        Args:
-            images, split: the run's own.
         Returns:
             A sentence for each file.
         """
@@ -277,12 +276,20 @@ class Run:
                 self.guard()
                 remove(self.path / name)
                 done.append(f"{str(error).partition(';')[0]}; it is made anew.")
+        return done
+
+    def mend_split(self, images: ImageSet, split: Split) -> list[str]:
+        """Writes a damaged split.parquet anew; returns a sentence where it did.
+
+        Args:
+            images, split: the run's own.
+        """
         try:
             self.split()
         except UserError:
             write_split(self.path, images, split, self.guard)
-            done.append(f"{self.path / 'split.parquet'} was missing or damaged; it is written anew.")
-        return done
+            return [f"{self.path / 'split.parquet'} was missing or damaged; it is written anew."]
+        return []
 
     def clean(self) -> None:
         """Removes what writers that were killed left behind."""

@@ -49,8 +49,8 @@ def check_data(found: Run, prepared: Prepared) -> None:
             )
 
 
-def check_versions(found: Run, *, allow_mixed: bool) -> str:
-    """Notes that a run is gone on with, and by what; a sentence where its trials will then be trained unlike.
+def check_versions(found: Run, *, allow_mixed: bool) -> list[str]:
+    """Notes that a run is gone on with, and by what; returns a sentence where its trials will then be trained unlike.
 
     Raises:
         UserError: trials were trained with another release (major, minor) of torch, and that is not allowed.
@@ -67,11 +67,11 @@ def check_versions(found: Run, *, allow_mixed: bool) -> str:
         )
     if not before:
         found.update_info(versions=here)
-        return ""
+        return []
     found.update_info(resumed=[*found.info.get("resumed", []), {"time": now(), "versions": here, "unlike": unlike}])
     if not unlike:
-        return ""
-    return f"Trials so far were trained with {'; '.join(unlike)}: from here on they are not, and the report says so."
+        return []
+    return [f"Trials so far were trained with {'; '.join(unlike)}: from here on they are not, and the report says so."]
 
 
 def trained_with(found: Run) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ def trained_with(found: Run) -> list[dict[str, Any]]:
     A trial of a version that did not note its own counts with the run's.
     """
     sets: list[dict[str, Any]] = []
-    for status in (found.trial(spec.trial_id).status() for spec in found.specs()):
+    for status in (found.trial(path.parent.name).status() for path in found.path.glob("trials/*/status.json")):
         if status["status"] != "waiting" or "attempts" in status:
             sets += status.get("trained_with") or [found.info["versions"]]
     return [known for number, known in enumerate(sets) if known not in sets[:number]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +26,11 @@ from ray._private import ray_constants
 
 from balancing.errors import UserError
 from sweep import ray_token
+from sweep.address import check_address, no_ray
 
 if TYPE_CHECKING:
     from sweep.config import ResourceConfig
 
-_CONNECT_SECONDS = 5.0
 _LOOPBACK = "127.0.0.1"
 
 
@@ -55,7 +54,7 @@ def ray_session(
     Yields:
         The dashboard's address, or "" where there is none.
     Raises:
-        UserError: no Ray at the address, or no room for Ray's token.
+        UserError: no Ray at the address, Ray does not start here, or no room for Ray's token.
     """
     for note in ray_token.make_private(create=not resources.address):
         say(note)
@@ -65,16 +64,24 @@ def ray_session(
         "configure_logging": True,
     }
     if resources.address:
-        _check_address(resources.address)
+        check_address(resources.address)
         try:
             context = ray.init(address=resources.address, **common)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise _no_ray(resources.address, str(error).strip().splitlines()[0]) from error
+            raise no_ray(resources.address, str(error).strip().splitlines()[0]) from error
     else:
-        with _on_loopback():
-            context = ray.init(
-                address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host=_LOOPBACK, **common
-            )
+        try:
+            with _on_loopback():
+                context = ray.init(
+                    address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host=_LOOPBACK, **common
+                )
+        except Exception as error:  # Ray raises a bare one where a process of its own does not come up
+            ray.shutdown()
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise UserError(
+                f"Ray did not start on this machine ({reason}); look for what holds it up (memory, a full /tmp, a "
+                "limit on processes), then start once more: a run that was made goes on by `sweep resume RUN`"
+            ) from error
         address = ray.util.get_node_ip_address()
         if address != _LOOPBACK:
             say(
@@ -108,31 +115,6 @@ def _on_loopback() -> Iterator[None]:
 
 def _usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _no_ray(address: str, reason: str) -> UserError:
-    return UserError(
-        f"no Ray cluster answers at --address {address} ({reason}); start one by `ray start --head`, or leave "
-        "--address away to run on this machine"
-    )
-
-
-def _check_address(address: str) -> None:
-    """Asks the address for a connection first: Ray itself would wait for minutes."""
-    if address.startswith("ray://"):
-        raise UserError(
-            f"--address {address} is a Ray Client address, through which records can't be written; submit the sweep as "
-            "a job on the cluster: `ray job submit -- sweep run ... --address auto`"
-        )
-    if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise UserError(f"--address must be 'auto' or HOST:PORT, but is '{address}'; Ray's port is 6379 by default")
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
-    except OSError as error:
-        raise _no_ray(address, str(error)) from error
 
 
 def alive_nodes() -> list[dict[str, float]]:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.registry import Choice, techniques
+from balancing.text import shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,6 +83,8 @@ def predictions(found: Sequence[Prediction]) -> Table:
     for name in ("image", "decision", "probabilities", "activation map"):
         table.add_column(name, overflow="fold")
     for row in found:
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
-        table.add_row(Text(str(row.path)), Text(row.decision), Text(shown), Text(str(row.picture or "")))
+        chances = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
+        table.add_row(
+            Text(shown(str(row.path))), Text(row.decision), Text(chances), Text(shown(str(row.picture or "")))
+        )
     return table

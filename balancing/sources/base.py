@@ -49,6 +49,7 @@ class Listing:
         class_names: (C,) the names of the numbers; None where the names follow from the values.
         patients: (N,) from the patient column, or None without one.
         notes: sentences on what was left out or assumed.
+        label_column: where the labels come from; None where they are folders.
     """
 
     names: list[str]
@@ -57,6 +58,7 @@ class Listing:
     class_names: tuple[str, ...] | None = None
     patients: list[str | None] | None = None
     notes: tuple[str, ...] = ()
+    label_column: str | None = None
 
 
 class Source(ABC):

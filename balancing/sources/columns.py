@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from balancing.errors import UserError, suggestion
-from balancing.sources.base import Content, Options
+from balancing.sources.base import Content, Options, Unreadable
+from balancing.text import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,12 +57,12 @@ def columns_of(schema: pa.Schema) -> dict[str, Column]:
         kind = field.type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
-        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        if _is_image(kind):
             columns[field.name] = Column("image")
         elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             columns[field.name] = Column("image" if feature_type == "Image" else "binary")
-        elif feature_type == "ClassLabel" and feature.get("names"):
-            columns[field.name] = Column("class", tuple(map(str, feature["names"])))
+        elif feature_type == "ClassLabel" and isinstance(feature.get("names"), list) and feature["names"]:
+            columns[field.name] = Column("class", tuple(shown(str(name)) for name in feature["names"]))
         elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
             columns[field.name] = Column("list")
         elif pa.types.is_nested(kind) or pa.types.is_temporal(kind):
@@ -69,6 +70,18 @@ def columns_of(schema: pa.Schema) -> dict[str, Column]:
         else:
             columns[field.name] = Column("value")
     return columns
+
+
+def _is_image(kind: pa.DataType) -> bool:
+    """Whether cells are bytes, perhaps with a path."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        return False
+    path = kind.get_field_index("path")
+    return (pa.types.is_binary(kind.field("bytes").type) or pa.types.is_large_binary(kind.field("bytes").type)) and (
+        path < 0 or pa.types.is_string(kind.field(path).type) or pa.types.is_large_string(kind.field(path).type)
+    )
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
@@ -113,6 +126,11 @@ def choose_columns(columns: Mapping[str, Column], options: Options, where: str) 
     patient = options.patient_column
     if patient is not None:
         _check_named(patient, columns, where, "patient", ("class", "value"), "patient ids")
+        if patient == label:
+            raise UserError(
+                f"column '{label}' of {where} can't be the label and the patient; name the column of classes with "
+                "--label-column"
+            )
     return Chosen(image, label, patient, columns[label].class_names)
 
 
@@ -145,31 +163,43 @@ def _check_named(
         )
 
 
-def image_content(cell: Any, folder: Path | None) -> Content:
-    """The encoded image of a cell: bytes, or ``{"bytes": ..., "path": ...}`` with one of them missing."""
+def image_content(cell: Any, folder: Path | None, roots: Sequence[Path]) -> Content:
+    """The encoded image of a cell: bytes, or ``{"bytes": ..., "path": ...}`` with one of them missing.
+
+    A table may come from anywhere, so its words must not choose which files of this machine are read: a path has to lie
+    below one of ``roots``, as it is written. Links that lie there are followed, as they are in image folders.
+
+    Args:
+        cell: of the image column.
+        folder: that paths are relative to; None where only whole paths can be meant.
+        roots: folders of the data.
+    """
     if isinstance(cell, dict):
         data, path = cell.get("bytes"), cell.get("path")
-        if data is None and path and (folder is not None or Path(path).is_absolute()):
-            return Path(folder or "", path)
+        if data is None and path and (folder is not None or os.path.isabs(path)):
+            file = os.path.abspath(os.path.join(folder or "", path))
+            if any(file.startswith(os.path.join(os.path.abspath(root), "")) for root in roots):
+                return Path(file)
+            return Unreadable(
+                f"its path '{shown(path)}' leads out of the data's folder, and no file is read from elsewhere; "
+                "put the file there, or its bytes into the table"
+            )
         cell = data
-    return bytes(cell) if cell is not None else b""
+    if cell is None:
+        return b""
+    return bytes(cell) if isinstance(cell, bytes | bytearray | memoryview) else Unreadable("its cell holds no bytes")
 
 
 def image_name(path: str | None, split: str, row: int) -> str:
-    """The file name of a path, or split and row where there is none."""
-    return path.replace("\\", "/").rsplit("/", 1)[-1] if path else f"{split}-{row:06d}"
+    """The file name of a path, shown as one line, or split and row where there is none."""
+    return shown(path.replace("\\", "/").rsplit("/", 1)[-1]) if path else f"{split}-{row:06d}"
 
 
-def one_label(value: Any) -> int | str | None:
-    """A label as a number or a word; a missing one as None."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, float):
-        if not value.is_integer():
-            raise UserError(f"labels must be classes, but one is {value}; name a column of classes with --label-column")
-        return int(value)
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, int):
-        return value
-    return str(value)
+def refuse_twins(names: Sequence[str], chosen: Chosen, where: str) -> None:
+    """Raises UserError where two columns bear the name of one that is read."""
+    for name in (chosen.image, chosen.label, chosen.patient):
+        if name is not None and list(names).count(name) > 1:
+            raise UserError(
+                f"{where} has {list(names).count(name)} columns named '{name}', so which is meant can't be told; "
+                "rename all but one"
+            )

@@ -13,12 +13,17 @@ from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 from balancing.errors import UserError
+from balancing.imagefile import BrokenImageError, check_encoded
 from balancing.sources.base import Content, Listing, Source, Unreadable, digest, files_identity, split_of
 from balancing.sources.parquet import Part
+from balancing.text import shown
 
 _SUFFIXES = frozenset(
     ".bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()  # noqa: SIM905
 )
+# A member of a zip file larger than this many bytes must not be packed better than so many times.
+_UNSUSPICIOUS, _MOST_RATIO = 1 << 24, 200
+_IN_STEPS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others give all that a block holds, however much that is
 _RUBBISH = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 
@@ -91,21 +96,43 @@ def zip_parquet(source: str, path: Path) -> list[Part]:
     """The parquet files inside a zip file."""
     archive = _open_zip(source, path)
     changed = path.stat().st_mtime_ns
-    return [
-        Part(info.filename, partial(archive.open, info), (info.CRC, info.file_size + changed))
-        for info in sorted(archive.infolist(), key=lambda info: info.filename)
-        if info.filename.lower().endswith(".parquet") and not is_rubbish(info.filename)
-    ]
+    parts = []
+    for info in sorted(archive.infolist(), key=lambda info: info.filename):
+        if info.filename.lower().endswith(".parquet") and not is_rubbish(info.filename):
+            if info.compress_type not in _IN_STEPS:
+                raise UserError(f"{source} is packed by another method than deflate; unpack it and give the folder")
+            parts.append(Part(info.filename, partial(archive.open, info), (info.CRC, info.file_size + changed)))
+    return parts
 
 
 def _open_zip(source: str, path: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UserError(f"{source} cannot be read as a zip file ({error}); download it again") from None
     if any(info.flag_bits & 1 for info in archive.infolist()):
         raise UserError(f"{source} is encrypted; unpack it and give the folder")
     return archive
+
+
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """An image file in a zip file, bounded by what the archive states of it, and never more than it states.
+
+    Raises:
+        BrokenImageError: too large, packed too well to be an image, or in a way that can't be unpacked in steps.
+        zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError: damaged.
+    """
+    info = archive.getinfo(name)
+    check_encoded(info.file_size)
+    if info.compress_type not in _IN_STEPS:
+        raise BrokenImageError("it is packed by another method than deflate; unpack the zip file and give the folder")
+    if info.file_size > _UNSUSPICIOUS and info.file_size > _MOST_RATIO * info.compress_size:
+        raise BrokenImageError(
+            f"the zip file states {info.file_size:,} bytes for it, packed into {info.compress_size:,}, which no "
+            "image is; unpack the zip file and give the folder if it is one all the same"
+        )
+    with archive.open(info) as member:
+        return member.read(info.file_size)
 
 
 class FolderSource(Source):
@@ -162,10 +189,17 @@ class FolderSource(Source):
         alone = Counter((found.split, found.name) for found in images)
         full = any(count > 1 for count in alone.values())
         names = [f"{found.class_name}/{found.name}" if full else found.name for found in images]
-        classes = tuple(sorted({found.class_name for found in images}))
+        classes = sorted({found.class_name for found in images})
         index = {name: i for i, name in enumerate(classes)}
         labels = [index[found.class_name] for found in images]
-        return Listing(names, [found.split for found in images], labels, classes, None, tuple(notes))
+        return Listing(
+            [*map(shown, names)],
+            [found.split for found in images],
+            labels,
+            tuple(map(shown, classes)),
+            None,
+            tuple(map(shown, notes)),
+        )
 
     def contents(self) -> Iterator[Content]:
         for found in self._arranged[0]:
@@ -173,8 +207,10 @@ class FolderSource(Source):
                 yield self._root / found.path
             else:
                 try:
-                    yield self._archive.read(found.path)
-                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError) as error:
+                    yield read_member(self._archive, found.path)
+                except BrokenImageError as error:
+                    yield Unreadable(str(error))
+                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
                     yield Unreadable(f"it is damaged in the zip file: {error}")
 
 

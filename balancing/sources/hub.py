@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
 from balancing.sources.base import Content, Listing, Options, Source, digest, split_of
-from balancing.sources.columns import Chosen, choose_columns, columns_of, image_content, image_name, one_label
+from balancing.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
+from balancing.sources.rows import TableRows
 
 if TYPE_CHECKING:
     import datasets
@@ -58,28 +59,36 @@ class HubSource(Source):
 
     def listing(self) -> Listing:
         chosen = self._choose()
-        names: list[str] = []
-        splits: list[str] = []
-        labels: list[Any] = []
-        patients: list[str | None] = []
+        found = TableRows(chosen, self.name)
         for split, table in self._load().items():
             for batch in _batches(table, 4096):
-                labels += map(one_label, batch.column(chosen.label).to_pylist())
-                if chosen.patient:
-                    patients += [None if v is None else str(v) for v in batch.column(chosen.patient).to_pylist()]
-                for path in _paths(batch.column(chosen.image)):
-                    names.append(image_name(path, split, len(names)))
-                    splits.append(split)
-        return Listing(
-            names, splits, labels, chosen.class_names, patients if chosen.patient else None, self._left_out_notes()
-        )
+                patients = _cells(batch, chosen.patient, self.name) if chosen.patient else None
+                paths = _paths(batch.column(chosen.image))
+                found.add(split, _cells(batch, chosen.label, self.name), patients, paths)
+        return found.listing(self._left_out_notes())
 
     def contents(self) -> Iterator[Content]:
-        chosen = self._choose()
+        chosen, roots = self._choose(), self._roots()
         for table in self._load().values():
             for batch in _batches(table, _BATCH):
                 for cell in batch.column(chosen.image):
-                    yield image_content(cell.as_py(), None)
+                    yield image_content(cell.as_py(), None, roots)
+
+    def _roots(self) -> list[Path]:
+        """Where the files of this data set lie: its folder, or what was fetched and unpacked from the Hub."""
+        import datasets
+        from huggingface_hub import constants
+        from huggingface_hub.file_download import repo_folder_name
+
+        fetched = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=self.repository, repo_type="dataset"))
+        unpacked = [datasets.config.DOWNLOADED_DATASETS_PATH, datasets.config.EXTRACTED_DATASETS_PATH]
+        local = Path(self.repository)
+        return [
+            *([local] if local.is_dir() else []),
+            fetched,
+            *map(Path, unpacked),
+            Path(datasets.config.HF_DATASETS_CACHE),
+        ]
 
     def _left_out_notes(self) -> tuple[str, ...]:
         if not self._left_out:
@@ -88,7 +97,9 @@ class HubSource(Source):
 
     def _choose(self) -> Chosen:
         first = next(iter(self._load().values()))
-        return choose_columns(columns_of(first.features.arrow_schema), self.options, self.name)
+        chosen = choose_columns(columns_of(first.features.arrow_schema), self.options, self.name)
+        refuse_twins(first.column_names, chosen, self.name)
+        return chosen
 
     def _load(self) -> dict[str, datasets.Dataset]:
         """The splits, train first; loaded once."""
@@ -214,6 +225,14 @@ def _undecoded(table: datasets.Dataset) -> datasets.Dataset:
 def _batches(table: datasets.Dataset, rows: int) -> Iterator[pa.Table]:
     """Arrow tables of a few rows; they are memory-mapped, so columns that nobody reads cost nothing."""
     yield from table.with_format("arrow").iter(batch_size=rows)
+
+
+def _cells(batch: pa.Table, column: str, where: str) -> list[Any]:
+    try:
+        values: list[Any] = batch.column(column).to_pylist()
+    except (ValueError, OverflowError) as error:  # texts that are no UTF-8
+        raise UserError(f"column '{column}' of {where} holds what cannot be read ({error}); repair it") from None
+    return values
 
 
 def _paths(column: pa.ChunkedArray) -> list[str | None]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +16,16 @@ from typing import IO, Any
 import numpy as np
 
 from balancing.errors import UserError
+from balancing.imagefile import MOST_PIXELS
 from balancing.sources.base import Content, Listing, Source, digest, files_identity
 
+_MOST_IMAGES = 10_000_000
+_MOST_AT_ONCE = 2 << 30  # bytes
+# What zipfile and numpy raise on damaged files; a header is parsed as Python, so it can be wrong in Python's ways.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, RuntimeError, OverflowError, MemoryError,
+    SyntaxError, TypeError, struct.error, tokenize.TokenError, AttributeError, IndexError,
+)  # fmt: skip
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
@@ -46,12 +59,7 @@ class MedMNISTSource(Source):
             for key, split in self._splits(archive):
                 images = self._header(archive, f"{key}_images")
                 self._check(key, images)
-                values = self._labels(archive, f"{key}_labels")
-                if len(values) != images.shape[0]:
-                    raise UserError(
-                        f"{self.name} has {images.shape[0]} {key}_images but {len(values)} {key}_labels; "
-                        "each image needs one"
-                    )
+                values = self._labels(archive, f"{key}_labels", images.shape[0])
                 names += [f"{key}-{row:06d}" for row in range(len(values))]
                 splits += [split] * len(values)
                 labels += values.tolist()
@@ -61,22 +69,31 @@ class MedMNISTSource(Source):
         with self._open() as archive:
             for key, _ in self._splits(archive):
                 header = self._header(archive, f"{key}_images")
-                if header.fortran:
-                    with archive.open(f"{key}_images.npy") as member:
+                self._check(key, header)
+                with self._reading(f"{key}_images"), archive.open(f"{key}_images.npy") as member:
+                    if header.fortran:
                         yield from np.lib.format.read_array(member, allow_pickle=False)
-                    continue
-                with archive.open(f"{key}_images.npy") as member:
+                        continue
                     _read_header(member)
                     shape = header.shape[1:]
-                    nbytes = int(np.prod(shape)) * header.dtype.itemsize
+                    nbytes = math.prod(shape) * header.dtype.itemsize
                     for _ in range(header.shape[0]):
                         yield np.frombuffer(_read_exactly(member, nbytes), header.dtype).reshape(shape)
 
     def _open(self) -> zipfile.ZipFile:
-        try:
+        with self._reading("the file"):
             return zipfile.ZipFile(self._path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise UserError(f"{self.name} cannot be read as .npz ({error}); download it again") from None
+
+    @contextlib.contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Turns whatever a damaged archive or header raises into one sentence."""
+        try:
+            yield
+        except UserError:
+            raise
+        except _DAMAGE as error:
+            reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+            raise UserError(f"{self.name} cannot be read as .npz ({what}: {reason}); download it again") from None
 
     def _splits(self, archive: zipfile.ZipFile) -> list[tuple[str, str]]:
         members = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -89,11 +106,26 @@ class MedMNISTSource(Source):
         return found
 
     def _header(self, archive: zipfile.ZipFile, key: str) -> _Header:
-        try:
-            with archive.open(f"{key}.npy") as member:
-                return _read_header(member)
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{key} of {self.name} cannot be read ({error}); download the file again") from None
+        """What a member says of itself, which its size in the archive must bear out.
+
+        Raises:
+            UserError: it can't be read, or claims more or less than there is.
+        """
+        with self._reading(key):
+            info = archive.getinfo(f"{key}.npy")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("it is packed by another method than deflate")
+            with archive.open(info) as member:
+                header = _read_header(member)
+                claimed = math.prod(header.shape) * header.dtype.itemsize
+                if header.dtype.hasobject:
+                    raise ValueError("it holds Python objects, which are never unpacked")
+                if claimed != info.file_size - member.tell() or any(side < 0 for side in header.shape):
+                    raise ValueError(
+                        f"it claims the shape {header.shape} of {header.dtype}, {claimed:,} bytes, but has "
+                        f"{info.file_size - member.tell():,}"
+                    )
+        return header
 
     def _check(self, key: str, images: _Header) -> None:
         if len(images.shape) == 5 or (len(images.shape) == 4 and images.shape[3] != 3):
@@ -106,21 +138,33 @@ class MedMNISTSource(Source):
                 f"{key}_images of {self.name} have shape {images.shape} and type {images.dtype}; "
                 "(N, H, W) or (N, H, W, 3) of uint8 are needed"
             )
-
-    def _labels(self, archive: zipfile.ZipFile, key: str) -> np.ndarray:
-        self._header(archive, key)
-        with archive.open(f"{key}.npy") as member:
-            try:
-                labels = np.lib.format.read_array(member, allow_pickle=False)
-            except ValueError as error:
-                raise UserError(f"{key} of {self.name} cannot be read ({error})") from None
-        if labels.ndim > 1 and int(np.prod(labels.shape[1:])) > 1:
+        if images.shape[0] > _MOST_IMAGES or math.prod(images.shape[1:3]) > MOST_PIXELS:
             raise UserError(
-                f"{key} of {self.name} give {labels.shape[1]} labels an image (multi-label); "
+                f"{key}_images of {self.name} have shape {images.shape}; at most {_MOST_IMAGES:,} images of "
+                f"{MOST_PIXELS:,} pixels are read"
+            )
+        if images.fortran and math.prod(images.shape) * images.dtype.itemsize > _MOST_AT_ONCE:
+            raise UserError(
+                f"{key}_images of {self.name} are stored by columns, so that all would be read at once, which is done "
+                f"up to {_MOST_AT_ONCE >> 20:,} MiB; save them by np.ascontiguousarray"
+            )
+
+    def _labels(self, archive: zipfile.ZipFile, key: str, count: int) -> np.ndarray:
+        header = self._header(archive, key)
+        if len(header.shape) > 1 and math.prod(header.shape[1:]) > 1:
+            raise UserError(
+                f"{key} of {self.name} give {header.shape[1]} labels an image (multi-label); "
                 "one label an image is needed"
             )
-        if labels.dtype.kind not in "iub":
-            raise UserError(f"{key} of {self.name} are {labels.dtype}; whole numbers are needed")
+        if header.dtype.kind not in "iub":
+            raise UserError(f"{key} of {self.name} are {header.dtype}; whole numbers are needed")
+        if not header.shape or header.shape[0] != count:
+            raise UserError(
+                f"{self.name} has {count} {key.replace('labels', 'images')} but {math.prod(header.shape[:1])} {key}; "
+                "each image needs one"
+            )
+        with self._reading(key), archive.open(f"{key}.npy") as member:
+            labels = np.lib.format.read_array(member, allow_pickle=False)
         return labels.reshape(-1).astype(np.int64)
 
 

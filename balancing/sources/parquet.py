@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,8 +11,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from balancing.errors import UserError
-from balancing.sources.base import Content, Listing, Options, Source, digest, split_of_path
-from balancing.sources.columns import Chosen, choose_columns, columns_of, image_content, image_name, one_label
+from balancing.sources.base import Content, Listing, Options, Source, Unreadable, digest, split_of_path
+from balancing.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
+from balancing.sources.rows import TableRows
+from balancing.text import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,11 +41,13 @@ class ParquetSource(Source):
         name: what the user named.
         parts: the files, sorted by path.
         options: the columns to read.
+        root: the folder that all files of the source lie in; None inside a zip.
     """
 
     name: str
     parts: list[Part]
     options: Options
+    root: Path | None = None
     _chosen: Chosen | None = field(default=None, init=False)
 
     @classmethod
@@ -53,24 +59,21 @@ class ParquetSource(Source):
             stat = file.stat()
             relative = file.relative_to(root).as_posix()
             parts.append(Part(relative, partial(Path, file), (stat.st_size, stat.st_mtime_ns), file.parent))
-        return cls(name, parts, options)
+        return cls(name, parts, options, root)
 
     def identity(self) -> str:
         return digest([[part.path, *part.stamp] for part in self.parts])
 
     def listing(self) -> Listing:
         chosen = self._choose()
-        names: list[str] = []
-        splits: list[str] = []
-        labels: list[Any] = []
-        patients: list[str | None] = []
+        found = TableRows(chosen, self.name)
         notes = []
         used = self._used()
         left_out = [part.path for part in self.parts if part not in [p for p, _ in used]]
         if left_out:
             notes.append(
                 f"{len(left_out)} parquet file{'s' if len(left_out) > 1 else ''} whose name tells no split "
-                f"left out: {', '.join(left_out[:5])}."
+                f"left out: {', '.join(map(shown, left_out[:5]))}."
             )
         for part, split in used:
             with self._open(part) as file:
@@ -79,15 +82,15 @@ class ParquetSource(Source):
                 has_path = hasattr(struct, "get_field_index") and struct.get_field_index("path") >= 0
                 wanted += [f"{chosen.image}.path"] if has_path else []
                 for batch in self._batches(file, part, 4096, wanted):
-                    rows = batch.to_pydict()
-                    labels += map(one_label, rows[chosen.label])
-                    if chosen.patient:
-                        patients += [None if v is None else str(v) for v in rows[chosen.patient]]
+                    rows = self._values(batch, part)
                     paths = [cell["path"] if cell else None for cell in rows[chosen.image]] if has_path else []
-                    for path in paths or [None] * batch.num_rows:
-                        names.append(image_name(path, split, len(names)))
-                        splits.append(split)
-        return Listing(names, splits, labels, chosen.class_names, patients if chosen.patient else None, tuple(notes))
+                    found.add(
+                        split,
+                        rows[chosen.label],
+                        rows[chosen.patient] if chosen.patient else None,
+                        paths or [None] * batch.num_rows,
+                    )
+        return found.listing(notes)
 
     def contents(self) -> Iterator[Content]:
         chosen = self._choose()
@@ -95,7 +98,12 @@ class ParquetSource(Source):
             with self._open(part) as file:
                 for batch in self._batches(file, part, _BATCH, [chosen.image]):
                     for cell in batch.column(0):
-                        yield image_content(cell.as_py(), part.folder)
+                        try:
+                            value = cell.as_py()
+                        except ValueError:
+                            yield Unreadable("its path is no UTF-8")
+                            continue
+                        yield image_content(value, part.folder, [self.root] if self.root else [])
 
     def _used(self) -> list[tuple[Part, str]]:
         """The files with their splits, train first; files that tell no split count as train where none does."""
@@ -122,7 +130,15 @@ class ParquetSource(Source):
                         f"{', '.join(schemas[first].names)}; {other} has {', '.join(schemas[other].names)}; "
                         "give a folder that holds one data set"
                     )
-            self._chosen = choose_columns(columns_of(schemas[first]), self.options, self.name)
+            chosen = choose_columns(columns_of(schemas[first]), self.options, self.name)
+            refuse_twins(schemas[first].names, chosen, self.name)
+            for other in others:
+                if columns_of(schemas[other])[chosen.label].class_names != chosen.class_names:
+                    raise UserError(
+                        f"the parquet files {first} and {other} of {self.name} name the classes of column "
+                        f"'{chosen.label}' differently; give a folder that holds one data set"
+                    )
+            self._chosen = chosen
         return self._chosen
 
     def _batches(self, file: pq.ParquetFile, part: Part, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -130,7 +146,14 @@ class ParquetSource(Source):
 
         try:
             yield from file.iter_batches(batch_size=rows, columns=columns)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._damaged(part, error) from None
+
+    def _values(self, batch: pa.RecordBatch, part: Part) -> dict[str, list[Any]]:
+        """The cells of a batch, column by column."""
+        try:
+            return batch.to_pydict()
+        except (ValueError, OverflowError, KeyError) as error:  # texts that are no UTF-8, dates of the year 300,000
             raise self._damaged(part, error) from None
 
     def _open(self, part: Part) -> pq.ParquetFile:
@@ -139,11 +162,14 @@ class ParquetSource(Source):
 
         try:
             return pq.ParquetFile(part.open(), pre_buffer=False, buffer_size=1 << 20)  # else row groups are read whole
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (
+            pa.ArrowException, OSError, ValueError, KeyError, MemoryError, NotImplementedError, zipfile.BadZipFile,
+            zlib.error,
+        ) as error:  # fmt: skip
             raise self._damaged(part, error) from None
 
     def _damaged(self, part: Part, error: Exception) -> UserError:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return UserError(
-            f"{part.path} of {self.name} cannot be read as parquet ({reason}); download it again or leave it out"
+            f"{shown(part.path)} of {self.name} cannot be read as parquet ({reason}); download it again or leave it out"
         )

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from balancing.errors import UserError
+from balancing.imagefile import check_memory, opened_image, read_image_file
+from balancing.text import shown
 
 if TYPE_CHECKING:
     from balancing.images import ImageSet
@@ -84,7 +86,7 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(root.rglob("*")):
         if path.suffix.lower() in _ENDINGS and not path.name.startswith("."):
-            files[path.stem.lower().removesuffix("_mask")].append(path)
+            files[shown(path.stem).lower().removesuffix("_mask")].append(path)
     if not files:
         raise UserError(f"the folder of masks {root} holds no image; masks are {', '.join(sorted(_ENDINGS))}")
     stems = [PurePosixPath(name).stem.lower() for name in images.names.tolist()]
@@ -95,13 +97,13 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
         # An image that itself is called x_mask must find x_mask.png, too.
         fitting = files.get(stem) or files.get(stem.removesuffix("_mask")) or []
         if of_stem[stem] > 1 or len(fitting) > 1:
-            fitting = [path for path in fitting if path.parent.name.lower() == label]
+            fitting = [path for path in fitting if shown(path.parent.name).lower() == label]
         if of_class[stem, label] > 1 or len(fitting) > 1:
             names = _SPLIT_FOLDERS.get(split, (split,))
             fitting = [path for path in fitting if path.parent.parent.name.lower() in names]
         found.append(fitting[0] if len(fitting) == 1 else None)
     if not any(found):
-        example = next(iter(files.values()))[0].name
+        example = shown(next(iter(files.values()))[0].name)
         raise UserError(
             f"none of the {sum(map(len, files.values()))} masks in {root} is named like an image: the first mask is "
             f"{example}, the first image {images.names[0]}; a mask needs its image's name, with any ending"
@@ -126,12 +128,13 @@ def read_mask(path: Path, size: int) -> np.ndarray:
         UserError: it can't be read.
     """
     try:
-        with Image.open(path) as opened:
+        with opened_image(read_image_file(path)) as opened:
+            check_memory(opened, opened.size)
             lossy = opened.format in _LOSSY
             image = ImageOps.exif_transpose(opened)
             image.load()
     except Exception as error:  # a damaged file can raise almost anything
-        raise UserError(f"mask {path} cannot be read ({error}); repair or remove it") from error
+        raise UserError(f"mask {shown(str(path))} cannot be read ({error}); repair or remove it") from error
     if image.mode in ("RGBA", "CMYK", "YCbCr", "PA"):
         image = image.convert("RGB")
     elif image.mode == "LA":

@@ -217,7 +217,7 @@ def test_order_is_kept_and_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch)
     most = 0
     lock = threading.Lock()
 
-    def slow(content: bytes, size: int) -> str:
+    def slow(content: bytes, size: int, bits: int) -> str:
         time.sleep(0.001 * (content[0] % 3))
         return str(content[0])
 

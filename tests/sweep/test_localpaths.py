@@ -220,9 +220,10 @@ def test_room_for_the_run_is_asked_for_before_anything_is_read(tmp_path: Path, m
     require_room(out, config)
     disk(monkeypatch, 0, total=0)  # a file system that does not say
     require_room(out, config)
-    disk(monkeypatch, 1e15)
-    with pytest.raises(UserError, match="60,000,000 trials"):
-        require_room(out, config_for("phantom", space={"lr": "1e-4..1e-2", "trials": 10_000, "seeds": 1000}))
+    disk(monkeypatch, 1e12)
+    many = {"techniques": ["baseline"], "lr": "1e-4..1e-2", "trials": 40, "seeds": 1000}
+    with pytest.raises(UserError, match="40,000 trials"):
+        require_room(out, config_for("phantom", space=many))
 
 
 def test_a_run_that_goes_on_needs_room_for_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,3 +124,15 @@ def test_a_run_is_there_as_soon_as_it_is_whole(tmp_path: Path, monkeypatch: pyte
         jobs.start(config(), "demo", tmp_path / "run", console, verbose=False)
     assert "go on by:  sweep resume" in console.export_text()
     assert Run(tmp_path / "run").specs() == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "nonsense", "host:", ":6379", "127.0.0.1:99999", "127.0.0.1:²", "x" * 300 + ":1", "127.0.0.1:1", "ray://a:1"],
+)
+def test_a_cluster_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path, address: str) -> None:
+    given = build_config({"data": {"source": "phantom"}, "resources": {"address": address}})
+    with pytest.raises(UserError, match="--address") as error:
+        jobs.start(given, "demo", tmp_path / "run", Console(quiet=True), verbose=False)
+    assert len(str(error.value)) < 400
+    assert list(tmp_path.iterdir()) == []

@@ -266,7 +266,11 @@ def test_a_chosen_trial_without_its_network_is_trained_again(undisturbed: tuple[
     (folder / "trials" / first / "best.pt").unlink()
     damaged = Run(folder).selection()[1]["trial_ids"][0]
     (folder / "trials" / damaged / "status.json").write_bytes(b"")
+    (folder / "trials.json").write_bytes(b'[{"trial_id": "')
+    (folder / "split.parquet").write_bytes(b"PAR1")
     output = call("resume", folder)
+    assert "trials.json is damaged" in output
+    assert "split.parquet was missing or damaged" in output
     assert f"Trial {first} was chosen, but" in output
     assert Run(folder).info["status"] == "finished"
     assert numbers(folder) == numbers(undisturbed[0])

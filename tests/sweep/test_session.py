@@ -7,6 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from balancing.errors import UserError
 
 # Starts Ray, prints the listening addresses of this process and all beneath it, then the token's and a new file's mode.
 _LISTENING = """
@@ -78,3 +83,20 @@ def test_a_cluster_can_be_joined_after_a_local_ray_in_one_process() -> None:
     with _on_loopback():
         assert not ray_constants.ENABLE_RAY_CLUSTER
     assert before == ray_constants.ENABLE_RAY_CLUSTER
+
+
+def test_a_ray_that_does_not_come_up_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # What Ray raises where its raylet is killed while it starts; benchmarks/chaos.py found it.
+    import ray
+
+    from sweep.config import ResourceConfig
+    from sweep.session import ray_session
+
+    def fails(**options: Any) -> None:
+        raise Exception("The current node timed out during startup. This could happen because ...\nmore")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(ray, "init", fails)
+    sentence = r"Ray did not start on this machine \(The current node timed out.*resume"
+    with pytest.raises(UserError, match=sentence), ray_session(ResourceConfig()):
+        raise AssertionError("it never began")
