@@ -102,7 +102,7 @@ TRIALS: Shape = [
 SELECTION: Shape = [
     {
         "technique": str,
-        "configuration": str,
+        "configuration?": str,
         "trial_ids": [str],
         "mean?": (*NUMBER, None),
         "spread?": (*NUMBER, None),

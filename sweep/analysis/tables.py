@@ -48,7 +48,7 @@ def chosen_trials(run: Run) -> pd.DataFrame:
     """
     trials = run.trials()
     ids = [trial_id for chosen in run.selection() for trial_id in chosen["trial_ids"]]
-    if not ids:
+    if not ids or trials.empty:
         return trials.iloc[:0]
     trials = trials[trials["trial_id"].isin(ids)]
     rank = {name: i for i, name in enumerate(in_order(trials["technique"]))}
