@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from balancing.brightness import brightness
 from balancing.duplicates import exact_groups, grouped, near_pairs, thumbnails
 from balancing.findings import SEVERITIES, Audit, Finding, Severity
 from balancing.images import ImageSet
@@ -27,7 +28,7 @@ FEW = 50
 
 
 def audit(images: ImageSet, split: Split) -> Audit:
-    """Looks at files, labels, patients and pixels; reads each pixel once.
+    """Looks at files, labels, patients and pixels; reads each pixel twice.
 
     Args:
         images: decoded; pixels may be memory-mapped.
@@ -46,6 +47,7 @@ def audit(images: ImageSet, split: Split) -> Audit:
         *_small_parts(images, split),
         *_few_patients(images, split),
         *shortcuts(images, split.train),
+        *brightness(images, split.train),
         *_constant(images, small),
     ]
     rank = {severity: i for i, severity in enumerate(SEVERITIES)}

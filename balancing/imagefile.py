@@ -38,12 +38,16 @@ def read_image_file(path: Path) -> bytes:
         OSError: it cannot be read.
     """
     # A pipe that nobody writes to would be waited for, a device never end.
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-        found = os.fstat(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise BrokenImageError("it is no file, but a folder, a device or a pipe")
         check_encoded(found.st_size)
-        return file.read(MOST_ENCODED)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MOST_ENCODED)
+    finally:
+        os.close(descriptor)
 
 
 def check_encoded(size: int) -> None:

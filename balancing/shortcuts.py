@@ -13,7 +13,8 @@ _SHORTCUT = 0.2
 _TOLD, _FOLDS = 0.1, 5
 
 
-def _auroc(positive: np.ndarray, scores: np.ndarray) -> float:
+def auroc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the ROC curve of scores (N,) for positive (N,) bool; 0.5 where a class is absent."""
     from scipy.stats import rankdata
 
     m = int(positive.sum())
@@ -35,7 +36,7 @@ def shortcuts(images: ImageSet, rows: np.ndarray) -> list[Finding]:
     classes = range(images.n_classes) if images.n_classes > 2 else [1]
     found = []
     for name, values in properties.items():
-        areas = {label: _auroc(labels == label, values) for label in classes}
+        areas = {label: auroc(labels == label, values) for label in classes}
         label, area = max(areas.items(), key=lambda item: abs(item[1] - 0.5))
         if abs(area - 0.5) <= _SHORTCUT:
             found += _told_by_tree(name, values, labels, images.n_classes)
@@ -56,18 +57,7 @@ def shortcuts(images: ImageSet, rows: np.ndarray) -> list[Finding]:
 
 def _told_by_tree(name: str, values: np.ndarray, labels: np.ndarray, n_classes: int) -> list[Finding]:
     """As a shortcut, where a small tree guesses the class of held-out files by a property that no one cut tells by."""
-    counts = np.bincount(labels, minlength=n_classes)
-    if len(np.unique(values)) < 2 or counts.min() < _FOLDS:
-        return []
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.tree import DecisionTreeClassifier
-
-    tree = DecisionTreeClassifier(max_leaf_nodes=6, min_samples_leaf=5, class_weight="balanced", random_state=0)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    right = cross_val_predict(tree, values[:, None].astype(float), labels, cv=folds) == labels
-    guessed = float(np.mean([right[labels == label].mean() for label in range(n_classes)]))
-    # Beyond what guessing reaches by chance, by three standard errors.
-    error = float(np.sqrt((1 / (4 * counts)).sum()) / n_classes)
+    guessed, error = guessed_by_tree(values, labels, n_classes)
     if guessed - 1 / n_classes <= max(_TOLD, 3 * error):
         return []
     return [
@@ -81,3 +71,24 @@ def _told_by_tree(name: str, values: np.ndarray, labels: np.ndarray, n_classes: 
             values={"property": name, "balanced_accuracy": guessed},
         )
     ]
+
+
+def guessed_by_tree(values: np.ndarray, labels: np.ndarray, n_classes: int) -> tuple[float, float]:
+    """Balanced accuracy of a small tree on held-out rows, and the standard error of guessing.
+
+    Args:
+        values: (N,) of one property; too few of a class to hold any out count as guessing.
+        labels: (N,) 0..C-1.
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    if len(np.unique(values)) < 2 or counts.min() < _FOLDS:
+        return 1 / n_classes, 0.0
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.tree import DecisionTreeClassifier
+
+    tree = DecisionTreeClassifier(max_leaf_nodes=6, min_samples_leaf=5, class_weight="balanced", random_state=0)
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    right = cross_val_predict(tree, values[:, None].astype(float), labels, cv=folds) == labels
+    guessed = float(np.mean([right[labels == label].mean() for label in range(n_classes)]))
+    # Beyond what guessing reaches by chance, by three standard errors, is what callers ask for.
+    return guessed, float(np.sqrt((1 / (4 * counts)).sum()) / n_classes)

@@ -82,3 +82,35 @@ def test_before_selection_or_without_its_network_there_is_a_sentence(tmp_path: P
     run.write_selection([])
     with pytest.raises(UserError, match="has chosen no trial yet"):
         predict_images(run, [tmp_path / "x.png"])
+
+
+def test_16_bit_greys_have_the_scale_of_the_run(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    """Not the image's own; where the run has none, nothing tells it."""
+    run, images = made
+    info = run.info
+    size = images.pixels.shape[1]
+    deep = np.random.default_rng(0).integers(0, 3000, (size, size)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    Image.fromarray(np.floor(deep / 4095 * 255 + 0.5).astype(np.uint8)).save(tmp_path / "eight.png")
+    Image.fromarray(deep * 20).save(tmp_path / "deeper.png")
+    try:
+        with pytest.raises(UserError, match=r"deep\.png: it has 16-bit greys, but the run's images had 8 bits"):
+            predict_images(run, [tmp_path / "deep.png"])
+        run.update_info(data={**info["data"], "grey_bits": 12})
+        one, two = predict_images(run, [tmp_path / "deep.png", tmp_path / "eight.png"])
+        assert one.probabilities == two.probabilities
+        with pytest.raises(UserError, match=r"the 16-bit greys of the run's images use 12 bits, 0\.\.4,095"):
+            predict_images(run, [tmp_path / "deeper.png"])
+        old = {key: value for key, value in info["data"].items() if key != "grey_bits"}  # of an earlier version
+        run.update_info(data=old)
+        Image.fromarray(((deep.astype(int) + 128) // 257).astype(np.uint8)).save(tmp_path / "old.png")
+        one, two = predict_images(run, [tmp_path / "deep.png", tmp_path / "old.png"])
+        assert one.probabilities == two.probabilities
+    finally:
+        run.update_info(data=info["data"])
+
+
+def test_predict_bounds_what_it_decodes(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(UserError, match="claims more than 89,478,485 pixels"):
+        predict_images(made[0], [tmp_path / "bomb.png"])
