@@ -167,6 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", action="append", metavar="NAME", help="these cases; * stands for anything")
     parser.add_argument("--jobs", type=int, default=cores(), help="processes at once")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds for each")
+    parser.add_argument("--nth", type=int, default=1, metavar="N", help="every N-th case of these alone")
     parser.add_argument("--every", action="store_true", help="print each case with what became of it")
     given = parser.parse_args(arguments)
     cases = [
@@ -174,6 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
         for case in all_cases(given.seed)
         if given.only is None or any(fnmatch.fnmatch(case.full_name, wanted) for wanted in given.only)
     ]
+    cases = cases[:: given.nth]
     outcomes: list[Outcome] = []
     skipped: list[str] = []
     with tempfile.TemporaryDirectory(prefix="malformed-") as folder:

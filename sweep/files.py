@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from balancing.errors import UserError
+from sweep.shapes import Shape, misfit
 
 Guard = Callable[[], None]
 # As ``write_atomically`` names what is not whole yet: .NAME.PID.HEX
@@ -107,24 +108,31 @@ def append_json_line(path: Path, value: Any) -> None:
         os.fsync(file.fileno())
 
 
-def read_json(path: Path, kind: type = object) -> Any:
+def read_json(path: Path, kind: type = object, shape: Shape = None) -> Any:
     """What ``write_json`` wrote.
 
     Args:
         kind: ``dict`` or ``list`` where the file must hold one.
+        shape: of `sweep.shapes`, which it must have; None asks nothing.
     Raises:
         FileNotFoundError: there is none.
         DamagedFile: it is empty, cut off, or holds something else.
     """
+    if path.exists() and not path.is_file():  # to read a pipe would wait for ever
+        raise DamagedFile(path, f"{'a directory' if path.is_dir() else 'no file'} is in its place")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
     except (ValueError, RecursionError) as error:  # what is no UTF-8 is a ValueError too
         size = path.stat().st_size
         raise DamagedFile(path, "it is empty" if size == 0 else f"no JSON in its {size} bytes") from error
-    except (IsADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise DamagedFile(path, str(error.strerror).lower()) from error
     if not isinstance(found, kind):
         raise DamagedFile(path, f"it holds a {type(found).__name__}, not a {kind.__name__}")
+    if shape is not None and (wrong := misfit(found, shape)):
+        raise DamagedFile(path, wrong)
     return found
 
 

@@ -56,6 +56,7 @@ from sweep.files import (
 )
 from sweep.metrics import SELECTABLE
 from sweep.out import check_free
+from sweep.shapes import BAD_IMAGES, OPENING, RUN, SELECTION, TRIALS, Shape, misfit
 from sweep.space import TrialSpec
 from sweep.trial_folder import ENDED, TrialFolder
 from sweep.versions import versions
@@ -161,7 +162,7 @@ class Run:
     def info(self) -> dict[str, Any]:
         """run.json."""
         try:
-            found: dict[str, Any] = read_json(self.path / "run.json", dict)
+            found: dict[str, Any] = read_json(self.path / "run.json", dict, RUN)
         except DamagedFile as error:
             raise UserError(f"{error}, and nothing else tells what run it is; put it back, or start anew") from error
         return found
@@ -194,7 +195,9 @@ class Run:
         """
         path = self.path / "split.parquet"
         try:
-            return pd.read_parquet(path)
+            table = pd.read_parquet(path)
+            _ = table[["row", "name", "label", "split"]]
+            return table
         except Exception as error:  # a damaged parquet file can raise almost anything
             raise UserError(
                 f"{path} is missing or damaged; `sweep resume {shlex.quote(str(self.path))}` writes it anew"
@@ -203,8 +206,8 @@ class Run:
     def bad_images(self) -> list[dict[str, str]]:
         """name and reason of each image that was left out; [] where their list is damaged."""
         try:
-            return [bad for bad in read_json(self.path / "bad_images.json", list) if {"name", "reason"} <= set(bad)]
-        except (FileNotFoundError, DamagedFile, TypeError):
+            return list(read_json(self.path / "bad_images.json", list, BAD_IMAGES))
+        except (FileNotFoundError, DamagedFile):
             return []
 
     def damages(self) -> list[str]:
@@ -235,15 +238,18 @@ class Run:
         Raises:
             UserError: the file is damaged.
         """
-        try:
-            return [TrialSpec.from_dict(row) for row in self._list("trials.json")]
-        except (TypeError, AttributeError) as error:
-            raise self._rewritten(DamagedFile(self.path / "trials.json", "a trial lacks a part")) from error
+        rows = self._list("trials.json", TRIALS)
+        specs = [TrialSpec.from_dict(row) for row in rows]
+        for number, (row, spec) in enumerate(zip(rows, specs, strict=True)):
+            if row.get("trial_id", spec.trial_id) != spec.trial_id:
+                wrong = f"what it says of trial {number} is not what {row['trial_id']} is"
+                raise self._rewritten(DamagedFile(self.path / "trials.json", wrong))
+        return specs
 
-    def _list(self, name: str) -> list[Any]:
+    def _list(self, name: str, shape: Shape) -> list[Any]:
         """What a file holds that a resume writes anew; [] where there is none."""
         try:
-            found: list[Any] = read_json(self.path / name, list)
+            found: list[Any] = read_json(self.path / name, list, shape)
         except FileNotFoundError:
             return []
         except DamagedFile as error:
@@ -260,9 +266,9 @@ class Run:
             A sentence for each file.
         """
         done = []
-        for name in ("trials.json", "selection.json", "audit.json"):
+        for name, shape in {"trials.json": TRIALS, "selection.json": SELECTION, "audit.json": None}.items():
             try:
-                read_json(self.path / name)
+                read_json(self.path / name, shape=shape)
                 _ = self.specs() if name == "trials.json" else None
             except FileNotFoundError:
                 continue
@@ -356,7 +362,14 @@ class Run:
 
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique (see ``sweep.selection.select``); [] before selection."""
-        return self._list("selection.json")
+        found = self._list("selection.json", SELECTION)
+        chosen = [trial_id for choice in found for trial_id in choice["trial_ids"]]
+        known = {spec.trial_id for spec in self.specs()} if chosen else set()
+        unknown = [trial_id for trial_id in chosen if known and trial_id not in known]
+        if unknown:
+            wrong = f"trials.json knows no trial {unknown[0]!r}"
+            raise self._rewritten(DamagedFile(self.path / "selection.json", wrong))
+        return found
 
     def write_selection(self, selection: Sequence[Mapping[str, Any]]) -> None:
         write_json(self.path / "selection.json", list(selection), self.guard)
@@ -370,7 +383,7 @@ class Run:
 
         try:
             return Audit.from_dict(read_json(self.path / "audit.json", dict))
-        except (FileNotFoundError, DamagedFile, KeyError, TypeError):  # the data can be looked at again
+        except (FileNotFoundError, DamagedFile, KeyError, TypeError, ValueError):  # the data can be looked at again
             return None
 
     def record_test_opening(self, trial_ids: Sequence[str]) -> None:
@@ -392,9 +405,9 @@ def _opening(line: bytes) -> dict[str, Any]:
     unknown = {"time": "at a time that is not known (its record is damaged)", "trials": []}
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return unknown
-    return found if isinstance(found, dict) and {"time", "trials"} <= set(found) else unknown
+    return unknown if misfit(found, OPENING) else found
 
 
 def write_split(path: Path, images: ImageSet, split: Split, guard: Guard = no_guard) -> None:

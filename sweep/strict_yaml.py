@@ -14,6 +14,7 @@ import yaml
 from balancing.errors import UserError
 
 _SHOWN = 60
+_MOST_VALUES = 200_000
 _YES = re.compile(r"yes|no|on|off", re.IGNORECASE)
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 
@@ -84,15 +85,38 @@ def read_yaml(text: str, what: str) -> Any:
         UserError: it is no YAML, a key is given twice, or a value would be read as something else than it looks.
     """
     try:
-        return yaml.load(text, _StrictLoader)
+        loader = _StrictLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _expanded(node, {}, [])
+        return loader.construct_document(node)
     except _Trap as error:
         raise UserError(f"{what}: {error}") from None
     except RecursionError:
         raise UserError(f"{what} is no valid YAML: it is nested too deeply; mend its brackets") from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: !!int "x", an impossible date
+    # PyYAML's constructors raise these where a tag's text is not of its type: !!int '', !!timestamp x.
+    except (yaml.YAMLError, ValueError, OverflowError, IndexError, AttributeError, TypeError, KeyError) as error:
         raise UserError(
             f"{what} is no valid YAML: {_short(' '.join(str(error).split()), 300)}; mend that line"
         ) from None
+
+
+def _expanded(node: yaml.Node, known: dict[int, int], within: list[int]) -> int:
+    """How many values a node stands for once its aliases are written out; some bytes may stand for billions.
+
+    Raises:
+        _Trap: a node holds itself, or they are too many.
+    """
+    if id(node) in within:
+        raise _Trap(f"line {_line(node)}: an anchor is used within itself; write the values out")
+    if id(node) not in known:
+        inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = [part for each in inner for part in (each if isinstance(each, tuple) else (each,))]
+        known[id(node)] = 1 + sum(_expanded(part, known, [*within, id(node)]) for part in parts)
+    if known[id(node)] > _MOST_VALUES:
+        raise _Trap(f"line {_line(node)}: its anchors stand for more than {_MOST_VALUES:,} values; write fewer")
+    return known[id(node)]
 
 
 def _sexagesimal(node: yaml.ScalarNode, value: float) -> _Trap:

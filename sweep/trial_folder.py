@@ -21,6 +21,7 @@ from sweep.files import (
     write_atomically,
     write_json,
 )
+from sweep.shapes import EPOCHS, STATUS
 
 if TYPE_CHECKING:
     from sweep.space import TrialSpec
@@ -78,9 +79,7 @@ class TrialFolder:
         """``{"status": "waiting"}`` before it has begun; with ``damage``, a sentence, where the file can't be read."""
         path = self.path / "status.json"
         try:
-            found: dict[str, Any] = read_json(path, dict)
-            if not isinstance(found.get("status"), str):
-                raise DamagedFile(path, "it tells no status")
+            found: dict[str, Any] = read_json(path, dict, STATUS)
         except FileNotFoundError:
             return {"status": "waiting"}
         except DamagedFile as error:
@@ -95,11 +94,9 @@ class TrialFolder:
     def epochs(self) -> list[dict[str, Any]]:
         """One object an epoch, in order; [] before the first, and where the file is damaged."""
         try:
-            found = read_json(self.path / "epochs.json", list)
+            return list(read_json(self.path / "epochs.json", list, EPOCHS))
         except (FileNotFoundError, DamagedFile):
             return []
-        whole = all(isinstance(epoch, dict) and "epoch" in epoch for epoch in found)
-        return found if whole else []
 
     def write_epochs(self, epochs: Sequence[Mapping[str, Any]]) -> None:
         write_json(self.path / "epochs.json", list(epochs), self.guard)
@@ -142,7 +139,9 @@ class TrialFolder:
             raise
         except Exception as error:  # a damaged parquet file can raise almost anything
             raise DamagedFile(path, "no parquet table can be read from it") from error
-        if not {"row", "label", "p_0"} <= set(table.columns):
+        columns = [*("row", "label"), *(f"p_{label}" for label in range(len(table.columns) - 2))]
+        kinds = [table[name].dtype.kind for name in columns if name in table]
+        if len(kinds) < 3 or kinds[:2] != ["i", "i"] or set(kinds[2:]) != {"f"}:
             raise DamagedFile(path, "its columns are no predictions")
         return table
 

@@ -159,6 +159,7 @@ def _enlarged(coarse: torch.Tensor, size: tuple[int, ...]) -> np.ndarray:
 def best_trials(run: Run) -> pd.DataFrame:
     """The chosen trial of each technique with the highest selection metric on validation; equal: the earlier seed."""
     chosen = chosen_trials(run)
+    chosen = chosen[chosen[selection_metric(run)].notna()] if len(chosen) else chosen  # a damaged record has no number
     if chosen.empty:
         return chosen
     best = chosen.groupby("technique")[selection_metric(run)].idxmax()

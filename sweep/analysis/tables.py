@@ -48,7 +48,7 @@ def chosen_trials(run: Run) -> pd.DataFrame:
     """
     trials = run.trials()
     ids = [trial_id for chosen in run.selection() for trial_id in chosen["trial_ids"]]
-    if not ids:
+    if not ids or trials.empty:
         return trials.iloc[:0]
     trials = trials[trials["trial_id"].isin(ids)]
     rank = {name: i for i, name in enumerate(in_order(trials["technique"]))}
@@ -70,6 +70,8 @@ def predictions(run: Run, trial_id: str, part: str) -> tuple[np.ndarray, np.ndar
     except (FileNotFoundError, DamagedFile):
         return None
     columns = [f"p_{label}" for label in range(len(run.class_names))]
+    if not set(columns) <= set(table.columns) or not np.isfinite(table[columns].to_numpy()).all():
+        return None
     return table["row"].to_numpy(), table["label"].to_numpy(), table[columns].to_numpy(dtype=np.float64)
 
 

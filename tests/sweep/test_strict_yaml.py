@@ -88,3 +88,34 @@ def test_unreadable_files_and_endless_words_give_one_sentence(tmp_path: Path, mo
     monkeypatch.setattr(Path, "read_text", closed)
     with pytest.raises(UserError, match=r"closed\.yaml cannot be read \(Permission denied\)"):
         read_file(str(tmp_path / "closed.yaml"))
+
+
+def _laughs(levels: int) -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, levels)]
+    return "\n".join(lines)
+
+
+def test_anchors_that_stand_for_billions_of_values_are_refused() -> None:
+    assert len(read_yaml(_laughs(4), "x")) == 4
+    with pytest.raises(UserError, match="more than 200,000 values"):
+        read_yaml(_laughs(12), "x")
+
+
+@pytest.mark.parametrize("text", ["&a [*a]", "a: &a\n  b: *a", "&a {? [*a] : 1}"])
+def test_an_anchor_within_itself_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="used within itself"):
+        read_yaml(text, "x")
+
+
+def test_an_anchor_used_again_is_read() -> None:
+    assert read_yaml("a: &a [1, 2]\nb: *a\nc: {<<: &d {e: 1}}", "x") == {"a": [1, 2], "b": [1, 2], "c": {"e": 1}}
+    assert read_yaml("", "x") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["!!int ''", "!!float x", "!!timestamp x", "!!binary é", "9" * 5_000, "{<<: 1}", "[" * 3_000]
+)
+def test_values_that_are_not_of_their_tag_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="^x"):
+        read_yaml(text, "x")

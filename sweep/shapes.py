@@ -1,0 +1,125 @@
+"""What a record must look like before anybody computes with it: JSON that was damaged can still be JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_BEYOND = 2**63  # what numpy and pandas can't hold
+
+Shape = Any  # a type, a tuple of types (None among them), [shape of each], {key: shape of its value, ...}
+
+NUMBER = (int, float)
+
+
+def misfit(value: Any, shape: Shape, where: str = "") -> str:
+    """What is wrong with a value, in a few words; "" where it fits.
+
+    Args:
+        value: of JSON.
+        shape: a type (``int`` takes no true, and whole numbers of 64 bits alone; ``float`` is a fraction), a tuple of
+            types or None of which one must fit, ``[shape]`` for a list of such, or ``{"key": shape}`` for an object
+            that has these keys and perhaps others; a key that ends in ``?`` may be missing.
+        where: the value's place, to begin with.
+
+    >>> misfit({"trials": ["a", 7]}, {"trials": [str], "time?": str})
+    'trials.1 is 7'
+    """
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return _wrong(value, where)
+        return next((wrong for i, part in enumerate(value) if (wrong := misfit(part, shape[0], _at(where, i)))), "")
+    if isinstance(shape, Mapping):
+        if not isinstance(value, dict):
+            return _wrong(value, where)
+        for key, inner in shape.items():
+            name = key.removesuffix("?")
+            if name not in value:
+                if key == name:
+                    return f"{_at(where, name)} is missing"
+            elif wrong := misfit(value[name], inner, _at(where, name)):
+                return wrong
+        return ""
+    allowed = shape if isinstance(shape, tuple) else (shape,)
+    return "" if any(_is(value, kind) for kind in allowed) else _wrong(value, where)
+
+
+def _is(value: Any, kind: type | None) -> bool:
+    if kind is None:
+        return value is None
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _BEYOND
+    return isinstance(value, kind)
+
+
+def _at(where: str, key: Any) -> str:
+    return f"{where}.{key}" if where else str(key)
+
+
+def _wrong(value: Any, where: str) -> str:
+    if isinstance(value, dict | list):
+        shown = f"a {type(value).__name__}"
+    elif isinstance(value, int) and abs(value) >= _BEYOND:
+        shown = "a number beyond 64 bits"
+    else:
+        shown = repr(value)
+    return f"{where or 'it'} is {shown if len(shown) <= 60 else shown[:60] + '...'}"
+
+
+RUN: Shape = {
+    "format": int,
+    "id": str,
+    "status?": str,
+    "command?": str,
+    "versions": {"balancing-act?": str},
+    "notes": [str],
+    "data": {
+        "source": str,
+        "fingerprint": str,
+        "split_fingerprint": str,
+        "shape": [int],
+        "class_names": [str],
+        "positive": (int, None),
+        "class_counts": {"train": [int], "validation": [int], "test": [int]},
+    },
+}
+TRIALS: Shape = [
+    {
+        "technique": str,
+        "lr": NUMBER,
+        "epochs": int,
+        "seed": int,
+        "parameters?": {},
+        "strength?": NUMBER,
+        "batch_size?": int,
+        "image_size?": int,
+        "positive?": (int, None),
+        "draw?": int,
+        "seed_index?": int,
+        **{f"{name}?": str for name in ("trial_id", "weights", "metric", "precision", "data", "split")},
+    }
+]
+SELECTION: Shape = [
+    {
+        "technique": str,
+        "configuration?": str,
+        "trial_ids": [str],
+        "mean?": (*NUMBER, None),
+        "spread?": (*NUMBER, None),
+        "seeds?": [int],
+        "metric?": str,
+        "configurations?": int,
+        "trials?": int,
+    }
+]
+STATUS: Shape = {
+    "status": str,
+    "best_epoch?": (int, None),
+    "error?": (str, None),
+    "attempts?": int,
+    "network?": (str, None),
+    "trained_with?": [{}],
+}
+EPOCHS: Shape = [{"epoch": int, "seconds": NUMBER, "images_per_second": NUMBER}]
+BAD_IMAGES: Shape = [{"name": str, "reason": str}]
+OPENING: Shape = {"time": str, "trials": [str]}
