@@ -15,6 +15,7 @@ import numpy as np
 from balancing.duplicates import exact_groups, grouped, near_pairs, thumbnails
 from balancing.findings import SEVERITIES, Audit, Finding, Severity
 from balancing.images import ImageSet
+from balancing.patients import FEWEST, patients_of_classes
 from balancing.shortcuts import shortcuts
 from balancing.splits import Split
 
@@ -43,6 +44,7 @@ def audit(images: ImageSet, split: Split) -> Audit:
         *_near(images, part_of, small),
         *_by_images_alone(images, split),
         *_small_parts(images, split),
+        *_few_patients(images, split),
         *shortcuts(images, split.train),
         *_constant(images, small),
     ]
@@ -253,6 +255,34 @@ def _small_parts(images: ImageSet, split: Split) -> list[Finding]:
     return found
 
 
+def _few_patients(images: ImageSet, split: Split) -> list[Finding]:
+    """By patients, for many images of one of them tell little more than one; images stand for unknown patients."""
+    thing = "patient" if images.patients is not None else "image"
+    found = []
+    for part in ("validation", "test"):
+        for label, n in enumerate(_patients_per_class(images, getattr(split, part))):
+            if not 0 < n < FEWEST:
+                continue
+            name = images.class_names[label]
+            why = "no verdict is given" if part == "test" else "networks and configurations are chosen by hardly any"
+            found.append(
+                Finding(
+                    "few_patients",
+                    "warning",
+                    f"Class {name} has {_count(n, thing)} in {part}: with fewer than {FEWEST} of a class {why}.",
+                    "More patients of that class are the only remedy; more images of the same ones are none.",
+                    values={"part": part, "class": name, "patients": n, "known": images.patients is not None},
+                )
+            )
+    return found
+
+
+def _patients_per_class(images: ImageSet, rows: np.ndarray) -> list[int]:
+    """(C,) patients with an image of each class among the rows; images, where patients are unknown."""
+    patients = None if images.patients is None else images.patients[rows]
+    return patients_of_classes(images.labels[rows], patients, images.n_classes)
+
+
 def _constant(images: ImageSet, small: np.ndarray) -> list[Finding]:
     rows = np.flatnonzero(~small.any(axis=1))
     if not len(rows):
@@ -278,6 +308,7 @@ def _patient_facts(images: ImageSet, split: Split, used: np.ndarray) -> dict[str
         "known": True,
         "total": len(counts),
         "per_part": per_part,
+        "per_class": {part: _patients_per_class(images, getattr(split, part)) for part in PARTS},
         "median_images": float(np.median(counts)) if len(counts) else 0.0,
         "most_images": int(counts.max(initial=0)),
     }

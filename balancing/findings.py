@@ -38,8 +38,8 @@ class Audit:
     Args:
         class_names: (C,).
         counts: part -> images of each class.
-        patients: facts about patients: ``known``, and where they are known ``total``, ``per_part``, ``most_images``,
-            ``median_images``.
+        patients: facts about patients: ``known``, and where they are known ``total``, ``per_part``, ``per_class``
+            (part -> patients of each class), ``most_images``, ``median_images``.
         sizes: class -> smallest and largest width and height of the files, and their channel counts.
         findings: worst first.
     """

@@ -15,6 +15,21 @@ _CHEST_XRAYS = re.compile(
     r"^(?:(person\d+_[a-z]+)(?:_\d+)+|((?:NORMAL\d*-)?IM-\d+)(?:-\d+)+)\.\w+(?:#\d+)?$", re.IGNORECASE
 )
 _ENOUGH = 0.95
+# With fewer test patients of a class nothing is declared; docs/statistics.md has the simulation that says why.
+FEWEST = 5
+
+
+def patients_of_classes(labels: np.ndarray, patients: np.ndarray | None, n_classes: int) -> list[int]:
+    """(C,) how many patients have an image of each class; images, where patients are unknown (None).
+
+    Args:
+        labels: (N,) int.
+        patients: (N,) any kind of id, or None.
+        n_classes: C.
+    """
+    if patients is None:
+        return [int(n) for n in np.bincount(labels, minlength=n_classes)]
+    return [len(np.unique(patients[labels == label])) for label in range(n_classes)]
 
 
 def patient_ids(

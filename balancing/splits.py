@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancing.errors import UserError
+from balancing.patients import FEWEST, patients_of_classes
 
 _PASSES = 20  # over all groups; two or three are the rule
+_NAMED = 5  # classes, in a sentence
 _NEARER = 1e-9  # what counts as nearer, beyond rounding
 
 
@@ -88,7 +90,11 @@ def make_split(
         return f"{_many(len(chosen), 'image')} ({parts})"
 
     def of_patients(chosen: np.ndarray) -> str:
-        return "" if patients is None else f" of {_many(len(np.unique(patients[chosen])), 'patient')}"
+        if patients is None:
+            return ""
+        per_class = patients_of_classes(labels[chosen], patients[chosen], n_classes)
+        parts = ", ".join(f"{count:,} {name}" for count, name in zip(per_class, class_names, strict=True))
+        return f" of {_many(len(np.unique(patients[chosen])), 'patient')} ({parts})"
 
     def cut(pool: np.ndarray, seed_of: int, what: str) -> tuple[np.ndarray, np.ndarray]:
         groups = _groups(patients[pool] if patients is not None else None, sha256[pool])
@@ -105,7 +111,7 @@ def make_split(
         )
     if keep_validation:
         train, validation = pool, rows["validation"]
-        notes.append(f"Validation is the official split: {describe(validation)}.")
+        notes.append(f"Validation is the official split: {describe(validation)}{of_patients(validation)}.")
     else:
         train, validation = cut(pool, 2, "validation")
         if len(rows["validation"]):
@@ -119,7 +125,10 @@ def make_split(
             f"{why} validation is {share} of the training images instead, "
             f"{describe(validation)}{of_patients(validation)}, stratified, {safe}."
         )
-    notes.append(f"Training holds {describe(train)}{of_patients(train)}; test holds {describe(test)}.")
+    notes.append(
+        f"Training holds {describe(train)}{of_patients(train)}; test holds {describe(test)}{of_patients(test)}."
+    )
+    notes += _few(test, labels, patients, n_classes, class_names, cut=not len(rows["test"]))
     notes += _leaks({"train": train, "validation": validation, "test": test}, patients, sha256)
     missing = [class_names[c] for c in range(n_classes) if not (labels[test] == c).any()]
     if missing and n_classes == 2:
@@ -133,6 +142,33 @@ def make_split(
             "and means are over the other classes."
         )
     return Split(np.sort(train), np.sort(validation), np.sort(test), tuple(notes))
+
+
+def _few(
+    test: np.ndarray,
+    labels: np.ndarray,
+    patients: np.ndarray | None,
+    n_classes: int,
+    class_names: Sequence[str],
+    *,
+    cut: bool,
+) -> list[str]:
+    """A sentence where classes have too few test patients for a verdict; ``cut``: the tool made the test split."""
+    counts = patients_of_classes(labels[test], None if patients is None else patients[test], n_classes)
+    few = [f"{count} of {name}" for count, name in zip(counts, class_names, strict=True) if 0 < count < FEWEST]
+    if not few:
+        return []
+    named = ", ".join(few[:_NAMED]) + (f" and as few of {len(few) - _NAMED} other classes" if few[_NAMED:] else "")
+    thing = "patients" if patients is not None else "images (patients are unknown, so images stand for them)"
+    what = (
+        "give more patients of them, or a test split of your own that holds as many"
+        if cut
+        else "test on more patients of them, or leave the test split out of the data, so that one is cut"
+    )
+    return [
+        f"Too few to judge: test holds fewer than {FEWEST} {thing} of some classes ({named}), and then no verdict is "
+        f"given; {what}."
+    ]
 
 
 def _many(count: int, thing: str) -> str:

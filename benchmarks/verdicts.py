@@ -23,7 +23,9 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.common import show
-from sweep.analysis.bootstrap import patient_weights, weighted_metrics
+from benchmarks.few_patients import show_patients
+from sweep.analysis.bootstrap import weighted_metrics
+from sweep.analysis.few_patients import FewPatients, patient_draws
 from sweep.analysis.paired import compare
 from sweep.analysis.paired_tests import holm, mcnemar_exact
 from sweep.analysis.power import detectable, seed_spread
@@ -87,22 +89,22 @@ def one_sweep(world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
 
 def differences_of(
     labels: np.ndarray, patients: np.ndarray, scores: np.ndarray, samples: int, rng: np.random.Generator
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """As ``compare`` takes them: technique -> (values (S,), resampled (S, B))."""
-    weights = np.concatenate(
-        [np.ones((1, len(labels)), dtype=np.float32), patient_weights(labels, patients, samples, rng)]
-    )
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], FewPatients]:
+    """As ``compare`` takes them: technique -> (values (S,), resampled (S, J + B)); and what few patients take away."""
+    draws = patient_draws(labels, patients, samples, rng)
+    weights = np.concatenate([np.ones((1, len(labels)), dtype=np.float32), draws.weights])
     found = np.empty((*scores.shape[:2], samples + 1))
     for technique, seed in np.ndindex(*scores.shape[:2]):
         decided = (scores[technique, seed] > 0).astype(np.int64)
         probabilities = np.eye(2)[decided]
         found[technique, seed] = weighted_metrics(labels, probabilities, 1, weights, areas=False)[METRIC]
     apart = found[1:] - found[0]
-    return {str(i + 1): (apart[i, :, 0], apart[i, :, 1:]) for i in range(TECHNIQUES)}
+    few = draws.few.about(METRIC, 1, paired=True)
+    return {str(i + 1): (apart[i, :, 0], apart[i, :, 1:]) for i in range(TECHNIQUES)}, few
 
 
 def usual_ways(
-    labels: np.ndarray, scores: np.ndarray, found: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    labels: np.ndarray, scores: np.ndarray, found: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients
 ) -> list[set[str]]:
     """Winners by: one run each with McNemar's test; t-test over seeds; bootstrap of patients that draws seeds too."""
     right = (scores[:, 0] > 0) == (labels == 1)
@@ -111,7 +113,8 @@ def usual_ways(
     by_t = {t for (t, (v, _)), q in zip(found.items(), holm(p), strict=True) if q < 0.05 and v.mean() > 0}
     rng = np.random.default_rng(0)
     q = []
-    for _, resampled in found.values():
+    for _, every in found.values():
+        resampled = few.parted(every)[1]
         seeds, samples = resampled.shape
         drawn = resampled[rng.integers(0, seeds, (seeds, samples)), np.arange(samples)].mean(axis=0)
         q.append(min(1.0, 2 * min((drawn <= 0).mean(), (drawn >= 0).mean())))
@@ -136,16 +139,17 @@ def simulate(world: World, repeats: int, samples: int, seed: int) -> dict[str, f
     for number in range(repeats):
         rng = np.random.default_rng([seed, number])
         labels, patients, scores = one_sweep(world, rng)
-        found = differences_of(labels, patients, scores, samples, rng)
-        table = compare(found)
+        found, few = differences_of(labels, patients, scores, samples, rng)
+        table = compare(found, few)
         expected = table["technique"].map(truth).fillna(0.0)
         covered += int(((table["low"] <= expected) & (expected <= table["high"])).sum())
         widths.append(float((table["high"] - table["low"]).median()) / 2)
         spreads.append(float(table["seed_sd"].median()))
         row = table.iloc[0]
         sd, se, all_sd = (float(row[name]) for name in ("seed_sd", "patient_se", "patient_sd"))
-        told.append(detectable(seed_spread(sd, se, all_sd, world.seeds), se, world.seeds, TECHNIQUES))
-        winners = [set(beyond_doubt(table)["technique"]), *usual_ways(labels, scores, found)]
+        spread_sd, freedom = seed_spread(sd, se, all_sd, world.seeds), float(row["patient_freedom"])
+        told.append(detectable(spread_sd, se, world.seeds, TECHNIQUES, freedom=freedom))
+        winners = [set(beyond_doubt(table)["technique"]), *usual_ways(labels, scores, found, few)]
         for name, named in zip(names, winners, strict=True):
             false[name] += bool(named - set(truth))
             seen[name] += bool(named & set(truth))
@@ -224,10 +228,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=1000, help="simulated sweeps of each kind")
     parser.add_argument("--samples", type=int, default=500, help="bootstrap samples of each")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--parts", default="verdict,rates")
+    parser.add_argument("--parts", default="verdict,rates,patients")
     given = parser.parse_args(arguments)
     if "rates" in given.parts:
         show_rates(given.repeats, given.samples, given.seed)
+    if "patients" in given.parts:
+        show_patients(given.repeats, given.samples, given.seed)
     if "verdict" not in given.parts:
         return
     lines, usual = [], []

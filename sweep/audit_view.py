@@ -39,6 +39,11 @@ def audit_view(found: Audit, most_groups: int = _MOST_GROUPS) -> list[Renderable
                 f"{facts['most_images']}."
             )
         )
+        for part, of_class in facts.get("per_class", {}).items():
+            named = ", ".join(f"{n:,} {name}" for n, name in zip(of_class, found.class_names, strict=True))
+            blocks.append(Text(f"Patients in {part}: {named}."))
+    else:
+        blocks.append(Text("Patients are unknown: images stand for them."))
     for name, facts in found.sizes.items():
         width, height = (" to ".join(map(str, sorted(set(facts[side])))) for side in ("width", "height"))
         channels = " or ".join(map(str, facts["channels"]))

@@ -32,17 +32,36 @@ def patient_weights(labels: np.ndarray, patients: np.ndarray, samples: int, rng:
     Reference: Efron & Tibshirani, An Introduction to the Bootstrap, 1993; Field & Welsh, JRSS B 2007 (clusters).
     """
     _, patient = np.unique(patients, return_inverse=True)
-    n_patients = int(patient.max()) + 1 if len(patient) else 0
-    images = np.bincount(labels)
-    rarity = np.argsort(np.argsort(-images, kind="stable"), kind="stable")  # of each class, the rarest highest
-    stratum = np.zeros(n_patients, dtype=np.int64)
-    np.maximum.at(stratum, patient, rarity[labels])
-    times = np.zeros((samples, n_patients), dtype=np.float32)
+    stratum = patient_strata(labels, patient)
+    times = np.zeros((samples, len(stratum)), dtype=np.float32)
     for kind in np.unique(stratum):
         members = np.flatnonzero(stratum == kind)
         equal = np.full(len(members), 1 / len(members))
         times[:, members] = rng.multinomial(len(members), equal, size=samples)
     return times[:, patient]
+
+
+def patient_strata(labels: np.ndarray, patient: np.ndarray) -> np.ndarray:
+    """(P,) int64 stratum of each patient: the rarest (by images) of the classes that the patient's images show.
+
+    One who is left alone with a class that others show too, beside a rarer one, is drawn with most of these: a stratum
+    of one tells nothing.
+
+    Args:
+        labels: (N,) int64.
+        patient: (N,) int64, 0..P-1.
+    Reference: collapsed strata: Cochran, Sampling Techniques, 1977, section 5A.12.
+    """
+    images = np.bincount(labels)
+    rarity = np.argsort(np.argsort(-images, kind="stable"), kind="stable")  # of each class, the rarest highest
+    stratum = np.zeros(int(patient.max(initial=-1)) + 1, dtype=np.int64)
+    np.maximum.at(stratum, patient, rarity[labels])
+    for kind in np.unique(stratum):
+        others = stratum[np.unique(patient[rarity[labels] == kind])]
+        others = others[others != kind]
+        if len(others) and (stratum == kind).sum() < 2:
+            stratum[stratum == kind] = np.bincount(others).argmax()
+    return stratum
 
 
 def patients_by_row(run: Run) -> pd.Series:
@@ -78,12 +97,15 @@ def weighted_auroc(is_positive: np.ndarray, scores: np.ndarray, weights: np.ndar
         return np.where(total > 0, (positive * below).sum(axis=1) / total, np.nan)
 
 
-def weighted_rates(confusion: np.ndarray, label: int) -> dict[str, np.ndarray]:
-    """As ``sweep.metrics.rates`` for one class against the rest, from (B, C, C) weighted confusion matrices."""
-    tp = confusion[:, label, label]
-    fn = confusion[:, label].sum(axis=1) - tp
-    fp = confusion[:, :, label].sum(axis=1) - tp
-    tn = confusion.sum(axis=(1, 2)) - tp - fn - fp
+def weighted_rates(tp: np.ndarray, actual: np.ndarray, decided: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
+    """As ``sweep.metrics.rates`` for one class against the rest.
+
+    Args:
+        tp, actual, decided, total: (B,) float64, the weight of what is of the class and decided to be, of what is of
+            it, of what is decided to be, and of everything.
+    """
+    fn, fp = actual - tp, decided - tp
+    tn = total - tp - fn - fp
     recall, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
     return {
         "recall": recall,
@@ -98,12 +120,15 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
 
 
-def weighted_confusion(labels: np.ndarray, decisions: np.ndarray, n_classes: int, weights: np.ndarray) -> np.ndarray:
-    """(B, C, C) float64 confusion matrices of (B, N) weights; rows are true classes, columns decisions."""
-    cell = labels * n_classes + decisions
-    one_hot = np.zeros((len(labels), n_classes * n_classes), dtype=np.float32)
-    one_hot[np.arange(len(labels)), cell] = 1.0
-    return (weights @ one_hot).astype(np.float64).reshape(-1, n_classes, n_classes)
+def class_weights(of_class: np.ndarray, n_classes: int, weights: np.ndarray) -> np.ndarray:
+    """(B, C) float64: the weight of each class, from (N,) int64 classes and (B, N) weights.
+
+    Rates need no more than the sums of a confusion matrix and its diagonal: with many classes and samples the matrices
+    would take gigabytes.
+    """
+    one_hot = np.zeros((len(of_class), n_classes), dtype=np.float32)
+    one_hot[np.arange(len(of_class)), of_class] = 1.0
+    return (weights @ one_hot).astype(np.float64)
 
 
 def weighted_metrics(
@@ -129,12 +154,16 @@ def weighted_metrics(
     """
     n_classes = probabilities.shape[1]
     decided = probabilities.argmax(axis=1) if decisions is None else decisions
-    confusion = weighted_confusion(labels, decided, n_classes, weights)
+    right = labels == decided
+    tp = class_weights(labels[right], n_classes, weights[:, right])
+    actual, called = (class_weights(of_class, n_classes, weights) for of_class in (labels, decided))
+    total = actual.sum(axis=1)
     classes = judged_classes(labels, n_classes, positive)
     per_class = []
     for label in classes:
         area = {"auroc": weighted_auroc(labels == label, probabilities[:, label], weights)} if areas else {}
-        per_class.append({**weighted_rates(confusion, label), **area})
+        rates = weighted_rates(tp[:, label], actual[:, label], called[:, label], total)
+        per_class.append({**rates, **area})
     result = {name: np.mean([row[name] for row in per_class], axis=0) for name in per_class[0]}
     if n_classes > 2:
         result["balanced_accuracy"] = result["recall"]

@@ -13,11 +13,14 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.bootstrap import SAMPLES
+from sweep.analysis.few_patients import FewPatients
 from sweep.analysis.scored import BASELINE, Scored, bounded, scored_trials
 from sweep.analysis.thresholds import fit_temperature, temper
 from sweep.records import Run
 
 BINS = 10
+# Of classes that are shown one by one.
+MOST_CLASSES = 30
 Binning = Literal["equal_count", "equal_width"]
 STAGES = ("before", "after")
 
@@ -189,7 +192,8 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "seeds", "temperature", "brier", "ece"])
     positive = run.positive
-    weights = np.vstack([np.ones((1, len(test.rows))), test.weights(run, samples, rng)])
+    draws = test.draws(run, samples, rng)
+    weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     found: dict[tuple[str, str], dict[int, dict[str, np.ndarray]]] = {}
     temperatures: dict[str, list[float]] = {}
     chance: dict[tuple[str, str], list[float]] = {}
@@ -210,25 +214,25 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
             row |= {"temperature": heat, "chance_ece": float(np.mean(chance[technique, stage]))}
             for name in next(iter(of_seeds.values())):
                 both = np.stack([numbers[name] for numbers in of_seeds.values()])
-                row |= _numbers(name, both)
+                row |= _numbers(name, both, draws.few)
             for name in ("brier", "brier_balanced"):
-                row |= _difference(name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage))
+                row |= _difference(name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage), draws.few)
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _numbers(name: str, both: np.ndarray) -> dict[str, float]:
-    """Mean and interval from (S, 1 + B): the sample as it is, then the bootstrap samples."""
+def _numbers(name: str, both: np.ndarray, few: FewPatients) -> dict[str, float]:
+    """Mean and interval from (S, 1 + J + B): the sample as it is, then under ``patient_draws``' weights."""
     values, resampled = both[:, 0], both[:, 1:]
     if name.endswith("ece"):
-        resampled = resampled - (resampled.mean(axis=1) - values)[:, None]
+        resampled = resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None]
     low, high = {
         "excess": (-1.0, 1.0),
         "log_loss": (0.0, np.inf),
         "brier": (0.0, 2.0),
         "brier_balanced": (0.0, 2.0),
     }.get(name, (0.0, 1.0))
-    one = bounded(values, resampled, low, high)
+    one = bounded(values, resampled, few, low, high)
     return {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
 
 
@@ -237,6 +241,7 @@ def _difference(
     own: dict[int, dict[str, np.ndarray]],
     baseline: dict[int, dict[str, np.ndarray]],
     row: tuple[str, str],
+    few: FewPatients,
 ) -> dict[str, float]:
     """The paired difference to the baseline before scaling, with its interval."""
     columns = [f"difference_{name}{ending}" for ending in ("", "_low", "_high")]
@@ -244,7 +249,7 @@ def _difference(
     if not seeds or row == (BASELINE, "before"):
         return dict.fromkeys(columns, np.nan)
     both = np.stack([own[seed][name] - baseline[seed][name] for seed in seeds])
-    one = bounded(both[:, 0], both[:, 1:], -2.0, 2.0)
+    one = bounded(both[:, 0], both[:, 1:], few, -2.0, 2.0)
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
 
 
@@ -254,13 +259,17 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
     Returns:
         One row a technique, stage and class: technique, stage, label, class_name, brier (of the class's own images),
         ece (its probability against the rest), each mean over seeds with ``_low`` and ``_high``. Classes without a
-        test image are left out; empty where the test split was not opened.
+        test image are left out, and of more than ``MOST_CLASSES`` those with fewer than the others; empty where the
+        test split was not opened.
     """
     test = scored_trials(run)
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "label", "class_name", "brier", "ece"])
-    weights = np.vstack([np.ones((1, len(test.rows))), test.weights(run, samples, rng)])
+    draws = test.draws(run, samples, rng)
+    weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     n_classes = len(run.class_names)
+    counts = np.bincount(test.labels, minlength=n_classes)
+    shown = sorted(label for label in np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist() if counts[label])
     rows = []
     for technique in test.techniques:
         briers: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
@@ -269,13 +278,13 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
             for stage, probabilities in staged(trial)[0].items():
                 parts = brier_parts(test.labels, probabilities, run.positive)
                 briers[stage].append(class_means(test.labels, parts, weights, n_classes))
-                each = [calibration_error(test.labels == c, probabilities[:, c], weights) for c in range(n_classes)]
+                each = [calibration_error(test.labels == c, probabilities[:, c], weights) for c in shown]
                 errors[stage].append(each)
         for stage in STAGES:
-            for label in np.unique(test.labels).tolist():
+            for place, label in enumerate(shown):
                 row = {"technique": technique, "stage": stage, "label": label, "class_name": run.class_names[label]}
-                row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]))
-                row |= _numbers("ece", np.stack([seed[label] for seed in errors[stage]]))
+                row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]), draws.few)
+                row |= _numbers("ece", np.stack([seed[place] for seed in errors[stage]]), draws.few)
                 rows.append(row)
     return pd.DataFrame(rows)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sweep.analysis.bootstrap import patient_weights, patients_by_row, weighted_metrics
+from sweep.analysis.bootstrap import patients_by_row, weighted_metrics
 from sweep.analysis.cam_numbers import (
     FEWEST_FIELDS,
     MOST_IMAGES,
@@ -32,6 +32,7 @@ from sweep.analysis.cam_numbers import (
 )
 from sweep.analysis.cam_words import NEARLY_EQUAL, TOO_ALIKE, blackout_sentence, faithfulness_sentence, sanity_sentence
 from sweep.analysis.cams import DEFAULT_METHOD, NO_NETWORKS, class_activation_maps, fields, networks
+from sweep.analysis.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.masks import Masks, masks_of
 from sweep.records import Run
 
@@ -234,9 +235,9 @@ def check_maps(
     split = run.split()
     tested = split.loc[split["split"] == "test", "row"].to_numpy(dtype=np.int64)
     black_rows = balanced_rows(tested, images.labels[tested], blackout_images, picks)
-    curve_weights = _weights(sampled.labels[curve_place], patients.loc[sampled.rows[curve_place]], picks)
-    sanity_weights = _weights(sampled.labels[sanity_place], patients.loc[sampled.rows[sanity_place]], picks)
-    black_weights = _weights(images.labels[black_rows], patients.loc[black_rows], picks)
+    curve_draws = _draws(sampled.labels[curve_place], patients.loc[sampled.rows[curve_place]], picks)
+    sanity_draws = _draws(sampled.labels[sanity_place], patients.loc[sampled.rows[sanity_place]], picks)
+    black_draws = _draws(images.labels[black_rows], patients.loc[black_rows], picks)
     curve_seed, random_seed = (int(seed) for seed in seeds.integers(2**31, size=2))
     rows = []
     for network in networks(run, device):
@@ -252,15 +253,15 @@ def check_maps(
             np.random.default_rng(curve_seed),  # the same random orders for all techniques
             steps,
         )
-        row |= _of_curves(curves, curve_weights[:, usable])
+        row |= _of_curves(curves, curve_draws.weights[:, usable], curve_draws.few)
         if kept is not None:
             kept[network.technique] = curves
         black = blackout(
-            network.predict, images.pixels[black_rows], images.labels[black_rows], run.positive, black_weights
+            network.predict, images.pixels[black_rows], images.labels[black_rows], run.positive, black_draws.weights
         )
         row["blackout_images"] = len(black_rows)
         for name, values in black.items():
-            row |= with_interval(f"auroc_{name}", values)
+            row |= with_interval(f"auroc_{name}", values, black_draws.few)
         chosen = sanity_place if min(fields(*maps.shape[1:])) >= FEWEST_FIELDS else sanity_place[:0]
         unlearnt = class_activation_maps(
             randomised(network.model, random_seed),
@@ -269,15 +270,16 @@ def check_maps(
             sampled.seeds[chosen].tolist(),
             sampled.method,
         )
-        row |= _of_correlations(rank_correlations(maps[chosen], unlearnt), sanity_weights[:, : len(chosen)])
+        correlations = rank_correlations(maps[chosen], unlearnt)
+        row |= _of_correlations(correlations, sanity_draws.weights[:, : len(chosen)], sanity_draws.few)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _weights(labels: np.ndarray, patients: pd.Series, rng: np.random.Generator) -> np.ndarray:
-    """(1 + B, N): the sample as it is, then bootstrap weights."""
-    drawn = patient_weights(labels, patients.to_numpy(), RESAMPLES, rng)
-    return np.concatenate([np.ones((1, len(labels)), dtype=drawn.dtype), drawn])
+def _draws(labels: np.ndarray, patients: pd.Series, rng: np.random.Generator) -> PatientDraws:
+    """With a first row of ones: the sample as it is."""
+    drawn = patient_draws(labels, patients.to_numpy(), RESAMPLES, rng)
+    return replace(drawn, weights=np.concatenate([np.ones((1, len(labels)), np.float32), drawn.weights]))
 
 
 def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -287,23 +289,23 @@ def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
 
 
-def _of_curves(curves: Curves, weights: np.ndarray) -> dict[str, Any]:
+def _of_curves(curves: Curves, weights: np.ndarray, few: FewPatients) -> dict[str, Any]:
     deletion, insertion, floor = (area_under(c) for c in (curves.deletion, curves.insertion, curves.floor))
     values = {"deletion": deletion, "insertion": insertion, "floor": floor}
     values |= {"deletion_gain": floor - deletion, "insertion_gain": insertion - floor}
     row: dict[str, Any] = {"curve_images": len(deletion)}
     for name, area in values.items():
-        row |= with_interval(name, _mean(area, weights))
+        row |= with_interval(name, _mean(area, weights), few)
     return row
 
 
-def _of_correlations(found: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+def _of_correlations(found: np.ndarray, weights: np.ndarray, few: FewPatients) -> dict[str, Any]:
     known = np.isfinite(found)
     found = found[known]
     none = len(found) == 0
     return {
         "sanity_images": len(found),
-        **with_interval("correlation", _mean(found, weights[:, known])),
+        **with_interval("correlation", _mean(found, weights[:, known]), few),
         "above_half": np.nan if none else float((found > TOO_ALIKE).mean()),
         "above_nine_tenths": np.nan if none else float((found > NEARLY_EQUAL).mean()),
     }

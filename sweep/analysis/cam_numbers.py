@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sweep.analysis.bootstrap import patient_weights, patients_by_row
+from sweep.analysis.bootstrap import patients_by_row
 from sweep.analysis.cams import DEFAULT_METHOD, FIELD, cam_method, check_images, fields, kept_trials, networks
+from sweep.analysis.few_patients import FewPatients, patient_draws
 from sweep.analysis.masks import Masks
 from sweep.analysis.naming import display_name
+from sweep.analysis.scored import bounded
 from sweep.records import Run
 
 if TYPE_CHECKING:
@@ -199,9 +201,8 @@ def numbers_of(run: Run, sampled: SampledMaps, masks: Masks | None, rng: np.rand
         regions are NaN: enlarged, 2 x 2 fields give every region just its share of the area.
     """
     patients = patients_by_row(run).loc[sampled.rows].to_numpy()
-    weights = np.concatenate(
-        [np.ones((1, len(sampled.rows))), patient_weights(sampled.labels, patients, RESAMPLES, rng)]
-    )
+    draws = patient_draws(sampled.labels, patients, RESAMPLES, rng)
+    weights = np.concatenate([np.ones((1, len(sampled.rows))), draws.weights])
     read = None
     if masks is not None:
         read = masks.of(sampled.rows) & masks.present[sampled.rows][:, None, None]
@@ -217,14 +218,14 @@ def numbers_of(run: Run, sampled: SampledMaps, masks: Masks | None, rng: np.rand
             row["mask_images"] = int(np.isfinite(values["mask"]).sum())
         for name in (*REGIONS, "edge", *(["mask"] if read is not None else [])):
             share, area = _means(values[name], weights), _means(values[f"{name}_area"], weights)
-            row |= with_interval(name, share)
+            row |= with_interval(name, share, draws.few)
             row[f"{name}_area"] = float(area[0])
-            row |= with_interval(f"{name}_ratio", share / area)
+            row |= with_interval(f"{name}_ratio", share / area, draws.few)
         if read is not None:
-            row |= with_interval("pointing", _means(values["pointing"], weights))
+            row |= with_interval("pointing", _means(values["pointing"], weights), draws.few)
         for name in ("edge", *(["mask"] if read is not None else [])):
             gap = np.full(len(sampled.rows), np.nan) if other is None else values[name] - other[name]
-            row |= with_interval(f"{name}_gap", _means(gap, weights))
+            row |= with_interval(f"{name}_gap", _means(gap, weights), draws.few)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -252,11 +253,15 @@ def _means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.divide(sums, total, out=np.full(len(weights), np.nan), where=total > 0)
 
 
-def with_interval(name: str, values: np.ndarray) -> dict[str, float]:
-    """The first of (1 + B,) values and the middle 95 % of the others."""
-    drawn = values[1:][np.isfinite(values[1:])]
-    low, high = np.quantile(drawn, (0.025, 0.975)) if len(drawn) else (np.nan, np.nan)
-    return {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+def with_interval(name: str, values: np.ndarray, few: FewPatients) -> dict[str, float]:
+    """The first of (1 + J + B,) values and its 95 % interval, NaN where one patient stands for a class.
+
+    Args:
+        values: on the sample as it is, then under ``patient_draws``' weights.
+        few: of these draws.
+    """
+    found = bounded(values[:1], values[None, 1:], few, -np.inf, np.inf)
+    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def study_claim(table: pd.DataFrame) -> str:

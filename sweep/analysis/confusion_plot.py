@@ -14,6 +14,8 @@ from sweep.records import Run
 
 # Beyond this many classes a cell has no room for figures.
 _LABELLED = 8
+# Beyond this many an axis has no room for their names, which take most of the time that a figure takes.
+_NAMED = 30
 _BLUES = LinearSegmentedColormap.from_list("shares", ["#f4f7fa", "#8fbfe0", "#0072b2", "#003f63"])
 
 
@@ -51,6 +53,10 @@ def _matrix(axes: Axes, matrix: np.ndarray, names: list[str]) -> None:
     axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="equal")
     for edge in axes.spines.values():
         edge.set_visible(False)
+    if len(names) > _NAMED:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
     ticks = range(len(names))
     axes.set_xticks(ticks, [shortened(n, 14) for n in names], rotation=0 if len(names) == 2 else 45, ha="center")
     axes.set_yticks(ticks, [shortened(n, 14) for n in names], rotation=90 if len(names) == 2 else 0, va="center")
@@ -77,6 +83,8 @@ def _short(count: float) -> str:
 def _caption(run: Run, means: dict[str, np.ndarray], seeds: int) -> str:
     class_counts = run.info["data"]["class_counts"]["test"]
     counts = ", ".join(f"{n} {name}" for name, n in zip(run.class_names, class_counts, strict=True))
+    if len(run.class_names) > _NAMED:
+        counts = f"{sum(class_counts):,} images of {len(run.class_names)} classes"
     over = f"means over {seeds} seeds" if seeds > 1 else "one seed"
     text = f"Decisions on the test split ({counts}), {over}: share of each true class"
     if len(run.class_names) <= 3:
@@ -85,6 +93,8 @@ def _caption(run: Run, means: dict[str, np.ndarray], seeds: int) -> str:
         text += (
             "; the figure in a cell is how many images." if len(run.class_names) <= _LABELLED else " (darker is more)."
         )
+    if len(run.class_names) > _NAMED:
+        text += " Classes are in the order of the data; the matrices themselves are among the tables."
     if run.positive is not None:
         missed = {t: m[run.positive, 1 - run.positive] for t, m in means.items()}
         false = {t: m[1 - run.positive, run.positive] for t, m in means.items()}
@@ -96,4 +106,5 @@ def _caption(run: Run, means: dict[str, np.ndarray], seeds: int) -> str:
 
 
 def _alt(techniques: list[str], names: list[str]) -> str:
-    return f"Confusion matrices of {len(techniques)} techniques for the classes {', '.join(names)}."
+    of = f"{len(names)} classes" if len(names) > _NAMED else f"the classes {', '.join(names)}"
+    return f"Confusion matrices of {len(techniques)} techniques for {of}."

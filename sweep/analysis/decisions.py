@@ -16,6 +16,7 @@ import pandas as pd
 from balancing.errors import UserError
 from balancing.registry import get_technique
 from sweep.analysis.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.few_patients import FewPatients
 from sweep.analysis.naming import display_name
 from sweep.analysis.paired import compare
 from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
@@ -140,18 +141,18 @@ def decision_table(
         Columns: decision (its name), technique, rule,
         seeds, threshold (mean over seeds; NaN for more than two classes), each of ``bootstrap.METRICS`` (mean over
         seeds) with ``<metric>_low`` and ``<metric>_high`` (95 %, patients and seeds), and for balanced accuracy and
-        the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p`` and ``_p_holm``: row minus
-        the reference, paired by seed and patient, Holm-adjusted over the techniques, and apart from them over the
-        baseline's rows. The reference is the
-        baseline with its threshold for balanced accuracy, with more than two classes after prior correction; NaN in
-        its own row, and everywhere without a baseline. A threshold is kept as its seed's validation set gave it: that
-        other validation patients would give another is seen over seeds only as far as training moves the scores.
+        the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p``, ``_p_holm`` and
+        ``_fewest`` (test patients of the class with the fewest): row minus the reference, paired by seed and patient,
+        Holm-adjusted over the techniques, and apart from them over the baseline's rows. The reference is the baseline
+        with its threshold for balanced accuracy, with more than two classes after prior correction; NaN in its own row,
+        and everywhere without a baseline. A threshold is kept as its seed's validation set gave it: that other
+        validation patients would give another is seen over seeds only as far as training moves the scores.
         Empty where the test split was not opened.
     """
     test = scored_trials(run)
     if test is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
-    weights = test.weights(run, samples, rng)
+    draws = test.draws(run, samples, rng)
     behind = patients_behind(test.labels, test.patients(run), run.positive)
     decided = decisions(run, test, stated)
     names = rules(stated) | {"prior": "prior correction"}
@@ -166,7 +167,7 @@ def decision_table(
             # A threshold leaves the scores, and so their area, as they are; so does prior correction of two classes.
             same_area = seed in known and one.probabilities.shape[1] == 2
             found = weighted_metrics(
-                test.labels, one.probabilities, run.positive, weights, one.decisions, areas=not same_area
+                test.labels, one.probabilities, run.positive, draws.weights, one.decisions, areas=not same_area
             )
             resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
             values[technique, rule][seed] = _numbers(test.labels, one, run.positive)
@@ -180,7 +181,7 @@ def decision_table(
         own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
         shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
         for metric in METRICS:
-            found_spread = metric_spread(metric, own, shaken, behind)
+            found_spread = metric_spread(metric, own, shaken, behind, draws.few, run.positive)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,
@@ -189,7 +190,8 @@ def decision_table(
         rows.append(row)
     table = pd.DataFrame(rows)
     for metric in dict.fromkeys(["balanced_accuracy", selection_metric(run)]):
-        table = _with_differences(table, metric, values, resampled, reference_rule(run))
+        few = draws.few.about(metric, run.positive, paired=True)
+        table = _with_differences(table, metric, values, resampled, reference_rule(run), few)
     return table
 
 
@@ -236,10 +238,12 @@ def _with_differences(
     values: Mapping[tuple[str, str], Mapping[int, Mapping[str, float]]],
     resampled: Mapping[tuple[str, str], Mapping[int, Mapping[str, np.ndarray]]],
     rule: str,
+    few: FewPatients,
 ) -> pd.DataFrame:
     """The table with the paired differences in one metric to the baseline's row of ``rule``."""
     reference = (BASELINE, rule)
     parts = {"": "difference", "_low": "low", "_high": "high", "_p": "p", "_p_holm": "p_holm"}
+    parts["_fewest"] = "fewest_patients"
     columns = {f"difference_{metric}{ending}": np.full(len(table), np.nan) for ending in parts}
     # The techniques are one family of comparisons, the baseline's other rules one of their own.
     for of_baseline in (False, True):
@@ -254,7 +258,7 @@ def _with_differences(
                     np.array([values[key][s][metric] - values[reference][s][metric] for s in seeds]),
                     np.stack([resampled[key][s][metric] - resampled[reference][s][metric] for s in seeds]),
                 )
-        for _, row in compare(pairs).iterrows():
+        for _, row in compare(pairs, few).iterrows():
             for ending, name in parts.items():
                 columns[f"difference_{metric}{ending}"][int(row["technique"])] = row[name]
     return table.assign(**columns)

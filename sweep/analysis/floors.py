@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, patients_by_row, weighted_metrics
+from sweep.analysis.bootstrap import METRICS, SAMPLES, patients_by_row, weighted_metrics
+from sweep.analysis.few_patients import FewPatients, patient_draws
+from sweep.analysis.spread import near_the_end, spread
 from sweep.analysis.tables import floors, selection_metric
-from sweep.metrics import evaluate
+from sweep.metrics import evaluate, judged_classes
 from sweep.records import Run, read_json, write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -47,7 +49,11 @@ def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, sam
     labels = tested["label"].to_numpy(dtype=np.int64)
     names, positive = run.class_names, run.positive
     patients = patients_by_row(run).loc[tested["row"]].to_numpy(dtype=str)
-    weights = patient_weights(labels, patients, samples, rng)
+    draws = patient_draws(labels, patients, samples, rng)
+
+    def looked_up(probabilities: np.ndarray) -> dict[str, float]:
+        resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
+        return _with_intervals(evaluate(labels, probabilities, positive), resampled, draws.few, positive)
 
     rows = []
     found = thumbnail_predictions(run, images) if run.test_openings() else None
@@ -56,34 +62,35 @@ def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, sam
         probabilities = predicted[[f"p_{c}" for c in range(len(names))]].to_numpy(dtype=np.float64)
         side = thumbnail_settings(run).get("side", SIDE)
         answer = f"Logistic regression on {side} x {side} pixels"
-        rows.append({"answer": answer, "kind": "thumbnail", **_numbers(labels, probabilities, positive, weights)})
+        rows.append({"answer": answer, "kind": "thumbnail", **looked_up(probabilities)})
     # The words are those of the results table's floors.
     words = floors(names, np.bincount(labels, minlength=len(names)).tolist(), positive)["answer"]
     for answer in words:
         certain = np.zeros((len(labels), len(names)))
         certain[:, [f"Always {name}" for name in names].index(answer)] = 1.0
-        rows.append({"answer": answer, "kind": "always", **_numbers(labels, certain, positive, weights)})
+        rows.append({"answer": answer, "kind": "always", **looked_up(certain)})
     prior = np.array(run.info["data"]["class_counts"]["train"], dtype=np.float64)
     guesses = guessing(labels, prior / prior.sum(), positive, np.ones((1, len(labels))))
-    resampled = guessing(labels, prior / prior.sum(), positive, weights)
+    resampled = guessing(labels, prior / prior.sum(), positive, draws.weights)
     row: dict[str, Any] = {"answer": "Guessing by the training prior", "kind": "guess"}
-    rows.append({**row, **_with_intervals({name: float(v[0]) for name, v in guesses.items()}, resampled)})
+    values = {name: float(v[0]) for name, v in guesses.items()}
+    rows.append({**row, **_with_intervals(values, resampled, draws.few, positive)})
     return pd.DataFrame(rows)
 
 
-def _numbers(
-    labels: np.ndarray, probabilities: np.ndarray, positive: int | None, weights: np.ndarray
+def _with_intervals(
+    values: Mapping[str, float], resampled: Mapping[str, np.ndarray], few: FewPatients, positive: int | None
 ) -> dict[str, float]:
-    values = evaluate(labels, probabilities, positive)
-    return _with_intervals(values, weighted_metrics(labels, probabilities, positive, weights))
-
-
-def _with_intervals(values: Mapping[str, float], resampled: Mapping[str, np.ndarray]) -> dict[str, float]:
     row: dict[str, float] = {}
     for metric in METRICS:
-        found = resampled[metric][np.isfinite(resampled[metric])]
-        low, high = np.quantile(found, (0.025, 0.975)) if len(found) else (np.nan, np.nan)
-        row |= {metric: values[metric], f"{metric}_low": float(low), f"{metric}_high": float(high)}
+        own = resampled[metric]
+        finite = own[np.isfinite(own)]
+        if len(finite) and finite.max() - finite.min() < 1e-9:  # whoever is tested: it is so by construction
+            low = high = values[metric]
+        else:
+            found = near_the_end(spread([values[metric]], own[None], few.about(metric, positive)), 0)
+            low, high = found.low, found.high
+        row |= {metric: values[metric], f"{metric}_low": low, f"{metric}_high": high}
     return row
 
 
@@ -97,12 +104,12 @@ def guessing(labels: np.ndarray, prior: np.ndarray, positive: int | None, weight
     Args:
         labels: (N,) int64.
         prior: (C,) sums to 1.
-        positive: its index for two classes; else None: means over the classes.
+        positive: its index for two classes; else None: means over the classes that have images.
         weights: (B, N), how often each image counts; the counts n and P follow from it.
     Returns:
         Each metric -> (B,) float64.
     """
-    classes = [positive] if positive is not None else list(range(len(prior)))
+    classes = judged_classes(labels, len(prior), positive)  # as every other row's
     per_class = [_guessing_one(labels == label, float(prior[label]), weights) for label in classes]
     result = {name: np.mean([found[name] for found in per_class], axis=0) for name in per_class[0]}
     if positive is None:

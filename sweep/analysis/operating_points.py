@@ -15,6 +15,7 @@ import pandas as pd
 
 from sweep.analysis.bootstrap import SAMPLES
 from sweep.analysis.decisions import Decided, decisions
+from sweep.analysis.few_patients import FewPatients
 from sweep.analysis.naming import display_name
 from sweep.analysis.scored import TestSet, scored_trials
 from sweep.analysis.spread import distributions, near_the_end, patients_behind, spread
@@ -170,10 +171,12 @@ def treat_all(prevalence: float, thresholds: np.ndarray = THRESHOLD_PROBABILITIE
     return prevalence - (1 - prevalence) * thresholds / (1 - thresholds)
 
 
-def _line(technique: str, x: np.ndarray, both: np.ndarray, ends: tuple[float, float]) -> pd.DataFrame:
-    """technique, x, mean, low, high, from (S, 1 + B, G): the test split as it is, then the bootstrap samples."""
-    low, high = distributions(both[:, 0], both[:, 1:]).limits()
-    shown = {"mean": both[:, 0].mean(axis=0), "low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
+def _line(technique: str, x: np.ndarray, both: np.ndarray, few: FewPatients, ends: tuple[float, float]) -> pd.DataFrame:
+    """technique, x, mean, low, high, from (S, 1 + J + B, G): the test split as it is, then ``patient_draws``."""
+    low, high = distributions(both[:, 0], both[:, 1:], few).limits()
+    limits = {"low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
+    shown = {name: np.where(np.isfinite(limit), limit, np.nan) for name, limit in limits.items()}
+    shown = {"mean": both[:, 0].mean(axis=0), **shown}
     return pd.DataFrame({"technique": technique, "x": x, **shown})
 
 
@@ -212,6 +215,7 @@ class _Ready:
     is_positive: np.ndarray
     weights: np.ndarray
     behind: Mapping[str, float]
+    few: FewPatients
 
     def scores(self, technique: str) -> list[np.ndarray]:
         """(N,) of each seed."""
@@ -226,17 +230,19 @@ def _ready(run: Run, rng: np.random.Generator, samples: int) -> _Ready | None:
     is_positive = test.labels == run.positive
     if not is_positive.any() or is_positive.all():
         return None
-    weights = np.vstack([np.ones((1, len(test.rows)), np.float32), test.weights(run, samples, rng)])
-    return _Ready(
-        test, run.positive, is_positive, weights, patients_behind(test.labels, test.patients(run), run.positive)
-    )
+    draws = test.draws(run, samples, rng)
+    weights = np.vstack([np.ones((1, len(test.rows)), np.float32), draws.weights])
+    behind = patients_behind(test.labels, test.patients(run), run.positive)
+    return _Ready(test, run.positive, is_positive, weights, behind, draws.few)
 
 
-def _row(names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]], patients: float) -> dict[str, float]:
-    """Means and intervals of numbers, from each seed's (1 + B,) of each; ``patients`` as for ``near_the_end``."""
+def _row(
+    names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]], patients: float, few: FewPatients
+) -> dict[str, float]:
+    """Means and intervals of numbers, from each seed's (1 + J + B,) of each; ``patients`` as for ``near_the_end``."""
     row: dict[str, float] = {}
     for name, both in zip(names, np.stack([np.stack(list(seed)) for seed in seeds], axis=1), strict=True):
-        found = near_the_end(spread(both[:, 0], both[:, 1:]), patients)
+        found = near_the_end(spread(both[:, 0], both[:, 1:], few), patients)
         row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     return row
 
@@ -257,12 +263,13 @@ def score_curves(run: Run, rng: np.random.Generator, samples: int = SAMPLES, ban
     roc, pr, points = [], [], []
     for technique in ready.test.techniques:
         all_counts = [weighted_counts(ready.is_positive, s, ready.weights) for s in ready.scores(technique)]
-        few = [counts.first(1 + banded) for counts in all_counts]
-        own = np.stack([roc_at(counts) for counts in few])
-        roc.append(_line(technique, FALSE_POSITIVE_RATES, own, (0.0, 1.0)))
-        pr.append(_line(technique, RECALLS, np.stack([precision_at(counts) for counts in few]), (0.0, 1.0)))
+        first = [counts.first(1 + len(ready.few.rows) + banded) for counts in all_counts]
+        own = np.stack([roc_at(counts) for counts in first])
+        roc.append(_line(technique, FALSE_POSITIVE_RATES, own, ready.few, (0.0, 1.0)))
+        own = np.stack([precision_at(counts) for counts in first])
+        pr.append(_line(technique, RECALLS, own, ready.few, (0.0, 1.0)))
         areas = [(auroc_of(counts), average_precision(counts)) for counts in all_counts]
-        row = _row(("auroc", "average_precision"), areas, 0)
+        row = _row(("auroc", "average_precision"), areas, 0, ready.few)
         points.append({"technique": technique, "seeds": len(areas), **row})
     joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
     return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))
@@ -293,7 +300,8 @@ def operating_points(
         for scores in ready.scores(technique):
             counts = weighted_counts(ready.is_positive, scores, ready.weights)
             seeds.append([specificity_at(counts, sensitivity) for sensitivity in sensitivities])
-        rows.append({"technique": technique, "seeds": len(seeds), **_row(names, seeds, ready.behind["specificity"])})
+        row = _row(names, seeds, ready.behind["specificity"], ready.few)
+        rows.append({"technique": technique, "seeds": len(seeds), **row})
     return pd.DataFrame(rows)
 
 
@@ -310,7 +318,7 @@ def benefit_curves(run: Run, rng: np.random.Generator, samples: int = BANDED) ->
     lines = []
     for technique in ready.test.techniques:
         own = np.stack([net_benefit(ready.is_positive, s, ready.weights) for s in ready.scores(technique)])
-        lines.append(_line(technique, THRESHOLD_PROBABILITIES, own, (-np.inf, 1.0)))
+        lines.append(_line(technique, THRESHOLD_PROBABILITIES, own, ready.few, (-np.inf, 1.0)))
     return pd.concat(lines, ignore_index=True)
 
 
@@ -343,13 +351,18 @@ def predictive_table(
         for prevalence in prevalences:
             row: dict[str, object] = {"decision": name, "technique": technique, "rule": rule, "prevalence": prevalence}
             seeds = [predictive_values(*pair, prevalence) for pair in rates]
-            found = _row(("ppv", "npv"), seeds, 0)
+            found = _row(("ppv", "npv"), seeds, 0, ready.few)
             # Of a technique that misses nobody, or calls nobody wrongly, the next patient may be the first.
             sensitivity, specificity = (
                 near_the_end(
-                    spread(np.array([pair[i][0] for pair in rates]), np.stack([pair[i][1:] for pair in rates])), n
+                    spread(
+                        np.array([pair[i][0] for pair in rates]),
+                        np.stack([pair[i][1:] for pair in rates]),
+                        ready.few.about(rate, ready.positive),
+                    ),
+                    ready.behind[rate],
                 )
-                for i, n in enumerate((ready.behind["recall"], ready.behind["specificity"]))
+                for i, rate in enumerate(("recall", "specificity"))
             )
             least_ppv, _ = predictive_values(sensitivity.mean, specificity.low, prevalence)
             _, least_npv = predictive_values(sensitivity.low, specificity.mean, prevalence)
@@ -367,8 +380,8 @@ def predictive_curves(run: Run, prevalences: np.ndarray) -> pd.DataFrame:
     for (technique, rule), of_seeds in decisions(run, ready.test).items() if ready is not None else ():
         if ready is None or rule not in ("argmax", "balanced_accuracy"):
             continue
-        rates = [_rates(one, ready) for one in of_seeds.values()]
-        ppv, npv = np.stack([predictive_values(*pair, prevalences) for pair in rates]).mean(axis=0)
+        rates = [[rate[:1] for rate in _rates(one, ready)] for one in of_seeds.values()]
+        ppv, npv = np.stack([predictive_values(one[0], one[1], prevalences) for one in rates]).mean(axis=0)
         found = {"technique": technique, "rule": rule, "prevalence": prevalences, "ppv": ppv, "npv": npv}
         rows.append(pd.DataFrame(found))
     columns = ["technique", "rule", "prevalence", "ppv", "npv"]

@@ -14,7 +14,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.bootstrap import METRICS, SAMPLES, patient_weights, patients_by_row, weighted_metrics
+from balancing.patients import FEWEST
+from sweep.analysis.bootstrap import METRICS, SAMPLES, patients_by_row, weighted_metrics
+from sweep.analysis.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.naming import in_order
 from sweep.analysis.paired_tests import delong, holm, mcnemar_exact
 from sweep.analysis.spread import metric_spread, patients_behind, spread
@@ -35,7 +37,9 @@ class Tested:
         patients: how many stand behind a metric, see ``spread.patients_behind``.
         probabilities: (N, C) float64.
         values: each metric on the test split as it is.
-        resampled: each metric in each bootstrap sample of patients, (B,) float64; the same samples for all trials.
+        resampled: each metric under each of ``few_patients.patient_draws``' weights, (J + B,) float64; the same for all
+            trials.
+        few: of these draws.
     """
 
     rows: np.ndarray
@@ -44,6 +48,7 @@ class Tested:
     probabilities: np.ndarray
     values: Mapping[str, float]
     resampled: Mapping[str, np.ndarray]
+    few: FewPatients
 
 
 _KNOWN: WeakKeyDictionary[Run, dict[tuple[str, int], Tested]] = WeakKeyDictionary()
@@ -68,7 +73,7 @@ def opened_trials(run: Run, seed: int = 0, samples: int = SAMPLES) -> dict[tuple
 
 def _resampled_trials(run: Run, part: str, seed: int, samples: int, *, areas: bool) -> dict[tuple[str, int], Tested]:
     patients = patients_by_row(run)
-    weights: dict[bytes, np.ndarray] = {}
+    draws: dict[bytes, PatientDraws] = {}
     found = {}
     for trial in chosen_trials(run).itertuples():
         opened = predictions(run, str(trial.trial_id), part)
@@ -76,15 +81,16 @@ def _resampled_trials(run: Run, part: str, seed: int, samples: int, *, areas: bo
             continue
         rows, labels, probabilities = opened
         key, own = rows.tobytes(), patients.loc[rows].to_numpy(dtype=str)
-        if key not in weights:
-            weights[key] = patient_weights(labels, own, samples, np.random.default_rng(seed))
+        if key not in draws:
+            draws[key] = patient_draws(labels, own, samples, np.random.default_rng(seed))
         found[str(trial.technique), int(str(trial.seed))] = Tested(
             rows,
             labels,
             patients_behind(labels, own, run.positive),
             probabilities,
             evaluate(labels, probabilities, run.positive),
-            weighted_metrics(labels, probabilities, run.positive, weights[key], areas=areas),
+            weighted_metrics(labels, probabilities, run.positive, draws[key].weights, areas=areas),
+            draws[key].few,
         )
     return found
 
@@ -95,7 +101,7 @@ def metric_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
     Returns:
         technique, metric, mean (over seeds), low, high (95 %, patients and seeds), seed_sd, patient_se, seeds.
     """
-    return _intervals(opened_trials(run, seed), METRICS)
+    return _intervals(opened_trials(run, seed), METRICS, run.positive)
 
 
 def validation_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
@@ -104,40 +110,49 @@ def validation_intervals(run: Run, seed: int = 0) -> pd.DataFrame:
     The choice was made there, so the mean is a little too high, and the interval does not hold that.
     """
     metric = selection_metric(run)
-    return _intervals(_resampled_trials(run, "validation", seed, SAMPLES, areas=metric == "auroc"), [metric])
+    return _intervals(
+        _resampled_trials(run, "validation", seed, SAMPLES, areas=metric == "auroc"), [metric], run.positive
+    )
 
 
-def _intervals(trials: Mapping[tuple[str, int], Tested], metrics: Sequence[str]) -> pd.DataFrame:
+def _intervals(trials: Mapping[tuple[str, int], Tested], metrics: Sequence[str], positive: int | None) -> pd.DataFrame:
     rows = []
     for technique in in_order(name for name, _ in trials):
         own = [trial for (name, _), trial in trials.items() if name == technique]
         values = {name: [trial.values[name] for trial in own] for name in own[0].resampled}
         resampled = {name: np.stack([trial.resampled[name] for trial in own]) for name in own[0].resampled}
         for metric in metrics:
-            found = metric_spread(metric, values, resampled, own[0].patients)
+            found = metric_spread(metric, values, resampled, own[0].patients, own[0].few, positive)
             rows.append({"technique": technique, "metric": metric, **vars(found)})
     columns = ["technique", "metric", "mean", "low", "high", "seed_sd", "patient_se", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients | None = None) -> pd.DataFrame:
     """Each technique's difference to the baseline over seeds and patients, Holm-adjusted together.
 
     Args:
         differences: technique -> ((S,) its value minus the baseline's, seed by seed; (S, B) the same in each bootstrap
             sample of patients).
+        few: corrects for few patients, see ``spread``; of the metric, paired.
     Returns:
         technique, seeds, difference (mean), low, high (95 %, in [-1, 1]: metrics lie in [0, 1]), p, p_holm, seed_sd,
-        patient_se, patient_sd. With one seed the interval holds patients alone and both p are 1; p is 1 too where every
-        seed differs by the same amount (no spread over seeds to judge by).
+        patient_se, patient_sd, patient_freedom (degrees of freedom of patient_se), fewest_patients (of a class; NaN
+        where ``few`` is None). With one seed the interval holds patients alone and both p are 1; p is 1 too where every
+        seed differs by the same amount (no spread over seeds to judge by), and with fewer than
+        ``balancing.patients.FEWEST`` patients of a class.
     """
     rows = []
+    fewest = float("nan") if few is None else float(few.fewest)
     for technique, (values, resampled) in differences.items():
-        found = spread(values, resampled)
+        found = spread(values, resampled, few)
         row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": max(found.low, -1.0)}
-        row |= {"high": min(found.high, 1.0), "p": 1.0 if np.isnan(found.p) else found.p}
-        rows.append({**row, **{name: getattr(found, name) for name in ("seed_sd", "patient_se", "patient_sd")}})
+        judged = np.isfinite(found.p) and not fewest < FEWEST
+        row |= {"high": min(found.high, 1.0), "p": found.p if judged else 1.0, "fewest_patients": fewest}
+        row |= {name: getattr(found, name) for name in ("seed_sd", "patient_se", "patient_sd")}
+        rows.append({**row, "patient_freedom": found.freedom})
     columns = ["technique", "seeds", "difference", "low", "high", "p", "seed_sd", "patient_se", "patient_sd"]
+    columns += ["patient_freedom", "fewest_patients"]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(p_holm=holm(table["p"].to_numpy(dtype=float)))
 
@@ -166,12 +181,13 @@ def paired_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd
         As ``compare``; empty without a baseline, or where no seed was tested with both.
     """
     name = metric or selection_metric(run)
-    differences = {}
+    differences, few = {}, None
     for technique, pairs in _pairs(opened_trials(run, seed)).items():
         values = np.array([own.values[name] - base.values[name] for own, base in pairs.values()])
         resampled = np.stack([own.resampled[name] - base.resampled[name] for own, base in pairs.values()])
         differences[technique] = (values, resampled)
-    return compare(differences)
+        few = next(iter(pairs.values()))[0].few.about(name, run.positive, paired=True)
+    return compare(differences, few)
 
 
 def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.DataFrame:
@@ -187,18 +203,19 @@ def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.D
     for technique, pairs in _pairs(opened_trials(run, seed)).items():
         for seed_number, (own, base) in pairs.items():
             row: dict[str, float | str] = {"technique": technique, "seed": seed_number}
-            row |= _seed_difference(own, base, name, "difference", "low", "high")
+            row |= _seed_difference(own, base, name, run.positive, ("difference", "low", "high"))
             right = [decide(trial.probabilities) == trial.labels for trial in (own, base)]
             row["mcnemar"] = mcnemar_exact(*right)
-            row |= _seed_difference(own, base, "auroc", "auroc_difference", "auroc_low", "auroc_high")
+            columns = ("auroc_difference", "auroc_low", "auroc_high")
+            row |= _seed_difference(own, base, "auroc", run.positive, columns)
             row["delong"] = np.nan
             if run.positive is not None:
                 scores = [trial.probabilities[:, run.positive] for trial in (own, base)]
                 row["delong"] = delong(own.labels == run.positive, *scores).p
             rows.append(row)
-    columns = ["technique", "seed", "difference", "low", "high", "mcnemar"]
-    columns += ["auroc_difference", "auroc_low", "auroc_high", "delong"]
-    table = pd.DataFrame(rows, columns=columns)
+    order = ["technique", "seed", "difference", "low", "high", "mcnemar"]
+    order += ["auroc_difference", "auroc_low", "auroc_high", "delong"]
+    table = pd.DataFrame(rows, columns=order)
     for test in ("mcnemar", "delong"):
         p = table[test].to_numpy(dtype=float)
         adjusted = np.full(len(p), np.nan)
@@ -207,10 +224,11 @@ def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.D
     return table
 
 
-def _seed_difference(own: Tested, base: Tested, metric: str, *columns: str) -> dict[str, float]:
+def _seed_difference(
+    own: Tested, base: Tested, metric: str, positive: int | None, columns: Sequence[str]
+) -> dict[str, float]:
     """One seed's difference in a metric, and its 95 % interval over patients, under the names of three columns."""
-    found = own.resampled[metric] - base.resampled[metric]
-    found = found[np.isfinite(found)]
-    tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-    limits = np.quantile(found, tails).tolist() if len(found) else [np.nan, np.nan]
-    return dict(zip(columns, [own.values[metric] - base.values[metric], *limits], strict=True))
+    few = own.few.about(metric, positive, paired=True)
+    apart = (own.resampled[metric] - base.resampled[metric])[None]
+    found = spread([own.values[metric] - base.values[metric]], apart, few)
+    return dict(zip(columns, [found.mean, max(found.low, -1.0), min(found.high, 1.0)], strict=True))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sweep.analysis.bootstrap import patient_weights, patients_by_row
+from sweep.analysis.bootstrap import patients_by_row
+from sweep.analysis.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.spread import Spread, spread
 from sweep.analysis.tables import chosen_trials, predictions
 from sweep.records import Run
@@ -65,9 +66,9 @@ class TestSet:
         found: np.ndarray = patients_by_row(run).loc[self.rows].to_numpy(dtype=str)
         return found
 
-    def weights(self, run: Run, samples: int, rng: np.random.Generator) -> np.ndarray:
-        """(B, N) float32 bootstrap weights, patients within classes; one draw for all trials keeps them paired."""
-        return patient_weights(self.labels, self.patients(run), samples, rng)
+    def draws(self, run: Run, samples: int, rng: np.random.Generator) -> PatientDraws:
+        """Bootstrap weights, patients within classes; one draw for all trials keeps them paired."""
+        return patient_draws(self.labels, self.patients(run), samples, rng)
 
 
 def scored_trials(run: Run) -> TestSet | None:
@@ -102,9 +103,11 @@ def scored_trials(run: Run) -> TestSet | None:
 def bounded(
     values: Sequence[float] | np.ndarray,
     resampled: np.ndarray,
+    few: FewPatients | None = None,
     low: float = 0.0,
     high: float = 1.0,
 ) -> Spread:
-    """``spread.spread`` of a number that cannot leave ``low``..``high``: its interval ends there."""
-    found = spread(values, resampled)
-    return Spread(**{**vars(found), "low": max(found.low, low), "high": min(found.high, high)})
+    """``spread.spread`` of a number that cannot leave ``low``..``high``: its interval ends there; NaN at infinity."""
+    found = spread(values, resampled, few)
+    ends = [end if np.isfinite(end) else np.nan for end in (max(found.low, low), min(found.high, high))]
+    return replace(found, low=ends[0], high=ends[1])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sweep.analysis.few_patients import FewPatients, fewest_of_a_class, shaped
+
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 # Below so many errors (or hits) of a mean network the bootstrap hardly varies: where none errs it does not at all.
 _FEW = 5.0
@@ -21,37 +23,64 @@ class Distributions:
         both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
         patients: (B, G) with the chance of patients alone.
         patient_se: (G,) standard error from which patients were sampled: the part that all seeds share.
+        patient_sd: (G,) the same with what each network errs on by itself.
+        freedom: (G,) degrees of freedom of the patients' part; infinite where nobody counted them.
+        known: (G,) bool, whether the patients can tell how much they differ; one of a class can't.
     """
 
     both: np.ndarray
     patients: np.ndarray
     patient_se: np.ndarray
+    patient_sd: np.ndarray
+    freedom: np.ndarray
+    known: np.ndarray
 
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
-        """(G,) low and (G,) high of the 95 % interval, never narrower than that of patients alone."""
+        """(G,) low and (G,) high of the 95 % interval, never narrower than that of patients alone; or infinite."""
         limits = [np.quantile(part, (0.025, 0.975), axis=0) for part in (self.both, self.patients)]
         lows, highs = zip(*limits, strict=True)
-        return np.minimum(*lows), np.maximum(*highs)
+        return np.where(self.known, np.minimum(*lows), -np.inf), np.where(self.known, np.maximum(*highs), np.inf)
 
 
-def distributions(values: np.ndarray, resampled: np.ndarray) -> Distributions:
+def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Distributions:
     """The distributions behind ``spread``, at many points at once.
 
     Args:
         values: (S, G) of each seed on the test split as it is.
-        resampled: (S, B, G) the same in each bootstrap sample, finite and in random order; B >= 2.
+        resampled: (S, B, G) the same in each bootstrap sample, finite and in random order; B >= 2. With ``few`` as many
+            rows more before them as it has, of patients left out.
+        few: corrects for few patients; None takes the bootstrap for what it is.
     """
     from scipy import stats
 
+    left = None
+    if few is not None:
+        left, resampled = few.parted(resampled)
+        left = left.mean(axis=0)
     seeds, n = resampled.shape[:2]
     patients = resampled.mean(axis=0)
-    if seeds < 2:
-        return Distributions(patients, patients, patients.std(axis=0, ddof=1))
     around = patients - patients.mean(axis=0)  # rates are curved in the counts, so samples lie a little off the mean
     mean, variance = values.mean(axis=0), patients.var(axis=0, ddof=1)
+    all_of_it, all_sd, known = around, np.sqrt(variance), np.ones(len(mean), dtype=bool)
+    freedom = np.full(len(mean), np.inf)
+    if few is not None and left is not None:
+        true, freedom = few.variance(left, variance)
+        known = np.isfinite(true)
+        all_sd = np.sqrt(np.where(known, true, variance))
+        all_of_it = shaped(around, freedom) * all_sd
+    if seeds < 2:
+        # The test split as it is stands in the middle where a spread is put around it.
+        alone = patients if few is None else mean + all_of_it
+        return Distributions(alone, alone, all_sd, all_sd, freedom, known)
     of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
     shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
-    narrowed = mean + around * np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
+    if few is not None and left is not None:
+        true, freedom = few.variance(left, shared)
+        shared_sd = np.sqrt(np.where(known, true, shared))
+        narrowed = mean + shaped(around, freedom) * shared_sd
+    else:
+        shared_sd = np.sqrt(shared)
+        narrowed = mean + around * np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
     # Evenly spaced quantiles of t, not draws: less noise in the tails, and one number has one interval wherever it
     # is asked for. Samples come in random order, so a fixed scramble does; each meets all fifths of t.
     t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)[:, None]
@@ -59,7 +88,7 @@ def distributions(values: np.ndarray, resampled: np.ndarray) -> Distributions:
     error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
     ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
     both = np.concatenate([narrowed + t_values[rank] * error for rank in ranks])
-    return Distributions(both, mean + around, np.sqrt(shared))
+    return Distributions(both, mean + all_of_it, shared_sd, all_sd, freedom, known)
 
 
 @dataclass(frozen=True)
@@ -75,6 +104,7 @@ class Spread:
         patient_sd: standard deviation of the bootstrap over patients alone: what these very networks share and what
             each errs on by itself.
         seeds: S.
+        freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for.
     """
 
     mean: float
@@ -85,9 +115,10 @@ class Spread:
     patient_se: float
     patient_sd: float
     seeds: int
+    freedom: float = math.inf
 
 
-def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray) -> Spread:
+def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Spread:
     """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
 
     Seeds are to a technique what readers are to a modality, and patients are the cases. The standard error over seeds
@@ -100,25 +131,30 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray) -> Sprea
 
     Args:
         values: (S,) the metric, or the paired difference, of each seed on the test split as it is.
-        resampled: (S, B) the same in each bootstrap sample, in random order; samples with a NaN are left out.
+        resampled: (S, B) the same in each bootstrap sample, in random order; samples with a NaN are left out. With
+            ``few`` as many more before them as it has rows, of patients left out.
+        few: corrects for few patients; None takes the bootstrap for what it is. Where it has a stratum of one patient,
+            the interval is infinite and p is 1.
     Reference: Obuchowski & Rockette, Communications in Statistics 1995 (variance; here with a bootstrap's covariance);
         the sum is Behrens and Fisher's (Fisher, Annals of Eugenics 1935).
     """
     values = np.asarray(values, dtype=np.float64)
     seeds, mean = len(values), float(np.mean(values))
-    resampled = resampled[:, np.isfinite(resampled).all(axis=0)]
-    if resampled.shape[1] < 2 or not np.isfinite(mean):
+    finite = np.isfinite(resampled).all(axis=0)
+    finite[: 0 if few is None else len(few.rows)] = True
+    resampled = resampled[:, finite]
+    if resampled.shape[1] < 2 + (0 if few is None else len(few.rows)) or not np.isfinite(mean):
         return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
-    found = distributions(values[:, None], resampled[:, :, None])
-    (low,), (high,), (patient_se,) = *found.limits(), found.patient_se
-    patient_sd = float(found.patients.std(ddof=1))
+    found = distributions(values[:, None], resampled[:, :, None], few)
+    (low,), (high,) = found.limits()
+    rest = (float(found.patient_se[0]), float(found.patient_sd[0]), seeds, float(found.freedom[0]))
     if seeds < 2:
-        return Spread(mean, float(low), float(high), np.nan, np.nan, float(patient_se), patient_sd, seeds)
+        return Spread(mean, float(low), float(high), np.nan, np.nan, *rest)
     p = max(_two_sided(found.both), _two_sided(found.patients))
-    if np.ptp(values) < 1e-12:  # no spread over seeds to judge by: chance can give that, most of all with two seeds
+    # No spread over seeds to judge by (chance can give that, most of all with two seeds), or none over patients.
+    if np.ptp(values) < 1e-12 or not found.known.all():
         p = 1.0
-    seed_sd = float(values.std(ddof=1))
-    return Spread(mean, float(low), float(high), p, seed_sd, float(patient_se), patient_sd, seeds)
+    return Spread(mean, float(low), float(high), p, float(values.std(ddof=1)), *rest)
 
 
 def _two_sided(values: np.ndarray) -> float:
@@ -169,6 +205,8 @@ def metric_spread(
     values: Mapping[str, Sequence[float]],
     resampled: Mapping[str, np.ndarray],
     behind: Mapping[str, float],
+    few: FewPatients | None = None,
+    positive: int | None = None,
 ) -> Spread:
     """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
 
@@ -180,14 +218,20 @@ def metric_spread(
         values: metric -> (S,) on the test split as it is.
         resampled: metric -> (S, B) in the bootstrap samples.
         behind: of ``patients_behind``.
+        few: as for ``spread``.
+        positive: its index for two classes, else None.
     Reference: Zou & Donner, Statistics in Medicine 27, 2008 (limits of a sum from those of its parts).
     """
-    found = spread(values[metric], resampled[metric])
+
+    def of(name: str) -> Spread:
+        return spread(values[name], resampled[name], few and few.about(name, positive))
+
+    found = of(metric)
     if metric in behind:
         return near_the_end(found, behind[metric])
     parts = [name for name in ("recall", "specificity") if name in behind]
     if metric == "balanced_accuracy" and len(parts) == 2:
-        limited = [near_the_end(spread(values[name], resampled[name]), behind[name]) for name in parts]
+        limited = [near_the_end(of(name), behind[name]) for name in parts]
         if any(is_near_the_end(part.mean, behind[name]) for part, name in zip(limited, parts, strict=True)):
             below = math.hypot(*(part.mean - part.low for part in limited)) / 2
             above = math.hypot(*(part.high - part.mean for part in limited)) / 2
@@ -207,8 +251,7 @@ def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | No
         ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
         positive one, and ``specificity``: those with another.
     """
-    of_class = [len(np.unique(patients[labels == label])) for label in np.unique(labels)]
-    found = {"fewest": float(min(of_class, default=0))}
+    found = {"fewest": float(fewest_of_a_class(labels, patients))}
     if positive is not None:
         found["recall"] = float(len(np.unique(patients[labels == positive])))
         found["specificity"] = float(len(np.unique(patients[labels != positive])))

@@ -13,6 +13,9 @@ from sweep.analysis.study import is_study_data, study_table
 from sweep.metrics import confusion_matrix, decide, evaluate
 from sweep.records import Run
 
+# Of classes that a table has a column of each of.
+MOST_COLUMNS = 30
+
 __all__ = [
     "budget_table",
     "chosen_trials",
@@ -138,10 +141,19 @@ def confusion_matrices(run: Run) -> dict[tuple[str, int], np.ndarray]:
 
 
 def confusion_matrices_table(run: Run) -> pd.DataFrame:
-    """The full matrices in long form: technique, seed, true class, and a column a decided class."""
+    """The full matrices in long form: technique, seed, true class, and a column a decided class.
+
+    With more than ``MOST_COLUMNS`` classes: technique, seed, true class, decided class, images; a row where there are
+    any, so that there are no more rows than decisions.
+    """
     names = run.class_names
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (technique, seed), matrix in confusion_matrices(run).items():
+        if len(names) > MOST_COLUMNS:
+            for label, decided in np.argwhere(matrix).tolist():
+                row = {"technique": technique, "seed": seed, "true class": names[label]}
+                rows.append({**row, "decided class": names[decided], "images": int(matrix[label, decided])})
+            continue
         for label, counts in enumerate(matrix):
             row = {"technique": technique, "seed": seed, "true class": names[label]}
             rows.append({**row, **{f"decided {names[c]}": int(n) for c, n in enumerate(counts)}})

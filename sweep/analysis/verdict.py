@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balancing.patients import FEWEST, patients_of_classes
+from sweep.analysis.bootstrap import patients_by_row
 from sweep.analysis.naming import display_name, in_order, inline_name
 from sweep.analysis.paired import CONFIDENCE, opened_trials, paired_differences
 from sweep.analysis.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
@@ -72,6 +74,8 @@ def _verdict(run: Run) -> str:
             f"{signed(most['difference'])} ({display_name(most['technique'])}), and one seed cannot tell that from "
             "chance."
         )
+    if (table["fewest_patients"] < FEWEST).any():
+        return too_few_patients(run, name)
     sure = beyond_doubt(table)
     if len(sure):
         sentence = (
@@ -87,10 +91,47 @@ def _verdict(run: Run) -> str:
 
 
 def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
-    """The rows of ``paired_differences`` that beat the baseline (or are beaten by it) at the 5 % level, best first."""
+    """The rows of ``paired_differences`` that beat the baseline (or are beaten by it) at the 5 % level, best first.
+
+    None with fewer than ``balancing.patients.FEWEST`` test patients of a class.
+    """
     low, high = table["low"], table["high"]
-    apart = high < 0 if worse else low > 0
+    apart = (high < 0 if worse else low > 0) & ~(table["fewest_patients"] < FEWEST)
     return table[(table["p_holm"] < 1 - CONFIDENCE) & apart].sort_values("difference", ascending=worse)
+
+
+def too_few_patients(run: Run, metric: str) -> str:
+    """That nothing is declared, why, and what to do; ``metric`` as spoken."""
+    label = fewest_test_patients(run)[1]
+    return (
+        f"No verdict: the test split holds {fewest_in_words(run)} of class {run.class_names[label]}, and with fewer "
+        f"than {FEWEST} of a class nobody can tell a difference in test {metric} from who happened to be tested, "
+        "however many images and seeds there are; test on more patients of that class."
+    )
+
+
+def fewest_test_patients(run: Run) -> tuple[int, int]:
+    """Test patients (images, where patients are unknown) of the class with the fewest, and that class; (0, 0) if none.
+
+    Classes without a test image are left out.
+    """
+    split = run.split()
+    tested = split[split["split"] == "test"]
+    if tested.empty:
+        return 0, 0
+    labels = tested["label"].to_numpy(dtype=np.int64)
+    patients = patients_by_row(run).loc[tested["row"]].to_numpy(dtype=str)
+    counts = patients_of_classes(labels, patients, len(run.class_names))
+    fewest = min(count for count in counts if count)
+    return fewest, counts.index(fewest)
+
+
+def fewest_in_words(run: Run) -> str:
+    """``3 patients``; ``3 images (patients unknown)`` where no patient of the run is known."""
+    count = fewest_test_patients(run)[0]
+    ending = "" if count == 1 else "s"
+    unknown = (run.split()["patient"] == "").all()
+    return f"{count} image{ending} (patients unknown)" if unknown else f"{count} patient{ending}"
 
 
 def _gains(table: pd.DataFrame) -> list[str]:
@@ -135,7 +176,8 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     where = "There" if row["technique"] == nearest["technique"] else f"With {display_name(row['technique'])}"
     seeds, patient_se = int(row["seeds"]), float(row["patient_se"])
     seed_sd = seed_spread(float(row["seed_sd"]), patient_se, float(row["patient_sd"]), seeds)
-    least = detectable(seed_sd, patient_se, seeds, len(table))
+    freedom = float(row["patient_freedom"])
+    least = detectable(seed_sd, patient_se, seeds, len(table), freedom=freedom)
     power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
     if least < 1:
         text = f"{where}, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
@@ -144,12 +186,12 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     wanted = float(row["difference"]) if row["difference"] >= RELEVANT / 2 else RELEVANT
     if wanted >= least:
         return text + "."
-    needed = seeds_needed(wanted, seed_sd, patient_se, len(table))
+    needed = seeds_needed(wanted, seed_sd, patient_se, len(table), freedom)
     if needed is not None:
         return f"{text}; about {needed} seeds would be needed to see one of {wanted:.3f}."
     # With as many patients as one likes, so many seeds would do; twice as many leave room for the patients' part.
     enough = max(seeds, 2 * (seeds_needed(wanted, seed_sd, 0.0, len(table)) or _MANY_SEEDS))
-    factor = times_the_patients(wanted, seed_sd, patient_se, enough, len(table))
+    factor = times_the_patients(wanted, seed_sd, patient_se, enough, len(table), freedom)
     return (
         f"{text}; to see one of {wanted:.3f} no number of seeds would do with these patients: it would take about "
         f"{factor:.1f} times as many test patients and {enough} seeds."

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from balancing.patients import FEWEST
 from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.paired import paired_differences
 from sweep.analysis.thresholds import UNSTATED, Stated
-from sweep.analysis.verdict import beyond_doubt, verdict
+from sweep.analysis.verdict import beyond_doubt, fewest_in_words, fewest_test_patients, verdict
 from sweep.records import Run
 from sweep.report.blocks import Section
 from sweep.report.sections.calibration import calibration_section
@@ -161,6 +162,12 @@ def found_warnings(run: Run) -> list[str]:
     smallest = min((count for count in counts if count), default=0)
     if 0 < smallest < 50:
         lines.append(f"The smallest class has {smallest} test images: its rates move in steps of {1 / smallest:.3f}.")
+    fewest, label = fewest_test_patients(run)
+    if 0 < fewest < FEWEST:
+        lines.append(
+            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: with fewer than {FEWEST} "
+            "of a class no technique is declared better or worse; test on more patients of that class."
+        )
     return lines
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from balancing.patients import FEWEST
 from sweep.analysis.floors import pixel_floor
 from sweep.analysis.naming import METRICS, display_name, inline_name, metric_name
 from sweep.analysis.paired import metric_intervals, paired_differences, validation_intervals
@@ -19,7 +20,7 @@ from sweep.analysis.tables import (
     selection_metric,
     study_comparison,
 )
-from sweep.analysis.verdict import beyond_doubt
+from sweep.analysis.verdict import beyond_doubt, fewest_test_patients
 from sweep.records import Run
 from sweep.report.ranged import ranged_cell
 from sweep.report.shown import Cell, Table, number
@@ -112,6 +113,8 @@ def _results_caption(run: Run, data: pd.DataFrame, any_strong: bool) -> str:
         text += "Nothing is bold, for there is no baseline to compare with."
     elif data["seeds"].max() < 2:
         text += "Nothing is bold, for one seed cannot tell a technique from chance."
+    elif fewest_test_patients(run)[0] < FEWEST:
+        text += f"Nothing is bold, for with fewer than {FEWEST} test patients of a class nothing is declared."
     else:
         text += f"Nothing is bold: that any technique beats the baseline in {metric} is not beyond doubt."
     lost = [display_name(t) for t in data[~data["complete"]]["technique"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.calibration import BINS, STAGES, calibration_table, class_table, reliability_curves
+from sweep.analysis.calibration import BINS, MOST_CLASSES, STAGES, calibration_table, class_table, reliability_curves
 from sweep.analysis.curves_plots import reliability_plot
 from sweep.analysis.naming import display_name
 from sweep.analysis.verdict import signed
@@ -159,6 +159,8 @@ def _classes(run: Run, data: pd.DataFrame) -> Table:
     caption = "Brier score of each class's own images"
     caption += ", and calibration error of its probability against the rest" if len(numbers) > 1 else ""
     caption += f", with {INTERVAL}s; as trained and after temperature scaling."
+    if len(run.class_names) > MOST_CLASSES:
+        caption += f" The {MOST_CLASSES} classes with the most test images."
     return Table("calibration_by_class", caption, headers, rows, data, columns_text=frozenset({1}))
 
 

@@ -49,6 +49,17 @@ def counts_table(audit: Audit) -> Table:
     return Table("class_counts", caption, headers, rows, pd.DataFrame(data))
 
 
+def _per_class(audit: Audit) -> str:
+    """How many patients of each class a part holds; "" where an older version made the audit."""
+    parts = [
+        f" {part.capitalize()} holds patients of "
+        + ", ".join(f"{name}: {n:,}" for name, n in zip(audit.class_names, of_class, strict=True))
+        + "."
+        for part, of_class in audit.patients.get("per_class", {}).items()
+    ]
+    return "".join(parts)
+
+
 def _patients(audit: Audit) -> str:
     facts = audit.patients
     if not facts["known"]:
@@ -56,6 +67,7 @@ def _patients(audit: Audit) -> str:
     return (
         f"{facts['total']:,} patients with {facts['median_images']:g} image{'s' * (facts['median_images'] != 1)} each "
         f"in the median and {facts['most_images']} at most; no split that the tool cuts has a patient on both sides."
+        f"{_per_class(audit)}"
     )
 
 

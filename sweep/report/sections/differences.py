@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from balancing.patients import FEWEST
 from sweep.analysis.forest_plot import forest_plot
 from sweep.analysis.naming import display_name, inline_name
 from sweep.analysis.paired import paired_differences, seed_differences
@@ -24,7 +25,9 @@ REFERENCES = (
     (
         "Intervals over seeds and patients",
         "Obuchowski & Rockette, Communications in Statistics 24(2), 1995 (readers and cases); Fisher, Annals of "
-        "Eugenics 6(4), 1935 (the sum of two sources); near 0 and 1 Clopper & Pearson, Biometrika 26(4), 1934",
+        "Eugenics 6(4), 1935 (the sum of two sources); few patients: Bell & McCaffrey, Survey Methodology "
+        "28(2), 2002, and Satterthwaite, Biometrics Bulletin 2(6), 1946; "
+        "near 0 and 1 Clopper & Pearson, Biometrika 26(4), 1934",
     ),
     ("Power and seeds needed", "Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988"),
     ("McNemar's test", "McNemar, Psychometrika 12(2), 1947"),
@@ -61,9 +64,10 @@ def differences_table(run: Run, data: pd.DataFrame) -> Table:
     """Each technique's paired difference in the metric selected by."""
     name = inline_name(selection_metric(run))
     sure = set(beyond_doubt(data)["technique"]) if data["seeds"].max() > 1 else set()
+    enough = not (data["fewest_patients"] < FEWEST).any()
     rows, strong = [], set()
     for position, (_, row) in enumerate(data.iterrows()):
-        judged = row["seeds"] > 1
+        judged = row["seeds"] > 1 and enough
         rows.append(
             [
                 Cell(display_name(row["technique"]), position),
@@ -71,8 +75,8 @@ def differences_table(run: Run, data: pd.DataFrame) -> Table:
                 number(interval(row["low"], row["high"]), row["low"]),
                 number(p_value(row["p"]) if judged else NONE, row["p"]),
                 number(p_value(row["p_holm"]) if judged else NONE, row["p_holm"]),
-                number(f"{row['seed_sd']:.3f}" if judged else NONE, row["seed_sd"]),
-                number(f"{row['patient_se']:.3f}", row["patient_se"]),
+                number(f"{row['seed_sd']:.3f}" if row["seeds"] > 1 else NONE, row["seed_sd"]),
+                number(f"{row['patient_se']:.3f}" if np.isfinite(row["patient_se"]) else NONE, row["patient_se"]),
                 number(str(row["seeds"]), row["seeds"]),
             ]
         )
@@ -80,9 +84,11 @@ def differences_table(run: Run, data: pd.DataFrame) -> Table:
             strong.add(position)
     caption = (
         f"Paired differences in test {name}: each seed against the baseline's same seed, on the same patients. "
-        "Intervals hold both chances: which patients were tested (bootstrap over patients within classes) and training "
-        "(Student's t over seeds)."
+        "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with "
+        "Student's t where they are few) and training (Student's t over seeds)."
     )
+    if not enough:
+        caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
     if data["seeds"].max() < 2:
         caption += " With one seed they hold patients alone, and nothing can be said of the technique."
     caption += " Bold: ahead of the baseline beyond doubt." if strong else ""

@@ -9,7 +9,7 @@ from typing import Any
 from balancing.errors import UserError
 from balancing.registry import get_technique
 from sweep.analysis.naming import display_name, in_order
-from sweep.analysis.verdict import is_phantom
+from sweep.analysis.verdict import fewest_in_words, fewest_test_patients, is_phantom
 from sweep.records import Run, read_json
 from sweep.report.blocks import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
 
@@ -81,6 +81,12 @@ def limits_section(run: Run) -> Section:
         lines.append(
             f"Intervals hold the chance in training ({tested} seeds) and in which patients were tested, on one fixed "
             "split: not that in which patients trained, and not the choice of configuration."
+        )
+    fewest, label = fewest_test_patients(run)
+    if 0 < fewest < 20:
+        lines.append(
+            f"Of class {run.class_names[label]} the test split holds {fewest_in_words(run)}: intervals are corrected "
+            "for how few they are (Student's t over patients), as far as these are like the patients not seen."
         )
     if any(patient == "" for patient in run.split()["patient"]):
         lines.append("Not every image has a known patient; one without is taken for a patient of its own.")

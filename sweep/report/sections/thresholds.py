@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from balancing.patients import FEWEST
 from sweep.analysis.bootstrap import METRICS
 from sweep.analysis.curves_plots import decision_curve_plot, predictive_values_plot
 from sweep.analysis.decisions import (
@@ -154,6 +155,11 @@ def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
         return (
             f"One seed decides nothing: the best technique, {called}, differs from the {base} by "
             f"{signed(best[name])}, over patients alone {_range(best, name)}."
+        )
+    if (judged[f"{name}_fewest"] < FEWEST).any():
+        return (
+            f"With fewer than {FEWEST} test patients of a class this can't be told: the best technique, {called}, "
+            f"differs from the {base} by {signed_range(best, name)}."
         )
     sure = judged[[_sure(row, metric) for _, row in judged.iterrows()]]
     ahead, behind = sure[sure[name] > 0], sure[sure[name] < 0]

@@ -1,0 +1,186 @@
+"""How often one comparison is wrong where few patients are tested: simulated sweeps in which patients differ.
+
+A baseline and one technique, S seeds each, with no true difference (or a true gain). Each technique reads each patient
+in its own way: a shift of the patient's scores towards the truth or away from it, the same in every image and seed, of
+mean 0 over patients. So whoever is tested decides, and only as many patients as there are tell how much. The number
+that counts is how often the report's own interval and p-value call the two different at the 5 % level.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.common import show
+from sweep.analysis.few_patients import PatientDraws, patient_draws
+from sweep.analysis.spread import Spread, spread
+
+_GAIN = 1.0
+METRICS = ("balanced_accuracy", "recall", "f1", "auroc")
+_IMAGE, _NETWORK, _SWING = 0.7, 0.7, 0.15  # standard deviations of what an image, a network's reading of it, a seed add
+
+
+@dataclass(frozen=True)
+class World:
+    """What is simulated.
+
+    Args:
+        patients: (negative, positive) test patients.
+        seeds: S.
+        differs: standard deviation over patients of how a technique shifts one's scores, in logits.
+        images: of each patient; ``lumpy``: from 1 to 60, as a lognormal of sigma 1.2 has them.
+        lumpy: whether patients have very unequal numbers of images.
+        gain: logits by which the technique is better in every image.
+        threshold: logits by which the technique calls more images positive than the baseline, which gains recall and
+            loses as much specificity.
+        skewed: whether one patient in ten is read worse and the others a little better, instead of normally.
+        at: mean logit towards the truth.
+    """
+
+    patients: tuple[int, int]
+    seeds: int = 5
+    differs: float = 0.8
+    images: int = 12
+    lumpy: bool = False
+    gain: float = 0.0
+    threshold: float = 0.0
+    skewed: bool = False
+    at: float = 1.0
+
+
+def one_sweep(world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """labels (N,), patients (N,), logits of the positive class (2, S, N): the baseline's, the technique's."""
+    total = sum(world.patients)
+    of_each = np.full(total, world.images)
+    if world.lumpy:
+        of_each = np.clip(rng.lognormal(np.log(8), 1.2, total).round(), 1, 60).astype(int)
+    patients = np.repeat(np.arange(total), of_each)
+    labels = (patients >= world.patients[0]).astype(np.int64)
+    if world.skewed:  # mean 0, standard deviation ``differs``
+        shift = world.differs * np.where(rng.random((2, total)) < 0.1, -3.0, 1 / 3.0)
+    else:
+        shift = rng.normal(0, world.differs, (2, total))
+    n = len(labels)
+    towards = world.at + rng.normal(0, _IMAGE, n) + shift[:, None, patients]
+    towards = towards + rng.normal(0, _SWING, (2, world.seeds, 1)) + rng.normal(0, _NETWORK, (2, world.seeds, n))
+    towards[1] += world.gain
+    logits = towards * (2 * labels - 1)
+    logits[0] -= world.threshold / 2
+    logits[1] += world.threshold / 2
+    return labels, patients, logits
+
+
+def metrics_of(
+    labels: np.ndarray, patients: np.ndarray, logits: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """As ``weighted_metrics`` of many networks at once, from counts of each patient.
+
+    Args:
+        labels, patients: (N,) int64; a patient has images of one class.
+        logits: (K, N) of the positive class.
+        weights: (B, N), the same for all images of a patient.
+    Returns:
+        Each of ``METRICS`` -> (K, B).
+    """
+    _, first = np.unique(patients, return_index=True)
+    ill = labels[first] == 1
+    of_patient = weights[:, first].astype(np.float64)
+    n_images = np.bincount(patients)
+    called = np.stack([np.bincount(patients, row > 0, len(first)) for row in logits])
+    positives, negatives = of_patient[:, ill] @ n_images[ill], of_patient[:, ~ill] @ n_images[~ill]
+    tp, fp = called[:, ill] @ of_patient[:, ill].T, called[:, ~ill] @ of_patient[:, ~ill].T
+    recall, specificity = tp / positives, 1 - fp / negatives
+    areas = np.empty(recall.shape)
+    for place, row in enumerate(logits):
+        # Of each pair of a positive and a negative patient: how many pairs of their images are in order.
+        order = np.argsort(row)
+        below = np.cumsum((patients[order][:, None] == np.flatnonzero(~ill)) & (labels[order] == 0)[:, None], axis=0)
+        pairs = np.zeros((len(first), int((~ill).sum())))
+        np.add.at(pairs, patients[order], below)
+        areas[place] = ((of_patient[:, ill] @ pairs[ill]) * of_patient[:, ~ill]).sum(axis=1) / (positives * negatives)
+    f1 = 2 * tp / (tp + fp + positives)
+    return {"balanced_accuracy": (recall + specificity) / 2, "recall": recall, "f1": f1, "auroc": areas}
+
+
+def differences_of(
+    world: World, samples: int, rng: np.random.Generator, metrics: tuple[str, ...] = METRICS
+) -> tuple[PatientDraws, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    labels, patients, logits = one_sweep(world, rng)
+    draws = patient_draws(labels, patients, samples, rng)
+    weights = np.concatenate([np.ones((1, len(labels)), np.float32), draws.weights])
+    found = metrics_of(labels, patients, logits.reshape(-1, len(labels)), weights)
+    apart = {name: part.reshape(2, world.seeds, -1) for name, part in found.items()}
+    return draws, {
+        name: (part[1, :, 0] - part[0, :, 0], part[1, :, 1:] - part[0, :, 1:]) for name, part in apart.items()
+    }
+
+
+def is_called_different(found: Spread) -> bool:
+    """Whether one comparison, not adjusted for others, is beyond doubt at the 5 % level."""
+    return found.p < 0.05 and (found.low > 0 or found.high < 0)
+
+
+def rates(world: World, repeats: int, samples: int, seed: int) -> dict[str, float]:
+    """Shares of ``repeats`` simulated sweeps in which the two are called different.
+
+    Returns:
+        Each of ``METRICS``; ``bootstrap``: balanced accuracy by the bootstrap alone, not corrected for few patients;
+        ``held``: how often the 95 % interval of balanced accuracy holds 0.
+    """
+    count = dict.fromkeys((*METRICS, "bootstrap", "held"), 0)
+    for number in range(repeats):
+        draws, found = differences_of(world, samples, np.random.default_rng([seed, number]))
+        for metric, (values, resampled) in found.items():
+            judged = spread(values, resampled, draws.few.about(metric, 1, paired=True))
+            count[metric] += is_called_different(judged)
+            if metric == "balanced_accuracy":
+                count["held"] += judged.low <= 0 <= judged.high
+                count["bootstrap"] += is_called_different(spread(values, draws.few.parted(resampled)[1]))
+    return {name: n / repeats for name, n in count.items()}
+
+
+def worlds() -> list[tuple[str, World]]:
+    """What is told of each, and the world."""
+    found = [("", World((k, k), seeds)) for seeds in (5, 3, 10) for k in ((2, 3, 5, 10, 20) if seeds == 5 else (3, 5))]
+    found += [("", World(counts)) for counts in ((3, 50), (50, 3), (5, 50))]
+    found += [("", World((k, k), differs=differs)) for differs in (0.4, 1.6) for k in (3, 5)]
+    found += [("1 to 60 images a patient", World((k, k), lumpy=True)) for k in (3, 5, 10)]
+    told = "one image a patient, another threshold"
+    found += [(told, World(k, images=1, threshold=1.0, differs=0.4)) for k in ((5, 50), (10, 100))]
+    return found + [("one patient in ten read far worse", World((k, k), skewed=True)) for k in (5, 10, 20)]
+
+
+def show_patients(repeats: int, samples: int, seed: int) -> None:
+    """The table: how often techniques that do not differ are called different, and power."""
+    lines = []
+    for told, world in worlds():
+        found = rates(world, repeats, samples, seed)
+        power = (
+            rates(replace(world, gain=_GAIN), repeats // 4, samples, seed) if not told and world.differs == 0.8 else {}
+        )
+        # With another threshold recall and F1 do differ.
+        same = [m for m in METRICS if not world.threshold or m in ("balanced_accuracy", "auroc")]
+        lines.append(
+            [
+                " + ".join(map(str, world.patients)),
+                world.seeds,
+                f"{world.differs:g}",
+                told,
+                f"{found['bootstrap']:.1%}",
+                *(f"{found[m]:.1%}" if m in same else "" for m in METRICS),
+                f"{found['held']:.1%}",
+                f"{power['balanced_accuracy']:.0%}" if power else "",
+            ]
+        )
+        print(lines[-1], file=sys.stderr, flush=True)
+    show(
+        f"One comparison at the 5 % level where nothing is true, {repeats:,} simulated sweeps a line",
+        ["test patients of both classes", "seeds", "sd over patients", "", "bootstrap alone, balanced accuracy",
+         "as in the report: balanced accuracy", "recall", "F1", "AUROC", "coverage", "power"],
+        lines,
+        ["Sd over patients: of how a technique shifts the logits of all images of one, of whom there are 12 where "
+         "nothing else is said. Coverage: of the 95 % interval of balanced accuracy. Power: to see in it a technique "
+         f"that is {_GAIN:g} logits better, in {repeats // 4:,} sweeps. No minimum of patients is asked for here."],
+    )  # fmt: skip
