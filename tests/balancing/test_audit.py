@@ -138,6 +138,29 @@ def test_too_few_unknown_constant(images: ImageSet) -> None:
     assert "near_duplicates" not in found, "blank images are no copies of each other"
 
 
+def test_few_patients_are_counted_as_patients_not_as_images(images: ImageSet) -> None:
+    split = fake_split(images)
+    assert "few_patients" not in found_in(images, split)
+    patients = np.asarray(images.patients).copy()
+    own = split.test[images.labels[split.test] == 0]
+    patients[own] = [f"t{i % 3}" for i in range(len(own))]  # 60 images of three patients
+    few = replace(images, patients=patients)
+    found = found_in(few, split)
+    assert "few_images" not in found
+    (one,) = found["few_patients"]
+    assert one.values == {"part": "test", "class": "NORMAL", "patients": 3, "known": True}
+    assert one.title.startswith("Class NORMAL has 3 patients in test: with fewer than 5 of a class no verdict")
+    whole = audit(few, split)
+    assert whole.patients["per_class"]["test"] == [3, 120]
+    console = Console(file=io.StringIO(), width=200)
+    console.print(*audit_view(whole))
+    assert "Patients in test: 3 NORMAL, 120 PNEUMONIA." in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Test holds patients of NORMAL: 3, PNEUMONIA: 120." in str(data_audit_section(whole).blocks)
+    unknown = audit(replace(images, patients=None), Split(split.train, split.validation, split.test[[0, -1]]))
+    titles = [finding.title for finding in unknown.findings if finding.check == "few_patients"]
+    assert titles[0].startswith("Class NORMAL has 1 image in test")
+
+
 def test_a_split_by_images_alone_is_counted(images: ImageSet) -> None:
     pairs = np.array([f"p{i // 2}" for i in range(len(images))])
     found = found_in(replace(images, patients=pairs))["split_by_images"][0]

@@ -91,7 +91,8 @@ def test_a_small_official_validation_joins_training_and_test_stays() -> None:
         f"The official validation split holds 60 images ({zeros} c0, {ones} c1), fewer than 50 of each class, so its "
         "images join the training images and validation is 15 % of the training images instead, "
     )
-    assert "patients, stratified, no patient on both sides." in split.notes[0]
+    of_class = [len(np.unique(data["patients"][split.validation][data["labels"][split.validation] == c])) for c in (0, 1)]
+    assert f"patients ({of_class[0]} c0, {of_class[1]} c1), stratified, no patient on both sides." in split.notes[0]
     assert np.isin(np.arange(60), split.train).any()
 
 
@@ -168,3 +169,26 @@ def test_what_cannot_be_split(change: dict[str, Any], sentence: str) -> None:
     }
     with pytest.raises(UserError, match=sentence):
         make_split(**{**data, **change})
+
+
+def test_notes_say_how_many_patients_of_each_class_a_part_holds_and_where_they_are_too_few() -> None:
+    labels, patients = np.repeat([0, 1], 300), np.array([f"p{i // 100}" for i in range(300)] + [*map(str, range(300))])
+    data = {"labels": labels, "official": np.full(600, "train"), "sha256": np.array([f"{i:064x}" for i in range(600)])}
+    split = make_split(**data, patients=patients, n_classes=2, class_names=("rare", "common"))
+    for part in ("train", "validation", "test"):
+        rows = getattr(split, part)
+        n = [len(set(patients[rows][labels[rows] == c].tolist())) for c in (0, 1)]
+        assert any(f"({n[0]} rare, {n[1]} common)" in note for note in split.notes)
+    few = [note for note in split.notes if note.startswith("Too few to judge")]
+    assert len(few) == 1
+    assert "fewer than 5 patients of some classes (1 of rare)" in few[0]
+    assert "give more patients of them, or a test split of your own" in few[0]
+
+    official = np.where(np.isin(patients, ["p0", *map(str, range(50))]), "test", "train")
+    own = make_split(**{**data, "official": official}, patients=patients, n_classes=2, class_names=("rare", "common"))
+    assert any("leave the test split out of the data" in note for note in own.notes)
+    enough = make_split(**data, patients=None, n_classes=2, class_names=("rare", "common"))
+    assert not any(note.startswith("Too few") for note in enough.notes), "images stand for unknown patients"
+    tiny = np.where(np.arange(600) % 100 == 0, "test", "train")
+    unknown = make_split(**{**data, "official": tiny}, patients=None, n_classes=2, class_names=("rare", "common"))
+    assert any("patients are unknown, so images stand for them" in note for note in unknown.notes)

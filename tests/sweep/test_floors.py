@@ -146,3 +146,15 @@ def test_real_xrays_are_told_apart_by_thumbnails(chest_xray_dir: Path, tmp_path:
     run = fake_run(tmp_path / "run", images, techniques=("baseline",), lrs=(0.001,), failing=False)
     found = pixel_floor(run, images, np.random.default_rng(0), samples=200).iloc[0]
     assert found["balanced_accuracy_low"] > 0.8
+
+
+def test_guessing_takes_its_means_over_the_classes_that_have_images() -> None:
+    labels = np.repeat([0, 2], [30, 20])
+    prior, ones = np.array([0.5, 0.3, 0.2]), np.ones((1, 50))
+    found = guessing(labels, prior, None, ones)
+    rng = np.random.default_rng(0)
+    simulated = [evaluate(labels, np.eye(3)[rng.choice(3, 50, p=prior)], None) for _ in range(500)]
+    for metric in ("recall", "balanced_accuracy", "specificity", "precision", "f1"):
+        values = np.array([one[metric] for one in simulated])
+        assert found[metric][0] == pytest.approx(values.mean(), abs=4 * values.std() / np.sqrt(500) + 1e-9)
+    assert found["recall"][0] == pytest.approx((0.5 + 0.2) / 2)
