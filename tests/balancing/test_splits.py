@@ -91,7 +91,9 @@ def test_a_small_official_validation_joins_training_and_test_stays() -> None:
         f"The official validation split holds 60 images ({zeros} c0, {ones} c1), fewer than 50 of each class, so its "
         "images join the training images and validation is 15 % of the training images instead, "
     )
-    of_class = [len(np.unique(data["patients"][split.validation][data["labels"][split.validation] == c])) for c in (0, 1)]
+    of_class = [
+        len(np.unique(data["patients"][split.validation][data["labels"][split.validation] == c])) for c in (0, 1)
+    ]
     assert f"patients ({of_class[0]} c0, {of_class[1]} c1), stratified, no patient on both sides." in split.notes[0]
     assert np.isin(np.arange(60), split.train).any()
 
