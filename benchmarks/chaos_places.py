@@ -171,9 +171,9 @@ class Bench:
                 raise RuntimeError(f"undisturbed, {PLACES[place]} and {PLACES[other]} differ: {names}")
         self.clean(place)
         print(f"undisturbed, on {PLACES[place]}: {seconds:.1f} s", flush=True)
-        # The cluster's raylets are there from start to end.
-        kinds = ("worker", "raylet") if place == "local" else ("worker",)
-        windows = {kind: (seen[kind][0] / seconds, seen[kind][-1] / seconds) for kind in kinds if seen[kind]}
+        if place == "cluster":  # its raylets are there from start to end, but only with trials on them is it a loss
+            seen["raylet"] = seen["worker"]
+        windows = {kind: (seen[kind][0] / seconds, seen[kind][-1] / seconds) for kind in seen if seen[kind]}
         return Undisturbed(seconds, windows, found)
 
     def _nodes(self) -> Any:

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.common import show
-from benchmarks.few_patients import show_patients
+from benchmarks.few_patients import show_patients, show_unseen_kind
 from sweep.analysis.bootstrap import weighted_metrics
 from sweep.analysis.few_patients import FewPatients, patient_draws
 from sweep.analysis.paired import compare
@@ -234,6 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
         show_rates(given.repeats, given.samples, given.seed)
     if "patients" in given.parts:
         show_patients(given.repeats, given.samples, given.seed)
+        show_unseen_kind(given.repeats, given.samples, given.seed)
     if "verdict" not in given.parts:
         return
     lines, usual = [], []

@@ -351,9 +351,11 @@ def report(
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
     from sweep.config import recorded_config
+    from sweep.localpaths import require_writable
     from sweep.records import Run
 
     found = Run(run_folder)
+    require_writable(run_folder / "report" / "index.html", "the report")
     console = _console()
     given = _given(
         report__cam=cam,
@@ -385,11 +387,14 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder of the activation-map pictures.")] = Path("predictions"),
 ) -> None:
     """Probability, decision and activation map of single images, from the run's best trial. Not for diagnosis."""
+    from sweep.localpaths import require_writable
     from sweep.predict import predict_images
     from sweep.records import Run
     from sweep.terminal import predictions
 
-    _console().print(predictions(predict_images(Run(run_folder), image, technique=technique, out=out)))
+    found = Run(run_folder)
+    require_writable(out / "image_cam.png", "--out")
+    _console().print(predictions(predict_images(found, image, technique=technique, out=out)))
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shlex
 from pathlib import Path
@@ -71,29 +73,32 @@ def recorded_source(run: Run) -> str:
 
 
 def require_writable(path: Path, option: str) -> None:
-    """Raises UserError where a file can't be written, before the work whose result it shall hold.
+    """Raises UserError where a file can't be written, before the work whose result it shall hold; leaves nothing.
 
     Args:
-        path: of the file; folders above it are made.
+        path: of the file.
         option: that named it, such as ``--csv``.
     """
     import tempfile
 
+    made: list[Path] = []
     try:
         if path.is_dir():
-            raise IsADirectoryError(0, "it is a folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(0, "the file there is write-protected")
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:200]}."):
+            raise PermissionError(errno.EACCES, "the file there is write-protected")
+        made = [folder for folder in path.parents if not folder.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".try-"):
             pass
-        path.lstat()  # a name too long
     except FileNotFoundError:
-        if path.parent.is_dir():
-            return
         raise _unwritable(path, option, "its folder cannot be made") from None
     except OSError as error:
         raise _unwritable(path, option, error.strerror or str(error)) from None
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def written(path: Path, text: str, option: str) -> None:

@@ -16,6 +16,7 @@ RUN/
     test.parquet       the same for the test split; only of chosen trials, only after selection
     best.pt            the network of the best epoch (state_dict), with its validation predictions
     last.pt            to go on from, gone when the trial has ended
+    error.txt          what a failed trial failed by, with its traceback
     best_before.pt     the best network that last.pt speaks of, where a better one was found since
   selection.json       the configuration chosen for each technique, on validation
   test_openings.jsonl  one line for each time the test split was opened: when, for which trials

@@ -123,7 +123,9 @@ class _Watcher(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
         error = self.reasons.get(trial.trial_id) or _last_line(trial)
-        self.run.trial(_id(trial)).write_status("failed", error=error, finished=now())
+        folder = self.run.trial(_id(trial))
+        folder.write_error(str(trial.get_error() or error))
+        folder.write_status("failed", error=error, finished=now())
         self._show(lambda: self.progress.ended(_id(trial), "failed", error))
 
     def _show(self, show: Callable[[], None]) -> None:

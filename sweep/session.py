@@ -89,7 +89,8 @@ def ray_session(
                 "who else is in this network needs Ray's token and nothing more."
             )
     if not verbose:
-        logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        # What a trial failed by stands in its folder and in the progress; Tune would print it amidst these.
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
         url = context.dashboard_url
         yield f"http://{url}" if url else ""

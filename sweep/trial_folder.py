@@ -91,6 +91,10 @@ class TrialFolder:
         before = {key: value for key, value in self.status().items() if key != "damage"}
         write_json(self.path / "status.json", {**before, "status": status, "changed": now(), **more}, self.guard)
 
+    def write_error(self, text: str) -> None:
+        """error.txt: all that is known of what a trial failed by."""
+        write_atomically(self.path / "error.txt", text.encode(errors="backslashreplace"), self.guard)
+
     def epochs(self) -> list[dict[str, Any]]:
         """One object an epoch, in order; [] before the first, and where the file is damaged."""
         try:

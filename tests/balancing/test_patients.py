@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 
+import balancing.images
+from balancing import patterns
 from balancing.errors import UserError
 from balancing.patients import patient_ids
 
@@ -78,3 +82,28 @@ def test_a_users_pattern_means_the_same_patient_in_every_split() -> None:
 def test_a_pattern_that_cannot_help(pattern: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         patient_ids(["a.png"], ["train"], pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{99999999999}", "(" * 5000, "(" * 5000 + ")" * 5000, "(?P<x>", "[", "x" * 3000 + "["]
+)
+def test_a_pattern_that_python_cannot_hold_is_told_before_anything_is_decoded(
+    pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balancing.images, "open_source", lambda *_, **__: pytest.fail("the source was opened"))
+    with pytest.raises(UserError, match="^the patient pattern .* is no regular expression: ") as caught:
+        balancing.images.load_images("phantom", patient_pattern=pattern, progress=False)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_a_pattern_without_an_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "LIMIT_SECONDS", 0.05)
+    before, timed = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    names = ["a.png", "a" * 60 + "b"]  # 2 ** 60 ways
+    with pytest.raises(UserError, match=r"was stopped after 0\.05 s at the name 'a{60}b': .*simplify it"):
+        patient_ids(names, ["train"] * 2, pattern="(a+)+$")
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert (signal.getitimer(signal.ITIMER_REAL)[0] > 0) == timed, "a timer of somebody else's was lost"
+    assert patient_ids(["p1_a", "p1_b"], ["train"] * 2, pattern="(p[0-9])_")[0] is not None

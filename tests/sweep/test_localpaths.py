@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,8 @@ def test_places_are_asked_for_before_the_work(tmp_path: Path, monkeypatch: pytes
     for path in bad[1:]:
         with pytest.raises(UserError, match="^--csv .* cannot be written"):
             written(path, "x", "--csv")
-    require_writable(tmp_path / "new" / "x.csv", "--csv")
+    require_writable(tmp_path / "new" / "er" / "x.csv", "--csv")
+    assert not (tmp_path / "new").exists()
     written(tmp_path / "new" / "x.csv", "a", "--csv")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.csv"]
     require_writable(tmp_path / "new" / "x.csv", "--csv")
@@ -234,3 +236,14 @@ def test_a_run_that_goes_on_needs_room_for_what_is_left(tmp_path: Path, monkeypa
     run.trial(run.specs()[0].trial_id).write_status("running")
     with pytest.raises(UserError, match=r"checkpoints of 1 trial may take 0.19 GB .*; make room there$"):
         require_room(run.path, config, run)
+
+
+def test_commands_in_messages_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    from sweep.compare import compare_runs
+
+    images = fake_images(tmp_path / "images")
+    runs = [fake_run(tmp_path / f"a run; {n}", images, techniques=["baseline"], opened=False) for n in range(2)]
+    with pytest.raises(UserError) as caught:
+        compare_runs(runs)
+    command = str(caught.value).split("`")[1]
+    assert shlex.split(command) == ["sweep", "resume", str(runs[0].path)]

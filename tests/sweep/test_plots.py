@@ -9,9 +9,10 @@ from typing import Any
 import matplotlib
 import pytest
 
+from sweep.analysis.confusion_plot import confusion_plot
 from sweep.analysis.figure import png, style, svg
 from sweep.analysis.plots import epochs_plot, learning_rate_plot, number_plots, recall_specificity_plot
-from sweep.analysis.tables import chosen_trials
+from sweep.analysis.tables import chosen_trials, confusion_matrices, confusion_matrices_table
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 HOSTILE = ("--><script>alert(1)</script>", "$\\frac{1$ & 50 % _x_", "c")
@@ -94,3 +95,20 @@ def test_style_does_not_leak() -> None:
     with style():
         assert matplotlib.rcParams["svg.fonttype"] == "none"
     assert matplotlib.rcParams["svg.fonttype"] == before
+
+
+def test_many_classes_keep_the_confusion_figure_and_its_table_small(tmp_path: Path) -> None:
+    names = tuple(f"class {i}" for i in range(40))
+    images = fake_images(tmp_path / "images", names, per_class=[8] * 40, size=4)
+    run = fake_run(tmp_path / "run", images, techniques=SIX[:2], lrs=(0.001,), failing=False, epochs=1)
+    plot = confusion_plot(run)
+    assert plot is not None
+    written = svg(plot.figure)
+    assert "class 17" not in written + plot.caption + plot.alt
+    assert "80 images of 40 classes" in plot.caption
+    assert max(plot.figure.get_size_inches()) < 20
+    table = confusion_matrices_table(run)
+    assert list(table.columns) == ["technique", "seed", "true class", "decided class", "images"]
+    counts = confusion_matrices(run)
+    assert table["images"].sum() == sum(int(matrix.sum()) for matrix in counts.values())
+    assert len(table) == sum(int((matrix > 0).sum()) for matrix in counts.values())

@@ -320,6 +320,7 @@ def test_a_killed_worker_is_retried_or_listed_and_the_rest_goes_on(tiny: Path, t
         (failed,) = [s for s in states(folder).values() if s["status"] == "failed"]
         assert failed["error"]
         assert failed["error"] in output
+        assert list(folder.glob("trials/*/error.txt"))
 
 
 def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_path: Path) -> None:

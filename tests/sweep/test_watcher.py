@@ -62,6 +62,7 @@ def test_a_terminal_that_is_gone_ends_no_sweep(run: Run) -> None:
     assert run.trial(run.specs()[0].trial_id).status()["status"] == "stopped"
     found.on_trial_error(0, [], trial)
     assert run.trial(run.specs()[0].trial_id).status()["status"] == "failed"
+    assert (run.trial(run.specs()[0].trial_id).path / "error.txt").read_text() == "the worker was lost"
 
 
 def test_a_figure_that_cannot_be_drawn_leaves_the_trial_stopped_for_the_reason_it_was(
