@@ -115,10 +115,11 @@ def prepare(root: Path) -> None:
     from benchmarks.malformed_call import environment
     from benchmarks.malformed_sound import make_sound
 
-    os.environ.update(environment(root), HF_HOME=str(root / "hf"), MPLCONFIGDIR=str(root / "matplotlib"))
+    os.environ.update(HF_HOME=str(root / "hf"))  # read when datasets is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in _IMPORTED:
         importlib.import_module(name)
+    os.environ.update(environment(root))
     from PIL import Image
 
     Image.preinit()
