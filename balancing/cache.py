@@ -75,8 +75,15 @@ class Cache:
         try:
             if folder is None:
                 named = os.environ.get(VARIABLE)
+                if not named and os.environ.get("HOME") == "":
+                    raise RuntimeError("HOME is empty")  # else it would be the root folder
                 folder = Path(named) if named else Path.home() / ".cache" / "balancing-act"
             self.folder = folder.expanduser().absolute()
+            str(self.folder).encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"the cache folder {folder} has a name that is no UTF-8; name another folder in {VARIABLE}"
+            ) from None
         except RuntimeError as error:  # no home
             raise UserError(
                 f"there is no place for the cache of decoded images ({error}); name a folder in {VARIABLE}"
@@ -130,7 +137,7 @@ class Cache:
             sizes = meta["files"]
             if all((folder / name).stat().st_size == size for name, size in sizes.items()):
                 return Entry(folder, meta)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             pass
         return None
 
@@ -252,7 +259,7 @@ def _intact(entry: Entry) -> bool:
         return entry.meta.get("seal") == digest(meta) and all(
             block_checksums(entry.folder / name) == meta["checksums"].get(name) for name in meta["files"]
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

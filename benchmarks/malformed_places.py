@@ -37,6 +37,11 @@ def _itself(place: Place) -> str:
     return "link"
 
 
+def _pipe(place: Place) -> str:
+    os.mkfifo(place.folder / "pipe")
+    return "pipe"
+
+
 def _folder(place: Place) -> str:
     (place.folder / "full").mkdir()
     (place.folder / "full" / "x").write_bytes(b"x")
@@ -60,7 +65,7 @@ WHERE: dict[str, Callable[[Place], str]] = {
     "a full folder": _folder,
     "a read-only folder": _read_only,
     "/proc": lambda place: "/proc/nowhere/x",
-    "/dev/full": lambda place: "/dev/full",
+    "a pipe": _pipe,
     "/dev/null/x": lambda place: "/dev/null/x",
     "300 letters": lambda place: "x" * 300,
     "10,000 letters": lambda place: "x" * 10_000,
@@ -71,8 +76,18 @@ WHERE: dict[str, Callable[[Place], str]] = {
     "the folder above": lambda place: "..",
     "a home of nobody": lambda place: "~nobody-here/x",
 }
-# Taken today because nothing is wrong with them.
-_FINE = {"not UTF-8", "control characters", "two lines", "empty", "the folder above", "a home of nobody", "a file"}
+# Taken by some commands, for nothing is wrong with them there; links are replaced by what is written.
+_FINE = {
+    "a dangling link",
+    "a link to itself",
+    "not UTF-8",
+    "control characters",
+    "two lines",
+    "empty",
+    "the folder above",
+    "a home of nobody",
+    "a file",
+}
 
 
 def cases(rng: random.Random) -> list[Case]:
@@ -97,14 +112,14 @@ def cases(rng: random.Random) -> list[Case]:
     for name, (damage, refuse) in CACHES.items():
         found.append(Case("caches", name, _cache(damage), refuse=refuse))
     for name, variables in {
-        "a file": {"BALANCING_ACT_CACHE": "/etc/hostname"},
-        "below a file": {"BALANCING_ACT_CACHE": "/etc/hostname/x"},
+        "a file": {"BALANCING_ACT_CACHE": "file"},
+        "below a file": {"BALANCING_ACT_CACHE": "file/x"},
         "a device": {"BALANCING_ACT_CACHE": "/dev/null"},
         "/proc": {"BALANCING_ACT_CACHE": "/proc/nowhere"},
         "10,000 letters": {"BALANCING_ACT_CACHE": "x" * 10_000},
         "not UTF-8": {"BALANCING_ACT_CACHE": "\udcff"},
         "a home of nobody": {"BALANCING_ACT_CACHE": "~nobody-here/x"},
-        "a home that is a file": {"BALANCING_ACT_CACHE": "", "HOME": "/etc/hostname"},
+        "a home that is a file": {"BALANCING_ACT_CACHE": "", "HOME": "file"},
         "a home that is not there": {"BALANCING_ACT_CACHE": "", "HOME": "/proc/nowhere"},
         "no home": {"BALANCING_ACT_CACHE": "", "HOME": ""},
     }.items():
@@ -121,6 +136,7 @@ def _to(arguments: Callable[[Place], list[str]], where: Callable[[Place], str]) 
 
 
 def _plain(place: Place) -> list[str]:
+    (place.folder / "file").write_bytes(b"x")
     return ["audit", *SMALL, "--data", str(place.sound / "images")]
 
 

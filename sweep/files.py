@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -59,6 +60,8 @@ def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = no_
         OSError: no room, or no right to write there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file() and not path.is_dir():  # /dev/null: a rename would put a file in its place
+        raise FileExistsError(errno.EEXIST, "a device, a pipe or a socket is in its place", str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
     try:
         with temporary.open("wb") as file:

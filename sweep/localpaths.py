@@ -85,6 +85,8 @@ def require_writable(path: Path, option: str) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "a device, a pipe or a socket is there")
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, "the file there is write-protected")
         made = [folder for folder in path.parents if not folder.exists()]

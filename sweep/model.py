@@ -95,7 +95,19 @@ def _fitting(loaded: Any, path: Path) -> State:
         raise UserError(
             f"checkpoint {path} is of another model: {'; '.join(wrong[:3])}{more}; give one of torchvision's resnet18"
         )
+    unusable = [f"{name} {fault}" for name, tensor in state.items() if (fault := _unusable(tensor))]
+    if unusable:
+        raise UserError(f"no network can start from checkpoint {path}: {unusable[0]}; give a sound one")
     return {name: state.get(name, torch.tensor(0)) for name in expected}
+
+
+def _unusable(tensor: torch.Tensor) -> str:
+    """Why a network can't start from a tensor of the right shape; "" where it can."""
+    if tensor.layout != torch.strided or tensor.is_meta:
+        return "is no dense tensor with content"
+    if tensor.ndim and not tensor.is_floating_point():  # without a dimension: batches counted
+        return f"holds {str(tensor.dtype).removeprefix('torch.')}, not fractions"
+    return "" if bool(torch.isfinite(tensor).all()) else "holds NaN or infinity"
 
 
 def _holds_tensors(state: Mapping[Any, Any]) -> bool:

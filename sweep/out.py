@@ -69,6 +69,10 @@ def check_free(path: Path, *, resume: bool = False) -> None:
         resume: what a start that was killed before its first trial left there is no hindrance.
     """
     shown, quoted = _short(path), shlex.quote(str(path))
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"--out {shown} is no text in UTF-8, so no record can name it; give another name") from None
     for folder in (path, *path.parents):
         if folder.is_symlink() and not folder.exists():
             raise UserError(f"--out {shown} is a link to nowhere ({_short(folder)}); mend it, or give a new folder")

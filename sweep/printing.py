@@ -11,26 +11,18 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-# Controls of terminals (C0, C1), of the direction of writing, line separators, and the halves of pairs that stand for
-# bytes of file names that are no UTF-8. Tab and line feed are layout.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST_WORD, _LONGEST = 500, 10_000
 
 
 def printable(text: str) -> str:
-    r"""The text with what is no text written out: ``\x1b`` for the escape character, ``\xf6`` for a byte of a name.
+    r"""The text with what is no text written out, but for tabs and line feeds, which are layout.
 
     >>> printable("R\udcf6ntgen\x1b[31m")
     'R\\xf6ntgen\\x1b[31m'
     """
-    return _UNPRINTABLE.sub(lambda found: _written_out(found[0]), text)
+    from balancing.text import shown  # here: numpy comes with it, and `--help` answers at once
 
-
-def _written_out(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that the system's encoding could not read
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return "\n".join("\t".join(map(shown, line.split("\t"))) for line in text.split("\n"))
 
 
 def error_text(message: str) -> str:

@@ -211,3 +211,22 @@ def test_no_home_gives_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", nobody)
     with pytest.raises(UserError, match="no place for the cache.*BALANCING_ACT_CACHE"):
         Cache()
+
+
+def test_an_empty_home_is_not_the_root_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(balancing.cache.VARIABLE, raising=False)
+    monkeypatch.setenv("HOME", "")
+    with pytest.raises(UserError, match="HOME is empty"):
+        Cache()
+
+
+def test_a_folder_whose_name_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no UTF-8"):
+        Cache(tmp_path / "R\udcf6ntgen")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_whose_notes_are_nested_deeply_is_made_again(folder: Path, tmp_path: Path) -> None:
+    made = load(folder, tmp_path / "cache")
+    (made.pixels_path.parent / "meta.json").write_text("[" * 100_000)
+    assert load(folder, tmp_path / "cache").fingerprint == made.fingerprint

@@ -98,3 +98,25 @@ def test_what_killed_writers_leave_is_found_and_nothing_else(tmp_path: Path) -> 
         path.write_bytes(b"x")
     (tmp_path / ".folder.1.deadbeef").mkdir()
     assert sorted(unfinished_files([tmp_path, tmp_path / "missing"])) == sorted(left)
+
+
+def test_what_is_no_file_is_never_replaced_by_one(tmp_path: Path) -> None:
+    """``--csv /dev/null`` by root would put a file in the device's place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileExistsError, match="a pipe"):
+        write_atomically(pipe, b"x")
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_pipe_in_a_records_place_is_damage_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(DamagedFile, match="no file is in its place"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_link_to_itself_in_a_records_place_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "a.json").symlink_to("a.json")
+    with pytest.raises(DamagedFile, match="symbolic links"):
+        read_json(tmp_path / "a.json")

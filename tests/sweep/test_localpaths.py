@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -202,6 +203,12 @@ def test_places_are_asked_for_before_the_work(tmp_path: Path, monkeypatch: pytes
     written(tmp_path / "new" / "x.csv", "a", "--csv")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.csv"]
     require_writable(tmp_path / "new" / "x.csv", "--csv")
+
+
+def test_a_device_is_no_place_for_a_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match=r"--csv .*pipe cannot be written \(a device, a pipe or a socket is there\)"):
+        require_writable(tmp_path / "pipe", "--csv")
 
 
 def disk(monkeypatch: pytest.MonkeyPatch, free: float, total: float = 1e12) -> None:

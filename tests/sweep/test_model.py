@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,34 @@ def test_wrong_shapes_are_named(trained: State, file: Path) -> None:
     message = refused(file)
     assert "conv1.weight is (64, 1, 7, 7), not (64, 3, 7, 7)" in message
     assert "resnet18" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tensor: tensor * float("nan"), "holds NaN or infinity"),
+        (lambda tensor: tensor / 0, "holds NaN or infinity"),
+        (lambda tensor: tensor.int(), "holds int32, not fractions"),
+        (lambda tensor: tensor.cfloat(), "holds complex64, not fractions"),
+        (lambda tensor: tensor.to("meta"), "is no dense tensor with content"),
+    ],
+)
+def test_tensors_that_no_network_can_start_from_are_refused(
+    trained: State, file: Path, change: Callable[[torch.Tensor], torch.Tensor], said: str
+) -> None:
+    torch.save({**trained, "bn1.bias": change(trained["bn1.bias"])}, file)
+    assert f"bn1.bias {said}" in refused(file)
+
+
+def test_sparse_tensors_are_refused(trained: State, file: Path) -> None:
+    torch.save({**trained, "conv1.weight": trained["conv1.weight"].to_sparse()}, file)
+    assert "conv1.weight is no dense tensor" in (message := refused(file)) or "can't be read safely" in message
+
+
+def test_half_precision_is_taken(trained: State, file: Path) -> None:
+    torch.save({name: value.half() if value.ndim else value for name, value in trained.items()}, file)
+    start, _ = load_weights(str(file))
+    new_model(2, 0, start)
 
 
 def test_missing_and_foreign_tensors_are_named(trained: State, file: Path) -> None:

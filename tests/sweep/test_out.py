@@ -136,3 +136,9 @@ def test_a_cluster_that_is_not_there_is_told_before_anything_is_made(tmp_path: P
         jobs.start(given, "demo", tmp_path / "run", Console(quiet=True), verbose=False)
     assert len(str(error.value)) < 400
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no text in UTF-8"):
+        claim_out(tmp_path / "R\udcf6ntgen", nobody_is_told, resume=False)
+    assert list(tmp_path.iterdir()) == []
