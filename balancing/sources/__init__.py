@@ -13,6 +13,7 @@ from balancing.sources.base import Options, Source
 
 _FILE_KINDS = (".zip", ".parquet", ".npz")
 _PATH_SUFFIXES = (*_FILE_KINDS, ".csv", ".jpg", ".jpeg", ".png", ".tar", ".gz", ".tgz", ".npy", ".arrow")
+_REVISION = re.compile(r"^[^@\s]+$")
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 
 
@@ -40,7 +41,7 @@ def open_source(
     repository, _, revision = source.partition("@")
     if looks_like_path(repository):
         raise UserError(f"no such path: {source} (looked in {Path.cwd()}); check its spelling")
-    if not _HUB_ID.match(repository) or ("@" in source and not revision):
+    if not _HUB_ID.match(repository) or ("@" in source and not _REVISION.match(revision)):
         raise UserError(
             f"'{source}' is neither 'phantom', nor a path that exists, nor a Hub id such as "
             "hf-vision/chest-xray-pneumonia or hf-vision/chest-xray-pneumonia@main"
@@ -104,6 +105,8 @@ def _open_path(source: str, path: Path, options: Options) -> Source:
             opened = FolderSource.of_folder(source, path, files)
         opened.notes = passed_over(own)
         return opened
+    if not path.is_file():  # to read a device or a pipe would never end
+        raise UserError(f"{source} is a device, a pipe or a socket; give a folder, or a .zip, .parquet or .npz file")
     kind = path.suffix.lower()
     if kind == ".parquet":
         return ParquetSource.of_path(source, path, [path], options)

@@ -208,6 +208,12 @@ def test_class_names_must_fit_their_numbers(tmp_path: Path) -> None:
             load(tmp_path / "x.parquet")
 
 
+def test_notes_of_datasets_that_are_nested_deeply_are_no_notes(tmp_path: Path) -> None:
+    whole = pq.read_table(next((write_hub_folder(tmp_path / "one", {"train": 3}) / "data").iterdir()))
+    pq.write_table(whole.replace_schema_metadata({b"huggingface": b"[" * 100_000}), tmp_path / "x.parquet")
+    assert load(tmp_path / "x.parquet").class_names == ("0", "1")
+
+
 def test_texts_that_are_no_utf8_are_a_sentence(tmp_path: Path) -> None:
     bad = pa.Array.from_buffers(
         pa.string(), 2, [None, pa.py_buffer(np.array([0, 2, 4], np.int32).tobytes()), pa.py_buffer(b"\xff\xfeab")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,9 @@ def test_the_phantoms_own_splits_are_used() -> None:
         ("two words", {}, "is neither 'phantom', nor a path that exists, nor a Hub id such as"),
         ("", {}, "is neither 'phantom', nor a path"),
         ("a/b@", {}, "is neither 'phantom', nor a path"),
+        ("a/b@c@d", {}, "is neither 'phantom', nor a path"),
+        ("a/b@c d", {}, "is neither 'phantom', nor a path"),
+        (os.devnull, {}, "is a device, a pipe or a socket"),
         ("phantm", {}, "unknown data 'phantm'; did you mean 'phantom'"),
         ("phantom", {"image_size": 4}, r"image_size must be a whole number in 8\.\.2048, but is 4"),
         ("phantom", {"image_size": 64.0}, "image_size must be a whole number"),
