@@ -35,7 +35,7 @@ class Interrupts:
         self.asked = False
         self.stopping = False
         self._again, self._last_resort = again, last_resort
-        self._since, self._number = 0.0, int(signal.SIGINT)
+        self._since, self._number = 0.0, signal.SIGINT
         self._handlers: dict[int, Any] = {}
         self._wake, self._left = threading.Event(), threading.Event()
 
@@ -74,7 +74,7 @@ class Interrupts:
         self._wake.set()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.asked, self._number = True, number
+        self.asked, self._number = True, signal.Signals(number)
         self._since = self._since or time.monotonic()
         self._wake.set()
         self.check()
