@@ -8,11 +8,13 @@ and raised again each second until the program says that it is stopping.
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -54,6 +56,23 @@ class Interrupts:
         for number in self._handlers:
             signal.signal(number, self._handle)
 
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within it, a library that puts in handlers of its own changes nothing: while Ray starts, SIGTERM would else
+        end the program at once, by ``sys.exit``."""
+        replace = signal.signal
+
+        def keep(number: int, handler: Any) -> Any:
+            if number in self._handlers and number != signal.SIGINT:  # Ray only defers that one, and puts it back
+                return signal.getsignal(number)
+            return replace(number, handler)
+
+        signal.signal = keep  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            signal.signal = replace
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -87,7 +106,15 @@ class Interrupts:
                 sys.stderr.flush()
                 os._exit(EXIT_CODE)
             if not self.stopping:
-                _thread.interrupt_main()
+                interrupt_main()
+
+
+def interrupt_main() -> None:
+    """As Ctrl-C does; by another signal where that one is ignored, as in a background job of a script."""
+    for number in _signals():
+        if callable(signal.getsignal(number)):
+            _thread.interrupt_main(number)
+            return
 
 
 def _signals() -> list[signal.Signals]:

@@ -178,8 +178,12 @@ def run_sweep(
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
     interrupts = interrupts or Interrupts()
-    with ray_session(config.resources, verbose=verbose, say=partial(_note, console)) as dashboard:
-        interrupts.install()  # Ray has put in its own
+    with contextlib.ExitStack() as stack:
+        with interrupts.kept():
+            dashboard = stack.enter_context(
+                ray_session(config.resources, verbose=verbose, say=partial(_note, console))
+            )
+        interrupts.install()  # Ray puts in its own
         try:
             slots = fit_slots(config.resources)
             _say_where(console, slots, dashboard, config)
