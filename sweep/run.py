@@ -122,9 +122,16 @@ class _Watcher(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
-        error = self.reasons.get(trial.trial_id) or _last_line(trial)
-        self.run.trial(_id(trial)).write_status("failed", error=error, finished=now())
-        self._show(lambda: self.progress.ended(_id(trial), "failed", error))
+        ended, error, folder = (
+            "failed",
+            self.reasons.get(trial.trial_id) or _last_line(trial),
+            self.run.trial(_id(trial)),
+        )
+        if folder.fault():
+            folder.write_status(ended, error=error, finished=now())
+        else:  # it had ended before its worker was lost, or killed
+            ended, error = folder.status()["status"], folder.status().get("error") or ""
+        self._show(lambda: self.progress.ended(_id(trial), ended, error))
 
     def _show(self, show: Callable[[], None]) -> None:
         with contextlib.suppress(Exception):
@@ -180,9 +187,7 @@ def run_sweep(
     interrupts = interrupts or Interrupts()
     with contextlib.ExitStack() as stack:
         with interrupts.kept():
-            dashboard = stack.enter_context(
-                ray_session(config.resources, verbose=verbose, say=partial(_note, console))
-            )
+            dashboard = stack.enter_context(ray_session(config.resources, verbose=verbose, say=partial(_note, console)))
         interrupts.install()  # Ray puts in its own
         try:
             slots = fit_slots(config.resources)
