@@ -43,15 +43,9 @@ def specs_of(trials: int) -> list[TrialSpec]:
 def bare_run(folder: Path) -> Run:
     """A run folder of no data at all."""
     counts: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    data = {"source": "", "fingerprint": "x", "split_fingerprint": "y", "shape": [], "class_names": []}
-        "source": "",
-        "fingerprint": "x",
-        "split_fingerprint": "y",
-        "shape": [],
-        "class_names": [],
-        "positive": None,
-    }
-    info = {"format": FORMAT, "id": "bare", "versions": {}, "notes": [], "data": {**data, "positive": None, "class_counts": counts}}
+    data: dict[str, Any] = {"source": "", "fingerprint": "x", "split_fingerprint": "y", "shape": [], "class_names": []}
+    data |= {"positive": None, "class_counts": counts}
+    info = {"format": FORMAT, "id": "bare", "versions": {}, "notes": [], "data": data}
     write_json(folder / "run.json", info)
     return Run(folder)
 
