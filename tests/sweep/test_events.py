@@ -178,7 +178,13 @@ def broken(*given: Any, **more: Any) -> None:
 def test_events_that_fail_are_no_failure_of_the_trial(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TrialEvents, where, broken)
+    real = TrialEvents.close
+
+    def closed_and_broken(events: TrialEvents) -> None:
+        real(events)
+        broken()
+
+    monkeypatch.setattr(TrialEvents, where, closed_and_broken if where == "close" else broken)
     folder = TrialFolder(tmp_path / "trial")
     labels, probabilities = predictions()
     folder.write_predictions("validation", np.arange(30), labels, probabilities)

@@ -112,7 +112,8 @@ def test_a_halved_sweep_reads_each_trial_once_when_it_starts_and_nothing_after(t
     ]
     run.write_specs(specs)
     for spec in specs[:10]:  # of an earlier start
-        run.trial(spec.trial_id).write_epochs([{"epoch": e, spec.metric: 0.1, "auroc": 0.1} for e in range(1, 5)])
+        numbers = {spec.metric: 0.1, "auroc": 0.1, "seconds": 1.0, "images_per_second": 1.0}
+        run.trial(spec.trial_id).write_epochs([{"epoch": e, **numbers} for e in range(1, 5)])
         run.trial(spec.trial_id).write_status("done")
     opened: list[str] = []
     _opened(tmp_path, opened)
