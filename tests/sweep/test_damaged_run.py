@@ -165,3 +165,13 @@ def test_damaged_predictions_say_which_file(run: Run) -> None:
     with pytest.raises(DamagedFile, match="test.parquet is damaged"):
         trial.predictions("test")
     assert not trial.is_tested()
+
+
+def test_a_trial_that_does_not_say_by_which_torch_ends_no_resume(run: Run) -> None:
+    from sweep.resumable import check_versions
+
+    folder = run.trial(run.specs()[0].trial_id)
+    folder.write_status("done", trained_with=[{"ray": "2.0.0"}])
+    assert "Trials so far were trained with ray 2.0.0" in " ".join(check_versions(run, allow_mixed=True))
+    folder.write_status("done", trained_with=[{"torch": 5}])
+    assert "damage" in folder.status()
