@@ -35,7 +35,7 @@ class Interrupts:
         self.asked = False
         self.stopping = False
         self._again, self._last_resort = again, last_resort
-        self._since = 0.0
+        self._since, self._number = 0.0, int(signal.SIGINT)
         self._handlers: dict[int, Any] = {}
         self._wake, self._left = threading.Event(), threading.Event()
 
@@ -74,7 +74,7 @@ class Interrupts:
         self._wake.set()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        self.asked, self._number = True, number
         self._since = self._since or time.monotonic()
         self._wake.set()
         self.check()
@@ -87,7 +87,7 @@ class Interrupts:
                 sys.stderr.flush()
                 os._exit(EXIT_CODE)
             if not self.stopping:
-                _thread.interrupt_main()
+                _thread.interrupt_main(self._number)  # the same: others may be ignored here
 
 
 def _signals() -> list[signal.Signals]:

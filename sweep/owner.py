@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import shlex
+import signal
 import sys
 import threading
 import time
@@ -138,7 +139,7 @@ class Owner:
                     os.utime(self.claim.file)  # by the storage's clock; takes no room on a full disk
             except NotOwner:
                 self.lost = True
-                _thread.interrupt_main()
+                _thread.interrupt_main(signal.SIGTERM)  # which, unlike SIGINT, no shell's background job ignores
                 return
 
 

@@ -76,19 +76,16 @@ class HubSource(Source):
 
     def _roots(self) -> list[Path]:
         """Where the files of this data set lie: its folder, or what was fetched and unpacked from the Hub."""
+        local = Path(self.repository)
+        if local.is_dir():
+            return [local]
         import datasets
         from huggingface_hub import constants
-        from huggingface_hub.file_download import repo_folder_name
 
-        fetched = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=self.repository, repo_type="dataset"))
-        unpacked = [datasets.config.DOWNLOADED_DATASETS_PATH, datasets.config.EXTRACTED_DATASETS_PATH]
-        local = Path(self.repository)
-        return [
-            *([local] if local.is_dir() else []),
-            fetched,
-            *map(Path, unpacked),
-            Path(datasets.config.HF_DATASETS_CACHE),
-        ]
+        config = datasets.config
+        unpacked = (config.HF_DATASETS_CACHE, config.DOWNLOADED_DATASETS_PATH, config.EXTRACTED_DATASETS_PATH)
+        fetched = Path(constants.HF_HUB_CACHE, f"datasets--{self.repository.replace('/', '--')}")
+        return [fetched, *map(Path, unpacked)]
 
     def _left_out_notes(self) -> tuple[str, ...]:
         if not self._left_out:

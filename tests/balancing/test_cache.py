@@ -161,7 +161,7 @@ from pathlib import Path
 from balancing import decoding, images
 slow = float(sys.argv[3])
 decode = decoding.decode
-decoding.decode = lambda content, size: (time.sleep(slow), decode(content, size))[1]
+decoding.decode = lambda content, size, bits: (time.sleep(slow), decode(content, size, bits))[1]
 found = images.load_images(sys.argv[1], image_size=12, cache_dir=Path(sys.argv[2]), workers=1, progress=False)
 print(found.fingerprint)
 """

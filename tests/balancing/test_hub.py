@@ -12,7 +12,7 @@ import pytest
 from balancing.errors import UserError
 from balancing.images import load_images
 from balancing.sources import hub
-from balancing.sources.base import Options
+from balancing.sources.base import Options, Unreadable
 from balancing.sources.hub import HubSource
 from tests.balancing.samples import class_folders, hub_table, png, write_files, write_hub_folder
 
@@ -240,3 +240,21 @@ def test_a_column_is_named_for_the_hub_too(tmp_path: Path) -> None:
     assert patients == ["0", "0", "1", "1"]
     with pytest.raises(UserError, match=r"has no column 'labl' \(--label-column\); did you mean 'label'"):
         HubSource(folder, None, Options(label_column="labl")).listing()
+
+
+def test_a_path_in_a_hub_table_stays_in_its_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a Hub id, too: what ``datasets`` fetched for it is read, other files of this machine are not."""
+    secret, own = tmp_path / "secret.png", tmp_path / "hub" / "datasets--someone--xrays" / "own.png"
+    own.parent.mkdir(parents=True)
+    for path in (secret, own):
+        path.write_bytes(png(7))
+    folder = tmp_path / "set"
+    folder.mkdir()
+    table = hub_table([str(secret), str(own), "c.png"], [None, None, png(1)], [0, 1, 0])
+    pq.write_table(table, folder / "train-00000-of-00001.parquet")
+    the_hub_is(monkeypatch, folder)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    outside, inside, _ = HubSource("someone/xrays", None, Options()).contents()
+    assert isinstance(outside, Unreadable)
+    assert "leads out of the data's folder" in outside.reason
+    assert inside == own

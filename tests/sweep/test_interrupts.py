@@ -50,6 +50,19 @@ def test_a_stop_that_a_finaliser_swallows_is_raised_again(number: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_it_is_raised_again_where_another_signal_is_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a shell's background job
+    try:
+        with Interrupts(again=0.05) as interrupts:
+            Finalised(signal.SIGTERM)
+            with pytest.raises(KeyboardInterrupt):
+                _go_on()
+            interrupts.stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_check_raises_what_was_swallowed() -> None:
     with Interrupts(again=3600) as interrupts:
         interrupts.check()

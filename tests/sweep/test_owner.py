@@ -160,7 +160,7 @@ def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path, stale: bool) -> N
 
 def test_an_owner_learns_that_it_was_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted = threading.Event()
-    monkeypatch.setattr("sweep.owner._thread.interrupt_main", interrupted.set)
+    monkeypatch.setattr("sweep.owner._thread.interrupt_main", lambda number: interrupted.set())
     with Owner(tmp_path / "run", beat=0.02) as owner:
         assert not owner.lost
         write_json(Path(owner.claim.file), {"id": "", "followed_by": "other"})
