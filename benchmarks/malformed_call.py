@@ -217,6 +217,8 @@ def _watch(root: Path, deeds: Path, *, hub: bool) -> None:
                 note(f"wrote {os.fsdecode(values[0])}")
         elif event in ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "shutil.rmtree"):
             for path in values[:2]:
+                if event == "os.mkdir" and os.path.exists(path):
+                    continue  # whoever makes what is there already changes nothing
                 if outside(path):
                     note(f"{event} {os.fsdecode(path)}")
         elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):

@@ -26,7 +26,7 @@ NAMES: dict[str, bytes] = {
     "a formula": b"=HYPERLINK(1)",
     "a formula with a quote": b'=cmd|"c calc"!A0',
     "a script": b"<script>alert(1)<",
-    "markup of the terminal's library": b"[red]x[/] [bold",
+    "markup of the terminal's library": b"[red]x[] [bold",
     "LaTeX": b"\\input{x}%&$#_^~",
     "quotes": b"'\"`$(id)",
     "a template": b"{{7*7}}{% if %}",

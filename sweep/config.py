@@ -445,6 +445,10 @@ def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> C
         raise UserError(f"{path} cannot be read ({error}); put it back from a copy of the run") from None
     if not isinstance(loaded, dict):
         raise UserError(f"{path} is damaged: it holds {_shown(repr(loaded))}; put it back from a copy of the run")
+    # Written whole, so one that lacks a section was cut off, and what it lacks would silently be as by default.
+    missing = [name for name in Config.model_fields if name not in loaded and name != "report"]
+    if missing:
+        raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
     return build_config(loaded, assignments)
 
 

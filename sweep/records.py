@@ -374,7 +374,7 @@ class Run:
         found = self._list("selection.json", SELECTION)
         chosen = [trial_id for choice in found for trial_id in choice["trial_ids"]]
         known = {spec.trial_id for spec in self.specs()} if chosen else set()
-        unknown = [trial_id for trial_id in chosen if known and trial_id not in known]
+        unknown = [trial_id for trial_id in chosen if trial_id not in known]
         if unknown:
             wrong = f"trials.json knows no trial {unknown[0]!r}"
             raise self._rewritten(DamagedFile(self.path / "selection.json", wrong))

@@ -19,7 +19,7 @@ def misfit(value: Any, shape: Shape, where: str = "") -> str:
         value: of JSON.
         shape: a type (``int`` takes no true, and whole numbers of 64 bits alone; ``float`` is a fraction), a tuple of
             types or None of which one must fit, ``[shape]`` for a list of such, or ``{"key": shape}`` for an object
-            that has these keys and perhaps others; a key that ends in ``?`` may be missing.
+            that has these keys and perhaps others; a key that ends in ``?`` may be missing, ``*`` is any other.
         where: the value's place, to begin with.
 
     >>> misfit({"trials": ["a", 7]}, {"trials": [str], "time?": str})
@@ -32,8 +32,11 @@ def misfit(value: Any, shape: Shape, where: str = "") -> str:
     if isinstance(shape, Mapping):
         if not isinstance(value, dict):
             return _wrong(value, where)
-        for key, inner in shape.items():
+        others = {name: shape["*"] for name in value if "*" in shape and name not in shape}
+        for key, inner in {**shape, **others}.items():
             name = key.removesuffix("?")
+            if key == "*":
+                continue
             if name not in value:
                 if key == name:
                     return f"{_at(where, name)} is missing"
@@ -105,12 +108,13 @@ TRIALS: Shape = [
 SELECTION: Shape = [
     {
         "technique": str,
-        "configuration?": str,
+        "configuration": str,
         "trial_ids": [str],
-        "mean?": (*NUMBER, None),
-        "spread?": (*NUMBER, None),
-        "seeds?": [int],
+        "seeds": [int],
         "metric?": str,
+        "mean": NUMBER,
+        "spread": (*NUMBER, None),
+        "complete": bool,
         "configurations?": int,
         "trials?": int,
     }
@@ -125,6 +129,6 @@ STATUS: Shape = {
     "reopened?": [str],
     "attempt?": str,
 }
-EPOCHS: Shape = [{"epoch": int, "seconds": NUMBER, "images_per_second": NUMBER}]
+EPOCHS: Shape = [{"epoch": int, "seconds": NUMBER, "images_per_second": NUMBER, "*": (*NUMBER, None)}]
 BAD_IMAGES: Shape = [{"name": str, "reason": str}]
 OPENING: Shape = {"time": str, "trials": [str]}

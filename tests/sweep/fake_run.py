@@ -17,7 +17,9 @@ from sweep.selection import select
 from sweep.space import TrialSpec
 
 SIX = ("baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote")
-CONFIG = "data:\n  source: invented\nspace:\n  seeds: 2\nsweep:\n  metric: balanced_accuracy\n"
+CONFIG = (
+    "data:\n  source: invented\nspace:\n  seeds: 2\ntrain:\nsweep:\n  metric: balanced_accuracy\nresources:\nreport:\n"
+)
 
 
 def fake_images(

@@ -12,6 +12,7 @@ from balancing.errors import UserError
 from balancing.images import ImageSet
 from balancing.neighbour_store import NeighbourStore
 from sweep.analysis.snapshot import Snapshot
+from sweep.config import build_config, recorded_config
 from sweep.files import DamagedFile
 from sweep.records import Run
 from sweep.report.content import found_warnings
@@ -175,3 +176,22 @@ def test_a_trial_that_does_not_say_by_which_torch_ends_no_resume(run: Run) -> No
     assert "Trials so far were trained with ray 2.0.0" in " ".join(check_versions(run, allow_mixed=True))
     folder.write_status("done", trained_with=[{"torch": 5}])
     assert "damage" in folder.status()
+
+
+def test_a_configuration_that_was_cut_off_anywhere_changes_no_setting_of_a_trial(run: Run) -> None:
+    """What is left after a cut can be sound YAML, whose lost settings would be those by default."""
+    config = build_config({"space": {"seed": 7, "epochs": 3}, "train": {"weights": "none"}, "sweep": {"retries": 5}})
+    whole, where = config.to_yaml(), {"resources", "report"}
+    refused = 0
+    lines = [end for end in range(1, len(whole)) if whole[end - 1] == "\n"]
+    ends = sorted({*lines[::4], *lines[-12:], *range(5, len(whole), 331)})
+    for end in ends:
+        (run.path / "config.yaml").write_text(whole[:end])
+        try:
+            found = recorded_config(run)
+        except UserError as error:
+            refused += 1
+            assert "config.yaml" in str(error) or "resources" in str(error) or "report" in str(error)
+        else:
+            assert found.model_dump(exclude=where) == config.model_dump(exclude=where)
+    assert refused > len(ends) / 2

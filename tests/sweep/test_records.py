@@ -331,7 +331,10 @@ def test_the_table_of_trials_has_its_metrics_before_any_epoch(tmp_path: Path) ->
 
 def test_selection_and_every_opening_of_the_test_split_are_kept(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a")
-    choice = {"technique": "smote", "trial_ids": ["a", "b"], "mean": 0.5, "spread": None}
+    specs = [TrialSpec(technique="smote", lr=0.1, epochs=1, seed=seed) for seed in (0, 1)]
+    run.write_specs(specs)
+    choice = {"technique": "smote", "configuration": specs[0].configuration_id, "seeds": [0, 1], "complete": True}
+    choice |= {"trial_ids": [spec.trial_id for spec in specs], "mean": 0.5, "spread": None}
     run.write_selection([choice])
     assert Run(run.path).selection() == [choice]
     run.record_test_opening(["a", "b"])

@@ -36,6 +36,8 @@ WRONG = [None, {}, "x", 10**400, DEEP]
         ({}, {"a": int}, "a is missing"),
         ({}, {"a?": int}, ""),
         ({"a": "x"}, {"a?": int}, "a is 'x'"),
+        ({"a": "x", "b": 1, "c": None}, {"a": str, "*": (int, None)}, ""),
+        ({"a": "x", "b": "y"}, {"a": str, "*": int}, "b is 'y'"),
         ({"a": [{"b": "x" * 99}]}, {"a": [{"b": int}]}, "a.0.b is 'xxx"),
     ],
 )
