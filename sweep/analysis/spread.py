@@ -22,7 +22,8 @@ class Distributions:
     Args:
         both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
         patients: (B, G) with the chance of patients alone.
-        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share.
+        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share; NaN where the
+            patients can't tell it.
         patient_sd: (G,) the same with what each network errs on by itself.
         freedom: (G,) degrees of freedom of the patients' part; infinite where nobody counted them.
         known: (G,) bool, whether the patients can tell how much they differ; one of a class can't.
@@ -71,7 +72,8 @@ def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | 
     if seeds < 2:
         # The test split as it is stands in the middle where a spread is put around it.
         alone = patients if few is None else mean + all_of_it
-        return Distributions(alone, alone, all_sd, all_sd, freedom, known)
+        told = np.where(known, all_sd, np.nan)
+        return Distributions(alone, alone, told, told, freedom, known)
     of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
     shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
     if few is not None and left is not None:
@@ -88,7 +90,9 @@ def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | 
     error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
     ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
     both = np.concatenate([narrowed + t_values[rank] * error for rank in ranks])
-    return Distributions(both, mean + all_of_it, shared_sd, all_sd, freedom, known)
+    alone = mean + all_of_it
+    shared_sd, all_sd = (np.where(known, sd, np.nan) for sd in (shared_sd, all_sd))
+    return Distributions(both, alone, shared_sd, all_sd, freedom, known)
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,13 @@ class Spread:
         low, high: 95 % interval; NaN where it can't be told.
         p: two-sided, of the mean being 0; NaN with one seed.
         seed_sd: standard deviation over seeds, ddof 1; NaN with one seed.
-        patient_se: standard error from which patients were sampled: the part that all seeds share.
+        patient_se: standard error from which patients were sampled: the part that all seeds share; NaN where it can't
+            be told.
         patient_sd: standard deviation of the bootstrap over patients alone: what these very networks share and what
             each errs on by itself.
         seeds: S.
-        freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for.
+        freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for, NaN
+            where nothing can be told.
     """
 
     mean: float
@@ -144,7 +150,7 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: Few
     finite[: 0 if few is None else len(few.rows)] = True
     resampled = resampled[:, finite]
     if resampled.shape[1] < 2 + (0 if few is None else len(few.rows)) or not np.isfinite(mean):
-        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
+        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds, np.nan)
     found = distributions(values[:, None], resampled[:, :, None], few)
     (low,), (high,) = found.limits()
     rest = (float(found.patient_se[0]), float(found.patient_sd[0]), seeds, float(found.freedom[0]))
