@@ -206,6 +206,20 @@ def near_the_end(found: Spread, n: float) -> Spread:
     return replace(found, low=low, high=high)
 
 
+def no_rate_near_the_end(found: Spread, fewest: float, *, two_classes: bool) -> Spread:
+    """The spread of a metric in [0, 1] that is no rate of patients (F1, precision, AUROC, means over classes).
+
+    It has exact limits, of as many patients as the class with the fewest has, where less than one patient's errors (or
+    hits) stand behind it: some images err, but of a patient who is misread as a whole the bootstrap knows nothing. Of a
+    mean over many classes one of them moves little, so there only where nothing errs, or nothing is right.
+
+    Args:
+        fewest: patients of the class with the fewest.
+    """
+    margin = min(found.mean, 1 - found.mean)
+    return near_the_end(found, fewest if margin * fewest < 1 and (two_classes or margin == 0) else 0)
+
+
 def metric_spread(
     metric: str,
     values: Mapping[str, Sequence[float]],
@@ -217,8 +231,8 @@ def metric_spread(
     """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
 
     Recall and specificity are rates of patients: see ``near_the_end``. Where one of them lies there, the limits of
-    balanced accuracy are put together from those of both. The other metrics are no such rates, and have exact limits
-    (of as many patients as the class with the fewest has) only where nothing errs in any seed, or nothing is right.
+    balanced accuracy are put together from those of both. The other metrics are no such rates: see
+    ``no_rate_near_the_end``.
 
     Args:
         values: metric -> (S,) on the test split as it is.
@@ -243,7 +257,7 @@ def metric_spread(
             above = math.hypot(*(part.high - part.mean for part in limited)) / 2
             found = replace(found, low=min(found.low, found.mean - below), high=max(found.high, found.mean + above))
         return near_the_end(found, 0)
-    return near_the_end(found, behind["fewest"] if found.mean in (0.0, 1.0) else 0)
+    return no_rate_near_the_end(found, behind["fewest"], two_classes=len(parts) == 2)
 
 
 def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:

@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 
 from balancing.patients import FEWEST
+from sweep.analysis.bootstrap import weighted_metrics
 from sweep.analysis.calibration import calibration_table, class_table
 from sweep.analysis.cam_numbers import study_claim
 from sweep.analysis.cam_words import blackout_sentence
 from sweep.analysis.curves_plots import decision_curve_plot
+from sweep.analysis.few_patients import patient_draws
 from sweep.analysis.floors import pixel_floor, thumbnail_predictions
-from sweep.analysis.operating_points import benefit_curves
+from sweep.analysis.operating_points import benefit_curves, score_curves
 from sweep.analysis.paired import metric_intervals, paired_differences, seed_differences
+from sweep.analysis.spread import metric_spread, patients_behind
 from sweep.analysis.verdict import what_it_would_take
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
@@ -98,6 +101,38 @@ def test_a_class_of_one_patient_hides_no_other_classs_brier_score(tmp_path: Path
     table = class_table(run, np.random.default_rng(0), samples=50).set_index("class_name")
     assert (table.loc["A", "brier_high"] == 2).all(), "one patient tells nothing"
     assert (table.loc[["B", "C"], "brier_high"] < 1.5).all()
+
+
+@pytest.mark.parametrize("patients", [5, 25])
+def test_one_image_that_errs_makes_no_metric_certain(patients: int) -> None:
+    """Of a patient who is misread as a whole a test split without one knows nothing: exact limits do not end at 1."""
+    labels, names = np.repeat([0, 1], 100), np.arange(200) % patients + 1000 * np.repeat([0, 1], 100)
+    draws = patient_draws(labels, names, 200, np.random.default_rng(0))
+    weights = np.concatenate([np.ones((1, 200), np.float32), draws.weights])
+    behind = patients_behind(labels, names, 1)
+    lows = []
+    for missed in (0, 1):
+        right = np.where(labels == 1, 0.9, 0.1)
+        right[200 - missed :] = 0.05
+        found = weighted_metrics(labels, np.stack([1 - right, right], axis=1), 1, weights)
+        values = {name: [float(value[0])] for name, value in found.items()}
+        resampled = {name: value[None, 1:] for name, value in found.items()}
+        names_of = ("recall", "precision", "f1", "balanced_accuracy", "auroc")
+        lows.append([metric_spread(name, values, resampled, behind, draws.few, 1).low for name in names_of])
+    np.testing.assert_allclose(lows[1], lows[0], atol=0.03)
+
+
+def test_the_area_has_one_interval_in_the_whole_report(tmp_path: Path) -> None:
+    run = run_with(tmp_path, FEWEST)
+    curves = score_curves(run, np.random.default_rng(0), banded=20)
+    assert curves is not None
+    own = curves.points.set_index("technique")
+    table = metric_intervals(run)
+    for row in table[table["metric"] == "auroc"].to_dict("records"):
+        limits = own.loc[row["technique"], ["auroc_low", "auroc_high"]]
+        assert limits.tolist() == pytest.approx([row["low"], row["high"]], abs=1e-6)
+    assert own.loc["smote", "auroc_low"] < 0.6 < own.loc["smote", "auroc"], "five patients show no perfect area"
+    assert own.loc["smote", "average_precision_low"] < 0.6
 
 
 def test_no_sentence_says_nan(tmp_path: Path) -> None:
