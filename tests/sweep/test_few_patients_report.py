@@ -20,7 +20,8 @@ from sweep.analysis.floors import pixel_floor, thumbnail_predictions
 from sweep.analysis.operating_points import benefit_curves, score_curves
 from sweep.analysis.paired import metric_intervals, paired_differences, seed_differences
 from sweep.analysis.spread import metric_spread, patients_behind
-from sweep.analysis.verdict import what_it_would_take
+from sweep.analysis.verdict import verdict, what_it_would_take
+from sweep.report.content import found_warnings
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
 from sweep.report.sections.looks import _percents, _share
@@ -133,6 +134,19 @@ def test_the_area_has_one_interval_in_the_whole_report(tmp_path: Path) -> None:
         assert limits.tolist() == pytest.approx([row["low"], row["high"]], abs=1e-6)
     assert own.loc["smote", "auroc_low"] < 0.6 < own.loc["smote", "auroc"], "five patients show no perfect area"
     assert own.loc["smote", "average_precision_low"] < 0.6
+
+
+@pytest.mark.parametrize(("patients", "warned"), [(FEWEST, True), (29, True), (30, False)])
+def test_a_verdict_from_some_patients_is_one_on_patients_like_these(
+    tmp_path: Path, patients: int, warned: bool
+) -> None:
+    run = run_with(tmp_path, patients)
+    assert verdict(run).startswith("Beyond doubt")
+    lines = [line for line in found_warnings(run) if "patients like these" in line]
+    assert bool(lines) == warned
+    if warned:
+        assert f"holds {patients} patients of class NORMAL" in lines[0]
+        assert f"a chance of {100 * 0.9**patients:.0f} %" in lines[0]
 
 
 def test_no_sentence_says_nan(tmp_path: Path) -> None:
