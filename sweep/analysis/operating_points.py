@@ -248,7 +248,7 @@ def _row(
     row: dict[str, float] = {}
     for name, both in zip(names, np.stack([np.stack(list(seed)) for seed in seeds], axis=1), strict=True):
         found = near_the_end(spread(both[:, 0], both[:, 1:], few), patients)
-        found = no_rate_near_the_end(found, fewest, two_classes=True)
+        found = no_rate_near_the_end(found, fewest)
         row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     return row
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from balancing.patients import patients_of_classes
 from sweep.analysis.few_patients import FewPatients, fewest_of_a_class, shaped
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
@@ -206,18 +207,17 @@ def near_the_end(found: Spread, n: float) -> Spread:
     return replace(found, low=low, high=high)
 
 
-def no_rate_near_the_end(found: Spread, fewest: float, *, two_classes: bool) -> Spread:
+def no_rate_near_the_end(found: Spread, n: float) -> Spread:
     """The spread of a metric in [0, 1] that is no rate of patients (F1, precision, AUROC, means over classes).
 
-    It has exact limits, of as many patients as the class with the fewest has, where less than one patient's errors (or
-    hits) stand behind it: some images err, but of a patient who is misread as a whole the bootstrap knows nothing. Of a
-    mean over many classes one of them moves little, so there only where nothing errs, or nothing is right.
+    It has exact limits where less than one patient's errors (or hits) stand behind it: some images err, but of a
+    patient who is misread as a whole the bootstrap knows nothing.
 
     Args:
-        fewest: patients of the class with the fewest.
+        n: patients of the class with the fewest (each pair or call has one of them); times the classes where it is a
+            mean over these, whose variance is no larger than that of a rate of so many. 0: it ends at 0 and 1 alone.
     """
-    margin = min(found.mean, 1 - found.mean)
-    return near_the_end(found, fewest if margin * fewest < 1 and (two_classes or margin == 0) else 0)
+    return near_the_end(found, n if min(found.mean, 1 - found.mean) * n < 1 else 0)
 
 
 def metric_spread(
@@ -257,7 +257,9 @@ def metric_spread(
             above = math.hypot(*(part.high - part.mean for part in limited)) / 2
             found = replace(found, low=min(found.low, found.mean - below), high=max(found.high, found.mean + above))
         return near_the_end(found, 0)
-    return no_rate_near_the_end(found, behind["fewest"], two_classes=len(parts) == 2)
+    if metric == "specificity":  # a mean over classes, each of which has the others' patients
+        return no_rate_near_the_end(found, behind["others"])
+    return no_rate_near_the_end(found, behind["fewest"] * behind.get("classes", 1))
 
 
 def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
@@ -269,10 +271,15 @@ def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | No
         positive: its index for two classes, else None.
     Returns:
         ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
-        positive one, and ``specificity``: those with another.
+        positive one, and ``specificity``: those with another; for more ``classes``: how many have images, and
+        ``others``: those without the class that has most.
     """
     found = {"fewest": float(fewest_of_a_class(labels, patients))}
-    if positive is not None:
+    if positive is None:
+        counts = patients_of_classes(labels, patients, int(labels.max(initial=-1)) + 1)
+        found["classes"] = float(np.count_nonzero(counts))
+        found["others"] = float(len(np.unique(patients)) - max(counts, default=0))
+    else:
         found["recall"] = float(len(np.unique(patients[labels == positive])))
         found["specificity"] = float(len(np.unique(patients[labels != positive])))
     return found

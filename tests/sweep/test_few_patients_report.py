@@ -104,6 +104,23 @@ def test_a_class_of_one_patient_hides_no_other_classs_brier_score(tmp_path: Path
     assert (table.loc[["B", "C"], "brier_high"] < 1.5).all()
 
 
+def test_with_three_classes_one_image_that_errs_makes_no_metric_certain() -> None:
+    labels, names = np.repeat([0, 1, 2], 60), np.repeat(np.arange(15), 12)
+    draws = patient_draws(labels, names, 200, np.random.default_rng(0))
+    weights = np.concatenate([np.ones((1, 180), np.float32), draws.weights])
+    lows = []
+    for missed in (0, 1):
+        decided = labels.copy()
+        decided[:missed] = 1
+        found = weighted_metrics(labels, np.eye(3)[decided], None, weights)
+        values = {name: [float(value[0])] for name, value in found.items()}
+        resampled = {name: value[None, 1:] for name, value in found.items()}
+        behind = patients_behind(labels, names, None)
+        lows.append([metric_spread(name, values, resampled, behind, draws.few).low for name in found])
+    np.testing.assert_allclose(lows[1], lows[0], atol=0.03)
+    assert max(lows[0]) < 0.8
+
+
 @pytest.mark.parametrize("patients", [5, 25])
 def test_one_image_that_errs_makes_no_metric_certain(patients: int) -> None:
     """Of a patient who is misread as a whole a test split without one knows nothing: exact limits do not end at 1."""
