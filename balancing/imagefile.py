@@ -103,7 +103,7 @@ def check_memory(image: Image.Image, stored: tuple[int, int]) -> None:
     # A tile is decoded whole, however little of it lies within the image.
     tags = _tags(image)
     bits = tags.get(_BITS, (8,))
-    tile = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0)) * (sum(bits) + 7) // 8
+    tile = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0)) * sum(bits) // 8
     if tile > MOST_MEMORY:
         raise BrokenImageError(
             f"its tiles of {tile >> 20:,} MiB are larger than the {MOST_MEMORY >> 20} given to an image"
