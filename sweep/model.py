@@ -86,16 +86,26 @@ def _fitting(loaded: Any, path: Path) -> State:
     wrong = [
         f"{name} is {tuple(state[name].shape)}, not {tuple(shape)}"
         for name, shape in expected.items()
-        if name in state and state[name].shape != shape
+        if name in state and not state[name].is_nested and state[name].shape != shape
     ]
     wrong += [f"{name} is missing" for name in expected if name not in state and "num_batches" not in name]
     wrong += [f"{name} is not of ResNet18" for name in state if name not in expected]
+    wrong = wrong or [f"{name} holds no plain, finite numbers" for name in expected if not _is_plain(state.get(name))]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise UserError(
             f"checkpoint {path} is of another model: {'; '.join(wrong[:3])}{more}; give one of torchvision's resnet18"
         )
     return {name: state.get(name, torch.tensor(0)) for name in expected}
+
+
+def _is_plain(value: torch.Tensor | None) -> bool:
+    """Whether a tensor can start a network: with data, neither sparse nor quantized nor complex, no NaN."""
+    if value is None:  # a count of batches, which may be missing
+        return True
+    if value.is_nested or value.is_meta or value.layout != torch.strided or value.is_quantized or value.is_complex():
+        return False
+    return bool(torch.isfinite(value).all())
 
 
 def _holds_tensors(state: Mapping[Any, Any]) -> bool:
