@@ -86,7 +86,7 @@ def _fitting(loaded: Any, path: Path) -> State:
     wrong = [
         f"{name} is {tuple(state[name].shape)}, not {tuple(shape)}"
         for name, shape in expected.items()
-        if name in state and state[name].shape != shape
+        if name in state and not state[name].is_nested and state[name].shape != shape
     ]
     wrong += [f"{name} is missing" for name in expected if name not in state and "num_batches" not in name]
     wrong += [f"{name} is not of ResNet18" for name in state if name not in expected]
@@ -103,7 +103,7 @@ def _fitting(loaded: Any, path: Path) -> State:
 
 def _unusable(tensor: torch.Tensor) -> str:
     """Why a network can't start from a tensor of the right shape; "" where it can."""
-    if tensor.layout != torch.strided or tensor.is_meta:
+    if tensor.is_nested or tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
         return "is no dense tensor with content"
     if tensor.ndim and not tensor.is_floating_point():  # without a dimension: batches counted
         return f"holds {str(tensor.dtype).removeprefix('torch.')}, not fractions"

@@ -27,6 +27,7 @@ from ray._private import ray_constants
 from balancing.errors import UserError
 from sweep import ray_token
 from sweep.address import check_address, no_ray
+from sweep.ray_folder import private_folder
 
 if TYPE_CHECKING:
     from sweep.config import ResourceConfig
@@ -54,7 +55,7 @@ def ray_session(
     Yields:
         The dashboard's address, or "" where there is none.
     Raises:
-        UserError: no Ray at the address, Ray does not start here, or no room for Ray's token.
+        UserError: no Ray at the address, Ray does not start here, or no place for Ray's token or files.
     """
     for note in ray_token.make_private(create=not resources.address):
         say(note)
@@ -70,10 +71,16 @@ def ray_session(
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             raise no_ray(resources.address, str(error).strip().splitlines()[0]) from error
     else:
+        folder = private_folder()
         try:
             with _on_loopback():
                 context = ray.init(
-                    address="local", num_cpus=_usable_cpus(), include_dashboard=True, dashboard_host=_LOOPBACK, **common
+                    address="local",
+                    num_cpus=_usable_cpus(),
+                    include_dashboard=True,
+                    dashboard_host=_LOOPBACK,
+                    _temp_dir=folder,
+                    **common,
                 )
         except Exception as error:  # Ray raises a bare one where a process of its own does not come up
             ray.shutdown()

@@ -287,3 +287,17 @@ def test_a_checkpoint_that_was_not_kept(tmp_path: Path) -> None:
 def test_a_start_that_does_not_fit_is_an_error_of_ours() -> None:
     with pytest.raises(ValueError, match="don't fit"):
         new_model(2, 0, {"conv1.weight": torch.zeros(64, 3, 7, 7)})
+
+
+@pytest.mark.parametrize("kind", ["meta", "complex", "nan"])
+def test_weights_that_start_no_network_are_refused(tmp_path: Path, kind: str) -> None:
+    state = new_model(2, 0).state_dict()
+    first = state["bn1.weight"]
+    state["bn1.weight"] = {
+        "meta": first.to("meta"),
+        "complex": first.to(torch.complex64),
+        "nan": first * float("nan"),
+    }[kind]
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"no network can start from checkpoint .*bn1\.weight (is|holds) "):
+        load_weights(str(tmp_path / "w.pt"))

@@ -45,6 +45,8 @@ with ray_session(ResourceConfig(), say=notes.append) as dashboard:
         if {"gcs_server", "raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent"} <= {name for _, name in found}:
             break
         time.sleep(0.5)
+    session = Path(ray._private.worker._global_node.get_session_dir_path())
+    print("folder", oct(stat.S_IMODE(session.parents[1].stat().st_mode)))
     print("notes", notes)
     print("nodes", [node["NodeManagerAddress"] for node in ray.nodes()])
     for ip, name in found:
@@ -53,7 +55,9 @@ with ray_session(ResourceConfig(), say=notes.append) as dashboard:
 
 
 def test_all_of_a_local_ray_listens_on_this_machine_alone_and_its_token_is_private(tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")} | {"HOME": str(tmp_path)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_AUTH", "RAY_TMPDIR"))} | {
+        "HOME": str(tmp_path)
+    }
     done = subprocess.run(
         [sys.executable, "-c", f"import os\nos.umask(0o022)\n{_LISTENING}"],
         env=environment, capture_output=True, text=True, timeout=240, check=False,
@@ -71,6 +75,7 @@ def test_all_of_a_local_ray_listens_on_this_machine_alone_and_its_token_is_priva
     token = tmp_path / ".ray" / "auth_token"
     assert token.stat().st_mode & 0o777 == 0o600
     assert token.parent.stat().st_mode & 0o777 == 0o700
+    assert "folder 0o700" in lines, "others cannot put sockets into Ray's folders"
     assert "mode 0o644" in lines, "the user's umask holds for what workers write"
 
 
