@@ -6,8 +6,9 @@ import contextlib
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
@@ -22,6 +23,8 @@ MOST_ENCODED = 512 << 20  # bytes of an image's file
 # What decoding takes at its peak, in bytes a pixel, with the copies that turning and converting make.
 _MEMORY = {"1": 3, "L": 2, "P": 9, "I;16": 14, "I;16B": 14, "I;16L": 14, "RGB": 8}
 _MEMORY_OTHERS, _MEMORY_TRANSPARENT = 18, 17
+# Tags of TIFF.
+_SUBFILE, _BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_LENGTH = 254, 258, 262, 322, 323
 _THUMBNAIL = 1  # the bit of a TIFF page's NewSubfileType that says it is another page in fewer pixels
 _MOST_PAGES = 64  # looked at
 
@@ -61,7 +64,7 @@ def opened_image(content: bytes) -> Iterator[Image.Image]:
     """The image of a file's bytes, its header read and nothing else.
 
     Raises:
-        BrokenImageError: no pixels, too many of them, or several images in one file.
+        BrokenImageError: no pixels, too many of them, several images in one file, or 16-bit greys whose 0 is white.
         PIL.UnidentifiedImageError: it is in none of ``FORMATS``.
     """
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -71,6 +74,12 @@ def opened_image(content: bytes) -> Iterator[Image.Image]:
         # The first of an MPO is the picture; others are the same for a screen, or its depth.
         if image.format != "MPO" and getattr(image, "is_animated", False) and not _only_thumbnails(image, content):
             raise BrokenImageError("it holds several images (pages or frames); save the one that is meant as a file")
+        # Pillow turns those of 8 bits round, and takes these for black where they are white.
+        if image.mode.startswith("I;16") and _tags(image).get(_PHOTOMETRIC) == 0:
+            raise BrokenImageError(
+                "its 16-bit greys run from white to black (a TIFF's WhiteIsZero), which is not read; save it with "
+                "black as 0"
+            )
         yield image
 
 
@@ -91,11 +100,24 @@ def check_memory(image: Image.Image, stored: tuple[int, int]) -> None:
     needed = image.width * image.height * a_pixel
     if image.info.get("progressive"):  # all coefficients are kept, two bytes each
         needed += stored[0] * stored[1] * len(image.getbands()) * 2
+    # A tile is decoded whole, however little of it lies within the image.
+    tags = _tags(image)
+    bits = tags.get(_BITS, (8,))
+    tile = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0)) * sum(bits) // 8
+    if tile > MOST_MEMORY:
+        raise BrokenImageError(
+            f"its tiles of {tile >> 20:,} MiB are larger than the {MOST_MEMORY >> 20} given to an image"
+        )
     if needed > MOST_MEMORY:
         raise BrokenImageError(
             f"decoding its {stored[0]:,} x {stored[1]:,} pixels ({image.mode}) would take {needed >> 20:,} MiB of "
             f"memory; at most {MOST_MEMORY >> 20} are given to an image: save it smaller"
         )
+
+
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    """A TIFF's tags by number; none of any other file."""
+    return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
 
 
 def _only_thumbnails(image: Image.Image, content: bytes) -> bool:
@@ -109,6 +131,6 @@ def _only_thumbnails(image: Image.Image, content: bytes) -> bool:
                 pages.seek(page)
             except EOFError:
                 return True
-            if not int(pages.tag_v2.get(254, 0)) & _THUMBNAIL:
+            if not int(pages.tag_v2.get(_SUBFILE, 0)) & _THUMBNAIL:
                 return False
     return False

@@ -90,7 +90,8 @@ class NeighbourStore:
             self._memory[key] = found
             return
         path = self._path(key)
-        new = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        # Named so that what a killed process leaves is known for what it is: see sweep.files.is_unfinished.
+        new = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with new.open("xb") as file:

@@ -19,6 +19,8 @@ _CHEST_XRAYS = re.compile(
 _ENOUGH = 0.95
 # With fewer test patients of a class nothing is declared; docs/statistics.md has the simulation that says why.
 FEWEST = 5
+# From fewer a verdict is one on patients like those tested; the same simulation.
+SPARSE = 30
 
 
 def patients_of_classes(labels: np.ndarray, patients: np.ndarray | None, n_classes: int) -> list[int]:

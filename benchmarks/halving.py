@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import anonymous_bytes, in_fresh_process, peak_bytes, seconds, show
+from sweep.files import write_json
 from sweep.halving import recorded_halvings
-from sweep.records import ASKS, Run, write_json
+from sweep.records import ASKS, FORMAT, Run
 from sweep.space import TrialSpec
 
 METRIC, MAX_EPOCHS, SEEDS = "balanced_accuracy", 10, 3
@@ -39,9 +40,18 @@ def specs_of(trials: int) -> list[TrialSpec]:
     ]
 
 
+def bare_run(folder: Path) -> Run:
+    """A run folder of no data at all."""
+    counts: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    data: dict[str, Any] = {"source": "", "fingerprint": "x", "split_fingerprint": "y", "shape": [], "class_names": []}
+    data |= {"positive": None, "class_counts": counts}
+    info = {"format": FORMAT, "id": "bare", "versions": {}, "notes": [], "data": data}
+    write_json(folder / "run.json", info)
+    return Run(folder)
+
+
 def new_run(folder: str, trials: int) -> Run:
-    write_json(Path(folder) / "run.json", {"format": 1})
-    run = Run(folder)
+    run = bare_run(Path(folder))
     run.write_specs(specs_of(trials))
     return run
 
@@ -100,7 +110,10 @@ def decide_all(trials: int) -> dict[str, Any]:
             reads += opened[0]
             whole = len(seen) == len(results)
             run.trial(spec.trial_id).write_epochs(
-                [{"epoch": e, METRIC: 0.5, "auroc": 0.5} for e in range(1, len(seen))]
+                [
+                    {"epoch": e, METRIC: 0.5, "auroc": 0.5, "seconds": 0.0, "images_per_second": 1.0}
+                    for e in range(1, len(seen))
+                ]
             )
             run.trial(spec.trial_id).write_status("done" if whole else "stopped")
         grown = anonymous_bytes() - before

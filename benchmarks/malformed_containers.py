@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import pickle
 import random
 import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from pickle import dumps
 
 import numpy as np
 
@@ -209,7 +209,7 @@ def _changed(**changed: np.ndarray) -> Callable[[Path], None]:
 
 def _pickled(key: str) -> Callable[[Path], None]:
     header = "{'descr': '|O', 'fortran_order': False, 'shape': (54,), }"
-    return _raw(key, _header(header)[:-4_000] + pickle.dumps(Dangerous()))
+    return _raw(key, _header(header)[:-4_000] + dumps(Dangerous()))
 
 
 _N = 38  # training images

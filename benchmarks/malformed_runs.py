@@ -232,12 +232,12 @@ def _trial_id_that_leaves(place: Place) -> None:
 
 
 def _pickled_network(place: Place) -> None:
-    import pickle
+    from pickle import dumps
 
     from benchmarks.malformed_containers import Dangerous
 
     for path in (place.folder / "run").glob("trials/*/best.pt"):
-        _replace(path, pickle.dumps(Dangerous()))
+        _replace(path, dumps(Dangerous()))
 
 
 def _tables_of_other_types(place: Place) -> None:

@@ -199,11 +199,11 @@ def _bytes(change: Callable[[bytes, random.Random], bytes]) -> Callable[[Place],
 
 
 def _pickled(place: Place) -> None:
-    import pickle
+    from pickle import dumps
 
     from benchmarks.malformed_containers import Dangerous
 
-    (place.folder / "w.pt").write_bytes(pickle.dumps(Dangerous()))
+    (place.folder / "w.pt").write_bytes(dumps(Dangerous()))
 
 
 def _pickled_by_torch(place: Place) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sweep.files import DamagedFile, write_torch
+from sweep.files import DamagedFile, is_whole_zip, write_torch
 from sweep.metrics import evaluate
 from sweep.model import save_best, saved_facts
 from sweep.space import TrialSpec
@@ -91,6 +91,7 @@ def save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Opti
         "network": progress.network,
     }
     write_torch(folder.last, state, folder.guard)
+    folder.guard()
     folder.best_before.unlink(missing_ok=True)
     progress.kept = progress.network
 
@@ -115,6 +116,8 @@ def go_on_from(
         folder.clear()
         return model, optimizer, Progress(epochs=[])
     try:
+        if not is_whole_zip(folder.last):
+            raise ValueError("what it holds is not what its checksums say")
         saved = torch.load(folder.last, map_location=device, weights_only=True)
         found = Progress(saved["epochs"], saved["best_epoch"], saved["best_value"], saved.get("network", ""))
         model.load_state_dict(saved["model"])

@@ -5,6 +5,7 @@ They are for watching, so they decide nothing: what goes wrong here is told once
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,10 @@ class SafeEvents:
             draw()
         except Exception as error:  # whatever it is, MemoryError too: watching must never decide
             self.error = f"{type(error).__name__}: {error}"[:300]
+            events, self._events = self._events, None
+            if events is not None:  # its thread would go on writing
+                with contextlib.suppress(Exception):
+                    events.close()
 
 
 class TrialEvents:

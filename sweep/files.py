@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import uuid
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,6 +96,18 @@ def write_torch(path: Path, value: Any, guard: Guard = no_guard) -> None:
     buffer = io.BytesIO()
     torch.save(value, buffer)
     write_atomically(path, buffer.getbuffer(), guard)
+
+
+def is_whole_zip(path: Path) -> bool:
+    """Whether a zip file, such as ``torch.save`` writes, is there and holds what its checksums say.
+
+    ``torch.load`` does not look at them: zeroed blocks would come back as weights.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # a damaged file can raise almost anything
+        return False
 
 
 def write_json(path: Path, value: Any, guard: Guard = no_guard) -> None:

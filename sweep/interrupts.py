@@ -8,11 +8,13 @@ and raised again each second until the program says that it is stopping.
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -35,7 +37,7 @@ class Interrupts:
         self.asked = False
         self.stopping = False
         self._again, self._last_resort = again, last_resort
-        self._since, self._number = 0.0, int(signal.SIGINT)
+        self._since = 0.0
         self._handlers: dict[int, Any] = {}
         self._wake, self._left = threading.Event(), threading.Event()
 
@@ -53,6 +55,23 @@ class Interrupts:
         """Once more, where a library has put in its own handlers meanwhile (Ray does, when it starts)."""
         for number in self._handlers:
             signal.signal(number, self._handle)
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within it, a library that puts in handlers of its own changes nothing: while Ray starts, SIGTERM would else
+        end the program at once, by ``sys.exit``."""
+        replace = signal.signal
+
+        def keep(number: int, handler: Any) -> Any:
+            if number in self._handlers and number != signal.SIGINT:  # Ray only defers that one, and puts it back
+                return signal.getsignal(number)
+            return replace(number, handler)
+
+        signal.signal = keep  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            signal.signal = replace
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,7 +93,7 @@ class Interrupts:
         self._wake.set()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.asked, self._number = True, number
+        self.asked = True
         self._since = self._since or time.monotonic()
         self._wake.set()
         self.check()
@@ -87,7 +106,15 @@ class Interrupts:
                 sys.stderr.flush()
                 os._exit(EXIT_CODE)
             if not self.stopping:
-                _thread.interrupt_main(self._number)  # the same: others may be ignored here
+                interrupt_main()
+
+
+def interrupt_main() -> None:
+    """As Ctrl-C does; by another signal where that one is ignored, as in a background job of a script."""
+    for number in _signals():
+        if callable(signal.getsignal(number)):
+            _thread.interrupt_main(number)
+            return
 
 
 def _signals() -> list[signal.Signals]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,11 @@ def start(
     missing = missing_folders(path)
     with Interrupts() as interrupts:
         try:
-            with claim_out(path, _say(console), resume=resume) as owner, no_half(path):
+            with (
+                claim_out(path, _say(console), resume=resume) as owner,
+                no_half(path, owner.claim.check),
+                _sole(path, owner, interrupts, console),
+            ):
                 require_room(path, config)
                 for note in ray_token.make_private(create=not config.resources.address):
                     console.print(note, soft_wrap=True, markup=False)
@@ -69,12 +74,9 @@ def start(
                 if prepared.audit is not None:
                     made.write_audit(prepared.audit)
                 _sweep_and_report(made, config, prepared, console, owner, interrupts, verbose=verbose)
-        except KeyboardInterrupt:  # before the sweep, which tells for itself
+        except KeyboardInterrupt:  # before the run, which tells for itself
             interrupts.stop()
-            if (path / "run.json").exists():
-                _say_how_to_go_on(Run(path), console)
-            else:
-                console.print("\nStopped before anything was trained; no run was made.", markup=False)
+            console.print("\nStopped before anything was trained; no run was made.", markup=False)
             raise Interrupted from None
         finally:
             leave_out(path, missing)
@@ -97,22 +99,21 @@ def resume(path: Path, config: Config, console: Console, *, allow_mixed: bool = 
     check_same(found, config)
     check_address(config.resources.address)
     say = _say(console)
-    with Interrupts() as interrupts, _claimed(Owner, path, console) as owner:
+    with (
+        Interrupts() as interrupts,
+        _claimed(Owner, path, console) as owner,
+        _sole(path, owner, interrupts, console),
+    ):
         found = Run(path, owner.claim.check)
-        try:
-            for line in (*found.mend(), *check_versions(found, allow_mixed=allow_mixed)):
-                say(line)
-            found.clean()
-            require_room(path, config, found)
-            prepared = prepare(config, progress=console.is_terminal)
-            check_data(found, prepared)
-            for line in found.mend_split(prepared.images, prepared.split):
-                say(line)
-            found.update_info(status="running")
-        except KeyboardInterrupt:
-            interrupts.stop()
-            _say_how_to_go_on(found, console)
-            raise Interrupted from None
+        for line in (*found.mend(), *check_versions(found, allow_mixed=allow_mixed)):
+            say(line)
+        found.clean()
+        require_room(path, config, found)
+        prepared = prepare(config, progress=console.is_terminal)
+        check_data(found, prepared)
+        for line in found.mend_split(prepared.images, prepared.split):
+            say(line)
+        found.update_info(status="running")
         _sweep_and_report(found, config, prepared, console, owner, interrupts, verbose=verbose)
 
 
@@ -130,8 +131,8 @@ def _claimed(owner: type[Owner], path: Path, console: Console) -> Owner:
         ) from error
 
 
-def _say_how_to_go_on(made: Run, console: Console) -> None:
-    command = f"sweep resume {shlex.quote(str(made.path))}"
+def _say_how_to_go_on(path: Path, console: Console) -> None:
+    command = f"sweep resume {shlex.quote(str(path))}"
     console.print(f"\nStopped. Everything so far is kept; go on by:  {command}", soft_wrap=True, markup=False)
 
 
@@ -145,30 +146,11 @@ def _sweep_and_report(
     *,
     verbose: bool,
 ) -> None:
-    from sweep.outages import chain, outage
-    from sweep.owner import NotOwner
     from sweep.run import run_sweep
 
-    try:
-        run_sweep(made, config, prepared, console, claim=owner.claim, interrupts=interrupts, verbose=verbose)
-        page = report(made, prepared.images, config.report, console)
-        interrupts.check()
-    except KeyboardInterrupt:
-        interrupts.stop()
-        if owner.lost:
-            raise _taken_over(made) from None
-        made.update_info(status="interrupted")
-        _say_how_to_go_on(made, console)
-        raise Interrupted from None
-    except UserError:
-        raise
-    except Exception as error:
-        if any(isinstance(found, NotOwner) for found in chain(error)):  # Tune wraps what its callbacks raise
-            raise _taken_over(made) from None
-        sentence = outage(error, made.path)
-        if sentence is None:
-            raise
-        raise sentence from error
+    run_sweep(made, config, prepared, console, claim=owner.claim, interrupts=interrupts, verbose=verbose)
+    page = report(made, prepared.images, config.report, console)
+    interrupts.check()
     show_results(made, console)
     console.print(
         f"Watch the trials' curves:  tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}",
@@ -178,9 +160,52 @@ def _sweep_and_report(
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
 
 
-def _taken_over(made: Run) -> UserError:
+@contextlib.contextmanager
+def _sole(path: Path, owner: Owner, interrupts: Interrupts, console: Console) -> Iterator[None]:
+    """What its one owner does with a run: however that ends, run.json and the user are told, unless it has another."""
+    from sweep.outages import chain, outage
+    from sweep.owner import NotOwner
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        interrupts.stop()
+        if owner.lost:
+            raise _taken_over(path) from None
+        if not (path / "run.json").exists():
+            raise
+        _note_the_end(path, owner, stopped=True)
+        _say_how_to_go_on(path, console)
+        raise Interrupted from None
+    except Exception as error:
+        if any(isinstance(found, NotOwner) for found in chain(error)):  # Tune wraps what its callbacks raise
+            interrupts.stop()
+            raise _taken_over(path) from None
+        _note_the_end(path, owner, stopped=False)
+        sentence = None if isinstance(error, UserError) else outage(error, path)
+        if sentence is None:
+            raise
+        raise sentence from error
+
+
+def _note_the_end(path: Path, owner: Owner, *, stopped: bool) -> None:
+    """Has run.json not say that the run is still worked on, where that can be written.
+
+    Args:
+        stopped: by the user, perhaps after the last trial.
+    """
+    from sweep.owner import NotOwner
+    from sweep.records import Run
+
+    with contextlib.suppress(NotOwner, OSError, UserError):
+        made = Run(path, owner.claim.check)
+        if stopped or made.info.get("status") == "running":
+            made.update_info(status="interrupted")
+
+
+def _taken_over(path: Path) -> UserError:
     return UserError(
-        f"another process has taken run {made.path} over, so this one stopped and left it alone; wait for that one, or "
+        f"another process has taken run {path} over, so this one stopped and left it alone; wait for that one, or "
         "stop it and resume"
     )
 

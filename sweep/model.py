@@ -14,7 +14,7 @@ from torchvision.models import resnet18
 
 from balancing.errors import UserError
 from sweep import imagenet
-from sweep.files import Guard, no_guard, write_torch
+from sweep.files import Guard, is_whole_zip, no_guard, write_torch
 
 State = Mapping[str, torch.Tensor]
 
@@ -122,6 +122,8 @@ def save_best(path: Path, model: nn.Module, guard: Guard = no_guard, **about: An
 
 def saved_facts(path: Path) -> dict[str, Any] | None:
     """What was saved with a trained network, whose weights stay on the disk; None for none, and for a damaged file."""
+    if not is_whole_zip(path):
+        return None
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return {name: value for name, value in saved.items() if name != "model"}
@@ -140,6 +142,8 @@ def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}; only chosen trials keep theirs")
     try:
+        if not is_whole_zip(path):
+            raise ValueError("what it holds is not what its checksums say")
         saved = torch.load(path, map_location="cpu", weights_only=True)
         model = resnet18(weights=None, num_classes=len(saved["class_names"]))
         model.load_state_dict(saved.pop("model"))

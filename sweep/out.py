@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from balancing.errors import UserError
-from sweep.files import is_unfinished
-from sweep.owner import Owner
+from sweep.files import Guard, is_unfinished
+from sweep.owner import NotOwner, Owner
 
 # What a start that was killed before run.json was written can have left; owner/ may be of this very start.
 _HALF = {"config.yaml", "split.parquet", "bad_images.json", "owner"}
@@ -34,14 +34,21 @@ def claim_out(path: Path, say: Callable[[str], None], *, resume: bool) -> Owner:
 
 
 @contextlib.contextmanager
-def no_half(path: Path) -> Iterator[None]:
-    """Where what is done within fails before run.json is written, what it wrote is taken away again."""
+def no_half(path: Path, guard: Guard) -> Iterator[None]:
+    """Where what is done within fails before run.json is written, what it wrote is taken away again.
+
+    Args:
+        path: where the run shall be.
+        guard: raises where another process works there now: then it is that one's.
+    """
     try:
         yield
     except BaseException:
-        if not (path / "run.json").exists():
-            for name in _HALF - {"owner"}:
-                (path / name).unlink(missing_ok=True)
+        with contextlib.suppress(NotOwner, OSError):
+            guard()
+            if not (path / "run.json").exists():
+                for name in _HALF - {"owner"}:
+                    (path / name).unlink(missing_ok=True)
         raise
 
 

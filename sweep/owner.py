@@ -8,13 +8,11 @@ taken for gone when its file was not touched for a while, by the clock of the st
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import json
 import os
 import platform
 import shlex
-import signal
 import sys
 import threading
 import time
@@ -27,6 +25,7 @@ from typing import Any
 
 from balancing.errors import UserError
 from sweep.files import DamagedFile, now, read_json, write_json
+from sweep.interrupts import interrupt_main
 
 BEAT = 5.0  # seconds between two touches
 PATIENCE = 60.0  # seconds without one after which an owner elsewhere is taken for gone
@@ -50,13 +49,23 @@ class Claim:
     id: str
 
     def check(self) -> None:
-        """Raises NotOwner where the run is not this owner's any more."""
+        """Raises NotOwner where the run is not this owner's any more, and OSError where that can't be told."""
+        unread: OSError | None = None
         for attempt in range(_TRIES):
-            with contextlib.suppress(OSError, DamagedFile):
+            try:
                 if read_json(Path(self.file), dict).get("id") == self.id:
                     return
+                unread = None
                 break
+            except FileNotFoundError:
+                unread = None
+            except OSError as error:
+                unread = error
+            except DamagedFile as error:
+                unread = error.__cause__ if isinstance(error.__cause__, OSError) else None
             time.sleep(0.05 * attempt)
+        if unread is not None:  # too many open files, storage that does not answer: nobody has taken anything over
+            raise unread
         raise NotOwner(f"{Path(self.file).parent.parent} is worked on by another process now; this one stops")
 
 
@@ -113,19 +122,23 @@ class Owner:
         about = {"id": uuid.uuid4().hex, "since": now(), "command": shlex.join(["sweep", *sys.argv[1:]]), **_place()}
         while True:
             number = max(_numbers(self._folder), default=0)
-            if number and _lives(self._folder / f"{number}.json", self.path, say, patience):
-                found = _read(self._folder / f"{number}.json")
+            before = self._folder / f"{number}.json"
+            judged = _read(before).get("id", "")
+            if number and _lives(before, self.path, say, patience):
+                found = _read(before)
                 raise UserError(
                     f"process {found.get('pid', '?')} on {found.get('host', '?')} works on run {self.path} "
                     f"(since {found.get('since', '?')}); wait until it has ended, or stop it first"
                 )
             mine = self._folder / f"{number + 1}.json"
-            if _make_exclusively(mine, about):
+            if not _make_exclusively(mine, about):
+                continue
+            # Where others came and went meanwhile, what was found out about the one before says nothing any more.
+            if max(_numbers(self._folder)) == number + 1 and _read(before).get("id", "") in ("", judged):
                 break
+            mine.unlink(missing_ok=True)
         if number:
-            before = self._folder / f"{number}.json"
-            with contextlib.suppress(OSError):
-                write_json(before, {**_read(before), "id": "", "followed_by": about["id"]})
+            _depose(before, about["id"])
         for old in _numbers(self._folder):
             if old < number:
                 (self._folder / f"{old}.json").unlink(missing_ok=True)
@@ -135,12 +148,13 @@ class Owner:
         while not self._released.wait(self._beat):
             try:
                 self.claim.check()
-                with contextlib.suppress(OSError):
-                    os.utime(self.claim.file)  # by the storage's clock; takes no room on a full disk
+                os.utime(self.claim.file)  # by the storage's clock; takes no room on a full disk
             except NotOwner:
                 self.lost = True
-                _thread.interrupt_main(signal.SIGTERM)  # which, unlike SIGINT, no shell's background job ignores
+                interrupt_main()
                 return
+            except OSError:  # the next beat may do better
+                continue
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -156,6 +170,14 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
+def _depose(before: Path, follower: str) -> None:
+    """Has an owner that was taken for gone, and its workers, see that they must not write any more."""
+    try:
+        write_json(before, {**_read(before), "id": "", "followed_by": follower})
+    except OSError:  # on a full disk: a file that is gone says the same, and takes no room
+        before.unlink(missing_ok=True)
+
+
 def _make_exclusively(path: Path, about: dict[str, Any]) -> bool:
     """Makes a file whole, unless there is one; tells whether it did."""
     draft = path.with_name(f".{about['id']}")
@@ -163,12 +185,13 @@ def _make_exclusively(path: Path, about: dict[str, Any]) -> bool:
     try:
         os.link(draft, path)
     except FileExistsError:
-        return False
+        # Over a network a request can be carried out, its answer be lost, and then be made again.
+        return bool(_read(path).get("id") == about["id"])
     except OSError:  # a file system without hard links
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
-            return False
+            return bool(_read(path).get("id") == about["id"])
         with os.fdopen(descriptor, "wb") as file:
             file.write(json.dumps(about).encode())
     finally:
@@ -207,6 +230,17 @@ def _process_start(pid: int) -> str:
     return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
 
 
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is there of which /proc tells nothing: another user's, as clusters hide them (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
 def _lives(file: Path, path: Path, say: Callable[[str], None], patience: float) -> bool:
     """Whether the owner that a file tells of still works on the run."""
     found = _read(file)
@@ -215,20 +249,28 @@ def _lives(file: Path, path: Path, say: Callable[[str], None], patience: float) 
     here = _place()
     if found and found.get("boot") and all(found.get(key) == here[key] for key in ("host", "boot", "namespace")):
         pid = found.get("pid")
-        return isinstance(pid, int) and bool(found.get("began")) and _process_start(pid) == found["began"]
+        if not isinstance(pid, int) or not found.get("began"):
+            return False
+        began = _process_start(pid)
+        if began or not _is_hidden(pid):
+            return bool(began == found["began"])
     return _is_touched(file, path, found, say, patience)
 
 
 def _is_touched(file: Path, path: Path, found: dict[str, Any], say: Callable[[str], None], patience: float) -> bool:
     """Whether a file was touched within ``patience`` seconds, or is while one looks that long."""
     touched = _touched(file)
+    if not touched:
+        return False
     probe = file.with_name(f".probe-{uuid.uuid4().hex}")
     try:
         probe.write_bytes(b"")  # its time is the storage's, as the other's is
         age = probe.stat().st_mtime - touched
+    except FileNotFoundError:  # its owner has just let it go, with the folder
+        return False
     finally:
         probe.unlink(missing_ok=True)
-    if not touched or age > patience:
+    if age > patience:
         return False
     where = f"process {found.get('pid', '?')} on {found.get('host', 'another machine')}"
     say(f"{where} worked on {path} {max(0, age):.0f} s ago; looking for up to {patience:.0f} s whether it still does.")

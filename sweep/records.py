@@ -293,10 +293,18 @@ class Run:
         return []
 
     def clean(self) -> None:
-        """Removes what writers that were killed left behind."""
+        """Removes what writers that were killed left behind, and what trials were killed too late to tidy up."""
         self.guard()
-        for path in unfinished_files([self.path, self.neighbours, *self.path.glob("trials/*")]):
+        written = ("report", "report/tables", "report/figures", "floors")
+        folders = [self.path, self.neighbours, *(self.path / name for name in written), *self.path.glob("trials/*")]
+        for path in unfinished_files(folders):
             path.unlink(missing_ok=True)
+        for trial_id in {path.parent.name for name in ("last.pt", "best_before.pt") for path in self._of_trials(name)}:
+            if not self.trial(trial_id).fault():
+                self.trial(trial_id).tidy()
+
+    def _of_trials(self, name: str) -> list[Path]:
+        return list(self.path.glob(f"trials/*/{name}"))
 
     def trial(self, trial_id: str) -> TrialFolder:
         return TrialFolder(self.path / "trials" / trial_id, self.guard)

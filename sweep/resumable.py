@@ -57,9 +57,8 @@ def check_versions(found: Run, *, allow_mixed: bool) -> list[str]:
     """
     here, before = versions(), trained_with(found)
     unlike = list(dict.fromkeys(line for known in before for line in differing(here, known)))
-    other = next(
-        (known["torch"] for known in before if release(known.get("torch", "")) != release(here["torch"])), None
-    )
+    torches = [(known["torch"], here["torch"]) for known in before if "torch" in known and "torch" in here]
+    other = next((was for was, is_now in torches if release(was) != release(is_now)), None)
     if other and not allow_mixed:
         raise UserError(
             f"trials of {found.path} were trained with torch {other}, but this is torch {here['torch']}, and a "

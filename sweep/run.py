@@ -122,11 +122,14 @@ class _Watcher(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
-        error = self.reasons.get(trial.trial_id) or _last_line(trial)
         folder = self.run.trial(_id(trial))
-        folder.write_error(str(trial.get_error() or error))
-        folder.write_status("failed", error=error, finished=now())
-        self._show(lambda: self.progress.ended(_id(trial), "failed", error))
+        if folder.fault():
+            ended, error = "failed", self.reasons.get(trial.trial_id) or _last_line(trial)
+            folder.write_error(str(trial.get_error() or error))
+            folder.write_status(ended, error=error, finished=now())
+        else:  # it had ended before its worker was lost, or killed
+            ended, error = folder.status()["status"], folder.status().get("error") or ""
+        self._show(lambda: self.progress.ended(_id(trial), ended, error))
 
     def _show(self, show: Callable[[], None]) -> None:
         with contextlib.suppress(Exception):
@@ -180,8 +183,10 @@ def run_sweep(
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
     interrupts = interrupts or Interrupts()
-    with ray_session(config.resources, verbose=verbose, say=partial(_note, console)) as dashboard:
-        interrupts.install()  # Ray has put in its own
+    with contextlib.ExitStack() as stack:
+        with interrupts.kept():
+            dashboard = stack.enter_context(ray_session(config.resources, verbose=verbose, say=partial(_note, console)))
+        interrupts.install()  # Ray puts in its own
         try:
             slots = fit_slots(config.resources)
             _say_where(console, slots, dashboard, config)

@@ -15,7 +15,6 @@ from balancing.registry import Choice, FloatRange, IntRange, get_technique
 from sweep.halving import Halving, recorded_halvings, score_of
 from sweep.records import ASKS, Run
 from sweep.space import SHARED, Interval, TrialSpec, make_spec
-from sweep.trial_folder import ENDED
 
 if TYPE_CHECKING:
     from sweep.config import Config
@@ -173,6 +172,7 @@ class RoundSearcher(Searcher):
         self._waiting: list[TrialSpec] = []
         self._running: dict[str, TrialSpec] = {}
         self._known: dict[str, TrialSpec] = {}
+        self._recorded = [spec.trial_id for spec in run.specs()]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tune pickles its searcher for a restore that is never made; an empty one stands in."""
@@ -189,13 +189,20 @@ class RoundSearcher(Searcher):
             if not self._round:
                 return Searcher.FINISHED
             self._known |= {spec.trial_id: spec for spec in self._round}
-            self._run.write_specs(list(self._known.values()))
+            self._record()
             self._progress.add(self._round)
             unique = {spec.trial_id: spec for spec in self._round}
-            self._waiting = [s for s in unique.values() if self._run.trial(s.trial_id).status()["status"] not in ENDED]
+            self._waiting = [spec for spec in unique.values() if self._run.trial(spec.trial_id).fault()]
         spec = self._waiting.pop(0)
         self._running[trial_id] = spec
         return {"spec": spec.to_dict()}
+
+    def _record(self) -> None:
+        """Adds to the planned trials; while known rounds come again, those after them stay on record."""
+        known = list(self._known.values())
+        if self._recorded[: len(known)] != [spec.trial_id for spec in known]:
+            self._run.write_specs(known)
+            self._recorded = [spec.trial_id for spec in known]
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         self._running.pop(trial_id, None)

@@ -69,12 +69,15 @@ def _wrong(value: Any, where: str) -> str:
     return f"{where or 'it'} is {shown if len(shown) <= 60 else shown[:60] + '...'}"
 
 
+_VERSIONS: Shape = {"torch?": str, "ray?": str, "balancing-act?": str}
 RUN: Shape = {
     "format": int,
     "id": str,
     "status?": str,
     "command?": str,
-    "versions": {"balancing-act?": str},
+    "versions": _VERSIONS,
+    "precision?": (str, None),
+    "resumed?": [{}],
     "notes": [str],
     "data": {
         "source": str,
@@ -122,7 +125,9 @@ STATUS: Shape = {
     "error?": (str, None),
     "attempts?": int,
     "network?": (str, None),
-    "trained_with?": [{}],
+    "trained_with?": [_VERSIONS],
+    "reopened?": [str],
+    "attempt?": str,
 }
 EPOCHS: Shape = [{"epoch": int, "seconds": NUMBER, "images_per_second": NUMBER, "*": (*NUMBER, None)}]
 BAD_IMAGES: Shape = [{"name": str, "reason": str}]

@@ -126,7 +126,7 @@ class TrialFolder:
         arrow = pa.Table.from_pandas(table, preserve_index=False)
         arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _NETWORK: network.encode()})
         sink = pa.BufferOutputStream()
-        pq.write_table(arrow, sink)
+        pq.write_table(arrow, sink, write_page_checksum=True)
         write_atomically(self.path / f"{part}.parquet", memoryview(sink.getvalue()), self.guard)
 
     def predictions(self, part: str) -> pd.DataFrame:
@@ -138,7 +138,7 @@ class TrialFolder:
         """
         path = self.path / f"{part}.parquet"
         try:
-            table = pd.read_parquet(path)
+            table = pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
         except FileNotFoundError:
             raise
         except Exception as error:  # a damaged parquet file can raise almost anything
@@ -164,7 +164,14 @@ class TrialFolder:
     def is_tested(self) -> bool:
         """Whether the test predictions are there and of the network that the status tells of."""
         network, kept = self.network_of("test"), self.status().get("network", "")
-        return network is not None and (network == kept or not network or not kept)
+        return network is not None and (network == kept or not network or not kept) and self._is_whole("test")
+
+    def _is_whole(self, part: str) -> bool:
+        try:
+            self.predictions(part)
+        except (FileNotFoundError, DamagedFile):
+            return False
+        return True
 
     def fault(self) -> str:
         """Why this trial's records can't stand for a trial that ended: one clause; "" where they can."""
@@ -179,7 +186,7 @@ class TrialFolder:
         if not any(epoch["epoch"] == best for epoch in self.epochs()):
             return f"{self.path / 'epochs.json'} does not hold its best epoch {best}"
         network = self.network_of("validation")
-        if network is None:
+        if network is None or not self._is_whole("validation"):
             return f"{self.path / 'validation.parquet'} is missing or damaged"
         if network and status.get("network") and network != status["network"]:
             return f"{self.path / 'validation.parquet'} is of another attempt"
@@ -205,3 +212,6 @@ class TrialFolder:
         names += [] if self.network_of("test") else ["test.parquet"]
         for name in names:
             remove(self.path / name)
+        status = self.status()
+        if status.get("best_epoch") is not None:
+            self.write_status(status["status"], best_epoch=None, network="")

@@ -147,8 +147,13 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
     device = _clean_worker(spec.seed, cpus, gpus)
     images, run = _open_shared(shared, gpus)
     folder = run.trial(spec.trial_id)
+    if not folder.fault():  # it has ended, and the worker before was lost with that word on its lips
+        folder.tidy()
+        tune.report(_last_word(folder))
+        return
     _begin_attempt(folder)
-    if shared.halving:
+    if shared.halving and not folder.last.exists():  # one under way is judged by its next epoch
+        folder.clear()  # stopped here, it leaves nothing that is half of a lost attempt
         tune.report({ASKS: True})  # of the scheduler, which knows all trials; told to stop, this does not return
     events = SafeEvents(run.events_folder(spec))
 
@@ -163,13 +168,19 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
         events.finish_trial(spec, folder, shared.class_names)
         if events.error:
             folder.write_status(ended, events_error=events.error)
-        tune.report({ENDED_AS: ended, "error": folder.status().get("error") or ""})
+        tune.report(_last_word(folder))
     except torch.OutOfMemoryError as error:  # tried again unchanged, it would end so again
         message = explain(error, spec, images.pixels, device, gpus)
         folder.write_status("failed", error=message, finished=now())
         tune.report({ENDED_AS: "failed", "error": message})
     finally:
         events.close()
+
+
+def _last_word(folder: TrialFolder) -> dict[str, Any]:
+    """What a trial that has ended tells Tune."""
+    status = folder.status()
+    return {ENDED_AS: status["status"], "error": status.get("error") or ""}
 
 
 def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:

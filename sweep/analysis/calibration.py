@@ -214,14 +214,21 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
             row |= {"temperature": heat, "chance_ece": float(np.mean(chance[technique, stage]))}
             for name in next(iter(of_seeds.values())):
                 both = np.stack([numbers[name] for numbers in of_seeds.values()])
-                row |= _numbers(name, both, draws.few)
+                row |= _numbers(name, both, draws.few, positive)
             for name in ("brier", "brier_balanced"):
-                row |= _difference(name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage), draws.few)
+                row |= _difference(
+                    name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage), draws.few, positive
+                )
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _numbers(name: str, both: np.ndarray, few: FewPatients) -> dict[str, float]:
+def _worst_brier(positive: int | None) -> float:
+    """See ``brier_parts``."""
+    return 2.0 if positive is None else 1.0
+
+
+def _numbers(name: str, both: np.ndarray, few: FewPatients, positive: int | None) -> dict[str, float]:
     """Mean and interval from (S, 1 + J + B): the sample as it is, then under ``patient_draws``' weights."""
     values, resampled = both[:, 0], both[:, 1:]
     if name.endswith("ece"):
@@ -229,8 +236,8 @@ def _numbers(name: str, both: np.ndarray, few: FewPatients) -> dict[str, float]:
     low, high = {
         "excess": (-1.0, 1.0),
         "log_loss": (0.0, np.inf),
-        "brier": (0.0, 2.0),
-        "brier_balanced": (0.0, 2.0),
+        "brier": (0.0, _worst_brier(positive)),
+        "brier_balanced": (0.0, _worst_brier(positive)),
     }.get(name, (0.0, 1.0))
     one = bounded(values, resampled, few, low, high)
     return {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
@@ -242,6 +249,7 @@ def _difference(
     baseline: dict[int, dict[str, np.ndarray]],
     row: tuple[str, str],
     few: FewPatients,
+    positive: int | None,
 ) -> dict[str, float]:
     """The paired difference to the baseline before scaling, with its interval."""
     columns = [f"difference_{name}{ending}" for ending in ("", "_low", "_high")]
@@ -249,7 +257,7 @@ def _difference(
     if not seeds or row == (BASELINE, "before"):
         return dict.fromkeys(columns, np.nan)
     both = np.stack([own[seed][name] - baseline[seed][name] for seed in seeds])
-    one = bounded(both[:, 0], both[:, 1:], few, -2.0, 2.0)
+    one = bounded(both[:, 0], both[:, 1:], few, -_worst_brier(positive), _worst_brier(positive))
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
 
 
@@ -283,8 +291,10 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
         for stage in STAGES:
             for place, label in enumerate(shown):
                 row = {"technique": technique, "stage": stage, "label": label, "class_name": run.class_names[label]}
-                row |= _numbers("brier", np.stack([seed[:, label] for seed in briers[stage]]), draws.few)
-                row |= _numbers("ece", np.stack([seed[place] for seed in errors[stage]]), draws.few)
+                own = np.stack([seed[:, label] for seed in briers[stage]])
+                # Of the other classes' patients the class's own images say nothing.
+                row |= _numbers("brier", own, draws.few.about("recall", label), run.positive)
+                row |= _numbers("ece", np.stack([seed[place] for seed in errors[stage]]), draws.few, run.positive)
                 rows.append(row)
     return pd.DataFrame(rows)
 

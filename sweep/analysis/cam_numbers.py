@@ -294,7 +294,9 @@ def study_claim(table: pd.DataFrame) -> str:
         # Turned round: the claim is that less of SMOTE's maps lies in the mask.
         judged.append((-row["mask_gap_high"], -row["mask_gap_low"]))
     holds, turned = [low > 0 for low, _ in judged], [high < 0 for _, high in judged]
-    if all(holds):
+    if np.isnan(judged).any():
+        text += ": whether other patients' maps bear it out can't be told"
+    elif all(holds):
         text += ": that speaks for what the study says of these two networks"
     elif any(holds) and any(turned):
         text += ": the two speak against each other"
@@ -317,6 +319,8 @@ def _percent(value: float) -> str:
 
 def _points(row: pd.Series, name: str) -> str:
     value, low, high = (f"{100 * row[key]:+.1f}".replace("-", "\N{MINUS SIGN}") for key in _keys(name))
+    if np.isnan([row[key] for key in _keys(name)]).any():
+        return f"{value} percentage points (too few patients for an interval)"
     return f"{value} percentage points (95 % interval {low} to {high})"
 
 

@@ -96,4 +96,6 @@ def _three(row: pd.Series, name: str) -> str:
     value, low, high = (
         f"{row[key]:.3f}".replace("-", "\N{MINUS SIGN}") for key in (name, f"{name}_low", f"{name}_high")
     )
+    if pd.isna(row[f"{name}_low"]) or pd.isna(row[f"{name}_high"]):
+        return f"{value}, too few patients for an interval"
     return f"{value} (95 % interval {low} to {high})"

@@ -290,6 +290,8 @@ def _benefit_caption(benefit: pd.DataFrame, prevalence: float, cost_ratio: float
 
 
 def _benefit(row: pd.Series) -> str:
+    if pd.isna(row["low"]) or pd.isna(row["high"]):  # one patient of a class
+        return f"{_minus(row['mean'])} (too few patients for an interval)"
     return f"{_minus(row['mean'])} ({_minus(row['low'])} to {_minus(row['high'])})"
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sweep.analysis.bootstrap import METRICS, SAMPLES, patients_by_row, weighted_metrics
 from sweep.analysis.few_patients import FewPatients, patient_draws
-from sweep.analysis.spread import near_the_end, spread
+from sweep.analysis.spread import metric_spread, near_the_end, patients_behind, spread
 from sweep.analysis.tables import floors, selection_metric
 from sweep.files import read_json, write_atomically, write_json
 from sweep.metrics import evaluate, judged_classes
@@ -63,7 +63,12 @@ def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, sam
         probabilities = predicted[[f"p_{c}" for c in range(len(names))]].to_numpy(dtype=np.float64)
         side = thumbnail_settings(run).get("side", SIDE)
         answer = f"Logistic regression on {side} x {side} pixels"
-        rows.append({"answer": answer, "kind": "thumbnail", **looked_up(probabilities)})
+        own = evaluate(labels, probabilities, positive)
+        resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
+        behind = patients_behind(labels, patients, positive)
+        rows.append(
+            {"answer": answer, "kind": "thumbnail", **_of_a_network(own, resampled, behind, draws.few, positive)}
+        )
     # The words are those of the results table's floors.
     words = floors(names, np.bincount(labels, minlength=len(names)).tolist(), positive)["answer"]
     for answer in words:
@@ -77,6 +82,22 @@ def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, sam
     values = {name: float(v[0]) for name, v in guesses.items()}
     rows.append({**row, **_with_intervals(values, resampled, draws.few, positive)})
     return pd.DataFrame(rows)
+
+
+def _of_a_network(
+    values: Mapping[str, float],
+    resampled: Mapping[str, np.ndarray],
+    behind: Mapping[str, float],
+    few: FewPatients,
+    positive: int | None,
+) -> dict[str, float]:
+    """As a technique's own row has them: what does look at images may err on the next patient."""
+    row: dict[str, float] = {}
+    once, drawn = {name: [values[name]] for name in METRICS}, {name: resampled[name][None] for name in METRICS}
+    for metric in METRICS:
+        found = metric_spread(metric, once, drawn, behind, few, positive)
+        row |= {metric: values[metric], f"{metric}_low": found.low, f"{metric}_high": found.high}
+    return row
 
 
 def _with_intervals(

@@ -18,7 +18,7 @@ from sweep.analysis.decisions import Decided, decisions
 from sweep.analysis.few_patients import FewPatients
 from sweep.analysis.naming import display_name
 from sweep.analysis.scored import TestSet, scored_trials
-from sweep.analysis.spread import distributions, near_the_end, patients_behind, spread
+from sweep.analysis.spread import distributions, near_the_end, no_rate_near_the_end, patients_behind, spread
 from sweep.records import Run
 
 # A band is read by eye and costs more than a number.
@@ -237,12 +237,18 @@ def _ready(run: Run, rng: np.random.Generator, samples: int) -> _Ready | None:
 
 
 def _row(
-    names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]], patients: float, few: FewPatients
+    names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]], patients: float, few: FewPatients, fewest: float = 0
 ) -> dict[str, float]:
-    """Means and intervals of numbers, from each seed's (1 + J + B,) of each; ``patients`` as for ``near_the_end``."""
+    """Means and intervals of numbers, from each seed's (1 + J + B,) of each.
+
+    Args:
+        patients: as for ``near_the_end``.
+        fewest: as for ``no_rate_near_the_end``; 0 where it is not meant.
+    """
     row: dict[str, float] = {}
     for name, both in zip(names, np.stack([np.stack(list(seed)) for seed in seeds], axis=1), strict=True):
         found = near_the_end(spread(both[:, 0], both[:, 1:], few), patients)
+        found = no_rate_near_the_end(found, fewest)
         row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     return row
 
@@ -269,7 +275,7 @@ def score_curves(run: Run, rng: np.random.Generator, samples: int = SAMPLES, ban
         own = np.stack([precision_at(counts) for counts in first])
         pr.append(_line(technique, RECALLS, own, ready.few, (0.0, 1.0)))
         areas = [(auroc_of(counts), average_precision(counts)) for counts in all_counts]
-        row = _row(("auroc", "average_precision"), areas, 0, ready.few)
+        row = _row(("auroc", "average_precision"), areas, 0, ready.few, ready.behind["fewest"])
         points.append({"technique": technique, "seeds": len(areas), **row})
     joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
     return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))

@@ -196,7 +196,8 @@ def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.D
     Returns:
         technique, seed, difference in ``metric``, low, high (95 % over patients), mcnemar (exact p), mcnemar_holm,
         auroc_difference, auroc_low, auroc_high, delong (p; NaN for more than two classes), delong_holm.
-        Holm-adjusted over all rows.
+        Holm-adjusted over all rows. With fewer than ``balancing.patients.FEWEST`` test patients of a class all four
+        are NaN: these tests take images for patients.
     """
     name = metric or selection_metric(run)
     rows = []
@@ -205,11 +206,12 @@ def seed_differences(run: Run, metric: str | None = None, seed: int = 0) -> pd.D
             row: dict[str, float | str] = {"technique": technique, "seed": seed_number}
             row |= _seed_difference(own, base, name, run.positive, ("difference", "low", "high"))
             right = [decide(trial.probabilities) == trial.labels for trial in (own, base)]
-            row["mcnemar"] = mcnemar_exact(*right)
+            enough = own.few.fewest >= FEWEST
+            row["mcnemar"] = mcnemar_exact(*right) if enough else np.nan
             columns = ("auroc_difference", "auroc_low", "auroc_high")
             row |= _seed_difference(own, base, "auroc", run.positive, columns)
             row["delong"] = np.nan
-            if run.positive is not None:
+            if run.positive is not None and enough:
                 scores = [trial.probabilities[:, run.positive] for trial in (own, base)]
                 row["delong"] = delong(own.labels == run.positive, *scores).p
             rows.append(row)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from balancing.patients import patients_of_classes
 from sweep.analysis.few_patients import FewPatients, fewest_of_a_class, shaped
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
@@ -22,7 +23,8 @@ class Distributions:
     Args:
         both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
         patients: (B, G) with the chance of patients alone.
-        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share.
+        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share; NaN where the
+            patients can't tell it.
         patient_sd: (G,) the same with what each network errs on by itself.
         freedom: (G,) degrees of freedom of the patients' part; infinite where nobody counted them.
         known: (G,) bool, whether the patients can tell how much they differ; one of a class can't.
@@ -71,7 +73,8 @@ def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | 
     if seeds < 2:
         # The test split as it is stands in the middle where a spread is put around it.
         alone = patients if few is None else mean + all_of_it
-        return Distributions(alone, alone, all_sd, all_sd, freedom, known)
+        told = np.where(known, all_sd, np.nan)
+        return Distributions(alone, alone, told, told, freedom, known)
     of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
     shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
     if few is not None and left is not None:
@@ -88,7 +91,9 @@ def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | 
     error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
     ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
     both = np.concatenate([narrowed + t_values[rank] * error for rank in ranks])
-    return Distributions(both, mean + all_of_it, shared_sd, all_sd, freedom, known)
+    alone = mean + all_of_it
+    shared_sd, all_sd = (np.where(known, sd, np.nan) for sd in (shared_sd, all_sd))
+    return Distributions(both, alone, shared_sd, all_sd, freedom, known)
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,13 @@ class Spread:
         low, high: 95 % interval; NaN where it can't be told.
         p: two-sided, of the mean being 0; NaN with one seed.
         seed_sd: standard deviation over seeds, ddof 1; NaN with one seed.
-        patient_se: standard error from which patients were sampled: the part that all seeds share.
+        patient_se: standard error from which patients were sampled: the part that all seeds share; NaN where it can't
+            be told.
         patient_sd: standard deviation of the bootstrap over patients alone: what these very networks share and what
             each errs on by itself.
         seeds: S.
-        freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for.
+        freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for, NaN
+            where nothing can be told.
     """
 
     mean: float
@@ -144,7 +151,7 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: Few
     finite[: 0 if few is None else len(few.rows)] = True
     resampled = resampled[:, finite]
     if resampled.shape[1] < 2 + (0 if few is None else len(few.rows)) or not np.isfinite(mean):
-        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
+        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds, np.nan)
     found = distributions(values[:, None], resampled[:, :, None], few)
     (low,), (high,) = found.limits()
     rest = (float(found.patient_se[0]), float(found.patient_sd[0]), seeds, float(found.freedom[0]))
@@ -200,6 +207,19 @@ def near_the_end(found: Spread, n: float) -> Spread:
     return replace(found, low=low, high=high)
 
 
+def no_rate_near_the_end(found: Spread, n: float) -> Spread:
+    """The spread of a metric in [0, 1] that is no rate of patients (F1, precision, AUROC, means over classes).
+
+    It has exact limits where less than one patient's errors (or hits) stand behind it: some images err, but of a
+    patient who is misread as a whole the bootstrap knows nothing.
+
+    Args:
+        n: patients of the class with the fewest (each pair or call has one of them); times the classes where it is a
+            mean over these, whose variance is no larger than that of a rate of so many. 0: it ends at 0 and 1 alone.
+    """
+    return near_the_end(found, n if min(found.mean, 1 - found.mean) * n < 1 else 0)
+
+
 def metric_spread(
     metric: str,
     values: Mapping[str, Sequence[float]],
@@ -211,8 +231,8 @@ def metric_spread(
     """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
 
     Recall and specificity are rates of patients: see ``near_the_end``. Where one of them lies there, the limits of
-    balanced accuracy are put together from those of both. The other metrics are no such rates, and have exact limits
-    (of as many patients as the class with the fewest has) only where nothing errs in any seed, or nothing is right.
+    balanced accuracy are put together from those of both. The other metrics are no such rates: see
+    ``no_rate_near_the_end``.
 
     Args:
         values: metric -> (S,) on the test split as it is.
@@ -237,7 +257,9 @@ def metric_spread(
             above = math.hypot(*(part.high - part.mean for part in limited)) / 2
             found = replace(found, low=min(found.low, found.mean - below), high=max(found.high, found.mean + above))
         return near_the_end(found, 0)
-    return near_the_end(found, behind["fewest"] if found.mean in (0.0, 1.0) else 0)
+    if metric == "specificity":  # a mean over classes, each of which has the others' patients
+        return no_rate_near_the_end(found, behind["others"])
+    return no_rate_near_the_end(found, behind["fewest"] * behind.get("classes", 1))
 
 
 def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
@@ -249,10 +271,15 @@ def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | No
         positive: its index for two classes, else None.
     Returns:
         ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
-        positive one, and ``specificity``: those with another.
+        positive one, and ``specificity``: those with another; for more ``classes``: how many have images, and
+        ``others``: those without the class that has most.
     """
     found = {"fewest": float(fewest_of_a_class(labels, patients))}
-    if positive is not None:
+    if positive is None:
+        counts = patients_of_classes(labels, patients, int(labels.max(initial=-1)) + 1)
+        found["classes"] = float(np.count_nonzero(counts))
+        found["others"] = float(len(np.unique(patients)) - max(counts, default=0))
+    else:
         found["recall"] = float(len(np.unique(patients[labels == positive])))
         found["specificity"] = float(len(np.unique(patients[labels != positive])))
     return found

@@ -192,6 +192,8 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     # With as many patients as one likes, so many seeds would do; twice as many leave room for the patients' part.
     enough = max(seeds, 2 * (seeds_needed(wanted, seed_sd, 0.0, len(table)) or _MANY_SEEDS))
     factor = times_the_patients(wanted, seed_sd, patient_se, enough, len(table), freedom)
+    if not np.isfinite(factor):
+        return f"{text}; to see one of {wanted:.3f} it would take many more test patients and thousands of seeds."
     return (
         f"{text}; to see one of {wanted:.3f} no number of seeds would do with these patients: it would take about "
         f"{factor:.1f} times as many test patients and {enough} seeds."

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from balancing.patients import FEWEST
+from balancing.patients import FEWEST, SPARSE
 from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.paired import paired_differences
 from sweep.analysis.thresholds import UNSTATED, Stated
 from sweep.analysis.trained_with import mixed_lines
-from sweep.analysis.verdict import beyond_doubt, fewest_in_words, fewest_test_patients, verdict
+from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
 from sweep.records import Run
 from sweep.report.blocks import Section
 from sweep.report.sections.calibration import calibration_section
@@ -182,7 +182,19 @@ def found_warnings(run: Run) -> list[str]:
             f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: with fewer than {FEWEST} "
             "of a class no technique is declared better or worse; test on more patients of that class."
         )
+    elif FEWEST <= fewest < SPARSE and _is_judged(run):
+        lines.append(
+            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: what is beyond doubt here "
+            f"is so of patients like these. Of a kind that is one in ten, {fewest} hold none with a chance of "
+            f"{100 * 0.9**fewest:.0f} %, and no interval knows of it."
+        )
     return lines
+
+
+def _is_judged(run: Run) -> bool:
+    """Whether any technique is called better or worse than the baseline."""
+    found = answer_values(run)
+    return bool(found["beats_baseline"] or found["behind_baseline"])
 
 
 def report_folder(run: Run) -> Path:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,49 @@ def test_an_image_of_too_much_memory_is_refused_by_its_header() -> None:
     )  # not through decode_all, as predict once was
     assert isinstance(with_more_pixels, str)
     assert "claims more than 89,478,485 pixels" in with_more_pixels
+
+
+def _tiff(pixels: np.ndarray, order: str, photometric: int = 1, tile: tuple[int, int] | None = None) -> bytes:
+    """A TIFF of one strip or tile, made by hand: Pillow writes none of these."""
+    bits = pixels.dtype.itemsize * 8
+    data = zlib.compress(pixels.astype(pixels.dtype.newbyteorder(order)).tobytes())
+    kind = "HI"
+    place = [(322, 1, tile[0]), (323, 1, tile[1])] if tile else [(278, 1, len(pixels))]
+    where, length = (324, 325) if tile else (273, 279)
+    rows = [(256, 1, pixels.shape[1]), (257, 1, len(pixels)), (258, 0, bits), (259, 0, 8), (262, 0, photometric)]
+    rows += [(277, 0, 1), *place, (length, 1, len(data))]
+    start = 8 + 2 + 12 * (len(rows) + 1) + 4
+    rows = sorted([*rows, (where, 1, start)])
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(rows))
+    for tag, large, value in rows:
+        head += struct.pack(f"{order}HHI", tag, 3 + large, 1) + struct.pack(order + kind[large], value).ljust(4, b"\0")
+    return head + bytes(4) + data
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_greys_from_white_to_black_are_turned_round_or_refused(order: str) -> None:
+    grey = np.tile(np.arange(0, 240, 20, dtype=np.uint8), (12, 1))
+    for dtype in (np.uint8, np.uint16):
+        straight = decode(_tiff(grey.astype(dtype), order), 12, 8)
+        assert not isinstance(straight, str)
+        np.testing.assert_array_equal(straight.pixels, grey)
+        inverted = decode(_tiff(grey.astype(dtype), order, photometric=0), 12, 8)
+        if dtype == np.uint8:
+            assert not isinstance(inverted, str)
+            np.testing.assert_array_equal(inverted.pixels, 255 - grey)
+        else:  # Pillow knows those of big-endian files not at all
+            assert isinstance(inverted, str)
+            assert ("white to black" if order == "<" else "no image in a format") in inverted
+
+
+def test_a_tile_far_larger_than_its_image_is_refused() -> None:
+    grey = noise(0, 16, 16)
+    small = decode(_tiff(grey, "<", tile=(16, 16)), 16)
+    assert not isinstance(small, str)
+    np.testing.assert_array_equal(small.pixels, grey)
+    reason = decode(_tiff(grey, "<", tile=(30_000, 30_000)), 16)
+    assert isinstance(reason, str)
+    assert "tiles of 858 MiB" in reason
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "PNG", "WEBP"])

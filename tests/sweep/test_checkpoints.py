@@ -141,7 +141,7 @@ def test_equal_numbers_again_make_the_same_trial_as_without_the_kill(
     assert folder.predictions("validation").equals(whole.predictions("validation"))
 
 
-@pytest.mark.parametrize("damage", ["empty", "half", "no checkpoint", "a folder"])
+@pytest.mark.parametrize("damage", ["empty", "half", "zeros within", "no checkpoint", "a folder"])
 def test_a_damaged_file_to_go_on_from_costs_the_epochs_and_no_more(
     images: SplitImages, folder: TrialFolder, damage: str
 ) -> None:
@@ -152,11 +152,19 @@ def test_a_damaged_file_to_go_on_from_costs_the_epochs_and_no_more(
     elif damage == "a folder":
         folder.last.unlink()
         folder.last.mkdir()
+    elif damage == "zeros within":  # torch reads them as weights
+        folder.last.write_bytes(with_zeros(content))
     else:
         folder.last.write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
     assert go_on(images, folder) == [1, 2, 3, 4, 5]
     assert folder.status()["reopened"] == ["last.pt was damaged: started anew"]
     assert_of_one_attempt(folder, images)
+
+
+def with_zeros(content: bytes) -> bytes:
+    """A block in the middle of a checkpoint lost."""
+    half = len(content) // 2
+    return content[:half] + bytes(4096) + content[half + 4096 :]
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "of another attempt"])
@@ -217,6 +225,11 @@ def test_a_network_that_is_not_the_recorded_one_predicts_no_test_split(
     with pytest.raises(UserError, match=rf"best.pt is of epoch {epoch}, its record's best is"):
         predict_part(folder, images, "test", CPU)
     assert not (folder.path / "test.parquet").exists()
+    content = folder.best.read_bytes()
+    folder.best.write_bytes(with_zeros(content))
+    assert "damaged" in network_fault(folder)
+    with pytest.raises(UserError, match="damaged"):
+        restore(folder.best)
     folder.best.write_bytes(b"PK")
     assert saved_facts(folder.best) is None
     assert "damaged" in network_fault(folder)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from balancing.errors import UserError
 from balancing.images import ImageSet
+from balancing.neighbour_store import NeighbourStore
 from sweep.analysis.snapshot import Snapshot
 from sweep.config import build_config, recorded_config
 from sweep.files import DamagedFile
@@ -57,6 +59,21 @@ def test_a_trial_with_a_damaged_file_counts_as_not_ended(run: Run, name: str, ho
     assert name in line
     (warning,) = [w for w in found_warnings(Snapshot(run.path)) if "counts as not ended" in w]
     assert f"sweep resume {run.path}" in warning
+
+
+@pytest.mark.parametrize("name", ["validation.parquet", "test.parquet"])
+def test_a_block_of_zeros_within_predictions_is_noticed(run: Run, name: str) -> None:
+    """Wherever it lies: much of a parquet file reads as other numbers then, without its checksums."""
+    folder = run.trial(run.specs()[0].trial_id)
+    part = name.removesuffix(".parquet")
+    content = (folder.path / name).read_bytes()
+    whole = folder.predictions(part)
+    for start in range(4, len(content) - 40, max(1, len(content) // 25)):
+        (folder.path / name).write_bytes(content[:start] + bytes(32) + content[start + 32 :])
+        try:
+            assert folder.predictions(part).equals(whole)
+        except DamagedFile:
+            assert folder.fault() if part == "validation" else not folder.is_tested()
 
 
 @pytest.mark.parametrize("how", ["empty", "half"])
@@ -109,12 +126,38 @@ def test_half_a_line_is_an_opening_of_the_test_split_all_the_same(run: Run) -> N
 
 def test_what_killed_writers_left_is_removed_on_resume(run: Run) -> None:
     trial = run.trial(run.specs()[0].trial_id).path
-    left = [run.path / ".run.json.12.0a1b2c3d", trial / ".last.pt.4711.deadbeef"]
+    left = [
+        run.path / ".run.json.12.0a1b2c3d",
+        trial / ".last.pt.4711.deadbeef",
+        run.path / "report" / "tables" / ".results.csv.7.0a1b2c3d",
+        trial / "last.pt",  # killed after its last word, before it tidied up
+        trial / "best_before.pt",
+    ]
     for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * 100)
     before = {path for path in run.path.rglob("*") if path.is_file()} - set(left)
     run.clean()
     assert {path for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_what_a_killed_search_for_neighbours_left_is_removed_on_resume(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*given: object) -> None:
+        raise Killed
+
+    pixels, rows = np.zeros((6, 4, 4), dtype=np.uint8), np.arange(6)
+    with monkeypatch.context() as patch:
+        patch.setattr("balancing.neighbour_store.os.replace", killed)
+        with pytest.raises(Killed):
+            NeighbourStore(run.neighbours).nearest(pixels, rows, rows, 2)
+    assert len(list(run.neighbours.iterdir())) == 1
+    run.clean()
+    assert list(run.neighbours.iterdir()) == []
 
 
 def test_damaged_predictions_say_which_file(run: Run) -> None:
@@ -123,6 +166,16 @@ def test_damaged_predictions_say_which_file(run: Run) -> None:
     with pytest.raises(DamagedFile, match="test.parquet is damaged"):
         trial.predictions("test")
     assert not trial.is_tested()
+
+
+def test_a_trial_that_does_not_say_by_which_torch_ends_no_resume(run: Run) -> None:
+    from sweep.resumable import check_versions
+
+    folder = run.trial(run.specs()[0].trial_id)
+    folder.write_status("done", trained_with=[{"ray": "2.0.0"}])
+    assert "Trials so far were trained with ray 2.0.0" in " ".join(check_versions(run, allow_mixed=True))
+    folder.write_status("done", trained_with=[{"torch": 5}])
+    assert "damage" in folder.status()
 
 
 def test_a_configuration_that_was_cut_off_anywhere_changes_no_setting_of_a_trial(run: Run) -> None:

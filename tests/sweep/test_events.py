@@ -29,7 +29,8 @@ def predictions(n_classes: int = 2) -> tuple[np.ndarray, np.ndarray]:
 
 def numbers(epoch: int, n_classes: int = 2, **other: Any) -> dict[str, Any]:
     found = evaluate(*predictions(n_classes), 1 if n_classes == 2 else None)
-    return {"epoch": epoch, **found, "train_loss": 1 / epoch, "images_per_second": 10.0 * epoch, **other}
+    speed = {"images_per_second": 10.0 * epoch, "seconds": 1.0}
+    return {"epoch": epoch, **found, "train_loss": 1 / epoch, **speed, **other}
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -177,7 +178,13 @@ def broken(*given: Any, **more: Any) -> None:
 def test_events_that_fail_are_no_failure_of_the_trial(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TrialEvents, where, broken)
+    real = TrialEvents.close
+
+    def closed_and_broken(events: TrialEvents) -> None:
+        real(events)
+        broken()
+
+    monkeypatch.setattr(TrialEvents, where, closed_and_broken if where == "close" else broken)
     folder = TrialFolder(tmp_path / "trial")
     labels, probabilities = predictions()
     folder.write_predictions("validation", np.arange(30), labels, probabilities)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
+from benchmarks.halving import bare_run
 from sweep.halving import Halving, Score
-from sweep.records import ASKS, Run, write_json
+from sweep.records import ASKS
 from sweep.search import PairedASHA, grid_of
 from sweep.space import TrialSpec
 
@@ -103,8 +104,7 @@ def _opened(path: Path, seen: list[str]) -> None:
 def test_a_halved_sweep_reads_each_trial_once_when_it_starts_and_nothing_after(tmp_path: Path) -> None:
     """The scheduler tells a trial whether to begin by what was reported to it, not by files that may lag."""
     configurations, seeds = 40, 3
-    write_json(tmp_path / "run.json", {"format": 1})
-    run = Run(tmp_path)
+    run = bare_run(tmp_path)
     specs = [
         TrialSpec("baseline", 1e-3 + n * 1e-6, 4, s, data="x", split="y", seed_index=s, draw=n)
         for s in range(seeds)
@@ -112,7 +112,8 @@ def test_a_halved_sweep_reads_each_trial_once_when_it_starts_and_nothing_after(t
     ]
     run.write_specs(specs)
     for spec in specs[:10]:  # of an earlier start
-        run.trial(spec.trial_id).write_epochs([{"epoch": e, spec.metric: 0.1, "auroc": 0.1} for e in range(1, 5)])
+        numbers = {spec.metric: 0.1, "auroc": 0.1, "seconds": 1.0, "images_per_second": 1.0}
+        run.trial(spec.trial_id).write_epochs([{"epoch": e, **numbers} for e in range(1, 5)])
         run.trial(spec.trial_id).write_status("done")
     opened: list[str] = []
     _opened(tmp_path, opened)

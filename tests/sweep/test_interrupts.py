@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -103,6 +107,48 @@ def test_a_handler_that_a_library_put_in_is_replaced() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
         interrupts.stop()
+
+
+def test_within_kept_a_library_puts_in_no_handler_of_its_own() -> None:
+    with Interrupts() as interrupts:
+        with interrupts.kept():
+            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))  # as Ray does while it starts
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+        interrupts.stop()
+        other = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # without, as ever
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        signal.signal(signal.SIGTERM, other)
+
+
+def test_a_sigterm_while_ray_starts_stops_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sweep import run
+
+    @contextlib.contextmanager
+    def starting(*args: Any, **kwargs: Any) -> Iterator[str]:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))  # as ray.init does first
+        signal.raise_signal(signal.SIGTERM)
+        yield ""
+
+    monkeypatch.setattr(run, "ray_session", starting)
+    nothing: Any = SimpleNamespace(resources=None)
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            run.run_sweep(nothing, nothing, nothing, nothing, interrupts=interrupts)
+        interrupts.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_background_job_that_ignores_ctrl_c_hears_a_swallowed_sigterm_again() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for `sweep run ... &` in a script
+    try:
+        with Interrupts(again=0.05) as interrupts:
+            Finalised(signal.SIGTERM)
+            with pytest.raises(KeyboardInterrupt):
+                _go_on()
+            interrupts.stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_never_listens_is_ended_at_last() -> None:

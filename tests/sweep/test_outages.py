@@ -13,7 +13,7 @@ from balancing.errors import UserError
 from sweep import jobs
 from sweep.interrupts import Interrupts
 from sweep.outages import chain, outage
-from sweep.owner import NotOwner
+from sweep.owner import Claim, NotOwner
 
 RUN = Path("runs/my run")
 
@@ -68,7 +68,7 @@ def test_a_sweep_ends_by_the_sentence(error: Exception, match: str, monkeypatch:
         path = RUN
 
     class Claimed:
-        claim = None
+        claim = Claim("owner/1.json", "x")
         lost = False
 
     monkeypatch.setattr("sweep.run.run_sweep", fails)
@@ -76,5 +76,9 @@ def test_a_sweep_ends_by_the_sentence(error: Exception, match: str, monkeypatch:
     made: Any = Made()
     owner: Any = Claimed()
     expected = type(error) if match == "k" else UserError
-    with pytest.raises(expected, match="Traceback" if match == "k" else match):
-        jobs._sweep_and_report(made, nothing, nothing, nothing, owner, Interrupts(), verbose=False)
+    interrupts = Interrupts()
+    with (
+        pytest.raises(expected, match="Traceback" if match == "k" else match),
+        jobs._sole(RUN, owner, interrupts, nothing),
+    ):
+        jobs._sweep_and_report(made, nothing, nothing, nothing, owner, interrupts, verbose=False)

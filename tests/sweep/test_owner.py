@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from balancing.errors import UserError
+from sweep import owner as owner_module
 from sweep.files import write_json
 from sweep.owner import Claim, NotOwner, Owner
 
@@ -160,7 +162,7 @@ def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path, stale: bool) -> N
 
 def test_an_owner_learns_that_it_was_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted = threading.Event()
-    monkeypatch.setattr("sweep.owner._thread.interrupt_main", lambda number: interrupted.set())
+    monkeypatch.setattr("sweep.owner.interrupt_main", interrupted.set)
     with Owner(tmp_path / "run", beat=0.02) as owner:
         assert not owner.lost
         write_json(Path(owner.claim.file), {"id": "", "followed_by": "other"})
@@ -177,3 +179,93 @@ def test_without_hard_links_one_gets_it_too(tmp_path: Path, monkeypatch: pytest.
         owner.claim.check()
         with pytest.raises(UserError, match="works on run"):
             Owner(tmp_path / "run")
+
+
+def test_where_the_file_can_not_be_read_nobody_is_said_to_have_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*args: Any, **kwargs: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with Owner(tmp_path / "run", beat=0.01) as owner:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "read_text", exhausted)
+            with pytest.raises(OSError, match="Too many open files"):
+                owner.claim.check()
+            time.sleep(0.1)  # some beats
+        assert not owner.lost
+        owner.claim.check()
+
+
+def test_who_is_followed_on_a_full_disk_learns_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = elsewhere(tmp_path / "run")
+    os.utime(first, (1, 1))
+
+    def full(path: Path, value: Any, *rest: Any) -> None:
+        if path == first.resolve():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_json(path, value)
+
+    monkeypatch.setattr("sweep.owner.write_json", full)
+    with Owner(tmp_path / "run") as owner:
+        owner.claim.check()
+        with pytest.raises(NotOwner):
+            Claim(str(first), "other").check()
+
+
+def test_a_link_whose_answer_was_lost_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def twice(source: Any, target: Any) -> None:  # as over NFS, where a request is repeated
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", twice)
+    with Owner(tmp_path / "run") as owner:
+        owner.claim.check()
+
+
+def test_a_process_that_the_system_hides_is_judged_by_its_touches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With hidepid, as on clusters, /proc tells nothing of other users' processes."""
+    owner = Owner(tmp_path / "run", beat=0.02)
+    monkeypatch.setattr("sweep.owner._process_start", lambda pid: "")
+
+    def not_mine(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("sweep.owner.os.kill", not_mine)
+    with pytest.raises(UserError, match="works on run"):
+        Owner(tmp_path / "run", patience=600)
+    assert not owner.lost
+    owner.release()
+
+
+def test_a_run_that_is_let_go_while_somebody_looks_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers, seen = owner_module._numbers, iter([[1]])
+
+    def let_go(folder: Path) -> list[int]:
+        for found in seen:  # once: what was there a moment ago is gone, with its folder
+            folder.rmdir()
+            return found
+        return numbers(folder)
+
+    monkeypatch.setattr("sweep.owner._numbers", let_go)
+    with Owner(tmp_path / "run") as owner:
+        owner.claim.check()
+
+
+def test_who_looked_while_others_came_and_went_does_not_stand_beside_one_that_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its listing of the folder can be old, on shared storage or after a long look."""
+    living = Owner(tmp_path / "run")
+    file = Path(living.claim.file)
+    os.replace(file, file.with_name("4.json"))
+    seen = iter([[1]])
+    numbers = owner_module._numbers
+    monkeypatch.setattr("sweep.owner._numbers", lambda folder: next(seen, None) or numbers(folder))
+    with pytest.raises(UserError, match=f"process {os.getpid()} on .* works on run"):
+        Owner(tmp_path / "run")
+    assert [path.name for path in file.parent.iterdir()] == ["4.json"]

@@ -100,7 +100,7 @@ def test_intervals_near_the_ceiling_cover_the_truth() -> None:
 def test_how_many_patients_stand_behind_a_metric() -> None:
     labels, patients = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([*"aabcdee"])
     assert patients_behind(labels, patients, 1) == {"fewest": 2, "recall": 2, "specificity": 3}
-    assert patients_behind(labels, patients, None) == {"fewest": 2}
+    assert patients_behind(labels, patients, None) == {"fewest": 2, "classes": 2, "others": 2}
 
 
 def test_balanced_accuracy_takes_its_limits_from_both_rates_near_the_ceiling() -> None:

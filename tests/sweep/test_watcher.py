@@ -60,9 +60,21 @@ def test_a_terminal_that_is_gone_ends_no_sweep(run: Run) -> None:
     found.on_trial_result(0, [], trial, {"numbers": {"epoch": 1}})
     found.on_trial_complete(0, [], trial)
     assert run.trial(run.specs()[0].trial_id).status()["status"] == "stopped"
+    trial = stopped_by_the_scheduler(run)
     found.on_trial_error(0, [], trial)
     assert run.trial(run.specs()[0].trial_id).status()["status"] == "failed"
     assert (run.trial(run.specs()[0].trial_id).path / "error.txt").read_text() == "the worker was lost"
+
+
+@pytest.mark.parametrize("ended", ["done", "stopped"])
+def test_a_trial_that_ended_before_its_worker_was_lost_or_killed_is_no_failure(run: Run, ended: str) -> None:
+    trial, told = stopped_by_the_scheduler(run), []
+    folder = run.trial(run.specs()[0].trial_id)
+    folder.write_status(ended)
+    progress = SimpleNamespace(ended=lambda *given: told.append(given))
+    watcher(run, progress).on_trial_error(0, [], trial)
+    assert folder.status()["status"] == ended
+    assert told == [(run.specs()[0].trial_id, ended, "")]
 
 
 def test_a_figure_that_cannot_be_drawn_leaves_the_trial_stopped_for_the_reason_it_was(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from balancing.patients import FEWEST
 from sweep.analysis.calibration import BINS, MOST_CLASSES, STAGES, calibration_table, class_table, reliability_curves
 from sweep.analysis.curves_plots import reliability_plot
 from sweep.analysis.naming import display_name
-from sweep.analysis.verdict import signed
+from sweep.analysis.verdict import fewest_test_patients, signed
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.ranged import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
@@ -75,21 +76,28 @@ def _lead(run: Run, table: pd.DataFrame) -> str:
 def _in_words(run: Run, table: pd.DataFrame) -> list[str]:
     """A sentence or two a technique."""
     lines = []
+    enough = fewest_test_patients(run)[0] >= FEWEST
     for technique in dict.fromkeys(table["technique"]):
         own = table[table["technique"] == technique].set_index("stage")
         before, after = own.loc["before"], own.loc["after"]
         parts = [display_name(str(technique)) + ":"]
         if run.positive is not None:
-            parts.append(_shifted(run.class_names[run.positive], before))
-        parts.append(f"Brier score {three(before['brier'])}{_against(before)}.")
+            parts.append(_shifted(run.class_names[run.positive], before, enough))
+        parts.append(f"Brier score {three(before['brier'])}{_against(before, enough)}.")
         parts.append(f"{_heat(float(before['temperature']))}; scaling takes ECE from {three(before['ece'])} to")
         parts.append(f"{three(after['ece'])} (chance alone gives about {three(after['chance_ece'])}).")
         lines.append(" ".join(parts))
     return lines
 
 
-def _shifted(name: str, row: pd.Series) -> str:
+def _shifted(name: str, row: pd.Series, enough: bool) -> str:
+    """Whether the positive class's probabilities are right on average; ``enough``: patients to say so."""
     low, high = row["excess_low"], row["excess_high"]
+    if not enough:
+        return (
+            f"its probabilities of {name} are off by {signed(row['excess'])} on average ({signed(low)} to "
+            f"{signed(high)}), from too few patients to say whether they are right."
+        )
     if low <= 0 <= high:
         return (
             f"its probabilities of {name} are right on average as far as can be told (off by {signed(row['excess'])}, "
@@ -103,13 +111,15 @@ def _shifted(name: str, row: pd.Series) -> str:
     )
 
 
-def _against(row: pd.Series) -> str:
-    """How the Brier score compares with the baseline's."""
+def _against(row: pd.Series, enough: bool) -> str:
+    """How the Brier score compares with the baseline's; ``enough``: patients for a verdict."""
     difference = row["difference_brier"]
     if pd.isna(difference):
         return ""
     low, high = row["difference_brier_low"], row["difference_brier_high"]
     ends = f"{signed(low)} to {signed(high)}"
+    if not enough:
+        return f", {signed(difference)} to the baseline's ({ends}), from too few patients to call it better or worse"
     if low <= 0 <= high:
         return f", not told apart from the baseline's ({signed(difference)}, {ends})"
     return f", {'worse' if difference > 0 else 'better'} than the baseline's ({signed(difference)}, {ends})"
@@ -190,8 +200,8 @@ def _method(run: Run) -> list[str]:
             "against the rest, then the mean. The excess of the positive class's probability is for two classes."
         )
     lines += [
-        "ECE is never 0 on so few images: by chance is what probabilities that mean exactly what they say would get. "
-        "Its bootstrap samples are shifted so that their mean is the value seen.",
+        "ECE is never 0 on so few images: by chance is what probabilities that mean exactly what they say would get, "
+        "were every image another patient's. Its bootstrap samples are shifted so that their mean is the value seen.",
         "Differences to the baseline's Brier score are paired by seed and patient, and not adjusted for how many there "
         "are.",
     ]

@@ -10,7 +10,7 @@ from sweep.analysis.forest_plot import forest_plot
 from sweep.analysis.naming import display_name, inline_name
 from sweep.analysis.paired import paired_differences, seed_differences
 from sweep.analysis.tables import selection_metric
-from sweep.analysis.verdict import answer_values, beyond_doubt, signed
+from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_test_patients, signed
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Folded, Section
 from sweep.report.shown import Cell, Table, number
@@ -115,8 +115,8 @@ def seeds_table(run: Run) -> Table:
             number(str(row["seed"]), row["seed"]),
             number(signed(row["difference"]), row["difference"]),
             number(interval(row["low"], row["high"]), row["low"]),
-            number(p_value(row["mcnemar"]), row["mcnemar"]),
-            number(p_value(row["mcnemar_holm"]), row["mcnemar_holm"]),
+            number(_p(row["mcnemar"]), row["mcnemar"]),
+            number(_p(row["mcnemar_holm"]), row["mcnemar_holm"]),
             number(signed(row["auroc_difference"]), row["auroc_difference"]),
             number(interval(row["auroc_low"], row["auroc_high"]), row["auroc_low"]),
             number(_p(row["delong"]), row["delong"]),
@@ -131,6 +131,8 @@ def seeds_table(run: Run) -> Table:
         "says that these two networks differ on these images, not that the technique does; images of one "
         "patient are taken as independent."
     )
+    if fewest_test_patients(run)[0] < FEWEST:
+        caption += f" With fewer than {FEWEST} test patients of a class neither test is made."
     headers = ["Technique", "Seed", "Difference", "95 % interval", "McNemar p", "Holm"]
     headers += ["AUROC difference", "95 % interval (AUROC)", "DeLong p", "Holm (DeLong)"]
     return Table("seed_differences", caption, headers, rows, data)

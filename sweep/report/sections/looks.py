@@ -13,7 +13,7 @@ from sweep.analysis.figure import Plot
 from sweep.analysis.naming import display_name
 from sweep.records import Run
 from sweep.report.blocks import Block, Figures, Heading, Paragraph, Section
-from sweep.report.ranged import ranged_cell
+from sweep.report.ranged import ranged, ranged_cell
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.shown import Cell, Table, number
 from sweep.report.text import NONE
@@ -220,11 +220,12 @@ def _two(value: float) -> str:
 def _share(row: pd.Series, name: str) -> str:
     if np.isnan(row[name]):
         return NONE
-    ratio, low, high = (_two(row[f"{name}_ratio{end}"]) for end in ("", "_low", "_high"))
-    return f"{100 * row[name]:.1f} % · {ratio} ({low} to {high})"
+    return f"{100 * row[name]:.1f} % · {ranged(row, f'{name}_ratio', _two)}"
 
 
 def _percents(row: pd.Series, name: str) -> str:
     if np.isnan(row[name]):
         return NONE
+    if np.isnan(row[f"{name}_low"]) or np.isnan(row[f"{name}_high"]):
+        return f"{100 * row[name]:.0f} %"
     return f"{100 * row[name]:.0f} % ({100 * row[f'{name}_low']:.0f} to {100 * row[f'{name}_high']:.0f})"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from balancing.errors import UserError
+from balancing.patients import SPARSE
 from balancing.registry import get_technique
 from sweep.analysis.naming import display_name, in_order
 from sweep.analysis.trained_with import mixed_lines
@@ -90,7 +91,7 @@ def limits_section(run: Run) -> Section:
             "split: not that in which patients trained, and not the choice of configuration."
         )
     fewest, label = fewest_test_patients(run)
-    if 0 < fewest < 20:
+    if 0 < fewest < SPARSE:
         lines.append(
             f"Of class {run.class_names[label]} the test split holds {fewest_in_words(run)}: intervals are corrected "
             "for how few they are (Student's t over patients), as far as these are like the patients not seen."
