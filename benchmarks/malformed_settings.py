@@ -140,7 +140,7 @@ def cases(rng: random.Random) -> list[Case]:
     for key in [*known_keys(), "space.parameters.smote.k_neighbors", "space.parameters.smote.sampling_strategy"]:
         for value in rng.sample(VALUES, 4):
             label = ascii(value)[1:-1] if len(value) < 40 else f"{value[:5]}... ({len(value)})"
-            asks = key == "resources.address"
+            asks = key in ("data.source", "resources.address")
             found.append(Case("values of --set", f"{key}={label}", _set(f"{key}={value}"), hub=asks))
     for text in (
         "", "=", "lr", "lr=1", "space", "space=1", "space.=1", ".lr=1", "space.lr.x=1", "space..lr=1", "=space.lr",
