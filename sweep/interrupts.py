@@ -40,6 +40,7 @@ class Interrupts:
         self._since = 0.0
         self._handlers: dict[int, Any] = {}
         self._wake, self._left = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._insist, name="interrupts", daemon=True)
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():  # elsewhere there is nothing to turn
@@ -48,7 +49,7 @@ class Interrupts:
                 if before is not signal.SIG_IGN:
                     self._handlers[number] = before
             self.install()
-            threading.Thread(target=self._insist, name="interrupts", daemon=True).start()
+            self._thread.start()
         return self
 
     def install(self) -> None:
@@ -76,8 +77,11 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stopping = True
         self._left.set()
         self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()  # what it has just asked for comes to our handler, not to the one before it
         for number, before in self._handlers.items():
             signal.signal(number, before if before is not None else signal.SIG_DFL)
 

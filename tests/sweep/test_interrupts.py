@@ -6,6 +6,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sweep import interrupts as interrupts_module
 from sweep.interrupts import EXIT_CODE, Interrupts
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -51,6 +53,30 @@ def test_a_stop_that_a_finaliser_swallows_is_raised_again(number: int) -> None:
         with pytest.raises(KeyboardInterrupt):
             _go_on()
         interrupts.stop()
+
+
+def test_none_comes_after_it_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was decided to ask again just before the program said that it stops, and is done just after."""
+    decided, stopped = threading.Event(), threading.Event()
+    real = interrupts_module.interrupt_main
+
+    def late() -> None:
+        decided.set()
+        stopped.wait()
+        time.sleep(0.1)  # by then, the handlers were those of before
+        real()
+
+    monkeypatch.setattr(interrupts_module, "interrupt_main", late)
+    with Interrupts(again=0.01) as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        decided.wait()
+        interrupts.stop()
+        stopped.set()
+    try:
+        time.sleep(0.3)
+    except KeyboardInterrupt:
+        pytest.fail("an interrupt came after all was over")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
