@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 
 
+# Files are shared out whole, in order: the longest begin first, so that none is left over for one worker at the end.
+_LONGEST = ("test_run.py", "test_report.py", "test_waiting.py", "test_report_browser.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST))
+
+
 @pytest.fixture(scope="session")
 def chest_xray_dir() -> Path:
     """The folder of the real chest X-rays; the test is skipped where CHEST_XRAY_DIR is unset."""
