@@ -27,7 +27,7 @@ demo: $(VENV)/.made
 	$(BIN)/sweep demo
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.made-dev
 	$(BIN)/ruff format --check .

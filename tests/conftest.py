@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-
 # Files are shared out whole, in order: the longest begin first, so that none is left over for one worker at the end.
 _LONGEST = ("test_run.py", "test_report.py", "test_waiting.py", "test_report_browser.py")
 
