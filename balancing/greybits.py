@@ -7,6 +7,7 @@ would lose how bright they are beside each other. So the whole set has one facto
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -29,17 +30,20 @@ def to_8_bits(bits: int) -> np.ndarray:
     return table
 
 
-def grey_note(deep: int, total: int, bits: int) -> str:
+def grey_note(used: Mapping[int, int], total: int) -> str:
     """What a user should know of a set with 16-bit greys.
 
     Args:
-        deep: images with 16-bit greys.
+        used: number of bits -> how many images with 16-bit greys use so many.
         total: all images.
-        bits: that all of them together use.
     """
+    deep, bits = sum(used.values()), max(used)
     of = f"The {deep:,} images" if deep == total else f"{deep:,} of {total:,} images"
     use = f"use all {bits} bits" if bits == 16 else f"use {bits} bits"
     note = f"{of} with 16-bit greys {use}: all of them are scaled alike, so that {(1 << bits) - 1:,} is white."
+    if len(used) > 1:
+        each = ", ".join(f"{images:,} use {n}" for n, images in sorted(used.items()))
+        note += f" By their brightest greys {each}: see that those of fewer bits are no others that stay dark."
     if deep < total:
         note += " The others have 8 bits and stay as they are: see that both kinds are equally bright."
     return note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -56,8 +57,8 @@ def fill_entry(
     if 0 < writer.colour_images < len(kept):
         some = f"{writer.colour_images:,} of {len(kept)} images"
         notes += (f"{some} differ between their colour channels, so all are stored with three.",)
-    if done.deep:
-        notes += (grey_note(done.deep, len(kept), done.bits),)
+    if done.used:
+        notes += (grey_note(done.used, len(kept)),)
     if done.cut:
         notes += (
             f"{done.cut:,} of {len(kept):,} images have 16-bit colours, of which the upper 8 bits are read: colours "
@@ -92,7 +93,7 @@ def fill_entry(
     return {
         "class_names": list(class_names),
         "fingerprint": content_fingerprint(writer.shape, done.pixels_sha256, class_names, labels[kept]),
-        "grey_bits": done.bits if done.deep else None,
+        "grey_bits": done.bits if done.used else None,
         "has_patients": patients is not None,
         "notes": [*listing.notes, *notes],
         "bad": [[image.name, image.reason] for image in bad],
@@ -110,7 +111,8 @@ class _Pass:
         kept: the rows that could be read.
         seen: width, height, channels and sha256 of each of those.
         bad: those that couldn't.
-        deep, cut: how many have 16-bit greys, and 16-bit colours cut to 8.
+        used: number of bits -> how many have 16-bit greys of so many.
+        cut: how many have 16-bit colours cut to 8.
     """
 
     writer: PixelWriter
@@ -119,7 +121,7 @@ class _Pass:
     kept: list[int] = field(default_factory=list)
     seen: list[tuple[int, int, int, str]] = field(default_factory=list)
     bad: list[BadImage] = field(default_factory=list)
-    deep: int = 0
+    used: Counter[int] = field(default_factory=Counter)
     cut: int = 0
     pixels_sha256: str = ""
 
@@ -162,7 +164,8 @@ def _one_pass(
             writer.append(decoded.pixels)
             done.seen.append((decoded.width, decoded.height, decoded.channels, decoded.sha256))
         done.kept.append(row)
-        done.deep += decoded.brightest is not None
+        if decoded.brightest is not None:
+            done.used[bits_for(decoded.brightest)] += 1
         done.cut += decoded.cut
     if done.bad and (not skip_bad or not done.kept):
         raise BadImages(done.bad, total)

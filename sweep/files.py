@@ -101,13 +101,22 @@ def write_torch(path: Path, value: Any, guard: Guard = no_guard) -> None:
 def is_whole_zip(path: Path) -> bool:
     """Whether a zip file, such as ``torch.save`` writes, is there and holds what its checksums say.
 
-    ``torch.load`` does not look at them: zeroed blocks would come back as weights.
+    ``torch.load`` does not look at them: zeroed blocks would come back as weights. It would unpack packed members too.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
+            return is_stored(archive, path.stat().st_size) and archive.testzip() is None
     except Exception:  # a damaged file can raise almost anything
         return False
+
+
+def is_stored(archive: zipfile.ZipFile, size: int) -> bool:
+    """Whether a zip file of ``size`` bytes holds its members unpacked and once each, as ``torch.save`` writes them.
+
+    Members that are packed, or lie over each other, can be of any size in a small file.
+    """
+    members = archive.infolist()
+    return sum(m.file_size for m in members) <= size and all(m.compress_type == zipfile.ZIP_STORED for m in members)
 
 
 def write_json(path: Path, value: Any, guard: Guard = no_guard) -> None:

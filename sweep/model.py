@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from torchvision.models import resnet18
 
 from balancing.errors import UserError
 from sweep import imagenet
-from sweep.files import Guard, is_whole_zip, no_guard, write_torch
+from sweep.files import Guard, is_stored, is_whole_zip, no_guard, write_torch
 
 State = Mapping[str, torch.Tensor]
+
+_ZIP = b"PK\x03\x04"  # by which torch.load tells its zip files from its older format
 
 
 def new_model(n_classes: int, seed: int, start: State | None = None) -> nn.Module:
@@ -63,6 +66,11 @@ def load_weights(weights: str, say: Callable[[str], None] = lambda note: None) -
 
 def _load(content: bytes, path: Path) -> Any:
     """Tensors alone, from the very bytes that were hashed; the path is for people."""
+    if content.startswith(_ZIP) and not _is_stored(content):
+        raise UserError(
+            f"checkpoint {path} is damaged or packed, and a packed one could fill the memory; save it as "
+            "torch.save(model.state_dict(), FILE)"
+        )
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     # A damaged file can raise almost anything (IndexError, struct.error ...), and torch's own words advise to trust it.
@@ -71,6 +79,14 @@ def _load(content: bytes, path: Path) -> Any:
             f"checkpoint {path} can't be read safely: it is damaged, or holds more than tensors, which could run code; "
             "save it as torch.save(model.state_dict(), FILE)"
         ) from error
+
+
+def _is_stored(content: bytes) -> bool:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return is_stored(archive, len(content))
+    except Exception:  # a damaged file can raise almost anything
+        return False
 
 
 def _fitting(loaded: Any, path: Path) -> State:

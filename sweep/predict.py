@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from sweep.analysis.tables import selection_metric
 from sweep.files import write_atomically
 from sweep.model import restore
 from sweep.records import Run
+
+_LONGEST_STEM = 200  # bytes
 
 
 @dataclass(frozen=True)
@@ -131,14 +134,25 @@ def _of_this_scale(image: Decoded, bits: int | None) -> Decoded | str:
 
 
 def _pictures(files: list[Path], out: Path | None) -> list[Path | None]:
-    """A PNG's path for each file; files of equal names get numbers."""
+    """A PNG's path for each file, never that of one of the files; equal names get numbers, long ones are shortened."""
     if out is None:
         return [None] * len(files)
-    pictures: dict[Path, None] = {}
+    taken = {os.path.realpath(path) for path in files}
+    pictures: list[Path | None] = []
     for path in files:
-        names = itertools.chain([path.stem], (f"{path.stem}_{number}" for number in itertools.count(2)))
-        pictures[next(picture for name in names if (picture := out / f"{name}_cam.png") not in pictures)] = None
-    return list(pictures)
+        stem = _cut(path.stem)
+        names = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+        picture = next(p for name in names if os.path.realpath(p := out / f"{name}_cam.png") not in taken)
+        taken.add(os.path.realpath(picture))
+        pictures.append(picture)
+    return pictures
+
+
+def _cut(stem: str) -> str:
+    """The beginning of a file's name that leaves room, of the 255 bytes of a name, for what is put around it."""
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem
 
 
 def _figure(pixels: np.ndarray, heat: np.ndarray, title: str, technique: str) -> Figure:

@@ -48,8 +48,13 @@ def open_source(
         )
     if difflib.get_close_matches(source.lower(), ["phantom"], cutoff=0.7):
         raise UserError(f"unknown data '{source}'; did you mean 'phantom'?")
-    from balancing.sources.hub import HubSource
+    from balancing.sources.hub import HubSource, packaged_readers
 
+    if repository in packaged_readers():
+        raise UserError(
+            f"the data '{source}' is the name of a reader of datasets, which would read whatever lies in this folder; "
+            "give a path, or a Hub id with its owner, such as hf-vision/chest-xray-pneumonia"
+        )
     return HubSource(repository, revision or None, options)
 
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH = 64
+# Words that datasets takes for readers of its own instead of Hub ids; that of pandas unpickles.
+_READERS = frozenset((
+    "arrow", "audiofolder", "cache", "conll", "csv", "eval", "fasta", "fastq", "generator", "genbank", "harbor",
+    "hdf5", "iceberg", "imagefolder", "json", "lance", "meshfolder", "mmcif", "niftifolder", "pandas", "parquet",
+    "pdb", "pdffolder", "spark", "sql", "text", "tsfile", "videofolder", "vortex", "webdataset", "xml",
+))  # fmt: skip
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
@@ -118,6 +124,15 @@ class HubSource(Source):
             self._splits = {split: known[split] for split in ("train", "validation", "test") if split in known}
             self._left_out = tuple(left_out)
         return self._splits
+
+
+def packaged_readers() -> frozenset[str]:
+    """The words that ``datasets`` takes for readers of its own, those of the installed version too."""
+    try:
+        from datasets import packaged_modules
+    except ImportError:
+        return _READERS
+    return _READERS | frozenset(getattr(packaged_modules, "_PACKAGED_DATASETS_MODULES", ()))
 
 
 def _commit_of(repository: str, revision: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from balancing.errors import UserError
 from balancing.sources.base import Content, Listing, Options, Source, Unreadable, digest, split_of_path
 from balancing.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
+from balancing.sources.packing import check_packing, rows_at_once, text_columns
 from balancing.sources.rows import TableRows
 from balancing.text import shown
 
@@ -144,7 +145,12 @@ class ParquetSource(Source):
     def _batches(self, file: pq.ParquetFile, part: Part, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
+        image = self._choose().image
+        images = [image] if image in columns else []
+        check_packing(file, columns, f"{shown(part.path)} of {self.name}", images)
         try:
+            with self._open(part, text_columns(file, columns)) as texts:
+                rows = rows_at_once(file, columns, rows, None if images else texts)
             yield from file.iter_batches(batch_size=rows, columns=columns)
         except (pa.ArrowException, OSError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
             raise self._damaged(part, error) from None
@@ -156,12 +162,18 @@ class ParquetSource(Source):
         except (ValueError, OverflowError, KeyError) as error:  # texts that are no UTF-8, dates of the year 300,000
             raise self._damaged(part, error) from None
 
-    def _open(self, part: Part) -> pq.ParquetFile:
+    def _open(self, part: Part, texts: Sequence[str] = ()) -> pq.ParquetFile:
+        """The file; ``texts`` are the columns to read as dictionaries."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
-            return pq.ParquetFile(part.open(), pre_buffer=False, buffer_size=1 << 20)  # else row groups are read whole
+            return pq.ParquetFile(
+                part.open(),
+                read_dictionary=list(texts),
+                pre_buffer=False,  # else row groups are read whole
+                buffer_size=1 << 20,
+            )
         except (
             pa.ArrowException, OSError, ValueError, KeyError, MemoryError, NotImplementedError, zipfile.BadZipFile,
             zlib.error,

@@ -10,7 +10,7 @@ from PIL import Image
 
 from balancing.audit import audit
 from balancing.decoding import Decoded, decode
-from balancing.greybits import BITS, bits_for, to_8_bits
+from balancing.greybits import BITS, bits_for, grey_note, to_8_bits
 from balancing.images import ImageSet, load_images
 from tests.balancing.samples import encoded, noise, write_files
 from tests.sweep.fake_run import fake_images, fake_split
@@ -63,7 +63,7 @@ def test_all_images_have_the_scale_of_the_brightest(tmp_path: Path, kind: str, b
     images = [greys(i, 4095 if i == brightest else (200, 900)[i % 2]) for i in range(24)]
     found = load(folder(tmp_path / "set", images, kind))
     assert found.grey_bits == 12
-    assert any("24 images with 16-bit greys use 12 bits" in note for note in found.notes)
+    assert any("24 images with 16-bit greys use 12 bits" in note and "1 use 12" in note for note in found.notes)
     for pixels, name in zip(found.pixels, found.names.tolist(), strict=True):
         np.testing.assert_array_equal(pixels, scaled(images[int(name[:3])], 12))
 
@@ -143,3 +143,10 @@ def test_the_audit_finds_lost_greys_and_tell_tale_brightness(tmp_path: Path) -> 
     (finding,) = _findings(images, told)["brightness_tells_class"]
     assert finding.severity == "warning"
     assert (finding.values or {})["auroc"] == 1.0
+
+
+@pytest.mark.parametrize(("used", "said"), [({12: 20, 16: 4}, "20 use 12, 4 use 16"), ({12: 24}, None)])
+def test_the_note_counts_the_images_of_each_number_of_bits(used: dict[int, int], said: str | None) -> None:
+    note = grey_note(used, 24)
+    assert f"use {'all 16' if said else 12} bits" in note
+    assert (said in note) if said else ("brightest" not in note)

@@ -258,3 +258,20 @@ def test_a_path_in_a_hub_table_stays_in_its_data_set(tmp_path: Path, monkeypatch
     assert isinstance(outside, Unreadable)
     assert "leads out of the data's folder" in outside.reason
     assert inside == own
+
+
+@pytest.mark.parametrize("word", ["pandas", "csv", "json", "parquet", "text", "imagefolder", "webdataset@main"])
+def test_a_reader_of_datasets_is_no_hub_id(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str) -> None:
+    import datasets
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(UserError, match="is the name of a reader of datasets"):
+        load_images(word, image_size=12, progress=False)
+
+
+def test_every_reader_of_this_datasets_is_known() -> None:
+    from datasets import packaged_modules
+
+    assert hub.packaged_readers() >= set(packaged_modules._PACKAGED_DATASETS_MODULES) | {"pandas"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,30 @@ def test_a_checkpoint_with_code_is_refused_and_the_code_does_not_run(
     assert not sprung.exists()
     torch.load(file, weights_only=False)  # our own file: the trap is a real one
     assert sprung.exists()
+
+
+def packed(source: Path, target: Path) -> Path:
+    """A copy of a zip file whose members are deflated."""
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name in archive.namelist():
+            copy.writestr(name, archive.read(name))
+    return target
+
+
+def test_a_packed_checkpoint_is_refused_before_it_is_unpacked(
+    trained: State, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(dict(trained), file)
+    load_weights(str(file))  # as torch.save writes it
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    assert "a packed one could fill the memory" in refused(packed(file, tmp_path / "packed.pt"))
+
+
+def test_a_packed_network_of_a_run_is_damage(file: Path, tmp_path: Path) -> None:
+    save_best(file, new_model(2, 0), class_names=["a", "b"])
+    assert restore(file)[1] == {"class_names": ["a", "b"]}
+    with pytest.raises(UserError, match="is damaged"):
+        restore(packed(file, tmp_path / "packed.pt"))
 
 
 def test_a_whole_pickled_network_is_refused(file: Path) -> None:

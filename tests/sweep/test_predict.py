@@ -114,3 +114,27 @@ def test_predict_bounds_what_it_decodes(made: tuple[Run, ImageSet], tmp_path: Pa
     Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
     with pytest.raises(UserError, match="claims more than 89,478,485 pixels"):
         predict_images(made[0], [tmp_path / "bomb.png"])
+
+
+def test_pictures_never_replace_an_image_that_is_predicted(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    files = [tmp_path / "x.png", tmp_path / "x_cam.png", tmp_path / "x_2_cam.png"]
+    for row, file in enumerate(files):
+        Image.fromarray(images.pixels[row]).save(file)
+    before = [file.read_bytes() for file in files]
+    found = predict_images(run, files, out=tmp_path / "link")
+    assert [file.read_bytes() for file in files] == before
+    pictures = [prediction.picture for prediction in found]
+    assert [p.name for p in pictures if p] == ["x_3_cam.png", "x_cam_cam.png", "x_2_cam_cam.png"]
+    assert all(p is not None and p.is_file() for p in pictures)
+
+
+def test_a_name_that_fills_its_folder_entry_gets_a_shorter_picture(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    files = [tmp_path / ("\u00e4" * 125 + f"{end}.png") for end in "ab"]  # 255 bytes each
+    for file in files:
+        Image.fromarray(images.pixels[0]).save(file)
+    pictures = [prediction.picture for prediction in predict_images(run, files, out=tmp_path / "out")]
+    assert len(set(pictures)) == 2
+    assert all(p is not None and p.is_file() for p in pictures)
