@@ -6,6 +6,7 @@ Heavy imports wait inside the commands, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -443,9 +444,23 @@ def main() -> None:
         sys.exit(2)
 
 
+def program() -> None:
+    """The command line as a process of its own.
+
+    When all is said and done, Python still takes seconds to tear its libraries down: a signal that comes then changes the
+    exit code no more.
+    """
+    try:
+        main()
+    finally:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}… ({len(text):,} letters)"
 
 
 if __name__ == "__main__":
-    main()
+    program()

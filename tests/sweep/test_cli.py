@@ -77,3 +77,16 @@ def test_plan_counts_trials_and_images_and_runs_nothing(
     assert f"{oversampled * 2 * 3:,}" in output
     assert f"{(total + oversampled) * 2 * 3:,} training images in 12 epochs" in output
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_signal_after_all_was_said_changes_no_exit_code() -> None:
+    """Slurm's time limit can come while Python tears down what torch and Ray have loaded."""
+    program = (
+        "import atexit, os, signal, sys, sweep.cli\n"
+        "for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): atexit.register(os.kill, os.getpid(), number)\n"
+        "sys.argv = ['sweep', 'presets']\n"
+        "sweep.cli.program()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "quick" in ended.stdout
