@@ -447,8 +447,8 @@ def main() -> None:
 def program() -> None:
     """The command line as a process of its own.
 
-    When all is said and done, Python still takes seconds to tear its libraries down: a signal that comes then changes the
-    exit code no more.
+    When all is said and done, Python still takes seconds to tear its libraries down: a signal that comes then changes
+    the exit code no more.
     """
     try:
         main()
