@@ -260,7 +260,7 @@ def test_who_looked_while_others_came_and_went_does_not_stand_beside_one_that_li
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its listing of the folder can be old, on shared storage or after a long look."""
-    living = Owner(tmp_path / "run")
+    living = Owner(tmp_path / "run", beat=1e6)  # it would interrupt the tests when it misses its file
     file = Path(living.claim.file)
     os.replace(file, file.with_name("4.json"))
     seen = iter([[1]])
@@ -269,3 +269,4 @@ def test_who_looked_while_others_came_and_went_does_not_stand_beside_one_that_li
     with pytest.raises(UserError, match=f"process {os.getpid()} on .* works on run"):
         Owner(tmp_path / "run")
     assert [path.name for path in file.parent.iterdir()] == ["4.json"]
+    living.release()
