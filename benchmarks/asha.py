@@ -24,14 +24,14 @@ import yaml
 from benchmarks.common import seconds, show, source
 from benchmarks.scaling import configuration
 from benchmarks.sweeps import Swept, run_sweep_command
-from sweep.records import Run
+from sweep.runs.run import Run
 
 
 def some_patients(folder: Path, every: int) -> str:
     """The X-rays of every n-th patient, as parquet in the Hub's layout; what to give as the source."""
     import pyarrow.parquet as pq
 
-    from balancing.patients import patient_ids
+    from balancing.data.patients import patient_ids
 
     (folder / "data").mkdir(parents=True)
     for path in sorted(Path(source()).rglob("*.parquet")):

@@ -80,7 +80,7 @@ def write_radiographs(folder: Path, n: int) -> int:
     Returns:
         mean bytes of a file.
     """
-    from balancing.phantom import CLASS_NAMES, FEWEST, Phantom
+    from balancing.data.phantom import CLASS_NAMES, FEWEST, Phantom
 
     phantom = Phantom(max(n, FEWEST), _DRAWN_SIZE)
     rng = np.random.default_rng(0)
@@ -99,7 +99,7 @@ def write_radiographs(folder: Path, n: int) -> int:
 
 def write_phantom(folder: Path, n: int, size: int) -> None:
     """The phantom as an image folder of JPEGs in its own size."""
-    from balancing.phantom import CLASS_NAMES, Phantom
+    from balancing.data.phantom import CLASS_NAMES, Phantom
 
     phantom = Phantom(n, size)
     for name, split, label, pixels in zip(
@@ -162,7 +162,7 @@ def _peak(runs: Sequence[Measured]) -> float:
 def ours(folder: str, scratch: str, size: int) -> dict[str, Any]:
     """Fills a fresh cache."""
     _import_readers()
-    from balancing.images import load_images
+    from balancing.data.images import load_images
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
         began = time.perf_counter()
@@ -232,9 +232,9 @@ def _to_array(example: dict[str, Any], size: int) -> dict[str, Any]:
 
 def difference(folder: str, scratch: str, size: int) -> dict[str, Any]:
     """Grey levels between our pixels and the exact resize: on average, in the worst image, in the worst pixel."""
-    from balancing.images import load_images
-    from balancing.sources import open_source
-    from balancing.sources.base import Options
+    from balancing.data.images import load_images
+    from balancing.data.sources import open_source
+    from balancing.data.sources.base import Options
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
         images = load_images(folder, image_size=size, cache_dir=Path(cache), progress=False)
@@ -282,10 +282,10 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     _import_all()
     import torch
 
-    from balancing.registry import get_technique
-    from balancing.splits import make_split
-    from sweep.space import TrialSpec
-    from sweep.trial import SplitImages, build_plan, on_device, training_batches
+    from balancing.components.registry import get_technique
+    from balancing.data.splits import make_split
+    from sweep.planning.space import TrialSpec
+    from sweep.training.trial import SplitImages, build_plan, on_device, training_batches
 
     strength = get_technique(technique).effective_strength(0.5)
     spec = TrialSpec(technique=technique, lr=1e-3, epochs=1, seed=0, strength=strength, image_size=size)
@@ -316,9 +316,9 @@ def _import_readers() -> None:
     for name in (
         "pandas",
         "pyarrow.parquet",
-        "balancing.images",
-        "balancing.sources.folder",
-        "balancing.sources.parquet",
+        "balancing.data.images",
+        "balancing.data.sources.folder",
+        "balancing.data.sources.parquet",
     ):
         importlib.import_module(name)
     Image.preinit()
@@ -327,10 +327,10 @@ def _import_readers() -> None:
 
 def _import_all() -> None:
     """What a run imports when first needed."""
-    from balancing.registry import techniques
+    from balancing.components.registry import techniques
 
     _import_readers()
-    for name in ("balancing.neighbours", "balancing.sources.drawn", "sweep.trial"):
+    for name in ("balancing.components.neighbours.search", "balancing.data.sources.drawn", "sweep.training.trial"):
         importlib.import_module(name)
     techniques()
 

@@ -180,7 +180,7 @@ class Bench:
         """The cluster: a head and a second node, of one CPU each."""
         if self._cluster is None:
             os.environ["RAY_TMPDIR"] = str(self._temporary("cluster"))
-            import sweep.session  # noqa: F401, I001 - first: what Ray reads when it is imported
+            import sweep.cluster.session  # noqa: F401, I001 - first: what Ray reads when it is imported
             from ray.cluster_utils import Cluster
 
             self._cluster = Cluster(

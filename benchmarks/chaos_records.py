@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.records import ENDED
+from sweep.runs.run import ENDED
 
 # Of status.json; ``changed`` and what a later version may add don't count.
 _STATUS = ("status", "attempts", "best_epoch", "started", "finished")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from balancing.images import ImageSet
+    from balancing.data.images import ImageSet
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,7 +31,7 @@ def source() -> str:
 
 def load(image_size: int, phantom_images: int = 5856) -> ImageSet:
     """The benchmark's images at a size, decoded or from the cache."""
-    from balancing.images import load_images
+    from balancing.data.images import load_images
 
     return load_images(source(), image_size=image_size, phantom_images=phantom_images, progress=False)
 

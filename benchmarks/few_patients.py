@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.common import show
-from sweep.analysis.few_patients import PatientDraws, patient_draws
-from sweep.analysis.spread import Spread, spread
+from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
+from sweep.analysis.statistics.intervals import Spread, spread
 
 _GAIN = 1.0
 METRICS = ("balanced_accuracy", "recall", "f1", "auroc")

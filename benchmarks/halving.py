@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import anonymous_bytes, in_fresh_process, peak_bytes, seconds, show
-from sweep.files import write_json
-from sweep.halving import recorded_halvings
-from sweep.records import ASKS, FORMAT, Run
-from sweep.space import TrialSpec
+from sweep.planning.halving import recorded_halvings
+from sweep.planning.space import TrialSpec
+from sweep.runs.files import write_json
+from sweep.runs.run import ASKS, FORMAT, Run
 
 METRIC, MAX_EPOCHS, SEEDS = "balanced_accuracy", 10, 3
 TECHNIQUES = ("baseline", "undersampling", "oversampling", "smote", "borderline_smote", "class_weights")
@@ -75,7 +75,7 @@ def decide_all(trials: int) -> dict[str, Any]:
     """One process: a sweep's decisions and nothing else, its records written as it goes; then a resume's start."""
     from ray.tune.schedulers import TrialScheduler
 
-    from sweep.search import PairedASHA
+    from sweep.cluster.search import PairedASHA
 
     opened = [0]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -140,9 +140,9 @@ def simulated(config: dict[str, Any], *, folder: str) -> None:
 
 def sweep_all(trials: int) -> dict[str, Any]:
     """One process: a whole sweep of simulated trials on a Ray of its own, in two slots."""
-    from sweep.config import ResourceConfig
-    from sweep.search import PairedASHA, grid_of
-    from sweep.session import ray_session
+    from sweep.cluster.search import PairedASHA, grid_of
+    from sweep.cluster.session import ray_session
+    from sweep.config.config import ResourceConfig
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ray_session(ResourceConfig()):
         from ray import tune

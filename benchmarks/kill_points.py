@@ -22,11 +22,11 @@ import torch
 from torch import nn
 
 from benchmarks.common import show
-from sweep import checkpoints, trial
-from sweep.checkpoints import network_fault
-from sweep.space import TrialSpec
-from sweep.trial import SplitImages, train_trial
-from sweep.trial_folder import TrialFolder
+from sweep.planning.space import TrialSpec
+from sweep.runs.trial_folder import TrialFolder
+from sweep.training import checkpoints, trial
+from sweep.training.checkpoints import network_fault
+from sweep.training.trial import SplitImages, train_trial
 
 EPOCHS = 5
 
@@ -48,7 +48,7 @@ class Small(nn.Module):
 
 
 def small(n_classes: int, seed: int, start: Any = None) -> nn.Module:
-    """As ``sweep.model.new_model``."""
+    """As ``sweep.training.network.new_model``."""
     torch.manual_seed(seed)
     return Small()
 

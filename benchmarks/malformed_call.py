@@ -110,7 +110,7 @@ class Outcome:
 
 def call(arguments: list[str]) -> int:
     """``sweep``'s main, in this process; its exit code. Errors that it does not catch are printed as Python does."""
-    from sweep.cli import main
+    from sweep.cli.main import main
 
     sys.argv = ["sweep", *arguments]
     try:

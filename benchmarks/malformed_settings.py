@@ -134,7 +134,7 @@ FILES: dict[str, bytes] = {
 
 
 def cases(rng: random.Random) -> list[Case]:
-    from sweep.config import known_keys
+    from sweep.config.config import known_keys
 
     found = []
     for key in [*known_keys(), "space.parameters.smote.k_neighbors", "space.parameters.smote.sampling_strategy"]:

@@ -99,11 +99,11 @@ def _make_run(root: Path, name: str, techniques: Sequence[str]) -> None:
     """A finished run as Ray's workers would leave it, trained here: two seeds of each technique, one epoch."""
     import torch
 
-    from sweep.config import build_config, read_file
-    from sweep.prepare import prepare
-    from sweep.records import Run
-    from sweep.selection import select
-    from sweep.trial import SplitImages, predict_part, train_trial
+    from sweep.config.config import build_config, read_file
+    from sweep.planning.prepare import prepare
+    from sweep.runs.run import Run
+    from sweep.runs.selection import select
+    from sweep.training.trial import SplitImages, predict_part, train_trial
 
     config = build_config(
         read_file("demo"),

@@ -148,7 +148,7 @@ def _options(command: str) -> dict[str, bool]:
     """The options of a command, and which are flags, as the command line itself knows them."""
     import typer
 
-    from sweep.cli import app
+    from sweep.cli.main import app
 
     group: Any = typer.main.get_command(app)
     return {

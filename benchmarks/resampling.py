@@ -34,7 +34,7 @@ from benchmarks.common import (
 from benchmarks.resampling_growth import growth_table
 
 if TYPE_CHECKING:
-    from balancing.registry import TrainingData
+    from balancing.components.registry import TrainingData
 
 # Technique -> imbalanced-learn's sampler.
 PEERS = {"smote": "SMOTE", "borderline_smote": "BorderlineSMOTE", "adasyn": "ADASYN"}
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def names() -> list[str]:
     """The registered techniques that imbalanced-learn has too."""
-    from balancing.registry import techniques
+    from balancing.components.registry import techniques
 
     return [technique.name for technique in techniques() if technique.name in PEERS]
 
@@ -141,7 +141,7 @@ def training_data(size: int, most: int | None) -> TrainingData:
         size: side of the images.
         most: images, evenly from the whole; None takes all.
     """
-    from balancing.registry import TrainingData
+    from balancing.components.registry import TrainingData
 
     images = load(size)
     rows = np.flatnonzero(images.splits == "train")
@@ -152,7 +152,7 @@ def training_data(size: int, most: int | None) -> TrainingData:
 
 def ours(name: str, size: int, most: int | None) -> dict[str, Any]:
     """Makes our plan; then each of its rows, to be hashed."""
-    from balancing.registry import get_technique
+    from balancing.components.registry import get_technique
 
     _import_torch()
     data = training_data(size, most)
@@ -214,7 +214,7 @@ def _hashes(images: np.ndarray, labels: np.ndarray) -> list[str]:
 
 def _import_torch() -> None:
     """A plan's first search would import it."""
-    importlib.import_module("balancing.neighbours")
+    importlib.import_module("balancing.components.neighbours.search")
 
 
 if __name__ == "__main__":

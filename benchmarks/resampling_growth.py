@@ -66,7 +66,7 @@ def write_many(path: Path, n: int, size: int) -> np.ndarray:
     Returns:
         (n,) int64, their classes.
     """
-    from balancing.phantom import FEWEST, Phantom
+    from balancing.data.phantom import FEWEST, Phantom
 
     phantom = Phantom(max(FEWEST, min(n, _DRAWN)), size)
     drawn = np.stack(list(phantom.images()))
@@ -84,9 +84,9 @@ def write_many(path: Path, n: int, size: int) -> np.ndarray:
 
 def grown(name: str, folder: str, count: int) -> dict[str, Any]:
     """One plan for the first ``count`` images written into a folder."""
-    from balancing.registry import TrainingData, get_technique
+    from balancing.components.registry import TrainingData, get_technique
 
-    importlib.import_module("balancing.neighbours")  # torch, which a plan's first search would import
+    importlib.import_module("balancing.components.neighbours.search")  # torch, which a plan's first search would import
     pixels = np.load(Path(folder) / "pixels.npy", mmap_mode="r")[:count]
     data = TrainingData(pixels, np.load(Path(folder) / "labels.npy")[:count], np.arange(count), 2)
     build = get_technique(name).build

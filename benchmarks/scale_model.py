@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balancing.samplers.targets import most_rows, rows_to_add
-from sweep.config import build_config, read_file
-from sweep.space import TrialSpec, trial_specs
+from balancing.components.samplers.targets import most_rows, rows_to_add
+from sweep.config.config import build_config, read_file
+from sweep.planning.space import TrialSpec, trial_specs
 
 # Ray's default: this share of a node's memory is its object store.
 STORE_SHARE = 0.3

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-import sweep.session  # noqa: F401 - first: what Ray reads when it is imported
+import sweep.cluster.session  # noqa: F401 - first: what Ray reads when it is imported
 from benchmarks.common import anonymous_bytes
 
 # Of a node; the head has three times as much.
@@ -157,7 +157,7 @@ def _sleep_trial(config: dict[str, Any], *, shared: dict[str, Any]) -> None:
 
 
 def sleep_sweep(lengths: Sequence[float], epochs: Sequence[int], n_slots: int, pixels: Any) -> Ran:
-    """Runs trials that sleep, as ``sweep.run`` runs its own.
+    """Runs trials that sleep, as ``sweep.cluster.tuner`` runs its own.
 
     Args:
         lengths: (trials,) seconds.

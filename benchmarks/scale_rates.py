@@ -8,7 +8,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from balancing.decoding import decode
+from balancing.data.decoding import decode
 from benchmarks.common import load
 
 # Width and height, format, quality, and the noise (grey levels) that makes a file as large as the set's are: 0.4 MB
@@ -48,7 +48,7 @@ def neighbours(n_queries: int = 939, n_pool: int = 4000, repeats: int = 2) -> fl
     """Operations a second, two for each product of pixels, of an exact neighbour search with one thread."""
     import torch
 
-    from balancing.neighbours import nearest_neighbours
+    from balancing.components.neighbours.search import nearest_neighbours
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.common import cores, gigabytes, seconds, show, source, times
 from benchmarks.sweeps import Swept, run_sweep_command
-from sweep.config import read_file
+from sweep.config.config import read_file
 
 
 def configuration(size: int, draws: int, seeds: int, epochs: int, phantom_images: int) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def run_sweep_command(config: Mapping[str, Any], *options: str, keep: Path | Non
     """
     import yaml
 
-    from sweep.records import Run
+    from sweep.runs.run import Run
 
     with _folder() as folder:
         file, out = folder / "config.yaml", keep or folder / "run"

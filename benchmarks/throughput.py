@@ -26,8 +26,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from balancing.registry import techniques
-from balancing.splits import Split, make_split
+from balancing.components.registry import techniques
+from balancing.data.splits import Split, make_split
 from benchmarks.common import (
     Measured,
     cores,
@@ -40,11 +40,12 @@ from benchmarks.common import (
     source,
     times,
 )
-from sweep.hardware import evaluation_batch, keep_freed_memory, memory_format, on_device
-from sweep.model import new_model
-from sweep.precision import fast_precision
-from sweep.space import TrialSpec
-from sweep.trial import (
+from sweep.planning.space import TrialSpec
+from sweep.runs.trial_folder import TrialFolder
+from sweep.training.dtype import fast_precision
+from sweep.training.hardware import evaluation_batch, keep_freed_memory, memory_format, on_device
+from sweep.training.network import new_model
+from sweep.training.trial import (
     SplitImages,
     build_plan,
     new_optimizer,
@@ -54,7 +55,6 @@ from sweep.trial import (
     train_trial,
     training_batches,
 )
-from sweep.trial_folder import TrialFolder
 
 BATCH = 32
 

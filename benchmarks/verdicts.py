@@ -24,12 +24,12 @@ from scipy import stats
 
 from benchmarks.common import show
 from benchmarks.few_patients import show_patients, show_unseen_kind
-from sweep.analysis.bootstrap import weighted_metrics
-from sweep.analysis.few_patients import FewPatients, patient_draws
-from sweep.analysis.paired import compare
-from sweep.analysis.paired_tests import holm, mcnemar_exact
-from sweep.analysis.power import detectable, seed_spread
-from sweep.analysis.spread import metric_spread, spread
+from sweep.analysis.statistics.bootstrap import weighted_metrics
+from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
+from sweep.analysis.statistics.intervals import metric_spread, spread
+from sweep.analysis.statistics.paired import compare
+from sweep.analysis.statistics.power import detectable, seed_spread
+from sweep.analysis.statistics.tests import holm, mcnemar_exact
 from sweep.analysis.verdict import beyond_doubt
 
 TECHNIQUES = 5

@@ -1,7 +1,7 @@
 """The check suite: laws that every registered technique keeps, present and future.
 
 Each ``check_*`` takes a technique and raises AssertionError where a law is broken. ``ALL_CHECKS`` lists them;
-``tests/balancing/test_samplers.py`` runs each on each technique.
+``tests/balancing/components/test_samplers.py`` runs each on each technique.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from balancing.components.plans import TrainingPlan
+from balancing.components.registry import Choice, Technique, TrainingData
 from balancing.errors import UserError
-from balancing.plans import TrainingPlan
-from balancing.registry import Choice, Technique, TrainingData
 
 # Unequal, so that no law hangs on the order of ties; the smallest has more images than any searched k.
 CLASS_COUNTS = (40, 16, 22, 31, 12)

@@ -251,8 +251,8 @@ def test_the_documented_ray_commands_exist_with_these_options() -> None:
 def test_the_documented_sweeps_are_valid_and_fit_on_a_worker(cluster: dict[str, Any]) -> None:
     import typer.main
 
-    from sweep.cli import app
-    from sweep.config import build_config, parse_assignment, read_file
+    from sweep.cli.main import app
+    from sweep.config.config import build_config, parse_assignment, read_file
 
     _, worker = head_and_worker(cluster)
     group = typer.main.get_command(app)

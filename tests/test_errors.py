@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-import sweep.cli
+import sweep.cli.main
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -33,7 +33,7 @@ def mistaken(
     def call(*arguments: object) -> Ended:
         monkeypatch.setattr("sys.argv", ["sweep", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            sweep.cli.main()
+            sweep.cli.main.main()
         printed = capsys.readouterr()
         assert "Traceback" not in printed.err + printed.out
         assert not list(tmp_path.glob("runs/*")), "a run folder was made before the mistake was found"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sweep.analysis.naming import display_name
+from sweep.analysis.names import display_name
 
 # A map that keeps this much rank correlation when the weights are random shows little of what was learnt.
 TOO_ALIKE = 0.5

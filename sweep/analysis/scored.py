@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sweep.analysis.bootstrap import patients_by_row
-from sweep.analysis.few_patients import FewPatients, PatientDraws, patient_draws
-from sweep.analysis.spread import Spread, spread
+from sweep.analysis.statistics.bootstrap import patients_by_row
+from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
+from sweep.analysis.statistics.intervals import Spread, spread
 from sweep.analysis.tables import chosen_trials, predictions
-from sweep.records import Run
+from sweep.runs.run import Run
 
 BASELINE = "baseline"
 

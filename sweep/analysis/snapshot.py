@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.records import Run
-from sweep.space import TrialSpec
-from sweep.trial_folder import TrialFolder
+from sweep.planning.space import TrialSpec
+from sweep.runs.run import Run
+from sweep.runs.trial_folder import TrialFolder
 
 
 class _FolderSnapshot(TrialFolder):

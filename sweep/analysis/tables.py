@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.naming import METRICS, in_order
-from sweep.analysis.study import is_study_data, study_table
-from sweep.files import DamagedFile
-from sweep.metrics import confusion_matrix, decide, evaluate
-from sweep.records import Run
+from balancing.metrics import confusion_matrix, decide, evaluate
+from sweep.analysis.names import METRICS, in_order
+from sweep.analysis.reference_study.counts import is_study_data, study_table
+from sweep.runs.files import DamagedFile
+from sweep.runs.run import Run
 
 # Of classes that a table has a column of each of.
 MOST_COLUMNS = 30
@@ -79,8 +79,8 @@ def test_table(run: Run) -> pd.DataFrame:
     """Every chosen trial on the test split.
 
     Returns:
-        One row a technique and seed: technique, seed, trial_id, and the numbers of ``sweep.metrics.evaluate``. Trials
-        for which the test split was not opened are missing.
+        One row a technique and seed: technique, seed, trial_id, and the numbers of ``balancing.metrics.evaluate``.
+        Trials for which the test split was not opened are missing.
     """
     rows = []
     for trial in chosen_trials(run).itertuples():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sweep.records import Run
-from sweep.versions import TRAINING
+from sweep.runs.run import Run
+from sweep.runs.versions import TRAINING
 
 
 def mixed_lines(run: Run) -> list[str]:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balancing.patients import FEWEST, patients_of_classes
-from sweep.analysis.bootstrap import patients_by_row
-from sweep.analysis.naming import display_name, in_order, inline_name
-from sweep.analysis.paired import CONFIDENCE, opened_trials, paired_differences
-from sweep.analysis.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
+from balancing.data.patients import FEWEST, patients_of_classes
+from sweep.analysis.names import display_name, in_order, inline_name
+from sweep.analysis.statistics.bootstrap import patients_by_row
+from sweep.analysis.statistics.paired import CONFIDENCE, opened_trials, paired_differences
+from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
 from sweep.analysis.tables import selection_metric, test_table
-from sweep.records import Run
+from sweep.runs.run import Run
 
 _MANY_SEEDS = 1000
 
@@ -93,7 +93,7 @@ def _verdict(run: Run) -> str:
 def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
     """The rows of ``paired_differences`` that beat the baseline (or are beaten by it) at the 5 % level, best first.
 
-    None with fewer than ``balancing.patients.FEWEST`` test patients of a class.
+    None with fewer than ``balancing.data.patients.FEWEST`` test patients of a class.
     """
     low, high = table["low"], table["high"]
     apart = (high < 0 if worse else low > 0) & ~(table["fewest_patients"] < FEWEST)

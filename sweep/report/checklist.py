@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.records import Run
-from sweep.report.blocks import Figures, Heading, Paragraph, Section, inside
-from sweep.report.content import Content
-from sweep.report.text import markdown
+from sweep.report.build import Content
+from sweep.report.section import Figures, Heading, Paragraph, Section, inside
+from sweep.report.text.numbers import markdown
+from sweep.runs.run import Run
 
 NOT_ANSWERED = "not answered by this report: for the authors"
 

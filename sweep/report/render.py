@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from sweep.analysis.figure import WIDTH, Plot, png, settle, svg
-from sweep.analysis.naming import INK, legible
+from sweep.analysis.decisions.thresholds import UNSTATED, Stated
+from sweep.analysis.figures.style import WIDTH, Plot, png, settle, svg
+from sweep.analysis.names import INK, legible
 from sweep.analysis.snapshot import Snapshot
-from sweep.analysis.thresholds import UNSTATED, Stated
-from sweep.files import write_atomically
-from sweep.records import Run
-from sweep.report.blocks import plots_of, tables_of
+from sweep.report.build import Content, Wanted, gather, report_folder
 from sweep.report.checklist import checklist
-from sweep.report.content import Content, Wanted, gather, report_folder
+from sweep.report.section import plots_of, tables_of
 from sweep.report.summary import summary_json
-from sweep.report.text import code_block, html_prose, markdown, markdown_prose
+from sweep.report.text.numbers import code_block, html_prose, markdown, markdown_prose
+from sweep.runs.files import write_atomically
+from sweep.runs.run import Run
 
 if TYPE_CHECKING:
-    from balancing.images import ImageSet
+    from balancing.data.images import ImageSet
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # Dots an inch of photographs inside the page; the files beside it are finer.
@@ -71,7 +71,7 @@ def write_report(
         run: finished or not; what is missing is said in its place.
         images: the run's own images, or None.
         cams: whether to draw class activation maps where ``images`` are given.
-        cam_method: a key of ``sweep.analysis.cams.CAM_METHODS``.
+        cam_method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
         masks: folder of masks (lungs, lesions) for the activation maps' numbers, or None.
         stated: sensitivity, costs and prevalence that decisions shall be made for.
     Returns:
@@ -137,7 +137,7 @@ def inline_svg(text: str, name: str, alt: str) -> Markup:
     text, and the white behind it goes, so that it follows light and dark.
 
     Args:
-        text: what ``sweep.analysis.figure.svg`` wrote; it has escaped every text inside.
+        text: what ``sweep.analysis.figures.style.svg`` wrote; it has escaped every text inside.
     """
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from balancing.sources import looks_like_path
-from sweep.records import Run
+from balancing.data.sources import looks_like_path
+from sweep.runs.run import Run
 
 # Options whose value is a pattern on file names, not a path, whatever it begins with.
 _PATTERNS = ("--patient-pattern", "data.patient_pattern")

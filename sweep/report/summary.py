@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.records import Run
-from sweep.report.content import Content
+from sweep.report.build import Content
 from sweep.report.shared_names import data_name, shown_command
+from sweep.runs.run import Run
 
 SCHEMA_VERSION = 1
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from balancing.cache import VARIABLE
+from balancing.data.cache import VARIABLE
 from benchmarks import cache
 
 

@@ -22,7 +22,7 @@ from benchmarks.chaos_outcomes import COLUMNS, KINDS, PLACES, Outcome, add_resul
 from benchmarks.chaos_places import Undisturbed
 from benchmarks.chaos_processes import Command, processes_of
 from benchmarks.chaos_records import Watched, differing, leftovers, tables, unfinished
-from sweep.config import build_config
+from sweep.config.config import build_config
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found by /proc, which Linux has")
 

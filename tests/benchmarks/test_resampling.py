@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balancing.cache import VARIABLE
+from balancing.data.cache import VARIABLE
 from benchmarks import common, resampling, resampling_growth
 
 

@@ -22,8 +22,8 @@ from benchmarks.scale_model import (
     trial_parts,
     written_bytes,
 )
-from sweep import plan
-from sweep.space import TrialSpec
+from sweep.planning import estimate as plan
+from sweep.planning.space import TrialSpec
 
 
 @pytest.mark.parametrize("n_slots", [1, 2, 7, 64, 200])

@@ -15,14 +15,14 @@ from benchmarks.common import Memory, in_fresh_process
 from benchmarks.overhead import line
 from benchmarks.scaling import configuration
 from benchmarks.sweeps import Swept
-from sweep.config import build_config
-from sweep.space import trial_specs
+from sweep.config.config import build_config
+from sweep.planning.space import trial_specs
 
 
 @pytest.fixture
 def drawings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The phantom, few and small."""
-    from balancing.images import load_images
+    from balancing.data.images import load_images
 
     monkeypatch.setenv("BALANCING_ACT_CACHE", str(tmp_path))
     monkeypatch.delenv("CHEST_XRAY_DIR", raising=False)

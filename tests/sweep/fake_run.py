@@ -1,4 +1,4 @@
-"""Makes run folders with invented predictions, through the public API of ``sweep.records``: no training, no Ray."""
+"""Makes run folders with invented predictions, through the public API of ``sweep.runs.run``: no training, no Ray."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from balancing.audit import audit
-from balancing.images import ImageSet
-from balancing.splits import Split
-from sweep.metrics import evaluate
-from sweep.model import new_model, save_best
-from sweep.records import Run, split_fingerprint
-from sweep.selection import select
-from sweep.space import TrialSpec
+from balancing.data.images import ImageSet
+from balancing.data.splits import Split
+from balancing.metrics import evaluate
+from balancing.quality.audit import audit
+from sweep.planning.space import TrialSpec
+from sweep.runs.run import Run, split_fingerprint
+from sweep.runs.selection import select
+from sweep.training.network import new_model, save_best
 
 SIX = ("baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote")
 CONFIG = (

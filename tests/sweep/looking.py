@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweep.records import Run
+from sweep.runs.run import Run
 
 
 class Window(nn.Module):
@@ -53,7 +53,7 @@ def centre_window(fields: int, frame: int) -> torch.Tensor:
 
 
 def restored(run: Run, windows: dict[str, torch.Tensor]) -> Callable[[Path], tuple[nn.Module, dict[str, Any]]]:
-    """In place of ``sweep.model.restore``: each technique's network looks through its window."""
+    """In place of ``sweep.training.network.restore``: each technique's network looks through its window."""
     specs = {spec.trial_id: spec for spec in run.specs()}
 
     def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""The topics of the report, a module each; see ``sweep.report.blocks``."""
+"""The topics of the report, a module each; see ``sweep.report.section``."""

@@ -5,16 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from balancing.patients import FEWEST
-from sweep.analysis.calibration import BINS, MOST_CLASSES, STAGES, calibration_table, class_table, reliability_curves
-from sweep.analysis.curves_plots import reliability_plot
-from sweep.analysis.naming import display_name
+from balancing.data.patients import FEWEST
+from sweep.analysis.decisions.calibration import (
+    BINS,
+    MOST_CLASSES,
+    STAGES,
+    calibration_table,
+    class_table,
+    reliability_curves,
+)
+from sweep.analysis.figures.curves import reliability_plot
+from sweep.analysis.names import display_name
 from sweep.analysis.verdict import fewest_test_patients, signed
-from sweep.records import Run
-from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
-from sweep.report.ranged import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
-from sweep.report.shown import Cell, Table, number
-from sweep.report.text import three
+from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
+from sweep.report.text.numbers import three
+from sweep.runs.run import Run
 
 REFERENCES = (
     ("Temperature scaling", "Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017"),

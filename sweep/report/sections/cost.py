@@ -7,12 +7,12 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.naming import display_name, in_order
+from sweep.analysis.names import display_name, in_order
 from sweep.analysis.tables import budget_table
-from sweep.records import Run
-from sweep.report.blocks import Block, Paragraph, Section
-from sweep.report.shown import Cell, Table, number
-from sweep.report.text import NONE, duration
+from sweep.report.section import Block, Paragraph, Section
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.numbers import NONE, duration
+from sweep.runs.run import Run
 
 
 def cost_table(run: Run) -> pd.DataFrame:

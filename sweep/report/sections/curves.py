@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from sweep.analysis.curves_plots import precision_recall_plot, roc_plot
-from sweep.analysis.naming import display_name
-from sweep.analysis.operating_points import Curves, score_curves
+from sweep.analysis.decisions.operating_points import Curves, score_curves
+from sweep.analysis.figures.curves import precision_recall_plot, roc_plot
+from sweep.analysis.names import display_name
 from sweep.analysis.scored import scored_trials
-from sweep.records import Run
-from sweep.report.blocks import Figures, Paragraph, Section
-from sweep.report.ranged import interval_sentence, ranged_cell
-from sweep.report.shown import Cell, Table
+from sweep.report.section import Figures, Paragraph, Section
+from sweep.report.table import Cell, Table
+from sweep.report.text.intervals import interval_sentence, ranged_cell
+from sweep.runs.run import Run
 
 REFERENCES = (
     ("ROC curves", "Fawcett, Pattern Recognition Letters 27(8), 2006"),

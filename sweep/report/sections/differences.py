@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from balancing.patients import FEWEST
-from sweep.analysis.forest_plot import forest_plot
-from sweep.analysis.naming import display_name, inline_name
-from sweep.analysis.paired import paired_differences, seed_differences
+from balancing.data.patients import FEWEST
+from sweep.analysis.figures.forest import forest_plot
+from sweep.analysis.names import display_name, inline_name
+from sweep.analysis.statistics.paired import paired_differences, seed_differences
 from sweep.analysis.tables import selection_metric
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_test_patients, signed
-from sweep.records import Run
-from sweep.report.blocks import Block, Figures, Folded, Section
-from sweep.report.shown import Cell, Table, number
-from sweep.report.text import NONE, p_value
+from sweep.report.section import Block, Figures, Folded, Section
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.numbers import NONE, p_value
+from sweep.runs.run import Run
 
 REFERENCES = (
     (

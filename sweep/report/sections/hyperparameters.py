@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.analysis.hyperparameters import (
+from sweep.analysis.figures.overview import learning_rate_plot
+from sweep.analysis.hyperparameters.importance import (
     FEW_CONFIGURATIONS,
     LITTLE,
     Importance,
@@ -17,11 +18,10 @@ from sweep.analysis.hyperparameters import (
     parallel_plot,
     percent,
 )
-from sweep.analysis.naming import inline_name
-from sweep.analysis.plots import learning_rate_plot
+from sweep.analysis.names import inline_name
 from sweep.analysis.tables import selection_metric
-from sweep.records import Run
-from sweep.report.blocks import Block, Figures, Paragraph, Section
+from sweep.report.section import Block, Figures, Paragraph, Section
+from sweep.runs.run import Run
 
 _NAME, _TITLE = "hyperparameters", "Hyperparameters"
 REFERENCES = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from balancing.images import ImageSet
-from sweep.analysis.plots import number_plots
-from sweep.records import Run
-from sweep.report import shown_tables
-from sweep.report.blocks import Block, Figures, Folded, Heading, Paragraph, Section
+from balancing.data.images import ImageSet
+from sweep.analysis.figures.overview import number_plots
+from sweep.report.section import Block, Figures, Folded, Heading, Paragraph, Section
+from sweep.report.tables import results as shown_tables
+from sweep.runs.run import Run
 
 
 def results_section(run: Run, images: ImageSet | None) -> Section:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.naming import display_name
-from sweep.analysis.synthetic import FOLDS, SAMPLE, chosen_specs, synthetic_numbers
-from sweep.analysis.synthetic_plots import gallery_plot
-from sweep.records import Run
-from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.analysis.figures.synthetic import gallery_plot
+from sweep.analysis.names import display_name
+from sweep.analysis.synthetic.measure import FOLDS, SAMPLE, chosen_specs, synthetic_numbers
+from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.shared_names import data_name, run_name
-from sweep.report.shown import Cell, Table, number
-from sweep.report.text import NONE
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.numbers import NONE
+from sweep.runs.run import Run
 
 if TYPE_CHECKING:
-    from balancing.images import ImageSet
+    from balancing.data.images import ImageSet
 
 _NUMBERS = ("sharpness_ratio", "distance", "real_distance", "near_parent", "accuracy")
 

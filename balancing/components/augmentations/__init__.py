@@ -1,0 +1,1 @@
+"""Augmentations: (images, generator) -> images, each batch."""

@@ -1,0 +1,1 @@
+"""Exact nearest neighbours, found once for all trials."""

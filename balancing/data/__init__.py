@@ -1,0 +1,1 @@
+"""One image set and its split."""

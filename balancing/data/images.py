@@ -1,0 +1,238 @@
+"""One image set, from a Hub id, a folder, parquet, .npz or the built-in phantom, as one memory-mapped uint8 array."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balancing.data.cache import Cache, Entry, entry_key
+from balancing.data.decoding import DECODER_VERSION, BadImage, BadImages
+from balancing.data.ingest import fill_entry
+from balancing.data.patients import patient_ids
+from balancing.data.patterns import compile_pattern
+from balancing.data.sources import open_source
+from balancing.data.sources.base import Options, Source
+from balancing.data.text import shown, text_array
+from balancing.errors import UserError, suggestion
+
+__all__ = ["BadImage", "BadImages", "ImageSet", "load_images", "resolve_positive"]
+
+_SMALLEST, _LARGEST = 8, 2048
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Decoded images with what is known of each.
+
+    Args:
+        pixels: (N, H, W), or (N, H, W, 3) where an image differs between its channels; uint8, read-only,
+            memory-mapped from ``pixels_path``.
+        labels: (N,) int64, 0..C-1.
+        class_names: (C,), C >= 2.
+        splits: (N,) str, the source's own split of each image: ``train``, ``validation``, ``test``.
+        names: (N,) str, original file names; unique within a split only.
+        patients: (N,) str, or None where nothing tells patients apart. Ids are unique over the whole set.
+        sha256: (N,) str, of the encoded bytes (of the pixels where the source holds arrays).
+        widths, heights, channels: (N,) int64, as stored in the source, before resizing.
+        masks_path: .npy of (N, H, W) bool, where lesions are known (the phantom), else None.
+        source: what the user named, e.g. ``phantom`` or ``hf-vision/chest-xray-pneumonia@main``.
+        kind: of the source, ``phantom``, ``local`` or ``hub``; None where that is not known.
+        fingerprint: hex, of the pixels and labels: equal on every machine for equal content and size.
+        pixels_path: the .npy file.
+        bad: images left out with ``skip_bad``.
+        grey_bits: that the 16-bit greys among them use together, by which all were scaled to 8 bits; None without any.
+        notes: sentences a user should read, e.g. how patients were told apart.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    splits: np.ndarray
+    names: np.ndarray
+    patients: np.ndarray | None
+    sha256: np.ndarray
+    widths: np.ndarray
+    heights: np.ndarray
+    channels: np.ndarray
+    masks_path: Path | None
+    source: str
+    fingerprint: str
+    pixels_path: Path
+    bad: tuple[BadImage, ...] = ()
+    grey_bits: int | None = None
+    notes: tuple[str, ...] = field(default=())
+    kind: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)
+
+
+def load_images(
+    source: str,
+    *,
+    image_size: int = 224,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    patient_column: str | None = None,
+    patient_pattern: str | None = None,
+    skip_bad: bool = False,
+    phantom_images: int = 900,
+    phantom_seed: int = 0,
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> ImageSet:
+    """The images of a source, decoded once into a cache and memory-mapped from there ever after.
+
+    Args:
+        source: ``phantom``; a local path: an image folder (``train|val|test/CLASS/*`` or ``CLASS/*``), a folder of
+            parquet files (the Hub's layout), a .zip of either, one .parquet, a MedMNIST .npz; or else a Hub id
+            with optional ``@revision``.
+        image_size: side of the square images in pixels, 8..2048.
+        image_column, label_column: for tables and the Hub; found where not named.
+        patient_column: for tables and the Hub; its values are the patients, the same ones in every split.
+        patient_pattern: regular expression on file names, see `balancing.data.patients.patient_ids`.
+        skip_bad: leave unreadable images out and record them in ``bad`` instead of raising.
+        phantom_images, phantom_seed: size and seed of the phantom.
+        cache_dir: by default $BALANCING_ACT_CACHE, or else ~/.cache/balancing-act.
+        workers: decoding threads; the number of cores by default.
+        progress: show a bar on stderr while decoding, where it is a terminal.
+    Raises:
+        BadImages: images that cannot be read, all of them; nothing is left in the cache.
+        UserError: anything else a user can mend: no such path or column, the Hub out of reach, one class only,
+            images without a label, no room in the cache.
+    """
+    if isinstance(image_size, bool) or not isinstance(image_size, int) or not _SMALLEST <= image_size <= _LARGEST:
+        raise UserError(f"image_size must be a whole number in {_SMALLEST}..{_LARGEST}, but is {image_size!r}")
+    if patient_column is not None and patient_pattern is not None:
+        raise UserError("a patient column and a patient pattern were both given; keep one of them")
+    if patient_pattern is not None:
+        compile_pattern(patient_pattern)  # before anything is decoded
+    options = Options(image_column, label_column, patient_column)
+    opened = open_source(
+        source, options, image_size=image_size, phantom_images=phantom_images, phantom_seed=phantom_seed
+    )
+    cache = Cache(cache_dir)
+    settings = [image_size, image_column, label_column, patient_column, skip_bad, DECODER_VERSION]
+    entry, notes = _remembered(opened, cache, settings)
+    if entry is None:
+        readable = os.path.abspath(os.path.expanduser(source)) if opened.kind == "local" else source
+        key = entry_key(readable, image_size, [opened.identity(), *settings])
+        entry = cache.find(key) or cache.build(
+            key,
+            lambda folder: fill_entry(
+                folder, opened, image_size, cache=cache, skip_bad=skip_bad, workers=workers, progress=progress
+            ),
+        )
+        if opened.remembered:
+            cache.remember([opened.name, *settings], key)
+    notes = (*opened.notes, *cache.notes, *notes)
+    return _image_set(entry, source, opened.kind, patient_column, patient_pattern, notes)
+
+
+def _remembered(source: Source, cache: Cache, settings: list[Any]) -> tuple[Entry | None, tuple[str, ...]]:
+    """What a Hub id led to last: taken at once for a pinned revision, else where the Hub is out of reach."""
+    if not source.remembered:
+        return None, ()
+    entry = cache.recall([source.name, *settings])
+    if entry is None:
+        return None, ()
+    if source.pinned:
+        return entry, ()
+    try:
+        source.identity()
+    except UserError as error:
+        note = f"The Hub could not be asked, so the images decoded on {entry.meta['created']} are used ({error})."
+        return entry, (note,)
+    return None, ()
+
+
+def _image_set(
+    entry: Entry,
+    source: str,
+    kind: str,
+    patient_column: str | None,
+    patient_pattern: str | None,
+    notes: tuple[str, ...],
+) -> ImageSet:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(entry.rows_path) as file:  # read_table would import pyarrow.dataset, for a tenth of a second
+        table = file.read(use_threads=False)
+    rows = {name: table.column(name).to_pylist() for name in table.column_names}
+    meta = entry.meta
+    names, splits = text_array(rows["name"]), np.array(rows["split"], dtype=str)
+    patients: np.ndarray | None
+    if meta["has_patients"] and patient_pattern is None:
+        given = rows["patient"]
+        missing = sum(value is None for value in given)
+        values = [
+            f"{split}/{name}" if value is None else value
+            for value, name, split in zip(given, rows["name"], rows["split"], strict=True)
+        ]
+        patients = text_array(values)
+        where = f"column '{patient_column}'" if patient_column else "the source itself"
+        note = f"Patients are told by {where}: {len(set(values))} patients."
+        if missing:
+            note += f" {missing} images name none and count as a patient each."
+    else:
+        patients, note = patient_ids(rows["name"], rows["split"], pattern=patient_pattern)
+    return ImageSet(
+        pixels=np.load(entry.pixels_path, mmap_mode="r"),
+        labels=np.array(rows["label"], dtype=np.int64),
+        class_names=tuple(meta["class_names"]),
+        splits=splits,
+        names=names,
+        patients=patients,
+        sha256=np.array(rows["sha256"], dtype=str),
+        widths=np.array(rows["width"], dtype=np.int64),
+        heights=np.array(rows["height"], dtype=np.int64),
+        channels=np.array(rows["channels"], dtype=np.int64),
+        masks_path=entry.masks_path,
+        source=shown(source),
+        kind=kind,
+        fingerprint=meta["fingerprint"],
+        pixels_path=entry.pixels_path,
+        bad=tuple(BadImage(name, reason) for name, reason in meta["bad"]),
+        grey_bits=meta.get("grey_bits"),
+        notes=(*notes, *meta["notes"], note),
+    )
+
+
+def resolve_positive(class_names: Sequence[str], wanted: str | None) -> tuple[int | None, str]:
+    """Which class is looked for, in a task of two.
+
+    Args:
+        class_names: (C,) all classes.
+        wanted: the user's choice in any letter case; None takes PNEUMONIA where there is one, else index 1.
+    Returns:
+        its index, or None for more than two classes; and a sentence that says which and why.
+    Raises:
+        UserError: no such class, or one was wanted among more than two.
+    """
+    if len(class_names) > 2:
+        if wanted is not None:
+            raise UserError(
+                f"a positive class was named ({wanted}), but there are {len(class_names)} classes "
+                f"({', '.join(class_names)}), for which all figures are means over the classes; remove --positive"
+            )
+        return (None, f"There are {len(class_names)} classes: all figures are means over the classes.")
+    by_name = {name.casefold(): i for i, name in enumerate(class_names)}
+    if wanted is not None:
+        exact = list(class_names).index(wanted) if wanted in class_names else by_name.get(wanted.casefold())
+        if exact is None:
+            raise UserError(f"no class is named '{wanted}' (--positive){suggestion(wanted, class_names)}")
+        return exact, f"The positive class is {class_names[exact]}, as asked."
+    if "pneumonia" in by_name:
+        index = by_name["pneumonia"]
+        return index, f"The positive class is {class_names[index]}."
+    return (1, f"The positive class is {class_names[1]}, the class with index 1; --positive names another.")

@@ -1,0 +1,213 @@
+"""Fills a cache entry from a source: labels are checked first, then every image is decoded once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balancing.data.cache import Cache, content_fingerprint
+from balancing.data.classes import encode_labels
+from balancing.data.decoding import BadImage, BadImages, Decoded, decode_all
+from balancing.data.greybits import BITS, bits_for, grey_note
+from balancing.data.pixelfile import PixelWriter
+from balancing.data.sources.base import Source, unique_names
+from balancing.errors import UserError
+
+# A pass that finds 16-bit greys of more bits than it tried begins anew at once, in this first part of the images.
+_EARLY = 1 / 8
+
+
+def fill_entry(
+    folder: Path, source: Source, image_size: int, *, cache: Cache, skip_bad: bool, workers: int | None, progress: bool
+) -> dict[str, Any]:
+    """Writes pixels.npy, rows.parquet and perhaps masks.npy; returns the rest for meta.json.
+
+    Raises:
+        BadImages: some images cannot be read, and ``skip_bad`` is off; all are named.
+        UserError: see `encode_labels`; no room on the disk.
+    """
+    listing = source.listing()
+    labels, class_names, notes = encode_labels(listing)
+    total = len(labels)
+    cache.require_room(int(1.1 * total * image_size**2))
+    names = unique_names(listing.names, listing.splits)
+
+    def before_colour() -> None:
+        cache.require_room(int(1.1 * 3 * total * image_size**2))
+
+    def decoded_by(bits: int) -> _Pass:
+        writer = PixelWriter(folder / "pixels.npy", image_size, before_colour)
+        images = contextlib.closing(decode_all(source.contents(), image_size, workers, bits))
+        with contextlib.closing(writer), images as stream, _progress_bar(total, progress) as advance:
+            return _one_pass(stream, names, writer, bits, skip_bad=skip_bad, advance=advance)
+
+    done = decoded_by(BITS[0])
+    while done.bits > done.tried:
+        done = decoded_by(done.bits)
+    kept, bad, seen, writer = done.kept, done.bad, done.seen, done.writer
+    if len(np.unique(labels[kept])) < len(class_names):
+        raise UserError(f"without the {len(bad)} bad images a class of {', '.join(class_names)} has none left")
+    if 0 < writer.colour_images < len(kept):
+        some = f"{writer.colour_images:,} of {len(kept)} images"
+        notes += (f"{some} differ between their colour channels, so all are stored with three.",)
+    if done.used:
+        notes += (grey_note(done.used, len(kept)),)
+    if done.cut:
+        notes += (
+            f"{done.cut:,} of {len(kept):,} images have 16-bit colours, of which the upper 8 bits are read: colours "
+            "that use fewer bits lose theirs, so write such images with 8 bits a colour.",
+        )
+    if bad:
+        notes += (f"{len(bad)} of {total} images cannot be read and are left out, as --skip-bad asks.",)
+
+    masks = source.masks()
+    if masks is not None:
+        array = np.lib.format.open_memmap(
+            folder / "masks.npy", mode="w+", dtype=np.bool_, shape=(len(kept), image_size, image_size)
+        )
+        chosen = set(kept)
+        for row, mask in zip(kept, (m for i, m in enumerate(masks) if i in chosen), strict=True):
+            array[row] = mask
+        array.flush()
+        del array
+
+    patients = listing.patients
+    _write_rows(
+        folder / "rows.parquet",
+        name=[names[row] for row in kept],
+        label=labels[kept],
+        split=[listing.splits[row] for row in kept],
+        patient=[patients[row] if patients else None for row in kept],
+        width=[item[0] for item in seen],
+        height=[item[1] for item in seen],
+        channels=[item[2] for item in seen],
+        sha256=[item[3] for item in seen],
+    )
+    return {
+        "class_names": list(class_names),
+        "fingerprint": content_fingerprint(writer.shape, done.pixels_sha256, class_names, labels[kept]),
+        "grey_bits": done.bits if done.used else None,
+        "has_patients": patients is not None,
+        "notes": [*listing.notes, *notes],
+        "bad": [[image.name, image.reason] for image in bad],
+    }
+
+
+@dataclass
+class _Pass:
+    """What decoding all images once gave.
+
+    Args:
+        writer: of the pixels.
+        tried: the bits by which 16-bit greys were scaled.
+        bits: that they turned out to use; where these are more, the pixels are of no use.
+        kept: the rows that could be read.
+        seen: width, height, channels and sha256 of each of those.
+        bad: those that couldn't.
+        used: number of bits -> how many have 16-bit greys of so many.
+        cut: how many have 16-bit colours cut to 8.
+    """
+
+    writer: PixelWriter
+    tried: int
+    bits: int
+    kept: list[int] = field(default_factory=list)
+    seen: list[tuple[int, int, int, str]] = field(default_factory=list)
+    bad: list[BadImage] = field(default_factory=list)
+    used: Counter[int] = field(default_factory=Counter)
+    cut: int = 0
+    pixels_sha256: str = ""
+
+
+def _one_pass(
+    stream: Iterable[Decoded | str],
+    names: Sequence[str],
+    writer: PixelWriter,
+    bits: int,
+    *,
+    skip_bad: bool,
+    advance: Callable[[], None],
+) -> _Pass:
+    """Writes the images as they come, until one has 16-bit greys that use more than ``bits``.
+
+    Early on, the pass ends there, for little is lost; later it goes on to learn what all use, so that one more pass
+    will do. Sets without 16-bit greys take one pass, and nothing is kept in memory.
+
+    Raises:
+        BadImages: some images cannot be read, and ``skip_bad`` is off; or none can.
+        UserError: there are more or fewer images than were listed.
+    """
+    total = len(names)
+    done = _Pass(writer, bits, bits)
+    given = 0
+    for row, decoded in enumerate(stream):
+        given += 1
+        if row >= total:
+            break
+        advance()
+        if isinstance(decoded, str):
+            done.bad.append(BadImage(names[row], decoded))
+            continue
+        if decoded.brightest is not None:
+            done.bits = max(done.bits, bits_for(decoded.brightest))
+        if done.bits > bits:
+            if row < _EARLY * total:
+                return done
+        elif skip_bad or not done.bad:
+            writer.append(decoded.pixels)
+            done.seen.append((decoded.width, decoded.height, decoded.channels, decoded.sha256))
+        done.kept.append(row)
+        if decoded.brightest is not None:
+            done.used[bits_for(decoded.brightest)] += 1
+        done.cut += decoded.cut
+    if done.bad and (not skip_bad or not done.kept):
+        raise BadImages(done.bad, total)
+    if given != total:
+        raise UserError(
+            f"the source listed {total} images but gave {'more' if given > total else given}; did it change? Run again"
+        )
+    if done.bits == bits:
+        done.pixels_sha256 = writer.finish()
+    return done
+
+
+def _write_rows(path: Path, **columns: Any) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [("name", pa.string()), ("label", pa.int64()), ("split", pa.string()), ("patient", pa.string())]
+        + [(name, pa.int64()) for name in ("width", "height", "channels")]
+        + [("sha256", pa.string())]
+    )
+    pq.write_table(pa.table(columns, schema=schema), path)
+
+
+@contextlib.contextmanager
+def _progress_bar(total: int, wanted: bool) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where it is a terminal and rich is installed; else nothing."""
+    bar: AbstractContextManager[Any] | None = None
+    if wanted:
+        try:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            console = Console(stderr=True)
+            if console.is_terminal:
+                columns = (TextColumn("decoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+                bar = Progress(*columns, console=console, transient=True)
+        except ImportError:
+            pass
+    if bar is None:
+        yield lambda: None
+        return
+    with bar as shown:
+        task = shown.add_task("decode", total=total)
+        yield lambda: shown.advance(task)

@@ -1,0 +1,146 @@
+"""Masks of what an image shows (lungs, lesions): from a folder of mask images, or those that come with the images."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from balancing.data.imagefile import check_memory, opened_image, read_image_file
+from balancing.data.text import shown
+from balancing.errors import UserError
+
+if TYPE_CHECKING:
+    from balancing.data.images import ImageSet
+
+_ENDINGS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".jpg", ".jpeg", ".webp"}
+# Compression blurs their edges, so anything above black would be too much.
+_LOSSY = ("JPEG", "MPO", "WEBP")
+_SPLIT_FOLDERS = {"validation": ("val", "valid", "validation")}
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Masks of some images of a set, read when asked for.
+
+    Args:
+        what: says what they are, to follow "The outline is".
+        of: rows (n,) int64 -> (n, H, W) bool; all False where an image has no mask.
+        present: (N,) bool, whether each image of the set has a mask; a mask may still be empty (no lesion).
+    """
+
+    what: str
+    of: Callable[[np.ndarray], np.ndarray]
+    present: np.ndarray
+
+
+def masks_of(images: ImageSet, folder: Path | str | None = None) -> Masks | None:
+    """The masks of a folder; without one those that come with the images; None where there are none.
+
+    Raises:
+        UserError: see ``load_masks``.
+    """
+    if folder is not None:
+        return load_masks(folder, images)
+    if images.masks_path is None:
+        return None
+    stored = np.load(images.masks_path, mmap_mode="r")
+    return Masks(
+        "the drawn lesion, known here because the images are drawings",
+        lambda rows: np.array(stored[rows], dtype=bool),
+        np.ones(len(images), dtype=bool),
+    )
+
+
+def as_masks(masks: np.ndarray, what: str = "the given mask") -> Masks:
+    """Masks in memory, (N, H, W) bool, one an image of the set."""
+    return Masks(what, lambda rows: np.array(masks[rows], dtype=bool), np.ones(len(masks), dtype=bool))
+
+
+def load_masks(folder: Path | str, images: ImageSet) -> Masks:
+    """Masks of a folder (and its subfolders), told by their names; the pixels are read later, when they are needed.
+
+    A mask belongs to the image with the same file name without its ending, in any letter case; ``_mask`` at the end of
+    the mask's name is passed over. Where several images or masks share a name, the mask must lie in a folder named
+    like the image's class, and where that is not enough in a folder ``SPLIT/CLASS``. What still is not told apart
+    counts as no mask.
+
+    Everything but black (or the first colour of a palette) is inside; in JPEGs and WebPs what is brighter than half.
+    A mask must cover the whole image: it is turned by its EXIF and squashed to the images' square with the nearest
+    neighbour, as the images were squashed to it.
+
+    Args:
+        folder: of the mask images.
+        images: of the run.
+    Raises:
+        UserError: no such folder, no images in it, none that fits, or (when one is read) one that can't be read.
+    """
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise UserError(f"there is no folder of masks {root}; give one by --masks DIR")
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() in _ENDINGS and not path.name.startswith("."):
+            files[shown(path.stem).lower().removesuffix("_mask")].append(path)
+    if not files:
+        raise UserError(f"the folder of masks {root} holds no image; masks are {', '.join(sorted(_ENDINGS))}")
+    stems = [PurePosixPath(name).stem.lower() for name in images.names.tolist()]
+    classes = [images.class_names[label].lower() for label in images.labels.tolist()]
+    of_stem, of_class = Counter(stems), Counter(zip(stems, classes, strict=True))
+    found = []
+    for stem, label, split in zip(stems, classes, images.splits.tolist(), strict=True):
+        # An image that itself is called x_mask must find x_mask.png, too.
+        fitting = files.get(stem) or files.get(stem.removesuffix("_mask")) or []
+        if of_stem[stem] > 1 or len(fitting) > 1:
+            fitting = [path for path in fitting if shown(path.parent.name).lower() == label]
+        if of_class[stem, label] > 1 or len(fitting) > 1:
+            names = _SPLIT_FOLDERS.get(split, (split,))
+            fitting = [path for path in fitting if path.parent.parent.name.lower() in names]
+        found.append(fitting[0] if len(fitting) == 1 else None)
+    if not any(found):
+        example = shown(next(iter(files.values()))[0].name)
+        raise UserError(
+            f"none of the {sum(map(len, files.values()))} masks in {root} is named like an image: the first mask is "
+            f"{example}, the first image {images.names[0]}; a mask needs its image's name, with any ending"
+        )
+    size = int(images.pixels.shape[1])
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        masks = np.zeros((len(rows), size, size), dtype=bool)
+        for place, row in enumerate(rows):
+            path = found[int(row)]
+            if path is not None:
+                masks[place] = read_mask(path, size)
+        return masks
+
+    return Masks(f"the mask from {root.name}", read, np.array([path is not None for path in found]))
+
+
+def read_mask(path: Path, size: int) -> np.ndarray:
+    """One mask file as (size, size) bool.
+
+    Raises:
+        UserError: it can't be read.
+    """
+    try:
+        with opened_image(read_image_file(path)) as opened:
+            check_memory(opened, opened.size)
+            lossy = opened.format in _LOSSY
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+    except Exception as error:  # a damaged file can raise almost anything
+        raise UserError(f"mask {shown(str(path))} cannot be read ({error}); repair or remove it") from error
+    if image.mode in ("RGBA", "CMYK", "YCbCr", "PA"):
+        image = image.convert("RGB")
+    elif image.mode == "LA":
+        image = image.convert("L")
+    values = np.asarray(image)
+    inside = np.asarray(values > (127 if lossy else 0))
+    if inside.ndim == 3:
+        inside = np.asarray(inside.any(axis=2))
+    return np.asarray(Image.fromarray(inside).resize((size, size), Image.Resampling.NEAREST), dtype=bool)

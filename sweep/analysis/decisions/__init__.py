@@ -1,0 +1,1 @@
+"""What is decided by the networks' probabilities: thresholds, calibration, net benefit."""

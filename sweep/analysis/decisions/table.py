@@ -1,0 +1,264 @@
+"""Would a threshold do it? Decision-level answers to imbalance: thresholds, prior correction, temperature.
+
+Each is fitted on one trial's validation predictions and applied to the same trial's test predictions. The validation
+split also chose the trial's best epoch, so what is fitted there is a little too sure of itself; the test split is
+untouched. Thresholds are on the probability of the positive class: positive where it is at least the threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from balancing.components.registry import get_technique
+from balancing.errors import UserError
+from balancing.metrics import decide, evaluate
+from sweep.analysis.decisions.thresholds import (
+    UNSTATED,
+    Stated,
+    decide_by_threshold,
+    shift_prevalence,
+    shift_prior,
+    threshold_balanced_accuracy,
+    threshold_cost,
+    threshold_f1,
+    threshold_sensitivity,
+)
+from sweep.analysis.names import display_name
+from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
+from sweep.analysis.statistics.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.statistics.few_patients import FewPatients
+from sweep.analysis.statistics.intervals import metric_spread, patients_behind
+from sweep.analysis.statistics.paired import compare
+from sweep.analysis.tables import selection_metric
+from sweep.runs.run import Run
+
+
+def split_prior(run: Run, part: str = "train") -> np.ndarray:
+    """(C,) float64: share of each class in a part of the split (train | validation | test)."""
+    table = run.split()
+    counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(run.class_names))
+    return counts / counts.sum()
+
+
+def training_prior(run: Run, technique: str) -> np.ndarray | None:
+    """The class frequencies that a technique's networks were trained with, where the records tell.
+
+    Returns:
+        (C,) the training split's for techniques that leave the classes as they are (the baseline, augmentation). None
+        for all others: what a sampler makes depends on its parameters and, near borders, on the images, and a loss may
+        weigh classes as it likes.
+    """
+    try:
+        family = get_technique(technique).family
+    except UserError:  # an older run's technique that this version no longer has
+        return None
+    return split_prior(run) if family in ("none", "augmentation") else None
+
+
+def rules(stated: Stated = UNSTATED) -> dict[str, str]:
+    """Name of each way of setting a threshold -> what it is called in tables."""
+    return {
+        "balanced_accuracy": "balanced accuracy",
+        "f1": "F1",
+        "sensitivity": f"sensitivity {100 * stated.sensitivity:g}\N{NO-BREAK SPACE}%",
+        "cost": f"cost {stated.cost_ratio:g}:1",
+    }
+
+
+def fit_threshold(
+    rule: str,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    positive: int,
+    stated: Stated = UNSTATED,
+) -> float:
+    """The threshold by one of ``rules``, from (V,) labels and (V, 2) probabilities of validation."""
+    given = (labels == positive, probabilities[:, positive])
+    if rule == "sensitivity":
+        return threshold_sensitivity(*given, target=stated.sensitivity)
+    if rule == "cost":
+        return threshold_cost(*given, ratio=stated.cost_ratio)
+    return {"balanced_accuracy": threshold_balanced_accuracy, "f1": threshold_f1}[rule](*given)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One trial's decisions on the test split by one rule.
+
+    Args:
+        probabilities: (N, C), which the area under the curve is from.
+        decisions: (N,) int64.
+        threshold: on the positive class's probability as the network gave it; NaN for more than two classes.
+    """
+
+    probabilities: np.ndarray
+    decisions: np.ndarray
+    threshold: float
+
+
+def by_argmax(trial: Scored, positive: int | None) -> Decided:
+    """The most probable class: for two classes a threshold of 0.5."""
+    threshold = np.nan if positive is None else 0.5
+    return Decided(trial.probabilities, decide(trial.probabilities), threshold)
+
+
+def by_threshold(trial: Scored, positive: int, rule: str, stated: Stated = UNSTATED) -> Decided:
+    """By the threshold that ``rule`` sets on the trial's own validation predictions."""
+    threshold = fit_threshold(rule, trial.validation_labels, trial.validation_probabilities, positive, stated)
+    return Decided(trial.probabilities, decide_by_threshold(trial.probabilities, positive, threshold), threshold)
+
+
+def by_prior(trial: Scored, positive: int | None, prior: np.ndarray) -> Decided:
+    """The most probable class after correction to equally frequent classes: for two a threshold at the prior."""
+    shifted = shift_prior(trial.probabilities, prior)
+    return Decided(shifted, decide(shifted), np.nan if positive is None else float(prior[positive]))
+
+
+def by_prevalence(trial: Scored, positive: int, prior: np.ndarray, prevalence: float) -> Decided:
+    """The more probable class after correction to a stated prevalence: a threshold on the probability as it was."""
+    shifted = shift_prevalence(trial.probabilities, prior, positive, prevalence)
+    odds = prior[positive] / (1 - prior[positive]) * (1 - prevalence) / prevalence
+    return Decided(shifted, decide(shifted), float(odds / (1 + odds)))
+
+
+def decision_table(
+    run: Run, rng: np.random.Generator, samples: int = SAMPLES, stated: Stated = UNSTATED
+) -> pd.DataFrame:
+    """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
+
+    Args:
+        rng: of the patients drawn. ``np.random.default_rng(0)`` draws the samples that
+            ``sweep.analysis.statistics.paired`` draws by default.
+        samples: B bootstrap samples of patients, the same for every row.
+        stated: what the user states of sensitivity, costs and prevalence.
+    Returns:
+        One row a technique at 0.5 (``rule`` argmax), then the baseline's rows: rule ``balanced_accuracy``, ``f1``,
+        ``sensitivity``, ``cost`` (two classes only), ``prior`` and, where one is stated, ``prevalence``.
+        Columns: decision (its name), technique, rule,
+        seeds, threshold (mean over seeds; NaN for more than two classes), each of ``bootstrap.METRICS`` (mean over
+        seeds) with ``<metric>_low`` and ``<metric>_high`` (95 %, patients and seeds), and for balanced accuracy and
+        the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p``, ``_p_holm`` and
+        ``_fewest`` (test patients of the class with the fewest): row minus the reference, paired by seed and patient,
+        Holm-adjusted over the techniques, and apart from them over the baseline's rows. The reference is the baseline
+        with its threshold for balanced accuracy, with more than two classes after prior correction; NaN in its own row,
+        and everywhere without a baseline. A threshold is kept as its seed's validation set gave it: that other
+        validation patients would give another is seen over seeds only as far as training moves the scores.
+        Empty where the test split was not opened.
+    """
+    test = scored_trials(run)
+    if test is None:
+        return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
+    draws = test.draws(run, samples, rng)
+    behind = patients_behind(test.labels, test.patients(run), run.positive)
+    decided = decisions(run, test, stated)
+    names = rules(stated) | {"prior": "prior correction"}
+    if stated.prevalence is not None:
+        names["prevalence"] = f"prior correction to {100 * stated.prevalence:g}\N{NO-BREAK SPACE}% positives"
+    values: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
+    resampled: dict[tuple[str, str], dict[int, Mapping[str, np.ndarray]]] = {}
+    for (technique, rule), of_seeds in decided.items():
+        known = resampled.get((technique, "argmax"), {})
+        values[technique, rule], resampled[technique, rule] = {}, {}
+        for seed, one in of_seeds.items():
+            # A threshold leaves the scores, and so their area, as they are; so does prior correction of two classes.
+            same_area = seed in known and one.probabilities.shape[1] == 2
+            found = weighted_metrics(
+                test.labels, one.probabilities, run.positive, draws.weights, one.decisions, areas=not same_area
+            )
+            resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
+            values[technique, rule][seed] = _numbers(test.labels, one, run.positive)
+    rows = []
+    for (technique, rule), of_seeds in decided.items():
+        name = display_name(technique)
+        if rule != "argmax":
+            name += f" + threshold ({names[rule]})" if rule in rules() else f" + {names[rule]}"
+        threshold = float(np.mean([one.threshold for one in of_seeds.values()]))
+        row = {"decision": name, "technique": technique, "rule": rule, "seeds": len(of_seeds), "threshold": threshold}
+        own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
+        shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
+        for metric in METRICS:
+            found_spread = metric_spread(metric, own, shaken, behind, draws.few, run.positive)
+            row |= {
+                metric: found_spread.mean,
+                f"{metric}_low": found_spread.low,
+                f"{metric}_high": found_spread.high,
+            }
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    for metric in dict.fromkeys(["balanced_accuracy", selection_metric(run)]):
+        few = draws.few.about(metric, run.positive, paired=True)
+        table = _with_differences(table, metric, values, resampled, reference_rule(run), few)
+    return table
+
+
+def reference_rule(run: Run) -> str:
+    """The rule of the baseline's row that all others are compared with in ``decision_table``."""
+    return "prior" if run.positive is None else "balanced_accuracy"
+
+
+def decisions(run: Run, test: TestSet, stated: Stated = UNSTATED) -> dict[tuple[str, str], dict[int, Decided]]:
+    """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
+    positive = run.positive
+    found: dict[tuple[str, str], dict[int, Decided]] = {
+        (technique, "argmax"): {trial.seed: by_argmax(trial, positive) for trial in test.of(technique)}
+        for technique in test.techniques
+    }
+    baseline = test.of(BASELINE)
+    if not baseline:
+        return found
+    if positive is not None:
+        for rule in rules():
+            found[BASELINE, rule] = {t.seed: by_threshold(t, positive, rule, stated) for t in baseline}
+    prior = training_prior(run, BASELINE)
+    if prior is not None and prior.min() > 0:
+        found[BASELINE, "prior"] = {trial.seed: by_prior(trial, positive, prior) for trial in baseline}
+        if positive is not None and stated.prevalence is not None:
+            found[BASELINE, "prevalence"] = {
+                trial.seed: by_prevalence(trial, positive, prior, stated.prevalence) for trial in baseline
+            }
+    return found
+
+
+def _numbers(labels: np.ndarray, decided: Decided, positive: int | None) -> dict[str, float]:
+    """``METRICS`` of one trial's decisions on the test split as it is."""
+    area = evaluate(labels, decided.probabilities, positive)["auroc"]
+    once = weighted_metrics(
+        labels, decided.probabilities, positive, np.ones((1, len(labels)), np.float32), decided.decisions, areas=False
+    )
+    return {**{name: float(value[0]) for name, value in once.items()}, "auroc": area}
+
+
+def _with_differences(
+    table: pd.DataFrame,
+    metric: str,
+    values: Mapping[tuple[str, str], Mapping[int, Mapping[str, float]]],
+    resampled: Mapping[tuple[str, str], Mapping[int, Mapping[str, np.ndarray]]],
+    rule: str,
+    few: FewPatients,
+) -> pd.DataFrame:
+    """The table with the paired differences in one metric to the baseline's row of ``rule``."""
+    reference = (BASELINE, rule)
+    parts = {"": "difference", "_low": "low", "_high": "high", "_p": "p", "_p_holm": "p_holm"}
+    parts["_fewest"] = "fewest_patients"
+    columns = {f"difference_{metric}{ending}": np.full(len(table), np.nan) for ending in parts}
+    # The techniques are one family of comparisons, the baseline's other rules one of their own.
+    for of_baseline in (False, True):
+        pairs = {}
+        for place, (technique, own_rule) in enumerate(zip(table["technique"], table["rule"], strict=True)):
+            key = (technique, own_rule)
+            if (technique == BASELINE) != of_baseline or key == reference or reference not in values:
+                continue
+            seeds = [seed for seed in values[key] if seed in values[reference]]
+            if seeds:
+                pairs[str(place)] = (
+                    np.array([values[key][s][metric] - values[reference][s][metric] for s in seeds]),
+                    np.stack([resampled[key][s][metric] - resampled[reference][s][metric] for s in seeds]),
+                )
+        for _, row in compare(pairs, few).iterrows():
+            for ending, name in parts.items():
+                columns[f"difference_{metric}{ending}"][int(row["technique"])] = row[name]
+    return table.assign(**columns)

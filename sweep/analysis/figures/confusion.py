@@ -1,0 +1,110 @@
+"""Confusion matrices, one panel a technique, for two classes or many."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from sweep.analysis.figures.style import WIDTH, Plot, shortened, style
+from sweep.analysis.names import display_name, in_order
+from sweep.analysis.tables import confusion_matrices
+from sweep.runs.run import Run
+
+# Beyond this many classes a cell has no room for figures.
+_LABELLED = 8
+# Beyond this many an axis has no room for their names, which take most of the time that a figure takes.
+_NAMED = 30
+_BLUES = LinearSegmentedColormap.from_list("shares", ["#f4f7fa", "#8fbfe0", "#0072b2", "#003f63"])
+
+
+def confusion_plot(run: Run) -> Plot | None:
+    """Shares within each true class on the test split, means over seeds; beneath them the mean count."""
+    matrices = confusion_matrices(run)
+    if not matrices:
+        return None
+    techniques = in_order(name for name, _ in matrices)
+    names = run.class_names
+    means = {t: np.mean([m for (name, _), m in matrices.items() if name == t], axis=0) for t in techniques}
+    seeds = max(sum(name == t for name, _ in matrices) for t in techniques)
+    wide = len(names) > 4
+    width = 2 * WIDTH if wide else WIDTH
+    columns = min(3 if wide else 2, len(techniques))
+    rows = -(-len(techniques) // columns)
+    side = min((width - 0.9) / columns * 0.80, 3.2)
+    with style():
+        figure = Figure(figsize=(width, 0.45 + rows * (side + 0.42)), layout="constrained")
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in grid.flat[len(techniques) :]:
+            axes.set_visible(False)
+        for axes, technique in zip(grid.flat, techniques, strict=False):
+            _matrix(axes, means[technique], names)
+            axes.set_title(display_name(technique), loc="left", pad=4)
+        for column in range(columns - (len(grid.flat) - len(techniques)), columns):
+            grid[-2, column].tick_params(labelbottom=True)
+        figure.supxlabel("Decided", fontsize=9.5)
+        figure.supylabel("True", fontsize=9.5)
+    return Plot("confusion", "Confusion matrices", figure, _caption(run, means, seeds), _alt(techniques, names), wide)
+
+
+def _matrix(axes: Axes, matrix: np.ndarray, names: list[str]) -> None:
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="equal")
+    for edge in axes.spines.values():
+        edge.set_visible(False)
+    if len(names) > _NAMED:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    ticks = range(len(names))
+    axes.set_xticks(ticks, [shortened(n, 14) for n in names], rotation=0 if len(names) == 2 else 45, ha="center")
+    axes.set_yticks(ticks, [shortened(n, 14) for n in names], rotation=90 if len(names) == 2 else 0, va="center")
+    if len(names) > 2:
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+    axes.tick_params(length=0, pad=2)
+    if len(names) > _LABELLED:
+        return
+    size = 9.5 if len(names) <= 3 else 7.5
+    for (row, column), share in np.ndenumerate(shares):
+        # Fixed colours: a cell keeps its own background on a dark page too.
+        ink = "#ffffff" if share > 0.5 else "#1b1c1e"
+        count = _short(float(matrix[row, column]))
+        text = f"{100 * share:.1f} %\n({count})" if len(names) <= 3 else count
+        axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=size, linespacing=1.35)
+
+
+def _short(count: float) -> str:
+    """One decimal, none where it is 0."""
+    return f"{count:.1f}".removesuffix(".0")
+
+
+def _caption(run: Run, means: dict[str, np.ndarray], seeds: int) -> str:
+    class_counts = run.info["data"]["class_counts"]["test"]
+    counts = ", ".join(f"{n} {name}" for name, n in zip(run.class_names, class_counts, strict=True))
+    if len(run.class_names) > _NAMED:
+        counts = f"{sum(class_counts):,} images of {len(run.class_names)} classes"
+    over = f"means over {seeds} seeds" if seeds > 1 else "one seed"
+    text = f"Decisions on the test split ({counts}), {over}: share of each true class"
+    if len(run.class_names) <= 3:
+        text += ", and beneath it how many images."
+    else:
+        text += (
+            "; the figure in a cell is how many images." if len(run.class_names) <= _LABELLED else " (darker is more)."
+        )
+    if len(run.class_names) > _NAMED:
+        text += " Classes are in the order of the data; the matrices themselves are among the tables."
+    if run.positive is not None:
+        missed = {t: m[run.positive, 1 - run.positive] for t, m in means.items()}
+        false = {t: m[1 - run.positive, run.positive] for t, m in means.items()}
+        if len(means) > 1:
+            text += f" Missed {run.class_names[run.positive]} images range from {_short(min(missed.values()))} to "
+            text += f"{_short(max(missed.values()))}, false alarms from {_short(min(false.values()))} to "
+            text += f"{_short(max(false.values()))}."
+    return text
+
+
+def _alt(techniques: list[str], names: list[str]) -> str:
+    of = f"{len(names)} classes" if len(names) > _NAMED else f"the classes {', '.join(names)}"
+    return f"Confusion matrices of {len(techniques)} techniques for {of}."

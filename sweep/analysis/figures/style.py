@@ -1,0 +1,129 @@
+"""What every figure shares: fonts, colours, size, and how it is written. No pyplot, no lasting global state."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sweep.analysis.names import INK, colour, display_name, legible, marker
+
+# Inches. Narrow enough that a phone shows the letters at a readable size; two stand side by side on a wide page.
+WIDTH = 4.7
+GRID = "#9a9a9a"
+
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "axes.facecolor": "none",
+    # Names of classes and files are text, whatever dollar signs they hold.
+    "text.parse_math": False,
+    # Text stays text: small files, searchable; and equal input gives equal bytes.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "balancing-act",
+    "axes.unicode_minus": True,
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with what is said about it.
+
+    Args:
+        name: of its files, without ending.
+        title: a few words.
+        figure: matplotlib's, drawn under ``style()``.
+        caption: says what to see; every number in it is computed from the run.
+        alt: what the figure shows, for those who don't see it.
+        wide: takes the page's whole width.
+        raster: shown as PNG even in the page (images inside).
+    """
+
+    name: str
+    title: str
+    figure: Figure
+    caption: str
+    alt: str
+    wide: bool = False
+    raster: bool = False
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's settings for this project's figures, within the block only."""
+    with matplotlib.rc_context(_STYLE):
+        yield
+
+
+def settle(figure: Figure) -> None:
+    """Lays the figure out once, so that writing it in several formats doesn't do it again."""
+    with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text; equal for equal figures."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return legible(buffer.getvalue().decode())
+
+
+def png(figure: Figure, dpi: int = 200) -> bytes:
+    """The figure as PNG on white."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def technique_legend(figure: Figure, techniques: Sequence[str], *, lines: bool = True, columns: int = 3) -> None:
+    """A legend beneath the axes, the same for every figure that tells techniques apart."""
+    handles = [
+        Line2D([], [], color=colour(t), marker=marker(t), markersize=5, linestyle="-" if lines else "none")
+        for t in techniques
+    ]
+    names = [display_name(t) for t in techniques]
+    if max(map(len, names)) > 20:
+        columns = 2
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=min(columns, len(names)), columnspacing=1.2, handlelength=1.8
+    )
+
+
+def light_grid(axes: Axes, axis: str = "both") -> None:
+    """Faint lines to read values by."""
+    axes.grid(True, axis=axis, color=GRID, alpha=0.35, linewidth=0.5)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+
+
+def shortened(text: str, length: int = 18) -> str:
+    """The text, with its end replaced by an ellipsis where it is longer than ``length``."""
+    return text if len(text) <= length else text[: length - 1] + "…"

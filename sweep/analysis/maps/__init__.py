@@ -1,0 +1,1 @@
+"""Class activation maps, and whether they are to be believed."""

@@ -1,0 +1,328 @@
+"""Where class activation maps lie, in numbers: shares of their energy by region and in masks, with intervals.
+
+The study that this project repeats says of its maps that one technique looks at the background and another at the
+lung. Here that is a share: how much of a map's sum lies in the corners, along the border, in the centre or in a mask,
+against the share of the image's area there. A map that knows of no place has the ratio 1 everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from balancing.data.masks import Masks
+from sweep.analysis.maps.cams import DEFAULT_METHOD, FIELD, cam_method, check_images, fields, kept_trials, networks
+from sweep.analysis.names import display_name
+from sweep.analysis.scored import bounded
+from sweep.analysis.statistics.bootstrap import patients_by_row
+from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
+from sweep.runs.run import Run
+
+if TYPE_CHECKING:
+    from balancing.data.images import ImageSet
+
+# The image is cut by a frame of this share of its side: the four squares where two sides of the frame meet are the
+# corners, the rest of the frame is the border, what is left the centre. 9 %, 42 % and 49 % of the area.
+MARGIN = 0.15
+REGIONS = ("corners", "border", "centre")
+# With fewer fields a side no field lies within the image, so a map can't tell its centre from its edge.
+FEWEST_FIELDS = 3
+MOST_IMAGES = 40
+RESAMPLES = 2000
+# The study's claim: maps of the first lie on the background, those of the second on the lung.
+CLAIMED, AGAINST = "smote", "oversampling"
+
+
+def regions(height: int, width: int) -> np.ndarray:
+    """(H, W) int64: the index into ``REGIONS`` of each pixel. The frame is at least one pixel wide."""
+    down, across = max(1, round(MARGIN * height)), max(1, round(MARGIN * width))
+    y, x = np.arange(height)[:, None], np.arange(width)[None]
+    # How many sides of the frame a pixel lies in: 2 in a corner, 1 on the border, 0 in the centre.
+    sides = ((y < down) | (y >= height - down)).astype(np.int64) + ((x < across) | (x >= width - across))
+    return 2 - sides
+
+
+def area_shares(height: int, width: int) -> np.ndarray:
+    """(3,) float64: the share of the image in each of ``REGIONS``; they sum to 1."""
+    return np.bincount(regions(height, width).ravel(), minlength=len(REGIONS)) / (height * width)
+
+
+def energy_shares(maps: np.ndarray) -> np.ndarray:
+    """The share of each map's sum in each region.
+
+    Args:
+        maps: (N, H, W) float, >= 0.
+    Returns:
+        (N, 3) float64 in the order of ``REGIONS``; each row sums to 1, or is NaN where the map is 0 everywhere.
+    """
+    where = regions(*maps.shape[1:])
+    sums = np.stack([maps[:, where == i].sum(axis=1, dtype=np.float64) for i in range(len(REGIONS))], axis=1)
+    total = sums.sum(axis=1, keepdims=True)
+    return np.divide(sums, total, out=np.full(sums.shape, np.nan), where=total > 0)
+
+
+def mask_shares(maps: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How much of each map lies in its mask.
+
+    Args:
+        maps: (N, H, W) float, >= 0.
+        masks: (N, H, W) bool.
+    Returns:
+        (share of the map's sum in the mask, share of the image's area in it, pointing game), each (N,) float64. The
+        pointing game is 1 where the map's largest value lies in the mask, else 0; of equal largest values each counts
+        as its part. NaN where the map is 0 everywhere, or the mask is empty or the whole image.
+    Reference: Zhang et al., Top-down neural attention by excitation backprop, IJCV 2018 (pointing game); Wang et al.,
+        Score-CAM, CVPR Workshops 2020 (energy).
+    """
+    area = masks.mean(axis=(1, 2))
+    total = maps.sum(axis=(1, 2), dtype=np.float64)
+    usable = (area > 0) & (area < 1) & (total > 0)
+    inside = np.where(masks, maps, 0).sum(axis=(1, 2), dtype=np.float64)
+    largest = maps == maps.max(axis=(1, 2), keepdims=True)
+    hit = (largest & masks).sum(axis=(1, 2)) / largest.sum(axis=(1, 2))
+    share = np.divide(inside, total, out=np.full(len(maps), np.nan), where=usable)
+    return share, np.where(usable, area, np.nan), np.where(usable, hit, np.nan)
+
+
+def balanced_rows(rows: np.ndarray, labels: np.ndarray, most: int | None, rng: np.random.Generator) -> np.ndarray:
+    """A sample with as many of each class as there are, up to ``most`` in all; rising.
+
+    Args:
+        rows, labels: (N,) int64.
+        most: None takes all.
+    """
+    if most is None or most >= len(rows):
+        return np.sort(rows)
+    shuffled = rng.permutation(len(rows))
+    # The k-th image of its class comes after every class's (k - 1)-th.
+    turn = np.zeros(len(rows), dtype=np.int64)
+    for label in np.unique(labels):
+        own = shuffled[labels[shuffled] == label]
+        turn[own] = np.arange(len(own))
+    return np.sort(rows[np.lexsort((labels, turn))[:most]])
+
+
+@dataclass(frozen=True)
+class SampledMaps:
+    """Maps of every technique's best trial on the same test images.
+
+    Args:
+        rows: (N,) int64, of the image set, rising.
+        labels: (N,) int64, true classes.
+        seeds: (N,) int64, of each image's noise, the same for all techniques.
+        method: a key of ``CAM_METHODS``.
+        targets: technique -> (N,) int64, the class each map speaks for: the one its network decided on.
+        maps: technique -> (N, H, W) float32 in [0, 1].
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    seeds: np.ndarray
+    method: str
+    targets: dict[str, np.ndarray]
+    maps: dict[str, np.ndarray]
+
+
+def sample_maps(
+    run: Run,
+    images: ImageSet,
+    method: str = DEFAULT_METHOD,
+    most: int = MOST_IMAGES,
+    *,
+    rng: np.random.Generator,
+    device: str | torch.device = "cpu",
+) -> SampledMaps | None:
+    """Makes the maps that all numbers come from: of one sample of test images, balanced over the classes.
+
+    Maps are for the class that a network decided on, by its recorded prediction: what its decision rests on. At 224 px
+    on two cores a map takes 0.1 to 0.2 s, so six techniques and 40 images half a minute.
+
+    Args:
+        most: images, at most.
+        rng: of the sample and the maps' noise.
+        device: where the maps are made.
+    Returns:
+        None where the run keeps no network of a tested trial.
+    Raises:
+        UserError: other images than the run's, or an unknown method.
+    """
+    check_images(run, images)
+    cam_method(method)
+    kept = kept_trials(run)
+    if not kept:
+        return None
+    _, (tested, labels, _) = next(iter(kept.values()))
+    rows = balanced_rows(tested, labels, most, rng)
+    seeds = rng.integers(2**31, size=len(rows))
+    pixels = images.pixels[rows]
+    targets, maps = {}, {}
+    for network in networks(run, device):
+        targets[network.technique] = network.of_rows(rows).argmax(axis=1)
+        maps[network.technique] = network.maps(pixels, targets[network.technique], seeds, method)
+    return SampledMaps(rows, images.labels[rows], seeds, method, targets, maps)
+
+
+def cam_table(
+    run: Run,
+    images: ImageSet,
+    method: str = DEFAULT_METHOD,
+    masks: Masks | None = None,
+    most: int = MOST_IMAGES,
+    *,
+    rng: np.random.Generator,
+    device: str | torch.device = "cpu",
+) -> pd.DataFrame:
+    """Where the maps of each technique's best trial lie, see ``numbers_of``; no row where no network was kept.
+
+    Raises:
+        UserError: other images than the run's, or an unknown method.
+    """
+    sampled = sample_maps(run, images, method, most, rng=rng, device=device)
+    return pd.DataFrame({"technique": []}) if sampled is None else numbers_of(run, sampled, masks, rng)
+
+
+def numbers_of(run: Run, sampled: SampledMaps, masks: Masks | None, rng: np.random.Generator) -> pd.DataFrame:
+    """Means over images with 95 % intervals from drawing patients anew within classes, 2,000 times.
+
+    Args:
+        masks: of the image set, or None.
+        rng: of the bootstrap; the same samples serve all techniques, so that differences stay paired.
+    Returns:
+        One row a technique, each number with ``_low`` and ``_high``:
+        technique; images (whose map is not 0 everywhere); for each region ``<region>`` (share of the map's sum),
+        ``<region>_area`` (share of the image) and ``<region>_ratio`` (their quotient); ``edge``, corners and border
+        together, ``edge_area``, ``edge_ratio``; ``edge_gap``, the paired difference in ``edge`` to oversampling over
+        the images where both have a map (NaN without it). With masks also mask_images, mask, mask_area, mask_ratio,
+        pointing (its chance level is mask_area), and mask_gap. At fewer than 3 x 3 fields (up to 64 px) the shares of
+        regions are NaN: enlarged, 2 x 2 fields give every region just its share of the area.
+    """
+    patients = patients_by_row(run).loc[sampled.rows].to_numpy()
+    draws = patient_draws(sampled.labels, patients, RESAMPLES, rng)
+    weights = np.concatenate([np.ones((1, len(sampled.rows))), draws.weights])
+    read = None
+    if masks is not None:
+        read = masks.of(sampled.rows) & masks.present[sampled.rows][:, None, None]
+    measured = {technique: _of_images(maps, read) for technique, maps in sampled.maps.items()}
+    other = measured.get(AGAINST)
+    rows = []
+    for technique, values in measured.items():
+        row: dict[str, Any] = {
+            "technique": technique,
+            "images": int((sampled.maps[technique] > 0).any(axis=(1, 2)).sum()),
+        }
+        if read is not None:
+            row["mask_images"] = int(np.isfinite(values["mask"]).sum())
+        for name in (*REGIONS, "edge", *(["mask"] if read is not None else [])):
+            share, area = _means(values[name], weights), _means(values[f"{name}_area"], weights)
+            row |= with_interval(name, share, draws.few)
+            row[f"{name}_area"] = float(area[0])
+            row |= with_interval(f"{name}_ratio", share / area, draws.few)
+        if read is not None:
+            row |= with_interval("pointing", _means(values["pointing"], weights), draws.few)
+        for name in ("edge", *(["mask"] if read is not None else [])):
+            gap = np.full(len(sampled.rows), np.nan) if other is None else values[name] - other[name]
+            row |= with_interval(f"{name}_gap", _means(gap, weights), draws.few)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _of_images(maps: np.ndarray, masks: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Shares and areas of each image, (N,) float64, NaN where they can't be told."""
+    shares, areas = energy_shares(maps), area_shares(*maps.shape[1:])
+    if min(fields(*maps.shape[1:])) < FEWEST_FIELDS:
+        shares = np.full_like(shares, np.nan)
+    values: dict[str, np.ndarray] = {}
+    for i, name in enumerate(REGIONS):
+        values |= {name: shares[:, i], f"{name}_area": np.full(len(maps), areas[i])}
+    values["edge"] = values["corners"] + values["border"]
+    values["edge_area"] = values["corners_area"] + values["border_area"]
+    if masks is not None:
+        values["mask"], values["mask_area"], values["pointing"] = mask_shares(maps, masks)
+    return values
+
+
+def _means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(B,) float64 means of (N,) values under (B, N) weights, without those that are NaN."""
+    there = np.isfinite(values)
+    total = weights[:, there].sum(axis=1, dtype=np.float64)
+    sums = weights[:, there].astype(np.float64) @ values[there]
+    return np.divide(sums, total, out=np.full(len(weights), np.nan), where=total > 0)
+
+
+def with_interval(name: str, values: np.ndarray, few: FewPatients) -> dict[str, float]:
+    """The first of (1 + J + B,) values and its 95 % interval, NaN where one patient stands for a class.
+
+    Args:
+        values: on the sample as it is, then under ``patient_draws``' weights.
+        few: of these draws.
+    """
+    found = bounded(values[:1], values[None, 1:], few, -np.inf, np.inf)
+    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def study_claim(table: pd.DataFrame) -> str:
+    """Whether the maps bear out the study's "SMOTE looks at the background, oversampling at the lung", in a sentence.
+
+    Args:
+        table: from ``cam_table``.
+    """
+    there = {str(row["technique"]): row for _, row in table.iterrows()}
+    missing = [display_name(name) for name in (CLAIMED, AGAINST) if name not in there]
+    claim = "The study says of its maps that SMOTE looks at the background and oversampling at the lung."
+    if missing:
+        return f"{claim} That can't be tried here: there are no maps of {' and '.join(missing)}."
+    row, other = there[CLAIMED], there[AGAINST]
+    if np.isnan(row["edge_gap"]):
+        return (
+            f"{claim} That can't be tried here: the maps of the two do not tell the centre from the edge (which takes "
+            f"images of more than {FIELD * (FEWEST_FIELDS - 1)} pixels a side)."
+        )
+    text = (
+        f"{claim} Here corners and border hold {_percent(row['edge'])} of SMOTE's maps and {_percent(other['edge'])} "
+        f"of oversampling's ({_percent(row['edge_area'])} of the area), a difference of {_points(row, 'edge_gap')}"
+    )
+    judged = [(row["edge_gap_low"], row["edge_gap_high"])]
+    if "mask_gap" in row and not np.isnan(row["mask_gap"]):
+        text += (
+            f"; the masks hold {_percent(row['mask'])} and {_percent(other['mask'])} ({_percent(row['mask_area'])} of "
+            f"the area), a difference of {_points(row, 'mask_gap')}"
+        )
+        # Turned round: the claim is that less of SMOTE's maps lies in the mask.
+        judged.append((-row["mask_gap_high"], -row["mask_gap_low"]))
+    holds, turned = [low > 0 for low, _ in judged], [high < 0 for _, high in judged]
+    if np.isnan(judged).any():
+        text += ": whether other patients' maps bear it out can't be told"
+    elif all(holds):
+        text += ": that speaks for what the study says of these two networks"
+    elif any(holds) and any(turned):
+        text += ": the two speak against each other"
+    elif any(holds):
+        text += ": that speaks in part for what the study says of these two networks"
+    elif any(turned):
+        text += ": for these two networks it is rather the other way round"
+    else:
+        text += ": these maps do not bear it out"
+    return (
+        f"{text}. The frame stands for the background here, which lies between the lungs too; only masks of the lungs "
+        "(--masks) would tell them apart. One network stands for each technique, so this says nothing of the "
+        "techniques in general."
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _points(row: pd.Series, name: str) -> str:
+    value, low, high = (f"{100 * row[key]:+.1f}".replace("-", "\N{MINUS SIGN}") for key in _keys(name))
+    if np.isnan([row[key] for key in _keys(name)]).any():
+        return f"{value} percentage points (too few patients for an interval)"
+    return f"{value} percentage points (95 % interval {low} to {high})"
+
+
+def _keys(name: str) -> tuple[str, str, str]:
+    return name, f"{name}_low", f"{name}_high"

@@ -1,0 +1,1 @@
+"""The study that this tool started from."""

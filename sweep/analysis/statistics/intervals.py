@@ -1,0 +1,285 @@
+"""A mean over seeds with what makes it uncertain: patients and seeds together, and exact limits near 0 and 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from balancing.data.patients import patients_of_classes
+from sweep.analysis.statistics.few_patients import FewPatients, fewest_of_a_class, shaped
+
+GOLDEN_RATIO = (1 + 5**0.5) / 2
+# Below so many errors (or hits) of a mean network the bootstrap hardly varies: where none errs it does not at all.
+_FEW = 5.0
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """What a mean over seeds could have been, at each of G points; see ``spread``.
+
+    Args:
+        both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
+        patients: (B, G) with the chance of patients alone.
+        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share; NaN where the
+            patients can't tell it.
+        patient_sd: (G,) the same with what each network errs on by itself.
+        freedom: (G,) degrees of freedom of the patients' part; infinite where nobody counted them.
+        known: (G,) bool, whether the patients can tell how much they differ; one of a class can't.
+    """
+
+    both: np.ndarray
+    patients: np.ndarray
+    patient_se: np.ndarray
+    patient_sd: np.ndarray
+    freedom: np.ndarray
+    known: np.ndarray
+
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """(G,) low and (G,) high of the 95 % interval, never narrower than that of patients alone; or infinite."""
+        limits = [np.quantile(part, (0.025, 0.975), axis=0) for part in (self.both, self.patients)]
+        lows, highs = zip(*limits, strict=True)
+        return np.where(self.known, np.minimum(*lows), -np.inf), np.where(self.known, np.maximum(*highs), np.inf)
+
+
+def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Distributions:
+    """The distributions behind ``spread``, at many points at once.
+
+    Args:
+        values: (S, G) of each seed on the test split as it is.
+        resampled: (S, B, G) the same in each bootstrap sample, finite and in random order; B >= 2. With ``few`` as many
+            rows more before them as it has, of patients left out.
+        few: corrects for few patients; None takes the bootstrap for what it is.
+    """
+    from scipy import stats
+
+    left = None
+    if few is not None:
+        left, resampled = few.parted(resampled)
+        left = left.mean(axis=0)
+    seeds, n = resampled.shape[:2]
+    patients = resampled.mean(axis=0)
+    around = patients - patients.mean(axis=0)  # rates are curved in the counts, so samples lie a little off the mean
+    mean, variance = values.mean(axis=0), patients.var(axis=0, ddof=1)
+    all_of_it, all_sd, known = around, np.sqrt(variance), np.ones(len(mean), dtype=bool)
+    freedom = np.full(len(mean), np.inf)
+    if few is not None and left is not None:
+        true, freedom = few.variance(left, variance)
+        known = np.isfinite(true)
+        all_sd = np.sqrt(np.where(known, true, variance))
+        all_of_it = shaped(around, freedom) * all_sd
+    if seeds < 2:
+        # The test split as it is stands in the middle where a spread is put around it.
+        alone = patients if few is None else mean + all_of_it
+        told = np.where(known, all_sd, np.nan)
+        return Distributions(alone, alone, told, told, freedom, known)
+    of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
+    shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
+    if few is not None and left is not None:
+        true, freedom = few.variance(left, shared)
+        shared_sd = np.sqrt(np.where(known, true, shared))
+        narrowed = mean + shaped(around, freedom) * shared_sd
+    else:
+        shared_sd = np.sqrt(shared)
+        narrowed = mean + around * np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
+    # Evenly spaced quantiles of t, not draws: less noise in the tails, and one number has one interval wherever it
+    # is asked for. Samples come in random order, so a fixed scramble does; each meets all fifths of t.
+    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)[:, None]
+    steps = np.arange(n) * GOLDEN_RATIO
+    error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
+    ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
+    both = np.concatenate([narrowed + t_values[rank] * error for rank in ranks])
+    alone = mean + all_of_it
+    shared_sd, all_sd = (np.where(known, sd, np.nan) for sd in (shared_sd, all_sd))
+    return Distributions(both, alone, shared_sd, all_sd, freedom, known)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds with what makes it uncertain.
+
+    Args:
+        mean: over seeds, on the test split as it is.
+        low, high: 95 % interval; NaN where it can't be told.
+        p: two-sided, of the mean being 0; NaN with one seed.
+        seed_sd: standard deviation over seeds, ddof 1; NaN with one seed.
+        patient_se: standard error from which patients were sampled: the part that all seeds share; NaN where it can't
+            be told.
+        patient_sd: standard deviation of the bootstrap over patients alone: what these very networks share and what
+            each errs on by itself.
+        seeds: S.
+        freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for, NaN
+            where nothing can be told.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    seed_sd: float
+    patient_se: float
+    patient_sd: float
+    seeds: int
+    freedom: float = math.inf
+
+
+def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Spread:
+    """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
+
+    Seeds are to a technique what readers are to a modality, and patients are the cases. The standard error over seeds
+    holds training's chance and what each network errs on by itself; the patients add what all seeds share: the
+    covariance between the seeds' bootstrap values, never below 0. The bootstrap distribution of the mean is narrowed to
+    that, and Student's t with S - 1 degrees of freedom, times the standard error over seeds, is added to each of its
+    values. (Drawing S seeds with replacement instead shrinks the spread by sqrt((S - 1) / S) and ignores how uncertain
+    it is.) The interval holds the middle 95 % of the sums, and is never narrower than the bootstrap over patients
+    alone: a few seeds can agree by luck. With one seed it holds patients alone and p is NaN.
+
+    Args:
+        values: (S,) the metric, or the paired difference, of each seed on the test split as it is.
+        resampled: (S, B) the same in each bootstrap sample, in random order; samples with a NaN are left out. With
+            ``few`` as many more before them as it has rows, of patients left out.
+        few: corrects for few patients; None takes the bootstrap for what it is. Where it has a stratum of one patient,
+            the interval is infinite and p is 1.
+    Reference: Obuchowski & Rockette, Communications in Statistics 1995 (variance; here with a bootstrap's covariance);
+        the sum is Behrens and Fisher's (Fisher, Annals of Eugenics 1935).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    seeds, mean = len(values), float(np.mean(values))
+    finite = np.isfinite(resampled).all(axis=0)
+    finite[: 0 if few is None else len(few.rows)] = True
+    resampled = resampled[:, finite]
+    if resampled.shape[1] < 2 + (0 if few is None else len(few.rows)) or not np.isfinite(mean):
+        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds, np.nan)
+    found = distributions(values[:, None], resampled[:, :, None], few)
+    (low,), (high,) = found.limits()
+    rest = (float(found.patient_se[0]), float(found.patient_sd[0]), seeds, float(found.freedom[0]))
+    if seeds < 2:
+        return Spread(mean, float(low), float(high), np.nan, np.nan, *rest)
+    p = max(_two_sided(found.both), _two_sided(found.patients))
+    # No spread over seeds to judge by (chance can give that, most of all with two seeds), or none over patients.
+    if np.ptp(values) < 1e-12 or not found.known.all():
+        p = 1.0
+    return Spread(mean, float(low), float(high), p, float(values.std(ddof=1)), *rest)
+
+
+def _two_sided(values: np.ndarray) -> float:
+    """How much of a distribution lies beyond zero, twice; never 0."""
+    beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
+    return min(1.0, 2 * (beyond + 1) / (len(values) + 1))
+
+
+def exact_limits(share: float, n: float) -> tuple[float, float]:
+    """Clopper and Pearson's 95 % interval of a share of n independent patients; the count need not be whole.
+
+    Args:
+        share: in [0, 1].
+        n: > 0.
+    Reference: Clopper & Pearson, Biometrika 26(4), 1934.
+    """
+    from scipy import stats
+
+    hits, misses = share * n, (1 - share) * n
+    low = float(stats.beta.ppf(0.025, hits, misses + 1)) if hits > 0 else 0.0
+    high = float(stats.beta.ppf(0.975, hits + 1, misses)) if misses > 0 else 1.0
+    return low, high
+
+
+def is_near_the_end(mean: float, n: float) -> bool:
+    """Whether fewer than five errors, or hits, of n patients stand behind a rate."""
+    return n > 0 and 0 <= mean <= 1 and min(mean, 1 - mean) * n < _FEW
+
+
+def near_the_end(found: Spread, n: float) -> Spread:
+    """The spread of a rate in [0, 1], with exact limits where few errors, or hits, stand behind it.
+
+    A network that finds every patient gives a bootstrap without any spread, though the next patient may be missed.
+
+    Args:
+        found: as ``spread`` gives it.
+        n: patients whom the rate is about; 0 where it is no rate of patients, which then ends at 0 and 1 alone.
+    """
+    low, high = max(found.low, 0.0), min(found.high, 1.0)
+    if is_near_the_end(found.mean, n):
+        exact = exact_limits(found.mean, n)
+        low, high = min(low, exact[0]), max(high, exact[1])
+    return replace(found, low=low, high=high)
+
+
+def no_rate_near_the_end(found: Spread, n: float) -> Spread:
+    """The spread of a metric in [0, 1] that is no rate of patients (F1, precision, AUROC, means over classes).
+
+    It has exact limits where less than one patient's errors (or hits) stand behind it: some images err, but of a
+    patient who is misread as a whole the bootstrap knows nothing.
+
+    Args:
+        n: patients of the class with the fewest (each pair or call has one of them); times the classes where it is a
+            mean over these, whose variance is no larger than that of a rate of so many. 0: it ends at 0 and 1 alone.
+    """
+    return near_the_end(found, n if min(found.mean, 1 - found.mean) * n < 1 else 0)
+
+
+def metric_spread(
+    metric: str,
+    values: Mapping[str, Sequence[float]],
+    resampled: Mapping[str, np.ndarray],
+    behind: Mapping[str, float],
+    few: FewPatients | None = None,
+    positive: int | None = None,
+) -> Spread:
+    """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
+
+    Recall and specificity are rates of patients: see ``near_the_end``. Where one of them lies there, the limits of
+    balanced accuracy are put together from those of both. The other metrics are no such rates: see
+    ``no_rate_near_the_end``.
+
+    Args:
+        values: metric -> (S,) on the test split as it is.
+        resampled: metric -> (S, B) in the bootstrap samples.
+        behind: of ``patients_behind``.
+        few: as for ``spread``.
+        positive: its index for two classes, else None.
+    Reference: Zou & Donner, Statistics in Medicine 27, 2008 (limits of a sum from those of its parts).
+    """
+
+    def of(name: str) -> Spread:
+        return spread(values[name], resampled[name], few and few.about(name, positive))
+
+    found = of(metric)
+    if metric in behind:
+        return near_the_end(found, behind[metric])
+    parts = [name for name in ("recall", "specificity") if name in behind]
+    if metric == "balanced_accuracy" and len(parts) == 2:
+        limited = [near_the_end(of(name), behind[name]) for name in parts]
+        if any(is_near_the_end(part.mean, behind[name]) for part, name in zip(limited, parts, strict=True)):
+            below = math.hypot(*(part.mean - part.low for part in limited)) / 2
+            above = math.hypot(*(part.high - part.mean for part in limited)) / 2
+            found = replace(found, low=min(found.low, found.mean - below), high=max(found.high, found.mean + above))
+        return near_the_end(found, 0)
+    if metric == "specificity":  # a mean over classes, each of which has the others' patients
+        return no_rate_near_the_end(found, behind["others"])
+    return no_rate_near_the_end(found, behind["fewest"] * behind.get("classes", 1))
+
+
+def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
+    """How many patients a metric is about, for ``metric_spread``.
+
+    Args:
+        labels: (N,) int64.
+        patients: (N,).
+        positive: its index for two classes, else None.
+    Returns:
+        ``fewest``: those of the class with the fewest; for two classes also ``recall``: those with an image of the
+        positive one, and ``specificity``: those with another; for more ``classes``: how many have images, and
+        ``others``: those without the class that has most.
+    """
+    found = {"fewest": float(fewest_of_a_class(labels, patients))}
+    if positive is None:
+        counts = patients_of_classes(labels, patients, int(labels.max(initial=-1)) + 1)
+        found["classes"] = float(np.count_nonzero(counts))
+        found["others"] = float(len(np.unique(patients)) - max(counts, default=0))
+    else:
+        found["recall"] = float(len(np.unique(patients[labels == positive])))
+        found["specificity"] = float(len(np.unique(patients[labels != positive])))
+    return found

@@ -1,0 +1,1 @@
+"""What synthetic training images are like."""

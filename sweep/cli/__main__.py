@@ -1,0 +1,5 @@
+"""``python -m sweep.cli``."""
+
+from sweep.cli.main import program
+
+program()

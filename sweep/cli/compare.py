@@ -1,0 +1,140 @@
+"""Two or more runs in one table, with a warning wherever they can't be compared."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from balancing.errors import UserError
+from sweep.analysis.names import METRICS, display_name, in_order, inline_name, metric_name
+from sweep.analysis.snapshot import Snapshot
+from sweep.analysis.statistics.paired import metric_intervals
+from sweep.analysis.tables import selection_metric
+from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
+from sweep.report.csvfile import csv_text
+from sweep.runs.run import Run
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs side by side.
+
+    Args:
+        table: one row a technique and run: technique, run, each metric (test split, mean over seeds) with ``_sd`` (over
+            seeds, ddof 1; NaN for one), ``_low`` and ``_high`` (95 %, patients and seeds), seeds, image_size, weights,
+            arithmetic (``float32`` or ``bfloat16``), selected_by.
+        warnings: where the runs differ in what makes numbers comparable.
+        runs: their names.
+    """
+
+    table: pd.DataFrame
+    warnings: list[str]
+    runs: list[str]
+
+    def csv(self) -> str:
+        """The table, unrounded."""
+        return csv_text(self.table)
+
+
+def compare_runs(runs: Sequence[Run]) -> Comparison:
+    """One table of several runs.
+
+    Raises:
+        UserError: fewer than two runs, the same twice, or one without test results.
+    """
+    if len(runs) < 2:
+        raise UserError(f"sweep compare takes two or more run folders, but got {len(runs)}; give another")
+    ids = [run.info["id"] for run in runs]
+    for run, run_id in zip(runs, ids, strict=True):
+        if ids.count(run_id) > 1:
+            raise UserError(f"{run.path} is given more than once (or is a copy of another); give each run once")
+    names = _names(runs)
+    rows = []
+    for run, name in zip(runs, names, strict=True):
+        found = metric_intervals(Snapshot(run.path))
+        if found.empty:
+            raise UserError(
+                f"{run.path} has no test results yet; finish it by `sweep resume {shlex.quote(str(run.path))}`, "
+                "or leave it away"
+            )
+        chosen = {c["technique"]: c["trial_ids"][0] for c in run.selection()}
+        specs = {spec.trial_id: spec for spec in run.specs()}
+        for technique, own in found.groupby("technique", sort=False):
+            spec = specs[chosen[technique]]
+            row = {"technique": technique, "run": name}
+            for one in own.to_dict("records"):
+                row |= {one["metric"]: one["mean"], f"{one['metric']}_sd": one["seed_sd"]}
+                row |= {f"{one['metric']}_low": one["low"], f"{one['metric']}_high": one["high"], "seeds": one["seeds"]}
+            row |= {"image_size": spec.image_size, "weights": spec.weights, "arithmetic": spec.precision}
+            rows.append({**row, "selected_by": selection_metric(run)})
+    table = pd.DataFrame(rows)
+    rank = {technique: i for i, technique in enumerate(in_order(table["technique"]))}
+    table = table.sort_values("technique", key=lambda column: column.map(rank), kind="stable").reset_index(drop=True)
+    return Comparison(table, _warnings(runs, names), names)
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The folders' names; with parents where two are alike."""
+    names = [run.path.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        names = [str(run.path) for run in runs]
+    return names
+
+
+def _warnings(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
+    differ = "their numbers can't be set against each other"
+    facts = {
+        "images": ([run.info["data"]["fingerprint"] for run in runs], differ),
+        "splits": ([run.info["data"]["split_fingerprint"] for run in runs], differ),
+        "positive classes": ([_positive(run) for run in runs], differ),
+        "selection metrics": (
+            [selection_metric(run) for run in runs],
+            "epochs and configurations were chosen for different ends",
+        ),
+    }
+    lines = []
+    for what, (values, so) in facts.items():
+        if len(set(values)) > 1:
+            named = ", ".join(f"{name}: {value[:24]}" for name, value in zip(names, values, strict=True))
+            lines.append(f"The runs have different {what} ({named}): {so}.")
+    return lines
+
+
+def _positive(run: Run) -> str:
+    return run.class_names[run.positive] if run.positive is not None else "none"
+
+
+def compare_view(found: Comparison) -> list[RenderableType]:
+    """For the terminal: warnings, what each run is, and the table; runs go by numbers, so that it fits 80 columns."""
+    numbers = {name: str(i) for i, name in enumerate(found.runs, 1)}
+    runs = []
+    for name, own in found.table.groupby("run", sort=False):
+        first = own.iloc[0]
+        facts = f"{first['image_size']} px, weights {str(first['weights'])[:15]}, {first['arithmetic']}"
+        line = f"{numbers[str(name)]}  {name}  ({facts}, selected by {inline_name(first['selected_by'])})"
+        runs.append((int(numbers[str(name)]), Text(line)))
+    table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
+    table.add_column("technique", no_wrap=True)
+    table.add_column("run", justify="right")
+    shown = ["balanced_accuracy", *(m for m in METRICS if m != "balanced_accuracy")]
+    for metric in shown:
+        table.add_column(SHORT_NAMES.get(metric, metric_name(metric)), justify="right")
+    table.add_column("seeds", justify="right")
+    before = None
+    for row in found.table.to_dict("records"):
+        technique = str(row["technique"])
+        cells = [mean_and_interval(row[metric], row[f"{metric}_low"], row[f"{metric}_high"]) for metric in shown]
+        name = display_name(technique) if technique != before else ""
+        table.add_row(name, numbers[str(row["run"])], *cells, str(row["seeds"]))
+        before = technique
+    warnings = [Text(f"Warning: {line}", style="yellow") for line in found.warnings]
+    return [*warnings, *(line for _, line in sorted(runs, key=lambda run: run[0])), Text(), table]

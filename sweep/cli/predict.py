@@ -1,0 +1,170 @@
+"""Single images through a run's best network: probability, decision, activation map. Research, not diagnosis."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from balancing.data.decoding import Decoded, decode_all
+from balancing.data.text import shown
+from balancing.errors import UserError, suggestion
+from sweep.analysis.figures.cams import overlay
+from sweep.analysis.figures.style import png, shortened, style
+from sweep.analysis.maps.cams import METHOD, best_trials, class_activation_map, network_input, outcome
+from sweep.analysis.names import display_name
+from sweep.analysis.tables import selection_metric
+from sweep.runs.files import write_atomically
+from sweep.runs.run import Run
+from sweep.training.network import restore
+
+_LONGEST_STEM = 200  # bytes
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of one image.
+
+    Args:
+        path: the image file.
+        probabilities: class name -> probability; they sum to 1.
+        decision: the most probable class's name.
+        technique, trial_id: whose network it was.
+        picture: the activation map's PNG, or None where none was wanted.
+    """
+
+    path: Path
+    probabilities: dict[str, float]
+    decision: str
+    technique: str
+    trial_id: str
+    picture: Path | None
+
+
+def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
+    """(technique, trial id) of the chosen trial with the highest selection metric on validation.
+
+    Args:
+        technique: look among its trials only.
+    Raises:
+        UserError: nothing was chosen yet, or not for this technique.
+    """
+    best = best_trials(run)
+    if best.empty:
+        raise UserError(f"run {run.path} has chosen no trial yet; go on with it by `sweep resume {run.path}`")
+    if technique is not None:
+        if technique not in set(best["technique"]):
+            raise UserError(
+                f"the run has no chosen trial of technique '{technique}'{suggestion(technique, best['technique'])}"
+            )
+        best = best[best["technique"] == technique]
+    row = best.iloc[int(best[selection_metric(run)].to_numpy().argmax())]
+    return str(row["technique"]), str(row["trial_id"])
+
+
+def predict_images(
+    run: Run, paths: Sequence[Path | str], *, technique: str | None = None, out: Path | None = None
+) -> list[Prediction]:
+    """Predicts image files with the best network of a run.
+
+    Args:
+        run: with a chosen trial that keeps its network.
+        paths: image files in any format that training reads; resized as in training.
+        technique: use the best trial of this one; the best of all by default.
+        out: folder for one PNG an image (its name, then ``_cam``), made where missing; None draws none.
+    Returns:
+        One prediction a path, in order.
+    Raises:
+        UserError: files that can't be read (all are named), no chosen trial, or its network is gone.
+    """
+    name, trial_id = best_trial(run, technique)
+    files = [Path(path) for path in paths]
+    size = int(run.info["data"]["shape"][1])
+    bits = run.info["data"].get("grey_bits", 16)  # runs of before divided all 16-bit greys by 257
+    decoded = [
+        found if isinstance(found, str) else _of_this_scale(found, bits)
+        for found in decode_all(files, size, bits=bits or 16)
+    ]
+    broken = [
+        f"{shown(str(path))}: {found}" for path, found in zip(files, decoded, strict=True) if isinstance(found, str)
+    ]
+    if broken:
+        raise UserError(
+            f"{len(broken)} of {len(files)} images cannot be read; check or leave out\n  " + "\n  ".join(broken)
+        )
+    model, facts = restore(run.trial(trial_id).best)
+    mean, std, classes = facts["spec"]["mean"], facts["spec"]["std"], list(facts["class_names"])
+    found = []
+    for path, picture, image in zip(files, _pictures(files, out), decoded, strict=True):
+        assert not isinstance(image, str)
+        batch = network_input(image.pixels, mean, std)
+        with torch.no_grad():
+            probabilities = model(batch).softmax(dim=1)[0].double().numpy()
+        decided = int(probabilities.argmax())
+        if picture is not None:
+            heat = class_activation_map(model, batch, decided)
+            title = f"{shortened(shown(path.name), 40)}\n{outcome(probabilities, None, classes)}"
+            write_atomically(picture, png(_figure(image.pixels, heat, title, name), dpi=150))
+        named = {label: float(p) for label, p in zip(classes, probabilities, strict=True)}
+        found.append(Prediction(path, named, classes[decided], name, trial_id, picture))
+    return found
+
+
+def _of_this_scale(image: Decoded, bits: int | None) -> Decoded | str:
+    """The image, or why its 16-bit greys can't be brought to the scale of the images that the network learned from."""
+    if image.brightest is None:
+        return image
+    if bits is None:
+        return (
+            "it has 16-bit greys, but the run's images had 8 bits, so nothing tells how bright they should be; "
+            "convert it to 8 bits as those were"
+        )
+    if image.brightest >= 1 << bits:
+        return (
+            f"its brightest grey is {image.brightest:,}, but the 16-bit greys of the run's images use {bits} bits, "
+            f"0..{(1 << bits) - 1:,}; convert it to their scale"
+        )
+    return image
+
+
+def _pictures(files: list[Path], out: Path | None) -> list[Path | None]:
+    """A PNG's path for each file, never that of one of the files; equal names get numbers, long ones are shortened."""
+    if out is None:
+        return [None] * len(files)
+    taken = {os.path.realpath(path) for path in files}
+    pictures: list[Path | None] = []
+    for path in files:
+        stem = _cut(path.stem)
+        names = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
+        picture = next(p for name in names if os.path.realpath(p := out / f"{name}_cam.png") not in taken)
+        taken.add(os.path.realpath(picture))
+        pictures.append(picture)
+    return pictures
+
+
+def _cut(stem: str) -> str:
+    """The beginning of a file's name that leaves room, of the 255 bytes of a name, for what is put around it."""
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem
+
+
+def _figure(pixels: np.ndarray, heat: np.ndarray, title: str, technique: str) -> Figure:
+    """The image, and the map over it."""
+    with style():
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        overlay(left, pixels)
+        colours = overlay(right, pixels, heat)
+        right.set_title(f"{METHOD}, {display_name(technique)}")
+        left.set_title(title, fontsize=9)
+        bar = figure.colorbar(colours, ax=right, shrink=0.75, ticks=[0, 0.5, 1])
+        bar.solids.set_alpha(1)  # type: ignore[union-attr]
+        bar.set_label("evidence for the decision, relative", fontsize=8)
+    return figure

@@ -1,0 +1,152 @@
+"""What a user sees while a sweep runs: one live table on a terminal, plain lines in a log. Knows nothing of Ray."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sweep.planning.space import TrialSpec
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class Progress:
+    """Counts of trials and epochs, and the time they leave.
+
+    Args:
+        specs: all trials of the sweep, those already ended too.
+        ended: trial id -> (state, best value or None) of those ended before this start.
+        metric: what "best" means.
+        slots: how many trials run at once.
+        console: where to show it; a terminal gets the live table.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[TrialSpec],
+        ended: Mapping[str, tuple[str, float | None]],
+        metric: str,
+        slots: int,
+        console: Console,
+    ):
+        self.specs = {spec.trial_id: spec for spec in specs}
+        self.metric, self.slots, self.console = metric, slots, console
+        self.state: dict[str, str] = {trial_id: state for trial_id, (state, _) in ended.items()}
+        self.best: dict[str, float] = {}
+        self.epochs_done: dict[str, int] = defaultdict(int)
+        self.began = time.monotonic()
+        self.worked = 0
+        for trial_id, (_, value) in ended.items():
+            if trial_id in self.specs:
+                self._keep_best(self.specs[trial_id], value)
+        self._live: Live | None = None
+
+    def __enter__(self) -> Progress:
+        if self.console.is_terminal:
+            self._live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2)
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._live is not None:
+            self._live.refresh()
+            self._live.stop()
+
+    def add(self, specs: Iterable[TrialSpec]) -> None:
+        """Trials that a search asked for as it went."""
+        self.specs.update({spec.trial_id: spec for spec in specs})
+
+    def started(self, trial_id: str) -> None:
+        self.state[trial_id] = "running"
+
+    def epoch(self, trial_id: str, numbers: Mapping[str, Any]) -> None:
+        """An epoch ended, with its validation metrics."""
+        self.state[trial_id] = "running"
+        self.epochs_done[trial_id] = int(numbers["epoch"])
+        self.worked += 1
+        self._keep_best(self.specs[trial_id], numbers.get(self.metric))
+
+    def ended(self, trial_id: str, state: str, message: str = "") -> None:
+        """A trial ended: done, stopped, diverged or failed."""
+        self.state[trial_id] = state
+        if self._live is None:
+            self._line(trial_id, state, message)
+        elif state in ("failed", "diverged"):
+            self.console.print(
+                Text(f"trial {trial_id} ({self.specs[trial_id].technique}) {state}: {message}", style="red")
+            )
+
+    def _keep_best(self, spec: TrialSpec, value: float | None) -> None:
+        if value is not None and value == value and value > self.best.get(spec.technique, float("-inf")):
+            self.best[spec.technique] = value
+
+    def _line(self, trial_id: str, state: str, message: str) -> None:
+        spec = self.specs[trial_id]
+        best = self.best.get(spec.technique)
+        shown = f", best {self.metric} of {spec.technique} so far {best:.3f}" if best is not None else ""
+        reason = f": {message}" if message else ""
+        self.console.print(
+            f"[{self._ended_count()}/{len(self.specs)}] {spec.technique} lr {spec.lr:.2g} seed {spec.seed} "
+            f"{state}{reason}{shown}; {self.time_left()}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _ended_count(self) -> int:
+        return sum(state != "running" for state in self.state.values())
+
+    def time_left(self) -> str:
+        """How long the rest takes at the pace so far, in words."""
+        elapsed = time.monotonic() - self.began
+        left = sum(
+            spec.epochs - self.epochs_done.get(trial_id, 0)
+            for trial_id, spec in self.specs.items()
+            if self.state.get(trial_id) in (None, "running")
+        )
+        if left == 0:
+            return f"{duration(elapsed)} so far"
+        if self.worked == 0:
+            return "time left not known yet"
+        return f"about {duration(elapsed / self.worked * left)} left"
+
+    def render(self) -> Group:
+        """The table: a line a technique, and a line beneath."""
+        table = Table(box=None, pad_edge=False)
+        table.add_column("technique")
+        for name in ("done", "running", "waiting", "failed", f"best {self.metric} (validation)"):
+            table.add_column(name, justify="right")
+        by_technique: dict[str, list[str | None]] = defaultdict(list)
+        for trial_id, spec in self.specs.items():
+            by_technique[spec.technique].append(self.state.get(trial_id))
+        for technique, states in by_technique.items():
+            best = self.best.get(technique)
+            table.add_row(
+                technique,
+                str(sum(s in ("done", "stopped") for s in states)),
+                str(states.count("running")),
+                str(states.count(None)),
+                str(sum(s in ("failed", "diverged") for s in states)),
+                f"{best:.3f}" if best is not None else "",
+            )
+        running = sum(s == "running" for s in self.state.values())
+        line = (
+            f"{self._ended_count()} of {len(self.specs)} trials ended, "
+            f"{running} running on {self.slots} slots, {self.time_left()}"
+        )
+        return Group(table, Text(line, style="dim"))

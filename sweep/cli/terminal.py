@@ -1,0 +1,90 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from balancing.components.registry import Choice, techniques
+from balancing.data.text import shown
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sweep.cli.predict import Prediction
+    from sweep.runs.run import Run
+
+TITLE = "Test split, mean over seeds and 95 % interval"
+# Headings that fit eight columns into 80 characters.
+SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
+
+
+def techniques_list() -> list[RenderableType]:
+    """All registered techniques: what each does, its parameters with searched ranges and defaults, its reference."""
+    blocks: list[RenderableType] = []
+    for technique in techniques():
+        blocks.append(Text.assemble((technique.name, "bold"), f"  ({technique.family})"))
+        lines = [technique.summary]
+        for name, spec in technique.parameters.items():
+            searched = " or ".join(map(str, spec.options)) if isinstance(spec, Choice) else f"{spec.low}..{spec.high}"
+            lines.append(f"{name}: searched in {searched}, default {spec.default}")
+        lines.append(technique.reference)
+        blocks += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
+    return blocks
+
+
+def results(run: Run) -> list[RenderableType]:
+    """The answer in one sentence, and the results table: means over seeds with intervals, on the test split."""
+    from sweep.analysis.names import METRIC_NAMES, display_name
+    from sweep.analysis.snapshot import Snapshot
+    from sweep.analysis.statistics.paired import metric_intervals
+    from sweep.analysis.verdict import verdict
+
+    run = Snapshot(run.path)  # the same numbers serve table and answer
+    found = metric_intervals(run)
+    table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
+    table.add_column("technique", no_wrap=True)
+    for metric in METRIC_NAMES:
+        table.add_column(SHORT_NAMES.get(metric, METRIC_NAMES[metric]), justify="right")
+    table.add_column("seeds", justify="right")
+    for technique, own in found.groupby("technique", sort=False):
+        of_metric = own.set_index("metric").to_dict("index")
+        cells = [mean_and_interval(*(of_metric[m][part] for part in ("mean", "low", "high"))) for m in METRIC_NAMES]
+        table.add_row(display_name(str(technique)), *cells, str(own["seeds"].iloc[0]))
+    return [Text(), table, Text(), Text(verdict(run)), Text()]
+
+
+def mean_and_interval(mean: float, low: float, high: float) -> str:
+    """``0.812`` above ``.78\N{EN DASH}.84``; the mean alone without an interval, a dash without a mean."""
+    if mean != mean:
+        return "-"
+    limits = "\N{EN DASH}".join(f"{limit:.2f}".removeprefix("0") for limit in (low, high))
+    return f"{mean:.3f}\n{limits}" if low == low and high == high else f"{mean:.3f}"
+
+
+def failures(run: Run) -> list[RenderableType]:
+    """A line for each trial that failed or diverged; nothing where none did."""
+    from sweep.analysis.tables import failures_table
+
+    found = failures_table(run).to_dict("records")
+    return [
+        Text(f"{row['technique']} lr {row['lr']:.2g} seed {row['seed']} {row['status']}: {row['error']}", style="red")
+        for row in found
+    ]
+
+
+def predictions(found: Sequence[Prediction]) -> Table:
+    """Image, decision, probability of each class, and where the activation map was written."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("image", "decision", "probabilities", "activation map"):
+        table.add_column(name, overflow="fold")
+    for row in found:
+        chances = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
+        table.add_row(
+            Text(shown(str(row.path))), Text(row.decision), Text(chances), Text(shown(str(row.picture or "")))
+        )
+    return table

@@ -1,0 +1,214 @@
+"""What runs on a Ray worker: one trial, or the opening of the test split for chosen trials."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from ray import tune
+
+from balancing.errors import UserError
+from sweep.planning.space import TrialSpec
+from sweep.runs.files import no_guard, now
+from sweep.runs.owner import Claim, NotOwner
+from sweep.runs.run import ASKS, ENDED_AS, Run
+from sweep.runs.trial_folder import TrialFolder
+from sweep.runs.versions import versions
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every trial of a run needs; goes through Ray's object store once.
+
+    Args:
+        run_path, run_id: the run folder; every node must see it.
+        claim: for whom trials write; they stop where the run has another owner. None where nobody claimed it.
+        pixels_path: the memory-mapped pixels, used where this node has them.
+        pixels_ref: the pixels in the object store, for other nodes; None on one machine.
+        labels, class_names, train, validation, test: as in ``SplitImages``.
+        start: starting weights without a head, or None.
+        resume_seconds: least time between two files to go on from.
+        halving: the most epochs of any trial and the epochs of grace where configurations are halved, else None.
+    """
+
+    run_path: str
+    run_id: str
+    pixels_path: str
+    pixels_ref: Any
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    start: Mapping[str, Any] | None
+    resume_seconds: float
+    claim: Claim | None = None
+    halving: tuple[int, int] | None = None
+
+
+def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
+    """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
+    from balancing.components.neighbours.store import NeighbourStore
+    from sweep.training.trial import SplitImages
+
+    path = Path(shared.run_path)
+    if not (path / "run.json").is_file() or Run(path).info["id"] != shared.run_id:
+        raise RuntimeError(
+            f"node {socket.gethostname()} does not see the run folder {path}; put --out on shared storage"
+        )
+    if os.access(shared.pixels_path, os.R_OK):  # a cache that is another user's here is as good as none
+        pixels = np.load(shared.pixels_path, mmap_mode="r")
+    elif shared.pixels_ref is not None:
+        pixels = ray.get(shared.pixels_ref)
+    else:
+        raise RuntimeError(f"node {socket.gethostname()} does not see the decoded images {shared.pixels_path}")
+    run = Run(path, shared.claim.check if shared.claim else no_guard)
+    images = SplitImages(
+        pixels,
+        shared.labels,
+        shared.class_names,
+        shared.train,
+        shared.validation,
+        shared.test,
+        NeighbourStore(run.neighbours),
+        gpu_share=gpus,
+    )
+    return images, run
+
+
+def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
+    """Makes a reused worker as good as new; returns its device: a GPU only where the trial was given one."""
+    import gc
+    import random
+
+    import torch
+
+    from sweep.training.hardware import keep_freed_memory
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries may draw from it
+    torch.manual_seed(seed)
+    torch.set_num_threads(max(1, int(cpus)))
+    gc.collect()
+    if not gc.get_freeze_count():
+        gc.freeze()  # what imports left need not be gone through again for every trial: 0.25 s each
+    if gpus and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        return torch.device("cuda")
+    keep_freed_memory()
+    return torch.device("cpu")
+
+
+def precision_here(gpus: float) -> str:
+    """On a worker: what ``precision: auto`` means for a trial with so many GPUs."""
+    from sweep.training.dtype import fast_precision
+
+    return fast_precision("cuda" if gpus else "cpu")
+
+
+def _begin_attempt(folder: TrialFolder) -> None:
+    """Notes who trains from here on and with what; an attempt that another one followed may write no more."""
+    status, attempt, here = folder.status(), uuid.uuid4().hex[:12], versions()
+    trained_with = [known for known in status.get("trained_with", []) if known != here]
+    folder.write_status(
+        "running",
+        attempts=status.get("attempts", 0) + 1,
+        attempt=attempt,
+        node=socket.gethostname(),
+        pid=os.getpid(),
+        trained_with=[*trained_with, here] if folder.last.exists() else [here],
+    )
+    owners = folder.guard
+
+    def guard() -> None:
+        owners()
+        if folder.status().get("attempt", attempt) != attempt:
+            raise NotOwner(f"trial {folder.path.name} is trained by another worker now; this one stops")
+
+    folder.guard = guard
+
+
+def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
+    """One trial, on a worker."""
+    import torch
+
+    from sweep.runs.events import SafeEvents
+    from sweep.training.gpu_memory import explain
+    from sweep.training.trial import train_trial
+
+    spec = TrialSpec.from_dict(config["spec"])
+    device = _clean_worker(spec.seed, cpus, gpus)
+    images, run = _open_shared(shared, gpus)
+    folder = run.trial(spec.trial_id)
+    if not folder.fault():  # it has ended, and the worker before was lost with that word on its lips
+        folder.tidy()
+        tune.report(_last_word(folder))
+        return
+    _begin_attempt(folder)
+    if shared.halving and not folder.last.exists():  # one under way is judged by its next epoch
+        folder.clear()  # stopped here, it leaves nothing that is half of a lost attempt
+        tune.report({ASKS: True})  # of the scheduler, which knows all trials; told to stop, this does not return
+    events = SafeEvents(run.events_folder(spec))
+
+    def report(numbers: dict[str, Any]) -> None:
+        events.epoch(numbers)
+        tune.report({name: numbers[name] for name in ("epoch", spec.metric)} | {"numbers": numbers})
+
+    try:
+        ended = train_trial(
+            spec, images, folder, device=device, start=shared.start, report=report, resume_seconds=shared.resume_seconds
+        )
+        events.finish_trial(spec, folder, shared.class_names)
+        if events.error:
+            folder.write_status(ended, events_error=events.error)
+        tune.report(_last_word(folder))
+    except torch.OutOfMemoryError as error:  # tried again unchanged, it would end so again
+        message = explain(error, spec, images.pixels, device, gpus)
+        folder.write_status("failed", error=message, finished=now())
+        tune.report({ENDED_AS: "failed", "error": message})
+    finally:
+        events.close()
+
+
+def _last_word(folder: TrialFolder) -> dict[str, Any]:
+    """What a trial that has ended tells Tune."""
+    status = folder.status()
+    return {ENDED_AS: status["status"], "error": status.get("error") or ""}
+
+
+def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:
+    """On a worker: trial id -> why its best network can't stand for its record; of those that can't."""
+    from sweep.training.checkpoints import network_fault
+
+    _, run = _open_shared(shared, 0)
+    faults = {trial_id: network_fault(run.trial(trial_id)) for trial_id in trial_ids}
+    return {trial_id: fault for trial_id, fault in faults.items() if fault}
+
+
+def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) -> None:
+    """On a worker: predicts the test split with the best networks of some trials.
+
+    Raises:
+        UserError: the GPU's memory did not suffice.
+    """
+    import torch
+
+    from sweep.training.gpu_memory import explain
+    from sweep.training.trial import predict_part
+
+    device = _clean_worker(0, cpus, gpus)
+    images, run = _open_shared(shared, gpus)
+    specs = {spec.trial_id: spec for spec in run.specs()}
+    for trial_id in trial_ids:
+        try:
+            predict_part(run.trial(trial_id), images, "test", device)
+        except torch.OutOfMemoryError as error:
+            message = explain(error, specs[trial_id], images.pixels, device, gpus)
+            raise UserError(f"the test split of {run.path} can't be predicted: {message}") from None

@@ -1,0 +1,1 @@
+"""The configuration: one validated object, from presets, files and the command line."""

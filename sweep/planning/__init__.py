@@ -1,0 +1,1 @@
+"""From configuration and data to the list of trials."""

@@ -1,0 +1,153 @@
+"""What a sweep will cost, before it runs: rows a technique trains on, epochs, and time from a few measured steps."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from rich.table import Table
+from rich.text import Text
+
+from balancing.components.registry import TrainingData, get_technique
+from sweep.cli.progress import duration
+from sweep.planning.prepare import CHECKPOINT_BYTES, Prepared
+from sweep.planning.space import TrialSpec
+from sweep.training.dtype import fast_precision
+from sweep.training.hardware import keep_freed_memory, on_device
+from sweep.training.network import new_model
+from sweep.training.trial import SplitImages, new_optimizer, placed, train_epoch, training_batches
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
+
+_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A sweep's trials and what each costs.
+
+    Args:
+        specs: the trials; of a search that asks as it goes, the same number of paired draws stand in.
+        images: (len(specs),) training images each trial sees over all its epochs.
+        images_per_second: measured here, one trial alone with the threads it would get.
+        slots: trials at once on this machine.
+        device: where it was measured.
+    """
+
+    specs: Sequence[TrialSpec]
+    images: np.ndarray
+    images_per_second: float
+    slots: int
+    device: str
+
+
+def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_classes: int) -> int:
+    """How many images an epoch of this trial trains on; drawn one-pixel images stand in, so it costs nothing.
+
+    Borderline-SMOTE may add fewer where few images are in danger; this is its most.
+    """
+    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 1, 1), dtype=np.uint8)
+    data = TrainingData(pixels, labels, rows, n_classes)
+    return len(get_technique(spec.technique).build(data, spec.seed, **spec.parameters))
+
+
+def estimate(config: Config, prepared: Prepared) -> Estimate:
+    """Counts the sweep's training images and measures a few training steps here."""
+    cuda = torch.cuda.is_available() and config.resources.gpus_per_trial != 0
+    if config.train.precision == "auto":
+        prepared = prepared.in_precision(fast_precision("cuda" if cuda else "cpu"))
+    specs = prepared.specs(config)
+    images, split = prepared.images, prepared.split
+    labels = images.labels
+    known: dict[tuple[str, str], int] = {}
+    total = []
+    for spec in specs:
+        key = (spec.technique, str(sorted(spec.parameters.items())))
+        if key not in known:
+            known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
+        total.append(known[key] * spec.epochs)
+    threads = max(1, int(config.resources.cpus_per_trial or 1))
+    places = torch.cuda.device_count() if cuda else max(1, _usable_cpus() // threads)
+    slots = min(config.resources.max_concurrent or places, places)
+    view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
+    speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"), threads)
+    where = "the GPU here" if cuda else f"{threads} CPU core{'s' if threads > 1 else ''} here"
+    return Estimate(specs, np.array(total), speed, slots, where)
+
+
+def _usable_cpus() -> int:
+    """As the sweep counts them: torch's threads follow OMP_NUM_THREADS, the trials do not."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:
+    """Images a second of a few real training steps after a first one, with as many threads as a trial gets."""
+    from balancing.components.plans import TrainingPlan
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    try:
+        model = placed(new_model(len(images.class_names), 0), spec, device)
+        optimizer = new_optimizer(model, 1e-5)
+        pixels = on_device(images.pixels, device)
+        rows = images.train[: _STEPS * spec.batch_size]
+        plan = TrainingPlan.of_rows(rows, images.labels[rows])
+        first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
+        train_epoch(model, optimizer, training_batches(pixels, first, spec, 1, device), spec, device)
+        began = time.perf_counter()
+        _, seen = train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
+        return seen / (time.perf_counter() - began)
+    finally:
+        torch.set_num_threads(before)
+
+
+def trials_table(found: Estimate) -> Table:
+    """A line a configuration, with how many seeds it gets."""
+    table = Table(box=None, pad_edge=False, title=f"{len(found.specs)} trials", title_justify="left")
+    for name in ("draw", "technique", "lr", "epochs", "strength", "batch", "own parameters", "seeds", "images"):
+        words = name in ("technique", "own parameters")
+        table.add_column(name, justify="left" if words else "right", no_wrap=name == "technique")
+    groups: dict[str, list[int]] = {}
+    for number, spec in enumerate(found.specs):
+        groups.setdefault(spec.configuration_id, []).append(number)
+    for numbers in groups.values():
+        spec = found.specs[numbers[0]]
+        own = " ".join(f"{k}={_short(v)}" for k, v in spec.parameters.items())
+        table.add_row(
+            str(spec.draw),
+            spec.technique,
+            f"{spec.lr:.2e}",
+            str(spec.epochs),
+            f"{spec.strength:.2f}",
+            str(spec.batch_size),
+            own,
+            str(len(numbers)),
+            f"{int(found.images[numbers].sum()):,}",
+        )
+    return table
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def cost_table(found: Estimate) -> list[Text]:
+    """Sentences: images, time, room on disk."""
+    total = int(found.images.sum())
+    seconds = total / found.images_per_second / found.slots
+    kept = len(found.specs) * CHECKPOINT_BYTES / 1e9
+    return [
+        Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
+        Text(
+            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(seconds)} with "
+            f"{found.slots} trial{'s' if found.slots > 1 else ''} at once, validation and start-up not counted."
+        ),
+        Text(f"At most {kept:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."),
+    ]

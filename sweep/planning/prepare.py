@@ -1,0 +1,194 @@
+"""Everything that can go wrong is asked for here, before anything long starts: data, split, weights, space, room."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from balancing.components.registry import get_technique
+from balancing.data.images import ImageSet, load_images, resolve_positive
+from balancing.data.splits import Split, make_split
+from balancing.errors import UserError
+from balancing.quality.audit import Audit, audit
+from sweep.planning.space import TrialSpec, n_draws, shared_grid, technique_parameters, trial_specs
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config, DataConfig
+    from sweep.runs.run import Run
+
+# ResNet18's parameters in float32: what a trial's best network takes. To go on from, Adam's two moments come on top.
+CHECKPOINT_BYTES = 45e6
+_LAST_BYTES = 3 * CHECKPOINT_BYTES
+# For predictions, event files, the report, and what else the disk is needed for meanwhile.
+_MARGIN = 1.05
+_MANY = 100_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that can start.
+
+    Args:
+        images: decoded.
+        split: which rows train, validate and test.
+        positive: index of the positive class; None for more than two.
+        notes: sentences a user should read.
+        start: starting weights without a head, or None.
+        fixed: what every trial's spec takes from the data and the weights.
+        audit: what was found in the data; None where nobody looked.
+    """
+
+    images: ImageSet
+    split: Split
+    positive: int | None
+    notes: tuple[str, ...]
+    start: Mapping[str, Any] | None
+    fixed: Mapping[str, Any]
+    audit: Audit | None = None
+
+    def specs(self, config: Config) -> list[TrialSpec]:
+        return trial_specs(config, **self.fixed)
+
+    def in_precision(self, precision: str) -> Prepared:
+        """The same with ``float32`` or ``bfloat16`` in every spec, whatever the configuration says."""
+        return replace(self, fixed={**self.fixed, "precision": precision})
+
+
+def load_data(data: DataConfig, *, progress: bool = True) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
+    """Images, split, positive class and what to tell the user about them.
+
+    Raises:
+        UserError: see ``load_images``, ``make_split`` and ``resolve_positive``.
+    """
+    images = load_images(
+        data.source,
+        image_size=data.image_size,
+        image_column=data.image_column,
+        label_column=data.label_column,
+        patient_column=data.patient_column,
+        patient_pattern=data.patient_pattern,
+        skip_bad=data.skip_bad,
+        phantom_images=data.phantom_images,
+        phantom_seed=data.phantom_seed,
+        progress=progress,
+    )
+    positive, positive_note = resolve_positive(images.class_names, data.positive)
+    split = make_split(
+        images.labels,
+        images.splits,
+        images.patients,
+        images.sha256,
+        n_classes=images.n_classes,
+        class_names=images.class_names,
+        seed=data.split_seed,
+    )
+    return images, split, positive, (*images.notes, positive_note, *split.notes)
+
+
+def prepare(config: Config, *, progress: bool = True) -> Prepared:
+    """Loads data and weights, and checks that every technique can be built on the training rows.
+
+    Raises:
+        UserError: one sentence: the rule, the value, the next step.
+    """
+    from sweep.runs.run import split_fingerprint
+
+    start: Mapping[str, Any] | None = None
+    weights, mended = "none", list[str]()
+    if config.train.weights != "none":
+        from sweep.training.network import load_weights  # here: torch takes seconds to import
+
+        start, weights = load_weights(config.train.weights, mended.append)
+    images, split, positive, notes = load_data(config.data, progress=progress)
+    found = audit(images, split)
+    refuse_leaks(found, config.data)
+    if config.report.masks is not None:
+        from balancing.data.masks import load_masks
+
+        load_masks(Path(config.report.masks), images)  # that they fit is known before anything long starts
+    check_techniques(config, images, split)
+    fixed = {
+        "data": images.fingerprint[:16],
+        "split": split_fingerprint(split),
+        "positive": positive,
+        "weights": weights,
+    }
+    return Prepared(images, split, positive, (*notes, *mended), start, fixed, found)
+
+
+def refuse_leaks(found: Audit, data: DataConfig) -> None:
+    """Raises UserError where the test split shares something with the others, unless the user allows it."""
+    if found.leaks and not data.allow_leak:
+        command = shlex.join(["sweep", "audit", "--data", data.source, "--files", "files.csv"])
+        raise UserError(
+            f"{' '.join(finding.title for finding in found.leaks)} Test results would look better than they are; "
+            f"`{command}` lists the files; mend the split, or go on all the same by --allow-leak"
+        )
+
+
+def check_techniques(config: Config, images: ImageSet, split: Split) -> None:
+    """Raises UserError where a technique, with any parameters it will get, can't be built on these class counts."""
+    counts = np.bincount(images.labels[split.train], minlength=images.n_classes)
+    for name in config.space.techniques:
+        technique = get_technique(name)
+        for draw in range(n_draws(config)):
+            technique.check_feasible(counts, images.class_names, technique_parameters(config, name, draw))
+
+
+def require_room(path: Path, config: Config, found: Run | None = None) -> None:
+    """Raises UserError where the disk has no room for what the run will write at most: asked for before it starts.
+
+    Each trial keeps its best network until the selection is made; those that train keep a file to go on from. File
+    systems that don't say how large they are (some network and overlay ones report 0) are taken to have room.
+
+    Args:
+        path: the run folder, there or not.
+        found: the run where it goes on; its ended trials need no more.
+    """
+    trials = _trials_to_run(config, found)
+    at_once = config.resources.max_concurrent or (1 if config.resources.address else os.cpu_count() or 1)
+    needed = _MARGIN * (trials * CHECKPOINT_BYTES + min(trials, at_once) * _LAST_BYTES)
+    place = path.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        disk = shutil.disk_usage(place)
+    except OSError:
+        return
+    if disk.total > 0 and trials and disk.free < needed:
+        raise UserError(
+            f"the checkpoints of {trials:,} trial{'s' if trials > 1 else ''} may take {needed / 1e9:.2f} GB in {path}, "
+            f"where {disk.free / 1e9:.2f} GB are free; make room there"
+            + ("" if found else ", give --out on a larger disk, or run fewer trials (--trials, --seeds, --techniques)")
+        )
+
+
+def _trials_to_run(config: Config, found: Run | None) -> int:
+    from sweep.runs.trial_folder import ENDED
+
+    recorded = found.specs() if found else []
+    if found and recorded and config.sweep.search == "grid":
+        folders = [found.trial(spec.trial_id) for spec in recorded]
+        return sum(folder.status()["status"] not in ENDED and not folder.best.exists() for folder in folders)
+    planned = n_draws(config) * config.space.seeds * len(shared_grid(config, 0)) * len(config.space.techniques)
+    if planned <= _MANY:  # else more than any disk holds: not counted one by one, equal ones included
+        planned = len(trial_specs(config))
+    return max(0, planned - len(recorded))
+
+
+def free_run_folder(root: Path, preset: str) -> Path:
+    """A new folder name under ``root``: preset, date and time; a number behind it where that is taken."""
+    from datetime import datetime
+
+    name = f"{preset}-{datetime.now():%Y%m%d-%H%M%S}"
+    path, number = root / name, 2
+    while path.exists():
+        path, number = root / f"{name}-{number}", number + 1
+    return path

@@ -1,0 +1,85 @@
+"""Whether a run may be gone on with: the same settings, the same data, and what trained its trials so far."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from balancing.errors import UserError
+from sweep.runs.files import now
+from sweep.runs.run import Run, split_fingerprint
+from sweep.runs.versions import differing, release, versions
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
+    from sweep.planning.prepare import Prepared
+
+
+def check_same(found: Run, config: Config) -> None:
+    """Raises UserError where a run was started with other settings; where it runs may differ.
+
+    Local data and weights may lie elsewhere now: their content is compared instead, by ``check_data``.
+    """
+    from sweep.config.config import recorded_config
+    from sweep.config.localpaths import is_local
+
+    recorded = recorded_config(found).model_dump(exclude={"resources", "report"})
+    for section, values in config.model_dump(exclude={"resources", "report"}).items():
+        for key, value in values.items():
+            if value != recorded[section][key] and not is_local(section, key, value):
+                raise UserError(
+                    f"run {found.path} was started with {section}.{key} = {recorded[section][key]}, not {value}; go on "
+                    f"with it by `sweep resume {shlex.quote(str(found.path))}`, or give a new --out"
+                )
+
+
+def check_data(found: Run, prepared: Prepared) -> None:
+    """Raises UserError where images, split or starting weights are not those that the run was begun with."""
+    recorded = found.info["data"]
+    weights = prepared.fixed["weights"]
+    for what, now_is, was in (
+        ("images", prepared.images.fingerprint, recorded["fingerprint"]),
+        ("split", split_fingerprint(prepared.split), recorded["split_fingerprint"]),
+        ("starting weights", weights, next((spec.weights for spec in found.specs()), weights)),
+    ):
+        if now_is != was:
+            raise UserError(
+                f"the {what} of {found.path} were {was[:20]}, but are {now_is[:20]} now: what it was started with "
+                "changed since; put them back, or start a new run"
+            )
+
+
+def check_versions(found: Run, *, allow_mixed: bool) -> list[str]:
+    """Notes that a run is gone on with, and by what; returns a sentence where its trials will then be trained unlike.
+
+    Raises:
+        UserError: trials were trained with another release (major, minor) of torch, and that is not allowed.
+    """
+    here, before = versions(), trained_with(found)
+    unlike = list(dict.fromkeys(line for known in before for line in differing(here, known)))
+    torches = [(known["torch"], here["torch"]) for known in before if "torch" in known and "torch" in here]
+    other = next((was for was, is_now in torches if release(was) != release(is_now)), None)
+    if other and not allow_mixed:
+        raise UserError(
+            f"trials of {found.path} were trained with torch {other}, but this is torch {here['torch']}, and a "
+            "comparison of both is not paired: go on in an environment with the first, or all the same by --allow-mixed"
+        )
+    if not before:
+        found.update_info(versions=here)
+        return []
+    found.update_info(resumed=[*found.info.get("resumed", []), {"time": now(), "versions": here, "unlike": unlike}])
+    if not unlike:
+        return []
+    return [f"Trials so far were trained with {'; '.join(unlike)}: from here on they are not, and the report says so."]
+
+
+def trained_with(found: Run) -> list[dict[str, Any]]:
+    """The sets of versions that trained anything of a run so far, each once; [] where no trial has begun.
+
+    A trial of a version that did not note its own counts with the run's.
+    """
+    sets: list[dict[str, Any]] = []
+    for status in (found.trial(path.parent.name).status() for path in found.path.glob("trials/*/status.json")):
+        if status["status"] != "waiting" or "attempts" in status:
+            sets += status.get("trained_with") or [found.info["versions"]]
+    return [known for number, known in enumerate(sets) if known not in sets[:number]]

@@ -1,0 +1,240 @@
+"""From configuration to the list of trials: paired draws, equal budgets. Pure Python, no Ray.
+
+Every technique gets the same draws of the shared hyperparameters and the same seeds; a draw depends on the base seed,
+its number and the parameter's name, never on the technique, so adding a technique or a parameter moves no other draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from balancing.components.registry import FloatRange, IntRange, get_technique
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
+
+SHARED = ("lr", "epochs", "strength", "batch_size")
+# Labels for people; they change no number of a trial, so they are not part of its id.
+_LABELS = ("draw", "seed_index")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range to draw from: uniform, or uniform in the logarithm. Written ``1e-4..1e-2`` by users."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One configuration with one seed: all that can change a trial's numbers, and two labels.
+
+    Args:
+        technique: name in the registry.
+        parameters: the technique's own, complete.
+        lr: Adam's learning rate, > 0.
+        epochs: >= 1.
+        strength: augmentation strength actually used, 0..1.
+        batch_size: >= 2.
+        seed: of plan, initial head, order and augmentation.
+        image_size: pixels a side.
+        weights: ``none``, ``imagenet``, or ``sha256:...`` of a local checkpoint.
+        metric: the best epoch is the one with the highest of it on validation.
+        precision: ``float32`` or ``bfloat16``.
+        mean, std: normalisation of pixels in [0, 1].
+        positive: index of the positive class; None for more than two classes.
+        data: fingerprint of pixels and labels.
+        split: fingerprint of the split.
+        draw, seed_index: which draw and which seed this is, for people.
+    """
+
+    technique: str
+    lr: float
+    epochs: int
+    seed: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    strength: float = 0.0
+    batch_size: int = 32
+    image_size: int = 224
+    weights: str = "none"
+    metric: str = "balanced_accuracy"
+    precision: str = "float32"
+    mean: float = 0.5
+    std: float = 0.5
+    positive: int | None = 1
+    data: str = ""
+    split: str = ""
+    draw: int = 0
+    seed_index: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "parameters": dict(self.parameters)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrialSpec:
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+    @property
+    def trial_id(self) -> str:
+        """12 hex digits: a hash of everything that can change this trial's numbers, and of nothing else."""
+        return _hash({k: v for k, v in self.to_dict().items() if k not in _LABELS})
+
+    @property
+    def configuration_id(self) -> str:
+        """8 hex digits: the same for all seeds of one configuration."""
+        return _hash({k: v for k, v in self.to_dict().items() if k not in (*_LABELS, "seed")})[:8]
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def draw_value(name: str, values: Any, rng: np.random.Generator) -> Any:
+    """One value of a shared hyperparameter: drawn from an interval, else as given."""
+    if not isinstance(values, Interval):
+        return values
+    whole = name in ("epochs", "batch_size")
+    if whole:
+        return IntRange(int(values.low), int(values.high), int(values.low)).draw(rng)
+    return FloatRange(values.low, values.high, values.low, log=values.log).draw(rng)
+
+
+def draw_rng(seed: int, draw: int, name: str) -> np.random.Generator:
+    """The random generator of one parameter in one draw; the same for every technique."""
+    return np.random.default_rng([seed, draw, zlib.crc32(name.encode())])
+
+
+def shared_grid(config: Config, draw: int) -> list[dict[str, Any]]:
+    """The shared hyperparameters of one draw: lists are crossed, intervals drawn.
+
+    Returns:
+        One dict per grid cell with lr, epochs, strength (the dial) and batch_size.
+    """
+    axes: list[list[Any]] = []
+    for name in SHARED:
+        values = getattr(config.space, name)
+        if isinstance(values, list):
+            axes.append(values)
+        else:
+            axes.append([draw_value(name, values, draw_rng(config.space.seed, draw, name))])
+    return [dict(zip(SHARED, cell, strict=True)) for cell in itertools.product(*axes)]
+
+
+def technique_parameters(config: Config, name: str, draw: int) -> dict[str, Any]:
+    """One technique's own parameters in one draw, complete and checked."""
+    technique = get_technique(name)
+    wanted = config.space.parameters.get(name, {})
+    chosen: dict[str, Any] = {}
+    for parameter, spec in technique.parameters.items():
+        rng = draw_rng(config.space.seed, draw, parameter)
+        value = wanted.get(parameter)
+        if value is None and config.space.search_parameters:
+            chosen[parameter] = spec.draw(rng)
+        elif isinstance(value, list):
+            chosen[parameter] = value[int(rng.integers(len(value)))]
+        elif isinstance(value, Interval) and isinstance(spec, IntRange):
+            chosen[parameter] = IntRange(int(value.low), int(value.high), int(value.low)).draw(rng)
+        elif isinstance(value, Interval):
+            chosen[parameter] = FloatRange(value.low, value.high, value.low).draw(rng)
+        elif value is not None:
+            chosen[parameter] = value
+    unknown = {k: v for k, v in wanted.items() if k not in technique.parameters}
+    return technique.complete({**chosen, **unknown})
+
+
+def n_draws(config: Config) -> int:
+    """How many draws each technique gets: ``space.trials``, or 1 where nothing is drawn."""
+    shared = any(isinstance(getattr(config.space, name), Interval) for name in SHARED)
+    own = any(
+        isinstance(value, Interval | list) for values in config.space.parameters.values() for value in values.values()
+    )
+    searched = config.space.search_parameters and any(get_technique(t).parameters for t in config.space.techniques)
+    return config.space.trials if shared or own or searched else 1
+
+
+def n_trials(config: Config) -> int:
+    """How many trials a sweep has at most, without making them; equal ones (see ``trial_specs``) are counted twice."""
+    lists = [len(values) for name in SHARED if isinstance(values := getattr(config.space, name), list)]
+    crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
+    draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
+    return len(config.space.techniques) * draws * config.space.seeds * crossed
+
+
+def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
+    """Every trial of a sweep, in the order in which they are to run.
+
+    All techniques of one draw and seed stand together, so an interrupted sweep is a fair smaller one. Draws with more
+    epochs come first: few slots are then left waiting for a long trial at the end. Trials that would be equal (the
+    baseline keeps strength 0 whatever the dial) appear once.
+
+    Args:
+        config: validated.
+        fixed: what is known only when the data is: ``data``, ``split``, ``positive``, ``weights``,
+            ``precision``.
+    Returns:
+        Specs with distinct trial ids.
+    """
+    specs: dict[str, TrialSpec] = {}
+    for draw in range(n_draws(config)):
+        grid = shared_grid(config, draw)
+        for seed_index in range(config.space.seeds):
+            for cell, name in itertools.product(grid, config.space.techniques):
+                spec = make_spec(config, name, cell, technique_parameters(config, name, draw), seed_index, draw, fixed)
+                specs.setdefault(spec.trial_id, spec)
+    found = list(specs.values())
+    if config.sweep.scheduler == "asha":
+        # It judges configurations by their earlier seeds, and lets the first comers through: those shall be short.
+        return sorted(found, key=lambda spec: (spec.seed_index, spec.epochs))
+    longest: dict[int, int] = {}
+    for spec in found:
+        longest[spec.draw] = max(spec.epochs, longest.get(spec.draw, 0))
+    return sorted(found, key=lambda spec: -longest[spec.draw])
+
+
+def make_spec(
+    config: Config,
+    technique: str,
+    shared: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    seed_index: int,
+    draw: int,
+    fixed: Mapping[str, Any],
+) -> TrialSpec:
+    """The spec of one technique at one point of the space."""
+    return TrialSpec(
+        technique=technique,
+        parameters=dict(parameters),
+        lr=float(shared["lr"]),
+        epochs=int(shared["epochs"]),
+        strength=float(get_technique(technique).effective_strength(shared["strength"])),
+        batch_size=int(shared["batch_size"]),
+        seed=config.space.seed + seed_index,
+        image_size=config.data.image_size,
+        metric=config.sweep.metric,
+        mean=config.train.mean,
+        std=config.train.std,
+        draw=draw,
+        seed_index=seed_index,
+        **{"weights": config.train.weights, "precision": config.train.precision, **fixed},
+    )
+
+
+def span(values: float | list[float] | Interval) -> tuple[float, float]:
+    """The smallest and largest value a hyperparameter can take."""
+    if isinstance(values, list):
+        return min(values), max(values)
+    if isinstance(values, int | float):
+        return values, values
+    return values.low, values.high

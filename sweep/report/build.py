@@ -1,0 +1,201 @@
+"""Everything the report says, gathered once from a run for all formats: the verdict, and a list of sections."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from balancing.data.patients import FEWEST, SPARSE
+from sweep.analysis.decisions.thresholds import UNSTATED, Stated
+from sweep.analysis.names import display_name, in_order
+from sweep.analysis.statistics.paired import paired_differences
+from sweep.analysis.trained_with import mixed_lines
+from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
+from sweep.report.section import Section
+from sweep.report.sections.calibration import calibration_section
+from sweep.report.sections.cost import cost_section
+from sweep.report.sections.curves import curves_section
+from sweep.report.sections.data import data_audit_section
+from sweep.report.sections.differences import differences_section
+from sweep.report.sections.hyperparameters import hyperparameters_section
+from sweep.report.sections.provenance import limits_section, made_section, references_section, times_opened
+from sweep.report.sections.results import evidence_section, failures_section, results_section
+from sweep.report.sections.saliency import looks_section
+from sweep.report.sections.synthetic import synthetic_section
+from sweep.report.sections.threshold import thresholds_section
+from sweep.report.shared_names import data_name, run_name
+from sweep.runs.run import Run
+
+if TYPE_CHECKING:
+    from balancing.data.images import ImageSet
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked of the report.
+
+    Args:
+        cams: whether to draw class activation maps where images are at hand.
+        cam_method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
+        masks: folder of masks, or None.
+        stated: sensitivity, costs and prevalence that decisions shall be made for.
+    """
+
+    cams: bool = True
+    cam_method: str = "smoothgradcampp"
+    masks: Path | None = None
+    stated: Stated = UNSTATED
+
+
+@dataclass(frozen=True)
+class Content:
+    """The report before it has a format.
+
+    Args:
+        kicker: a line above the title.
+        aside: what must stand beside a verdict that names a winner: whether a threshold would do as well; "" else.
+        sections: in the report's order.
+    """
+
+    title: str
+    kicker: str
+    verdict: str
+    aside: str
+    warnings: list[str]
+    sections: list[Section]
+    footer: str
+
+
+def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
+    """The whole report of a run.
+
+    Args:
+        images: the run's own, or None where they are not at hand.
+    Raises:
+        UserError: the images are not the run's, or the masks don't fit.
+    """
+    info = run.info
+    # Every section draws from a generator of its own, so that one more section changes no other.
+    makers: list[Callable[[np.random.Generator], Section | None]] = [
+        lambda rng: results_section(run, images),
+        lambda rng: differences_section(run),
+        lambda rng: curves_section(run, np.random.default_rng(0)),  # the same patients as in the results
+        lambda rng: thresholds_section(
+            run, np.random.default_rng(0), wanted.stated
+        ),  # the same patients as in the results
+        lambda rng: calibration_section(run, np.random.default_rng(0)),  # the same patients as in the results
+        lambda rng: evidence_section(run),
+        lambda rng: looks_section(
+            run, images, method=wanted.cam_method, masks=wanted.masks, wanted=wanted.cams, rng=rng
+        ),
+        lambda rng: data_audit_section(run.audit()),
+        lambda rng: synthetic_section(run, images, rng),
+        lambda rng: hyperparameters_section(run, rng),
+        lambda rng: failures_section(run),
+        lambda rng: cost_section(run),
+        lambda rng: made_section(run),
+        lambda rng: limits_section(run),
+    ]
+    made = [maker(np.random.default_rng([0, number])) for number, maker in enumerate(makers)]
+    sections = [section for section in made if section is not None and section.blocks]
+    version = info["versions"].get("balancing-act", "")
+    return Content(
+        title=_title(in_order(spec.technique for spec in run.specs())),
+        kicker=f"Balancing Act · {data_name(info['data'])} · {info['created'][:10]}",
+        verdict=verdict(run),
+        aside=_aside(run, sections),
+        warnings=found_warnings(run),
+        sections=[*sections, references_section(run, sections)],
+        footer=f"Made by Balancing Act {version} from the records of run {info['id']}, begun {info['created']}.",
+    )
+
+
+def _aside(run: Run, sections: Sequence[Section]) -> str:
+    won = beyond_doubt(paired_differences(run))
+    for section in sections if len(won) else ():
+        if section.name == "threshold" and isinstance(section.values, Mapping):
+            return f"{section.title} {section.values['answer']}"
+    return ""
+
+
+def _title(techniques: list[str]) -> str:
+    others = [t for t in techniques if t != "baseline"]
+    if len(others) == 1 and len(techniques) == 2:
+        return f"Does {display_name(others[0])} help against class imbalance?"
+    if len(others) > 1:
+        return "Which technique helps against class imbalance?"
+    return "A class-imbalance sweep"
+
+
+def found_warnings(run: Run) -> list[str]:
+    """What a reader must know before the numbers."""
+    lines = []
+    audit = run.audit()
+    for leak in audit.leaks if audit else ():
+        lines.append(f"Leak, allowed by --allow-leak: {leak.title} Test results look better than they are.")
+    trials = run.trials()
+    damages = run.damages()
+    if damages:
+        lines.append(
+            f"{' '.join(damages[:5])}{' ...' if len(damages) > 5 else ''} `sweep resume {shlex.quote(str(run.path))}` "
+            "trains what is damaged again."
+        )
+    mixed = mixed_lines(run)
+    if mixed:
+        lines.append(
+            f"The trials were not all trained alike, so what is compared is not wholly paired: {' '.join(mixed)}"
+        )
+    unended = int(trials["status"].isin(("waiting", "running")).sum()) if len(trials) else 0
+    if unended:
+        lines.append(
+            f"This run is unfinished: {unended} of {len(trials)} trials have not ended; `sweep resume {run_name(run)}`."
+        )
+    failed = int(trials["status"].isin(("failed", "diverged")).sum()) if len(trials) else 0
+    if failed:
+        lines.append(f"{failed} of {len(trials)} trials failed or diverged; they are listed under Failures.")
+    again = [trial for trial, times in times_opened(run).items() if times > 1]
+    if again:
+        lines.append(
+            f"The test split was opened more than once for {len(again)} trial(s): the numbers are less independent."
+        )
+    later = len(run.test_openings()) - 1
+    if later > 0:
+        lines.append(
+            f"After its first opening the test split was opened {later} more time(s), for trials that were chosen when "
+            "its results could be known."
+        )
+    counts = run.info["data"]["class_counts"]["test"]
+    absent = [name for name, count in zip(run.class_names, counts, strict=True) if not count]
+    if absent and any(counts):
+        lines.append(f"The test split holds no image of {', '.join(absent)}: all means are over the other classes.")
+    smallest = min((count for count in counts if count), default=0)
+    if 0 < smallest < 50:
+        lines.append(f"The smallest class has {smallest} test images: its rates move in steps of {1 / smallest:.3f}.")
+    fewest, label = fewest_test_patients(run)
+    if 0 < fewest < FEWEST:
+        lines.append(
+            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: with fewer than {FEWEST} "
+            "of a class no technique is declared better or worse; test on more patients of that class."
+        )
+    elif FEWEST <= fewest < SPARSE and _is_judged(run):
+        lines.append(
+            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: what is beyond doubt here "
+            f"is so of patients like these. Of a kind that is one in ten, {fewest} hold none with a chance of "
+            f"{100 * 0.9**fewest:.0f} %, and no interval knows of it."
+        )
+    return lines
+
+
+def _is_judged(run: Run) -> bool:
+    """Whether any technique is called better or worse than the baseline."""
+    found = answer_values(run)
+    return bool(found["beats_baseline"] or found["behind_baseline"])
+
+
+def report_folder(run: Run) -> Path:
+    return run.path / "report"

@@ -1,0 +1,104 @@
+"""The data: class counts, patients, and what the audit found."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from balancing.quality.audit import SEVERITIES, Audit, Finding
+from sweep.report.section import Block, Folded, Listing, Paragraph, Section
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.numbers import NONE
+
+_MOST_GROUPS = 40
+REFERENCES = (("Near duplicates", "Zauner, Implementation and benchmarking of perceptual image hash functions, 2010"),)
+
+
+def data_audit_section(audit: Audit | None) -> Section:
+    """What was found in the data when the run began."""
+    if audit is None:
+        text = "This run was made by a version that did not audit its data; `sweep audit --data ...` does."
+        return Section("data", "The data", [Paragraph(text)])
+    blocks: list[Block] = [counts_table(audit), Paragraph(_patients(audit)), Paragraph(_sizes(audit))]
+    if audit.findings:
+        blocks.append(findings_table(audit))
+        blocks += [_files(finding) for finding in audit.findings if finding.files]
+    else:
+        blocks.append(Paragraph("The audit found nothing to report."))
+    values = audit.to_dict()
+    values["findings"] = [{k: v for k, v in found.items() if k != "files"} for found in values["findings"]]
+    return Section("data", "The data", blocks, values=values, references=REFERENCES)
+
+
+def counts_table(audit: Audit) -> Table:
+    """Images of each class in each part, with the imbalance ratio and patients."""
+    known = audit.patients["known"]
+    rows, data = [], []
+    for position, (part, counts) in enumerate(audit.counts.items()):
+        ratio = max(counts) / min(counts) if min(counts) else float("nan")
+        cells = [Cell(part.capitalize(), position), *(number(f"{n:,}", n) for n in counts)]
+        cells.append(number(f"{ratio:.2f}" if min(counts) else NONE, ratio))
+        record = {"split": part, **dict(zip(audit.class_names, counts, strict=True)), "imbalance_ratio": ratio}
+        if known:
+            patients = audit.patients["per_part"][part]
+            cells.append(number(f"{patients:,}", patients))
+            record["patients"] = patients
+        rows.append(cells)
+        data.append(record)
+    headers = ["Split", *audit.class_names, "Imbalance ratio", *(["Patients"] if known else [])]
+    caption = "Images of each class; the imbalance ratio is the largest class over the smallest."
+    return Table("class_counts", caption, headers, rows, pd.DataFrame(data))
+
+
+def _per_class(audit: Audit) -> str:
+    """How many patients of each class a part holds; "" where an older version made the audit."""
+    parts = [
+        f" {part.capitalize()} holds patients of "
+        + ", ".join(f"{name}: {n:,}" for name, n in zip(audit.class_names, of_class, strict=True))
+        + "."
+        for part, of_class in audit.patients.get("per_class", {}).items()
+    ]
+    return "".join(parts)
+
+
+def _patients(audit: Audit) -> str:
+    facts = audit.patients
+    if not facts["known"]:
+        return "Nothing in the data tells patients apart, so each image is taken for a patient of its own."
+    return (
+        f"{facts['total']:,} patients with {facts['median_images']:g} image{'s' * (facts['median_images'] != 1)} each "
+        f"in the median and {facts['most_images']} at most; no split that the tool cuts has a patient on both sides."
+        f"{_per_class(audit)}"
+    )
+
+
+def _sizes(audit: Audit) -> str:
+    parts = []
+    for name, facts in audit.sizes.items():
+        width, height = (
+            f"{low}" if low == high else f"{low} to {high}" for low, high in (facts["width"], facts["height"])
+        )
+        channels = " or ".join(map(str, facts["channels"]))
+        parts.append(f"{name} {width} x {height} pixels, {channels} channel{'s' if channels != '1' else ''}")
+    return f"Files as they came: {'; '.join(parts)}."
+
+
+def findings_table(audit: Audit) -> Table:
+    """Every finding with what to do."""
+    rows = [
+        [Cell(f.severity.capitalize(), SEVERITIES.index(f.severity)), Cell(f.title), Cell(f.advice)]
+        for f in audit.findings
+    ]
+    data = pd.DataFrame([{"severity": f.severity, "check": f.check, "finding": f.title} for f in audit.findings])
+    caption = (
+        "What the audit found, worst first. A leak makes test results look better than they are; a warning should be "
+        "understood before results are believed; a note is good to know."
+    )
+    headers = ["Severity", "Finding", "What to do"]
+    return Table("audit", caption, headers, rows, data, columns_text=frozenset({1, 2}))
+
+
+def _files(finding: Finding) -> Folded:
+    lines = [", ".join(group) for group in finding.files[:_MOST_GROUPS]]
+    if len(finding.files) > _MOST_GROUPS:
+        lines.append(f"and {len(finding.files) - _MOST_GROUPS:,} more; audit.json in the run folder has all")
+    return Folded(f"Files: {finding.title}", [Listing(lines)])

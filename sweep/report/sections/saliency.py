@@ -1,0 +1,231 @@
+"""Where the networks look: the maps, their energy in numbers, the study's claim, and what the maps are worth."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sweep.analysis.figures.style import Plot
+from sweep.analysis.names import display_name
+from sweep.report.section import Block, Figures, Heading, Paragraph, Section
+from sweep.report.shared_names import data_name, run_name
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.intervals import ranged, ranged_cell
+from sweep.report.text.numbers import NONE
+from sweep.runs.run import Run
+
+if TYPE_CHECKING:
+    from balancing.data.images import ImageSet
+    from balancing.data.masks import Masks
+    from sweep.analysis.maps.checks import Looks
+
+NAME, TITLE = "looks", "Where the networks look"
+_REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask": "In the mask"}
+
+
+def looks_section(
+    run: Run,
+    images: ImageSet | None,
+    *,
+    method: str = "smoothgradcampp",
+    masks: Path | str | Masks | None = None,
+    wanted: bool = True,
+    rng: np.random.Generator,
+    device: str = "cpu",
+    **sizes: Any,
+) -> Section:
+    """The maps and all about them, or a sentence on why there are none.
+
+    Args:
+        images: the run's own, or None where they are not at hand.
+        method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
+        masks: a folder of masks (see ``balancing.data.masks.load_masks``), or masks; by default the images' own.
+        wanted: whether maps were asked for.
+        rng: of samples, noise and the bootstrap.
+        device: where the networks run.
+        sizes: of ``sweep.analysis.maps.checks.looks``.
+    Raises:
+        UserError: other images than the run's, an unknown method, masks that fit no image or can't be read.
+    """
+    again = f"sweep report {run_name(run)}"
+    if not wanted:
+        return _without(f"Class activation maps were not asked for; `{again}` without --no-cams adds them.")
+    if images is None:
+        return _without(
+            "The images were not at hand when this report was written, so it has no class activation maps; add them by "
+            f"`{again} --data {shlex.quote(data_name(run.info['data']))}` with the run's own data."
+        )
+    from balancing.data.masks import Masks, masks_of
+    from sweep.analysis.maps.cams import cam_plot
+    from sweep.analysis.maps.checks import looks
+
+    found_masks = masks if isinstance(masks, Masks) else masks_of(images, masks)
+    plot = cam_plot(run, images, method=method, masks=found_masks, device=device)
+    if not isinstance(plot, Plot):
+        return _without(plot)
+    found = looks(run, images, method=method, masks=found_masks, rng=rng, device=device, **sizes)
+    if isinstance(found, str):
+        return Section(NAME, TITLE, [Figures([plot]), Paragraph(found)], values={"reason": found})
+    return Section(NAME, TITLE, _blocks(plot, found), values=_values(found), references=references(method))
+
+
+def _without(reason: str) -> Section:
+    return Section(NAME, TITLE, [Paragraph(reason)], values={"reason": reason})
+
+
+def _blocks(plot: Plot, found: Looks) -> list[Block]:
+    from sweep.analysis.figures.faithfulness import faithfulness_plot
+
+    curves = faithfulness_plot(found.curves, found.checks)
+    shares = [name for name in _REGIONS if name in found.table]
+    return [
+        Figures([plot]),
+        Heading("The maps in numbers"),
+        Paragraph(found.sentences["claim"]),
+        *([energy_table(found)] if found.table[shares].notna().any(axis=None) else []),
+        Heading("Are the maps to be believed?"),
+        Paragraph(found.sentences["blackout"]),
+        Paragraph(found.sentences["faithfulness"]),
+        *([Figures([curves])] if curves is not None else []),
+        Paragraph(found.sentences["sanity"]),
+        checks_table(found),
+    ]
+
+
+def references(method: str) -> tuple[tuple[str, str], ...]:
+    """(what, where from) of the maps and their checks."""
+    from sweep.analysis.maps.cams import cam_method
+    from sweep.analysis.maps.checks import REFERENCES
+
+    chosen = cam_method(method)
+    return ((chosen.name, chosen.reference), *REFERENCES)
+
+
+def _values(found: Looks) -> dict[str, Any]:
+    """Plain numbers and strings; missing ones are None."""
+
+    def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+        return [
+            {str(k): (None if isinstance(v, float) and np.isnan(v) else v) for k, v in row.items()}
+            for row in table.to_dict("records")
+        ]
+
+    return {
+        "method": found.method,
+        "masks": found.masks,
+        "sentences": dict(found.sentences),
+        "energy": records(found.table),
+        "checks": records(found.checks),
+    }
+
+
+def energy_table(found: Looks) -> Table:
+    """Share of the maps' energy by region and in the mask, and how it compares with the area's share."""
+    from sweep.analysis.maps.cams import cam_method
+    from sweep.analysis.maps.regions import MARGIN
+
+    data = found.table
+    names = [name for name in _REGIONS if name in data]
+    rows = []
+    for position, (_, row) in enumerate(data.iterrows()):
+        cells = [Cell(display_name(row["technique"]), position)]
+        cells += [number(_share(row, name), row[f"{name}_ratio"]) for name in names]
+        if "pointing" in data:
+            cells.append(number(_percents(row, "pointing"), row["pointing"]))
+        rows.append([*cells, number(str(row["images"]), row["images"])])
+    footer = [Cell("The area, for comparison"), *(Cell(_area(data[f"{name}_area"].max())) for name in names)]
+    headers = ["Technique", *(_REGIONS[name] for name in names)]
+    caption = (
+        "Share of the maps' energy (their sum, less each map's least value; "
+        f"{cam_method(found.method).name}, for the class decided on) in each "
+        "part of the image, and after the dot that share over the part's share of the area, with its 95 % interval "
+        "from drawing patients anew: 1 is what a map that knows of no place has. "
+        f"The border is the outer {100 * MARGIN:.0f} % of each side without the four corners."
+    )
+    if "pointing" in data:
+        headers.append("Pointing game")
+        footer.append(Cell(_area(data["mask_area"].max())))
+        caption += (
+            f" The mask is {found.masks}; its columns are of the {_ranged(data['mask_images'])} images with one. "
+            "Pointing game: how often the map's largest value lies in the mask; by chance as often as the mask's "
+            "share of the area."
+        )
+    return Table("looks", caption, [*headers, "Images"], rows, data, footer=[[*footer, Cell("")]])
+
+
+def checks_table(found: Looks) -> Table:
+    """Deletion, insertion, black edge and random weights."""
+    data = found.checks
+    rows = []
+    for position, (_, row) in enumerate(data.iterrows()):
+        rows.append(
+            [
+                Cell(display_name(row["technique"]), position),
+                ranged_cell(row, "deletion"),
+                ranged_cell(row, "insertion"),
+                ranged_cell(row, "floor"),
+                ranged_cell(row, "auroc_before"),
+                ranged_cell(row, "auroc_after"),
+                ranged_cell(row, "auroc_drop"),
+                ranged_cell(row, "correlation", _two),
+                number(_percent(row["above_half"]), row["above_half"]),
+                number(_percent(row["above_nine_tenths"]), row["above_nine_tenths"]),
+            ]
+        )
+    caption = (
+        f"Deletion and insertion ({_ranged(data['curve_images'])} images): area under the probability of the decided "
+        "class while pixels go to the image's mean, or come from it, in the map's order; a good map has a small first "
+        "and a large second, and the random order (a random map as coarse) lies between. AUROC "
+        f"({_ranged(data['blackout_images'])} test images, balanced over the classes) with the image whole and with "
+        "corners and border black. Last, Spearman's rank correlation with the map of the same network with random "
+        f"weights ({_ranged(data['sanity_images'])} images): mean, and how many images lie above 0.5 and 0.9; it "
+        "should be low. Intervals are of 95 %, from drawing patients anew."
+    )
+    headers = [
+        "Technique",
+        "Deletion",
+        "Insertion",
+        "Random order",
+        "AUROC",
+        "Edge black",
+        "Fall",
+        "Correlation",
+        "Above 0.5",
+        "Above 0.9",
+    ]
+    return Table("looks_checks", caption, headers, rows, data)
+
+
+def _ranged(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _percent(value: float) -> str:
+    return NONE if np.isnan(value) else f"{100 * value:.0f} %"
+
+
+def _area(value: float) -> str:
+    return NONE if np.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _two(value: float) -> str:
+    return NONE if np.isnan(value) else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _share(row: pd.Series, name: str) -> str:
+    if np.isnan(row[name]):
+        return NONE
+    return f"{100 * row[name]:.1f} % · {ranged(row, f'{name}_ratio', _two)}"
+
+
+def _percents(row: pd.Series, name: str) -> str:
+    if np.isnan(row[name]):
+        return NONE
+    if np.isnan(row[f"{name}_low"]) or np.isnan(row[f"{name}_high"]):
+        return f"{100 * row[name]:.0f} %"
+    return f"{100 * row[name]:.0f} % ({100 * row[f'{name}_low']:.0f} to {100 * row[f'{name}_high']:.0f})"

@@ -1,0 +1,314 @@
+"""Would a threshold do it? What a tuned threshold or prior correction makes of the baseline, beside the techniques."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from balancing.data.patients import FEWEST
+from sweep.analysis.decisions.operating_points import (
+    SENSITIVITIES,
+    benefit_curves,
+    operating_points,
+    point_name,
+    predictive_table,
+)
+from sweep.analysis.decisions.table import (
+    decision_table,
+    reference_rule,
+    split_prior,
+)
+from sweep.analysis.decisions.thresholds import UNSTATED, Stated
+from sweep.analysis.figures.curves import decision_curve_plot, predictive_values_plot
+from sweep.analysis.names import display_name, inline_name, metric_name
+from sweep.analysis.scored import BASELINE
+from sweep.analysis.statistics.bootstrap import METRICS
+from sweep.analysis.statistics.paired import CONFIDENCE
+from sweep.analysis.statistics.power import RELEVANT
+from sweep.analysis.tables import selection_metric
+from sweep.analysis.verdict import signed
+from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell, signed_range
+from sweep.report.text.numbers import p_value, three
+from sweep.runs.run import Run
+
+PREVALENCES = (0.01, 0.1)
+REFERENCES = (
+    ("Threshold for balanced accuracy", "Youden, Cancer 3(1), 1950"),
+    ("Threshold for F1", "Lipton, Elkan & Naryanaswamy, ECML PKDD 2014"),
+    ("Threshold for costs", "Elkan, The Foundations of Cost-Sensitive Learning, IJCAI 2001"),
+    ("Prior correction", "Saerens, Latinne & Decaestecker, Neural Computation 14(1), 2002"),
+    ("Decision curve", "Vickers & Elkin, Medical Decision Making 26(6), 2006"),
+)
+
+
+def thresholds_section(run: Run, rng: np.random.Generator, stated: Stated = UNSTATED) -> Section | None:
+    """Tables and figures on thresholds.
+
+    Args:
+        rng: of patients drawn.
+        stated: what the user states of sensitivity, costs and prevalence.
+    Returns:
+        None where the test split was not opened.
+    """
+    table = decision_table(run, rng, stated=stated)
+    if table.empty:
+        return None
+    words = answer(run, table)
+    blocks: list[Block] = [Paragraph(text) for text in words]
+    blocks.append(_decisions(run, table))
+    blocks.append(Folded("How these decisions are made", [Listing(_method(run, table, stated))]))
+    values: dict[str, object] = {"answer": words[0], "decisions": table.to_dict("records")}
+    points = operating_points(run, rng)
+    if not points.empty and run.positive is not None:
+        blocks.append(_operating(run, points))
+        prevalence = float(split_prior(run, "test")[run.positive])
+        curves = benefit_curves(run, rng)
+        plots = [predictive_values_plot(run, prevalence), decision_curve_plot(curves, prevalence, stated.cost_ratio)]
+        blocks.append(Figures([plot for plot in plots if plot is not None]))
+        asked = [*PREVALENCES, *([stated.prevalence] if stated.prevalence is not None else [])]
+        by_name = {_percent(p): p for p in [*asked, prevalence]}
+        wanted = sorted(by_name.values())
+        predictive = predictive_table(run, rng, wanted)
+        folded = "Predictive values at " + ", ".join(_percent(p) for p in wanted[:-1]) + f" and {_percent(wanted[-1])}"
+        blocks.append(Folded(folded, [_predictive(predictive, prevalence)]))
+        values |= {"operating_points": points.to_dict("records"), "predictive_values": predictive.to_dict("records")}
+    return Section("threshold", "Would a threshold do it?", blocks, values=values, references=REFERENCES)
+
+
+def _percent(share: float) -> str:
+    """Whole percents from 1 % on; two digits below, where a prevalence may lie."""
+    written = f"{100 * share:.0f}" if share >= 0.01 or share == 0 else f"{100 * share:.2g}"
+    return f"{written}\N{NO-BREAK SPACE}%"
+
+
+def _sure(row: pd.Series, metric: str) -> bool:
+    """Whether a difference is beyond doubt: Holm-adjusted, with an interval that leaves zero out, over seeds."""
+    low, high = row[f"difference_{metric}_low"], row[f"difference_{metric}_high"]
+    apart = bool(low > 0 or high < 0)
+    return apart and bool(row[f"difference_{metric}_p_holm"] < 1 - CONFIDENCE) and int(row["seeds"]) > 1
+
+
+def answer(run: Run, table: pd.DataFrame) -> list[str]:
+    """The answer in words: does the baseline with a tuned threshold do as well as the best technique?
+
+    Args:
+        table: of ``decision_table``, not empty.
+    Returns:
+        Paragraphs, the answer first.
+    """
+    at_half = table[table["rule"] == "argmax"]
+    rule = reference_rule(run)
+    reference = table[(table["technique"] == BASELINE) & (table["rule"] == rule)]
+    if reference.empty:
+        return [
+            "No answer: this run has no tested baseline whose decisions could be tuned. The techniques are shown as "
+            "they decide without tuning."
+        ]
+    tuned, plain = reference.iloc[0], at_half[at_half["technique"] == BASELINE].iloc[0]
+    how = "with a threshold tuned on validation" if rule != "prior" else "after prior correction"
+    lead = (
+        f"The baseline {how} has a test balanced accuracy of {ranged(tuned, 'balanced_accuracy')}; without, of "
+        f"{ranged(plain, 'balanced_accuracy')}: a change of {_negated(plain)}."
+    )
+    others = at_half[at_half["technique"] != BASELINE]
+    paragraphs = [f"{_compared(others, 'balanced_accuracy', rule)} {lead}"]
+    second = []
+    corrected = table[(table["technique"] == BASELINE) & (table["rule"] == "prior")]
+    if rule != "prior" and len(corrected):
+        row = corrected.iloc[0]
+        second.append(
+            f"Prior correction to equally frequent classes, which needs no validation data, has "
+            f"{ranged(row, 'balanced_accuracy')}."
+        )
+    metric = selection_metric(run)
+    if metric != "balanced_accuracy" and len(others):
+        second.append(f"In test {inline_name(metric)}, which the run selects by: {_compared(others, metric, rule)}")
+    if len(others) and np.isfinite([plain["auroc"], *others["auroc"]]).all():
+        second.append(_areas(run, plain, others))
+    if run.positive is None:
+        second.append(
+            "Thresholds, operating points, predictive values and decision curves are for two classes; with "
+            f"{len(run.class_names)} only prior correction is shown here."
+        )
+    return [*paragraphs, " ".join(second)] if second else paragraphs
+
+
+def _negated(plain: pd.Series) -> str:
+    """What tuning added: the difference of the untuned baseline, turned round."""
+    name = "difference_balanced_accuracy"
+    turned = {name: -plain[name], f"{name}_low": -plain[f"{name}_high"], f"{name}_high": -plain[f"{name}_low"]}
+    return signed_range(turned, name)
+
+
+def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
+    """The techniques as they decide untuned against the tuned baseline in one metric."""
+    remedy, base = ("prior correction", "corrected baseline") if rule == "prior" else ("a threshold", "tuned baseline")
+    name, spoken = f"difference_{metric}", inline_name(metric)
+    judged = others[others[name].notna()]
+    if judged.empty:
+        return "There is no technique to compare with."
+    best = judged.iloc[int(judged[name].to_numpy().argmax())]
+    called = f"{display_name(str(best['technique']))} ({spoken} {three(best[metric])})"
+    if int(judged["seeds"].max()) < 2:
+        return (
+            f"One seed decides nothing: the best technique, {called}, differs from the {base} by "
+            f"{signed(best[name])}, over patients alone {_range(best, name)}."
+        )
+    if (judged[f"{name}_fewest"] < FEWEST).any():
+        return (
+            f"With fewer than {FEWEST} test patients of a class this can't be told: the best technique, {called}, "
+            f"differs from the {base} by {signed_range(best, name)}."
+        )
+    sure = judged[[_sure(row, metric) for _, row in judged.iterrows()]]
+    ahead, behind = sure[sure[name] > 0], sure[sure[name] < 0]
+    tail = f" Behind it beyond doubt: {_named(behind)}." if len(behind) else ""
+    by = f"{signed_range(best, name)}, p\N{NO-BREAK SPACE}{_p(best[f'{name}_p_holm'])} after Holm's adjustment"
+    if len(ahead):
+        return (
+            f"No, {remedy} does not do all of it: in {spoken}, {_named(ahead)} {_be(ahead)} ahead of the {base} "
+            f"beyond doubt. The best technique, {called}, is ahead by {by}.{tail}"
+        )
+    room = float(judged[f"{name}_high"].max())
+    if room < RELEVANT:
+        return (
+            f"Yes: no technique is ahead of the {base} in {spoken} by {RELEVANT:g} or more. The best of them, "
+            f"{called}, differs by {by}.{tail}"
+        )
+    lead = "none was ahead" if best[name] <= 0 else "none was ahead beyond doubt"
+    return (
+        f"These data cannot tell what the techniques reach from what {remedy} does: {lead} of the {base} in "
+        f"{spoken}. The best, {called}, differs by {by}; leads of up to {room:.3f} are not ruled "
+        f"out.{tail}"
+    )
+
+
+def _p(value: float) -> str:
+    """``= 0.015``, ``< 0.001``."""
+    text = p_value(value)
+    return f"<\N{NO-BREAK SPACE}{text[1:]}" if text.startswith("<") else f"=\N{NO-BREAK SPACE}{text}"
+
+
+def _range(row: pd.Series, name: str) -> str:
+    return f"{signed(row[f'{name}_low'])} to {signed(row[f'{name}_high'])}"
+
+
+def _named(rows: pd.DataFrame) -> str:
+    names = [display_name(str(name)) for name in rows["technique"]]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
+
+
+def _be(rows: pd.DataFrame) -> str:
+    return "is" if len(rows) == 1 else "are"
+
+
+def _areas(run: Run, plain: pd.Series, others: pd.DataFrame) -> str:
+    """The techniques decide at 0.5, and a threshold may help them too: AUROC is free of that."""
+    best = others.iloc[int(others["auroc"].to_numpy().argmax())]
+    moved = "no threshold changes" if run.positive is not None else "is free of thresholds"
+    return (
+        f"The techniques are not tuned here, and tuning may help them too. AUROC, which {moved}, is "
+        f"{ranged(plain, 'auroc')} for the baseline and {ranged(best, 'auroc')} for {best['decision']}, the highest "
+        "beside it."
+    )
+
+
+def _decisions(run: Run, table: pd.DataFrame) -> Table:
+    metrics = list(dict.fromkeys(["balanced_accuracy", selection_metric(run)]))
+    has_reference = bool(table["difference_balanced_accuracy"].notna().any())
+    two = run.positive is not None
+    headers = ["Decision", *(["Threshold"] if two else [])]
+    for metric in metrics:
+        difference = "Difference" if len(metrics) == 1 else f"Difference in {inline_name(metric)}"
+        headers += [metric_name(metric), *([difference] if has_reference else [])]
+    rest = [metric for metric in METRICS if metric not in metrics]
+    headers += [metric_name(metric) for metric in rest]
+    rows, strong = [], set()
+    for position, (_, row) in enumerate(table.iterrows()):
+        cells = [Cell(str(row["decision"]), position)]
+        cells += [number(three(row["threshold"]), row["threshold"])] if two else []
+        for metric in metrics:
+            cells.append(ranged_cell(row, metric))
+            cells += [signed_cell(row, f"difference_{metric}")] if has_reference else []
+        rows.append([*cells, *(ranged_cell(row, metric) for metric in rest)])
+        if row["rule"] == "argmax" and row["technique"] != BASELINE and _ahead(row):
+            strong.add(position)
+    caption = f"Techniques at 0.5 and the baseline with tuned decisions, test split. {_held(table)}"
+    if not two:
+        caption = f"Techniques as they are and the baseline after prior correction, test split. {_held(table)}"
+    if has_reference:
+        name = "Baseline + threshold (balanced accuracy)" if two else "Baseline + prior correction"
+        caption += f" Difference: to {name}, paired."
+    if strong:
+        caption += " Bold: ahead of it beyond doubt (Holm-adjusted)."
+    return Table("thresholds", caption, headers, rows, table, strong=frozenset(strong))
+
+
+def _ahead(row: pd.Series) -> bool:
+    return _sure(row, "balanced_accuracy") and row["difference_balanced_accuracy"] > 0
+
+
+def _held(table: pd.DataFrame) -> str:
+    return interval_sentence(table["seeds"])
+
+
+def _method(run: Run, table: pd.DataFrame, stated: Stated) -> list[str]:
+    lines = []
+    split = run.split()
+    labels = split.loc[split["split"] == "validation", "label"].to_numpy()
+    if run.positive is not None:
+        positives = int((labels == run.positive).sum())
+        few = min(positives, len(labels) - positives)
+        lines += [
+            f"Each seed's threshold is fitted on its own predictions of the validation split ({positives} "
+            f"{run.class_names[run.positive]}, {len(labels) - positives} other) and applied to the test split. Of "
+            "equally good thresholds the middle of the widest stretch is taken.",
+            f"Balanced accuracy and F1: the highest on validation. Sensitivity: the highest threshold that finds "
+            f"{_percent(stated.sensitivity)} of the positives on validation; on the test split it may find fewer. "
+            f"Cost: the least, where a miss costs {stated.cost_ratio:g} times a false alarm, at the prevalence of "
+            "validation.",
+            "The intervals keep each seed's threshold: that other validation patients would give another is not in "
+            "them" + (f", and with {few} images of the rarer class it could lie far away." if few < 50 else "."),
+            "The validation split also chose the best epoch and the configuration.",
+        ]
+    if (table["rule"] == "prior").any():
+        prior = ", ".join(f"{name} {share:.3f}" for name, share in zip(run.class_names, split_prior(run), strict=True))
+        lines.append(
+            f"Prior correction divides the baseline's probabilities by the training split's class shares ({prior}) and "
+            "scales them to sum to 1. Shown for the baseline alone: what class shares a technique trains with is not "
+            "in a run's records."
+        )
+    return lines or ["The most probable class is decided for."]
+
+
+def _operating(run: Run, points: pd.DataFrame) -> Table:
+    names = [point_name(sensitivity) for sensitivity in SENSITIVITIES]
+    headers = ["Technique", *(f"Specificity at {100 * s:g} % sensitivity" for s in SENSITIVITIES)]
+    rows = [
+        [Cell(display_name(str(row["technique"])), position), *(ranged_cell(row, name) for name in names)]
+        for position, (_, row) in enumerate(points.iterrows())
+    ]
+    caption = (
+        "Operating points looked up on each test curve: what a score could do, not what a threshold from validation "
+        f"does. {_held(points)}"
+    )
+    return Table("operating_points", caption, headers, rows, points)
+
+
+def _predictive(data: pd.DataFrame, prevalence: float) -> Table:
+    wanted = sorted(data["prevalence"].unique())
+    rows = []
+    for position, name in enumerate(dict.fromkeys(data["decision"])):
+        own = data[data["decision"] == name].set_index("prevalence")
+        cells = [Cell(name, position)]
+        for value in ("ppv", "npv"):
+            cells += [ranged_cell(own.loc[p], value) for p in wanted]
+        rows.append(cells)
+    headers = ["Decision"]
+    headers += [f"{value} at {_percent(p)}" for value in ("PPV", "NPV") for p in wanted]
+    caption = (
+        f"Predictive values by Bayes' rule from test sensitivity and specificity, with {INTERVAL}s; the test split has "
+        f"{_percent(prevalence)} positives. A dash: nobody is called so."
+    )
+    return Table("predictive_values", caption, headers, rows, data)

@@ -1,0 +1,268 @@
+"""The report's tables, from ``sweep.analysis`` to what is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from balancing.data.patients import FEWEST
+from sweep.analysis.decisions.trivial_baselines import pixel_floor
+from sweep.analysis.names import METRICS, display_name, inline_name, metric_name
+from sweep.analysis.statistics.paired import metric_intervals, paired_differences, validation_intervals
+from sweep.analysis.tables import (
+    STUDY_METRICS,
+    confusion_matrices_table,
+    confusion_table,
+    failures_table,
+    results_table,
+    selection_metric,
+    study_comparison,
+)
+from sweep.analysis.verdict import beyond_doubt, fewest_test_patients
+from sweep.report.shared_names import own_places, without_folders
+from sweep.report.table import Cell, Table, number
+from sweep.report.text.intervals import ranged_cell
+from sweep.report.text.numbers import NONE, parameters, three
+from sweep.runs.run import Run
+
+if TYPE_CHECKING:
+    from balancing.data.images import ImageSet
+
+
+# A gap between validation and test, in the selection metric, that readers are told of.
+FAR = 0.05
+
+
+def _whole(value: float) -> Cell:
+    return number(f"{int(value):,}", value)
+
+
+def results(run: Run, images: ImageSet | None = None) -> Table | None:
+    """The main table: each technique on the test split with 95 % intervals, the floors beneath."""
+    data = results_table(run)
+    if data.empty or data["balanced_accuracy"].isna().all():
+        return None
+    intervals = metric_intervals(run).set_index(["technique", "metric"])
+    differences = paired_differences(run)
+    judged = len(differences) and differences["seeds"].max() > 1
+    sure = set(beyond_doubt(differences)["technique"]) if judged else set()
+    rows, strong = [], set()
+    for position, (_, row) in enumerate(data.iterrows()):
+        cells = [Cell(display_name(row["technique"]), position)]
+        for metric in METRICS:
+            if (row["technique"], metric) in intervals.index:
+                found = intervals.loc[(row["technique"], metric)]
+                data.loc[data.index[position], [f"{metric}_low", f"{metric}_high"]] = found["low"], found["high"]
+                cells.append(number(with_interval(found["mean"], found["low"], found["high"]), found["mean"]))
+            else:
+                cells.append(number(NONE, None))
+        rows.append([*cells, _whole(row["seeds"])])
+        if row["technique"] in sure:
+            strong.add(position)
+    footer = [
+        [
+            Cell(str(row["answer"])),
+            *(number(with_interval(row[m], row[f"{m}_low"], row[f"{m}_high"]), row[m]) for m in METRICS),
+            Cell(NONE),
+        ]
+        for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
+    ]
+    return Table(
+        name="results",
+        caption=_results_caption(run, data, bool(strong)),
+        headers=["Technique", *(metric_name(m) for m in METRICS), "Seeds"],
+        rows=rows,
+        data=data,
+        footer=footer,
+        strong=frozenset(strong),
+    )
+
+
+def with_interval(mean: float, low: float, high: float) -> str:
+    """``0.812 (0.780 to 0.841)``; the number alone where there is no interval, or where nothing can move it."""
+    return (
+        three(mean)
+        if np.isnan(low) or np.isnan(high) or low == high
+        else f"{three(mean)} ({three(low)} to {three(high)})"
+    )
+
+
+def result_values(run: Run) -> dict[str, Any]:
+    """The main table for machines."""
+    return {"metric": selection_metric(run), "techniques": metric_intervals(run).to_dict("records")}
+
+
+def _results_caption(run: Run, data: pd.DataFrame, any_strong: bool) -> str:
+    counts = run.info["data"]["class_counts"]["test"]
+    named = ", ".join(f"{n} {name}" for name, n in zip(run.class_names, counts, strict=True))
+    text = f"Test split ({named}), each technique at the configuration chosen for it on validation"
+    if data["seeds"].max() > 1:
+        text += "; mean over seeds (95 % interval over patients and seeds). "
+    else:
+        text += "; one seed (95 % interval over patients alone). "
+    if run.positive is not None:
+        text += f"The positive class is {run.class_names[run.positive]}. "
+    else:
+        text += "Averages over the classes, each against the rest. "
+    text += "Beneath: what needs no network: answering without looking, and logistic regression on thumbnails. "
+    metric = inline_name(selection_metric(run))
+    if any_strong:
+        text += "Bold: beats the baseline beyond doubt (Holm-adjusted)."
+    elif "baseline" not in set(data["technique"]):
+        text += "Nothing is bold, for there is no baseline to compare with."
+    elif data["seeds"].max() < 2:
+        text += "Nothing is bold, for one seed cannot tell a technique from chance."
+    elif fewest_test_patients(run)[0] < FEWEST:
+        text += f"Nothing is bold, for with fewer than {FEWEST} test patients of a class nothing is declared."
+    else:
+        text += f"Nothing is bold: that any technique beats the baseline in {metric} is not beyond doubt."
+    lost = [display_name(t) for t in data[~data["complete"]]["technique"]]
+    if lost:
+        text += f" {', '.join(lost)}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."
+    return text
+
+
+def configurations(run: Run) -> Table | None:
+    """The configuration chosen for each technique, and how it did on validation."""
+    data = results_table(run)
+    if data.empty:
+        return None
+    metric = inline_name(selection_metric(run))
+    intervals = validation_intervals(run).rename(columns={"low": "validation_low", "high": "validation_high"})
+    data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
+    rows = []
+    for position, (_, row) in enumerate(data.iterrows()):
+        validation = ranged_cell(row, "validation")
+        rows.append(
+            [
+                Cell(display_name(row["technique"]), position),
+                validation,
+                number(f"{row['lr']:.3g}", row["lr"]),
+                _whole(row["epochs"]),
+                number(f"{row['strength']:.2g}", row["strength"]),
+                _whole(row["batch_size"]),
+                Cell(parameters(row["parameters"])),
+            ]
+        )
+    return Table(
+        name="configurations",
+        caption=f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with "
+        "its 95 % interval (which does not hold that the best of several is a little too high).",
+        headers=["Technique", f"Validation {metric}", "Learning rate", "Epochs", "Strength", "Batch", "Own parameters"],
+        rows=rows,
+        data=data[
+            [
+                "technique",
+                *(f"validation{ending}" for ending in ("", "_sd", "_low", "_high")),
+                *("lr", "epochs", "strength", "batch_size", "parameters"),
+            ]
+        ],
+        columns_text=frozenset({6}),
+    )
+
+
+def shift_sentence(run: Run) -> str | None:
+    """How far the test split lies from validation, where that is far; None elsewhere."""
+    data = results_table(run)
+    metric = selection_metric(run)
+    both = data[["validation", metric]].astype(float).mean() if not data.empty else pd.Series(dtype=float)
+    if both.empty or both.isna().any() or abs(both["validation"] - both[metric]) < FAR:
+        return None
+    gap = both[metric] - both["validation"]
+    return (
+        f"Over all techniques mean {inline_name(metric)} is {three(both['validation'])} on validation and "
+        f"{three(both[metric])} on test, {three(abs(gap))} {'less' if gap < 0 else 'more'}: the test images are unlike "
+        "those that validation was cut from, or what was chosen fits validation too closely. What was fitted there "
+        "(configurations, epochs, thresholds, temperatures) may not carry over."
+    )
+
+
+def confusion(run: Run) -> Table | None:
+    """TP, TN, FP, FN of every chosen trial."""
+    data = confusion_table(run)
+    if data.empty:
+        return None
+    order = {name: i for i, name in enumerate(data["technique"].drop_duplicates())}
+    rows = [
+        [Cell(display_name(row["technique"]), order[row["technique"]]), number(f"{row['seed']}", row["seed"])]
+        + [_whole(row[c]) for c in ("TP", "TN", "FP", "FN")]
+        for _, row in data.iterrows()
+    ]
+    of = (
+        f"positive is {run.class_names[run.positive]}"
+        if run.positive is not None
+        else "sums over the classes, each against the rest"
+    )
+    return Table(
+        "confusion",
+        f"Decisions on the test split, seed by seed; {of}.",
+        ["Technique", "Seed", "TP", "TN", "FP", "FN"],
+        rows,
+        data,
+    )
+
+
+def matrices(run: Run) -> Table | None:
+    """The full confusion matrices, for more than two classes; as files only."""
+    data = confusion_matrices_table(run) if run.positive is None else pd.DataFrame()
+    if data.empty:
+        return None
+    rows = [
+        [Cell(display_name(row["technique"])), *(Cell(str(value)) for value in row.iloc[1:])]
+        for _, row in data.iterrows()
+    ]
+    headers = [str(column).capitalize() if i < 2 else str(column) for i, column in enumerate(data.columns)]
+    caption = "Decisions on the test split, seed by seed: a row a true class."
+    return Table("confusion_matrices", caption, headers, rows, data, columns_text=frozenset({2}))
+
+
+def study(run: Run) -> Table | None:
+    """Ours beside the study's, on its own test split."""
+    data = study_comparison(run)
+    if data is None:
+        return None
+    intervals = metric_intervals(run).pivot(index="technique", columns="metric", values=["low", "high"])
+    intervals.columns = pd.Index([f"{column[1]}_{column[0]}" for column in intervals.columns])
+    wanted = [f"{metric}_{end}" for metric in STUDY_METRICS for end in ("low", "high")]
+    data = data.merge(intervals.reindex(columns=wanted), left_on="technique", right_index=True, how="left")
+    rows = []
+    for position, (_, row) in enumerate(data.iterrows()):
+        cells = [Cell(display_name(row["technique"]), position)]
+        for metric in STUDY_METRICS:
+            cells.append(ranged_cell(row, metric))
+            cells.append(number(three(row[f"{metric}_study"]), row[f"{metric}_study"]))
+        rows.append(cells)
+    headers = ["Technique"]
+    for metric in STUDY_METRICS:
+        headers += [f"{metric_name(metric)}, here", f"{metric_name(metric)}, study"]
+    caption = (
+        "This run, with 95 % intervals, beside the study it starts from, on the same test split. The study's figures "
+        "follow from its counts: one run per technique, one network trained through all techniques in turn, the test "
+        "split read after every epoch. Settings may differ; see how this run was made."
+    )
+    return Table("study", caption, headers, rows, data)
+
+
+def failures(run: Run) -> Table | None:
+    """Trials that failed or diverged, with their errors."""
+    data = failures_table(run)
+    if data.empty:
+        return None
+    places = own_places(run)
+    data["error"] = data["error"].map(lambda error: without_folders(str(error), places))
+    rows = [
+        [
+            Cell(display_name(row["technique"])),
+            number(str(row["seed"]), row["seed"]),
+            number(f"{row['lr']:.3g}", row["lr"]),
+            _whole(row["epochs_run"]),
+            Cell(str(row["status"])),
+            Cell(str(row["error"]) or "no message"),
+        ]
+        for _, row in data.iterrows()
+    ]
+    caption = "Trials that did not end well. They are left out of every number above."
+    headers = ["Technique", "Seed", "Learning rate", "Epochs", "State", "Error"]
+    return Table("failures", caption, headers, rows, data, columns_text=frozenset({4, 5}))

@@ -1,0 +1,445 @@
+"""The run directory: what is written where, and read back. Files of plain formats alone, nothing pickled.
+
+RUN/
+  run.json             id, command, versions, machine, data and split fingerprints, class names, notes, status
+  config.yaml          the resolved configuration, whole
+  split.parquet        one row an image: row, name, patient, label, class_name, official, split
+  audit.json           what was found in the data: leaks, duplicates, counts (see balancing.quality.audit)
+  bad_images.json      images left out with --skip-bad, with reasons
+  trials.json          the planned trials, in order
+  owner/               which process works on the run (see sweep.runs.owner)
+  trials/<trial id>/   (see sweep.runs.trial_folder)
+    spec.json          the trial's whole specification
+    status.json        waiting | running | done | stopped | diverged | failed, with times, versions, best epoch, error
+    epochs.json        a list: one object an epoch
+    validation.parquet one row an image: row, label, p_0..p_{C-1}, of the best epoch
+    test.parquet       the same for the test split; only of chosen trials, only after selection
+    best.pt            the network of the best epoch (state_dict), with its validation predictions
+    last.pt            to go on from, gone when the trial has ended
+    error.txt          what a failed trial failed by, with its traceback
+    best_before.pt     the best network that last.pt speaks of, where a better one was found since
+  selection.json       the configuration chosen for each technique, on validation
+  test_openings.jsonl  one line for each time the test split was opened: when, for which trials
+  neighbours/          nearest neighbours among training images, found once for all trials
+  tensorboard/<name>/  event files, one folder a trial
+  report/              index.html, report.md, summary.json, checklist.md, tables/, figures/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import shlex
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from balancing.errors import UserError
+from balancing.metrics import SELECTABLE
+from sweep.planning.space import TrialSpec
+from sweep.runs.files import (
+    DamagedFile,
+    Guard,
+    append_json_line,
+    no_guard,
+    now,
+    read_json,
+    remove,
+    unfinished_files,
+    write_atomically,
+    write_json,
+)
+from sweep.runs.out import check_free
+from sweep.runs.shapes import BAD_IMAGES, OPENING, RUN, SELECTION, TRIALS, Shape, misfit
+from sweep.runs.trial_folder import ENDED, TrialFolder
+from sweep.runs.versions import versions
+
+if TYPE_CHECKING:
+    from balancing.data.images import ImageSet
+    from balancing.data.splits import Split
+    from balancing.quality.audit import Audit
+
+FORMAT = 1
+# The key of a trial's last report, which says how it ended. Files can lag behind on shared storage; reports can't.
+ENDED_AS = "ended"
+# The key of a report before the first epoch, by which a trial asks whether it is worth beginning.
+ASKS = "asks"
+
+
+def split_fingerprint(split: Split) -> str:
+    """12 hex digits of the rows of the three parts."""
+    digest = hashlib.sha256()
+    for rows in (split.train, split.validation, split.test):
+        digest.update(len(rows).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(rows, dtype="<i8").tobytes())
+    return digest.hexdigest()[:12]
+
+
+class Run:
+    """One run directory.
+
+    Args:
+        path: the folder.
+        guard: called before every change; raises where this process must not write any more.
+    Raises:
+        UserError: it is not a run folder, its run.json is damaged, or of another format.
+    """
+
+    def __init__(self, path: Path | str, guard: Guard = no_guard):
+        self.path = Path(path)
+        self.guard = guard
+        if not (self.path / "run.json").is_file():
+            raise UserError(
+                f"{self.path} is not a run folder: it has no run.json; give the folder that `sweep run` made"
+            )
+        found = self.info.get("format")
+        if found != FORMAT:
+            raise UserError(
+                f"run {self.path} has format {found}, but this version reads {FORMAT}; use the version in run.json"
+            )
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        config_yaml: str,
+        images: ImageSet,
+        split: Split,
+        positive: int | None,
+        notes: Sequence[str],
+        guard: Guard = no_guard,
+    ) -> Run:
+        """Makes the folder with all that is known before the first trial; run.json last, so that it is whole or none.
+
+        What a start that was killed here left behind is written over.
+
+        Raises:
+            UserError: the folder holds another run, or something else.
+        """
+        check_free(path, resume=True)
+        write_atomically(path / "config.yaml", config_yaml.encode(), guard)
+        write_split(path, images, split, guard)
+        bad = [{"name": b.name, "reason": b.reason} for b in images.bad]
+        write_json(path / "bad_images.json", bad, guard)
+        info = {
+            "format": FORMAT,
+            "id": uuid.uuid4().hex[:12],
+            "created": now(),
+            "status": "running",
+            "command": shlex.join(["sweep", *sys.argv[1:]]),
+            "versions": versions(),
+            "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
+            "data": {
+                "source": images.source,
+                "kind": images.kind,
+                "fingerprint": images.fingerprint,
+                "images": len(images),
+                "shape": list(images.pixels.shape),
+                "class_names": list(images.class_names),
+                "positive": positive,
+                "class_counts": {
+                    part: np.bincount(images.labels[rows], minlength=images.n_classes).tolist()
+                    for part, rows in (("train", split.train), ("validation", split.validation), ("test", split.test))
+                },
+                "split_fingerprint": split_fingerprint(split),
+                "left_out": len(images.bad),
+                "grey_bits": images.grey_bits,
+            },
+            "notes": list(notes),
+        }
+        write_json(path / "run.json", info, guard)
+        return cls(path, guard)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """run.json."""
+        try:
+            found: dict[str, Any] = read_json(self.path / "run.json", dict, RUN)
+        except DamagedFile as error:
+            raise UserError(f"{error}, and nothing else tells what run it is; put it back, or start anew") from error
+        return found
+
+    def update_info(self, **more: Any) -> None:
+        write_json(self.path / "run.json", {**self.info, **more}, self.guard)
+
+    @property
+    def config_yaml(self) -> str:
+        """Raises UserError where the file is missing or no text."""
+        path = self.path / "config.yaml"
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} can't be read; put the run's configuration back, or start a new run") from error
+
+    @property
+    def class_names(self) -> list[str]:
+        return self.info["data"]["class_names"]
+
+    @property
+    def positive(self) -> int | None:
+        return self.info["data"]["positive"]
+
+    def split(self) -> pd.DataFrame:
+        """row, name, patient, label, class_name, official, split (train | validation | test | unused).
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        path = self.path / "split.parquet"
+        try:
+            table = pd.read_parquet(path)
+            _ = table[["row", "name", "label", "split"]]
+            return table
+        except Exception as error:  # a damaged parquet file can raise almost anything
+            raise UserError(
+                f"{path} is missing or damaged; `sweep resume {shlex.quote(str(self.path))}` writes it anew"
+            ) from error
+
+    def bad_images(self) -> list[dict[str, str]]:
+        """name and reason of each image that was left out; [] where their list is damaged."""
+        try:
+            return list(read_json(self.path / "bad_images.json", list, BAD_IMAGES))
+        except (FileNotFoundError, DamagedFile):
+            return []
+
+    def damages(self) -> list[str]:
+        """What is damaged among the trials' files, a sentence each."""
+        found = []
+        for spec in self.specs():
+            folder = self.trial(spec.trial_id)
+            status = folder.status()
+            fault = folder.fault() if status["status"] in ENDED or "damage" in status else ""
+            if fault:
+                found.append(f"Trial {spec.trial_id} ({spec.technique}) counts as not ended: {fault}.")
+        return found
+
+    def split_of_rows(self) -> Split:
+        """The run's split, from its records."""
+        from balancing.data.splits import Split
+
+        table = self.split()
+        rows = {part: table.loc[table["split"] == part, "row"].to_numpy() for part in ("train", "validation", "test")}
+        return Split(**rows, notes=())
+
+    def write_specs(self, specs: Sequence[TrialSpec]) -> None:
+        write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs], self.guard)
+
+    def specs(self) -> list[TrialSpec]:
+        """The planned trials, in order. A search that asks for trials as it goes adds to them.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        rows = self._list("trials.json", TRIALS)
+        specs = [TrialSpec.from_dict(row) for row in rows]
+        for number, (row, spec) in enumerate(zip(rows, specs, strict=True)):
+            if row.get("trial_id", spec.trial_id) != spec.trial_id:
+                wrong = f"what it says of trial {number} is not what {row['trial_id']} is"
+                raise self._rewritten(DamagedFile(self.path / "trials.json", wrong))
+        return specs
+
+    def _list(self, name: str, shape: Shape) -> list[Any]:
+        """What a file holds that a resume writes anew; [] where there is none."""
+        try:
+            found: list[Any] = read_json(self.path / name, list, shape)
+        except FileNotFoundError:
+            return []
+        except DamagedFile as error:
+            raise self._rewritten(error) from error
+        return found
+
+    def _rewritten(self, error: DamagedFile) -> UserError:
+        return UserError(f"{error}; `sweep resume {shlex.quote(str(self.path))}` writes it anew")
+
+    def mend(self) -> list[str]:
+        """Takes away what is damaged beside the trials and follows from what is not, so that it is made anew.
+
+        Returns:
+            A sentence for each file.
+        """
+        done = []
+        for name, shape in {"trials.json": TRIALS, "selection.json": SELECTION, "audit.json": None}.items():
+            try:
+                read_json(self.path / name, shape=shape)
+                _ = self.specs() if name == "trials.json" else None
+            except FileNotFoundError:
+                continue
+            except UserError as error:
+                self.guard()
+                remove(self.path / name)
+                done.append(f"{str(error).partition(';')[0]}; it is made anew.")
+        return done
+
+    def mend_split(self, images: ImageSet, split: Split) -> list[str]:
+        """Writes a damaged split.parquet anew; returns a sentence where it did.
+
+        Args:
+            images, split: the run's own.
+        """
+        try:
+            self.split()
+        except UserError:
+            write_split(self.path, images, split, self.guard)
+            return [f"{self.path / 'split.parquet'} was missing or damaged; it is written anew."]
+        return []
+
+    def clean(self) -> None:
+        """Removes what writers that were killed left behind, and what trials were killed too late to tidy up."""
+        self.guard()
+        written = ("report", "report/tables", "report/figures", "floors")
+        folders = [self.path, self.neighbours, *(self.path / name for name in written), *self.path.glob("trials/*")]
+        for path in unfinished_files(folders):
+            path.unlink(missing_ok=True)
+        for trial_id in {path.parent.name for name in ("last.pt", "best_before.pt") for path in self._of_trials(name)}:
+            if not self.trial(trial_id).fault():
+                self.trial(trial_id).tidy()
+
+    def _of_trials(self, name: str) -> list[Path]:
+        return list(self.path.glob(f"trials/*/{name}"))
+
+    def trial(self, trial_id: str) -> TrialFolder:
+        return TrialFolder(self.path / "trials" / trial_id, self.guard)
+
+    @property
+    def neighbours(self) -> Path:
+        """Where `balancing.components.neighbours.store.NeighbourStore` keeps what it found."""
+        return self.path / "neighbours"
+
+    def events_folder(self, spec: TrialSpec) -> Path:
+        """Where a trial's TensorBoard event files lie."""
+        return self.path / "tensorboard" / f"{spec.technique}-{spec.trial_id}"
+
+    def trials(self) -> pd.DataFrame:
+        """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
+
+        Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw,
+        seed_index, arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds,
+        images_per_second, attempts, and each metric of
+        ``balancing.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
+        """
+        rows = []
+        for spec in self.specs():
+            folder = self.trial(spec.trial_id)
+            status, epochs = folder.status(), folder.epochs()
+            best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
+            named = spec.to_dict()
+            # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
+            named["arithmetic"] = named.pop("precision")
+            rows.append(
+                {
+                    "trial_id": spec.trial_id,
+                    "configuration": spec.configuration_id,
+                    **named,
+                    "status": status["status"],
+                    "error": status.get("error"),
+                    "attempts": status.get("attempts", 0),
+                    "best_epoch": status.get("best_epoch"),
+                    "epochs_run": len(epochs),
+                    "seconds": sum(e["seconds"] for e in epochs),
+                    "images_per_second": float(np.mean([e["images_per_second"] for e in epochs])) if epochs else None,
+                    **{k: v for k, v in best.items() if k not in ("epoch", "seconds", "images_per_second")},
+                }
+            )
+        table = pd.DataFrame(rows)
+        for metric in SELECTABLE:
+            # A column of its own even where no trial has the number (null in JSON), so that readers may ask for it.
+            table[metric] = pd.to_numeric(table[metric]) if metric in table else np.nan
+        return table
+
+    def epochs(self) -> pd.DataFrame:
+        """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers."""
+        rows = []
+        for spec in self.specs():
+            named = {
+                "trial_id": spec.trial_id,
+                "technique": spec.technique,
+                "configuration": spec.configuration_id,
+                "seed": spec.seed,
+                "lr": spec.lr,
+            }
+            rows += [{**named, **epoch} for epoch in self.trial(spec.trial_id).epochs()]
+        return pd.DataFrame(rows)
+
+    def selection(self) -> list[dict[str, Any]]:
+        """The configuration chosen for each technique (see ``sweep.runs.selection.select``); [] before selection."""
+        found = self._list("selection.json", SELECTION)
+        chosen = [trial_id for choice in found for trial_id in choice["trial_ids"]]
+        known = {spec.trial_id for spec in self.specs()} if chosen else set()
+        unknown = [trial_id for trial_id in chosen if trial_id not in known]
+        if unknown:
+            wrong = f"trials.json knows no trial {unknown[0]!r}"
+            raise self._rewritten(DamagedFile(self.path / "selection.json", wrong))
+        return found
+
+    def write_selection(self, selection: Sequence[Mapping[str, Any]]) -> None:
+        write_json(self.path / "selection.json", list(selection), self.guard)
+
+    def write_audit(self, audit: Audit) -> None:
+        write_json(self.path / "audit.json", audit.to_dict(), self.guard)
+
+    def audit(self) -> Audit | None:
+        """What was found in the data when the run began; None in runs of versions that did not look."""
+        from balancing.quality.audit import Audit
+
+        try:
+            return Audit.from_dict(read_json(self.path / "audit.json", dict))
+        except (FileNotFoundError, DamagedFile, KeyError, TypeError, ValueError):  # the data can be looked at again
+            return None
+
+    def record_test_opening(self, trial_ids: Sequence[str]) -> None:
+        """Notes that the test split is about to be opened, when and for which trials."""
+        self.guard()
+        append_json_line(self.path / "test_openings.jsonl", {"time": now(), "trials": list(trial_ids)})
+
+    def test_openings(self) -> list[dict[str, Any]]:
+        """One object an opening: time, trials.
+
+        A line that was cut off counts as an opening all the same, of a time and of trials that are not known.
+        """
+        path = self.path / "test_openings.jsonl"
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        return [_opening(line) for line in lines if line.strip()]
+
+
+def _opening(line: bytes) -> dict[str, Any]:
+    unknown = {"time": "at a time that is not known (its record is damaged)", "trials": []}
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return unknown
+    return unknown if misfit(found, OPENING) else found
+
+
+def write_split(path: Path, images: ImageSet, split: Split, guard: Guard = no_guard) -> None:
+    """split.parquet of a run's folder."""
+    buffer = io.BytesIO()
+    split_table(images, split).to_parquet(buffer, index=False)
+    write_atomically(path / "split.parquet", buffer.getbuffer(), guard)
+
+
+def split_table(images: ImageSet, split: Split) -> pd.DataFrame:
+    """One row an image, with the part it belongs to and its patient ('' where patients are unknown)."""
+    part = np.full(len(images), "unused", dtype=object)
+    for name, rows in (("train", split.train), ("validation", split.validation), ("test", split.test)):
+        part[rows] = name
+    return pd.DataFrame(
+        {
+            "row": np.arange(len(images)),
+            "name": images.names.astype(object),
+            "patient": images.patients.astype(object) if images.patients is not None else "",
+            "label": images.labels,
+            "class_name": np.array(images.class_names, dtype=object)[images.labels],
+            "official": images.splits.astype(object),
+            "split": part,
+            "sha256": images.sha256.astype(object),
+        }
+    )

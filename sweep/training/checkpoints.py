@@ -1,0 +1,178 @@
+"""What a trial keeps on disk while it trains: its best network, and where to go on from, always of one attempt."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from balancing.metrics import evaluate
+from sweep.planning.space import TrialSpec
+from sweep.runs.files import DamagedFile, is_whole_zip, write_torch
+from sweep.runs.trial_folder import TrialFolder, network_fingerprint
+from sweep.training.network import save_best, saved_facts
+
+
+@dataclass
+class Progress:
+    """Where a trial stands after an epoch.
+
+    Args:
+        network: fingerprint of the best network.
+        kept: fingerprint of the best network that the file to go on from speaks of.
+    """
+
+    epochs: list[dict[str, Any]]
+    best_epoch: int | None = None
+    best_value: float = -math.inf
+    network: str = ""
+    kept: str = ""
+
+    def best(self) -> dict[str, Any]:
+        """For the trial's status."""
+        return {"best_epoch": self.best_epoch, "network": self.network}
+
+
+def keep_best(
+    folder: TrialFolder,
+    model: nn.Module,
+    progress: Progress,
+    spec: TrialSpec,
+    class_names: Sequence[str],
+    epoch: int,
+    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    """Writes the network of a new best epoch with its predictions, in one file, so that they are of one attempt.
+
+    The best network that the file to go on from speaks of is put aside: an attempt that ends before the next such file
+    is written goes on with that one, and need not find the new one again.
+
+    Args:
+        progress: its network becomes the new one.
+        epoch: from 1.
+        validation: rows (n,) int64, labels (n,) int64, probabilities (n, C) float32.
+    """
+    rows, labels, probabilities = validation
+    if progress.kept and progress.kept == progress.network and folder.best.exists():
+        folder.guard()
+        os.replace(folder.best, folder.best_before)
+    progress.network = network_fingerprint(epoch, probabilities)
+    save_best(
+        folder.best,
+        model,
+        folder.guard,
+        epoch=epoch,
+        spec=spec.to_dict(),
+        class_names=list(class_names),
+        positive=spec.positive,
+        network=progress.network,
+        validation={
+            "rows": torch.from_numpy(np.array(rows, dtype=np.int64)),
+            "labels": torch.from_numpy(np.array(labels, dtype=np.int64)),
+            "probabilities": torch.from_numpy(np.array(probabilities, dtype=np.float32)),
+        },
+    )
+    folder.write_predictions("validation", rows, labels, probabilities, progress.network)
+
+
+def save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "epochs": progress.epochs,
+        "best_epoch": progress.best_epoch,
+        "best_value": float(progress.best_value),
+        "network": progress.network,
+    }
+    write_torch(folder.last, state, folder.guard)
+    folder.guard()
+    folder.best_before.unlink(missing_ok=True)
+    progress.kept = progress.network
+
+
+def go_on_from(
+    folder: TrialFolder,
+    fresh: Callable[[], tuple[nn.Module, torch.optim.Optimizer]],
+    spec: TrialSpec,
+    device: torch.device,
+) -> tuple[nn.Module, torch.optim.Optimizer, Progress]:
+    """Network and optimizer as they were, where the folder has them; else new ones, and the folder cleared.
+
+    A file to go on from that is damaged, or whose best network is gone, is no use: the trial starts anew, and its
+    status says why (``reopened``).
+
+    Args:
+        fresh: makes network and optimizer of a start from nothing, on the device.
+        spec: the trial's.
+    """
+    model, optimizer = fresh()
+    if not folder.last.exists():
+        folder.clear()
+        return model, optimizer, Progress(epochs=[])
+    try:
+        if not is_whole_zip(folder.last):
+            raise ValueError("what it holds is not what its checksums say")
+        saved = torch.load(folder.last, map_location=device, weights_only=True)
+        found = Progress(saved["epochs"], saved["best_epoch"], saved["best_value"], saved.get("network", ""))
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+    except Exception as error:  # a damaged file can raise almost anything
+        if isinstance(error, MemoryError | torch.OutOfMemoryError):  # which says nothing about the file
+            raise
+        why = f"{folder.last.name} was damaged"
+    else:
+        found.kept = found.network
+        if _put_back_best(folder, found, spec):
+            return model, optimizer, found
+        why = f"the best network that {folder.last.name} speaks of was gone"
+    folder.write_status("running", reopened=[*folder.status().get("reopened", []), f"{why}: started anew"])
+    folder.clear()
+    return *fresh(), Progress(epochs=[])
+
+
+def _put_back_best(folder: TrialFolder, progress: Progress, spec: TrialSpec) -> bool:
+    """Makes best network and validation predictions those that the file to go on from speaks of; tells if it could."""
+    for path in (folder.best, folder.best_before):
+        facts = saved_facts(path)
+        if facts is None or facts.get("epoch") != progress.best_epoch or facts.get("network", "") != progress.network:
+            continue
+        if path != folder.best:
+            folder.guard()
+            os.replace(path, folder.best)
+        if "validation" not in facts:  # of a version that kept them apart: the numbers must tell
+            return _same_value(folder, progress, spec)
+        rows, labels, probabilities = (facts["validation"][k].numpy() for k in ("rows", "labels", "probabilities"))
+        folder.write_predictions("validation", rows, labels, probabilities, progress.network)
+        return True
+    return False
+
+
+def _same_value(folder: TrialFolder, progress: Progress, spec: TrialSpec) -> bool:
+    """Whether the validation predictions give the best value on record."""
+    try:
+        table = folder.predictions("validation")
+    except (FileNotFoundError, DamagedFile):
+        return False
+    probabilities = table.filter(regex=r"^p_\d+$").to_numpy(dtype=np.float32)
+    found = evaluate(table["label"].to_numpy(), probabilities, spec.positive)[spec.metric]
+    return math.isclose(found, progress.best_value, rel_tol=1e-6)
+
+
+def network_fault(folder: TrialFolder) -> str:
+    """Why a trial's best network can't stand for what its record tells: one clause; "" where it can."""
+    if not folder.best.exists():
+        return f"{folder.best} is missing"
+    facts, status = saved_facts(folder.best), folder.status()
+    if facts is None:
+        return f"{folder.best} is damaged"
+    if status.get("best_epoch") not in (None, facts.get("epoch")):
+        return f"{folder.best} is of epoch {facts.get('epoch')}, its record's best is {status.get('best_epoch')}"
+    if facts.get("network") and status.get("network") and facts["network"] != status["network"]:
+        return f"{folder.best} is of another attempt"
+    return ""

@@ -1,0 +1,157 @@
+"""A store changes no neighbour and no plan; what it holds is searched for once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from balancing.components.neighbours import store as neighbour_store
+from balancing.components.neighbours.search import nearest_in_both, nearest_neighbours
+from balancing.components.neighbours.store import NeighbourStore
+from balancing.components.registry import TrainingData, get_technique, techniques
+from tests.checks import assert_same_plan, make_data, settings
+
+PIXELS = np.random.default_rng(0).integers(0, 256, size=(60, 5, 5), dtype=np.uint8)
+QUERIES, POOL = np.arange(3, 43, 2), np.arange(1, 51)
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """(queries, pool, k ...) of each search that the store makes."""
+    made: list[tuple[int, ...]] = []
+
+    def counting(search: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(pixels: np.ndarray, queries: np.ndarray, pool: np.ndarray, *k: int, **where: Any) -> Any:
+            made.append((len(queries), len(pool), *k))
+            return search(pixels, queries, pool, *k, **where)
+
+        return counted
+
+    monkeypatch.setattr(neighbour_store, "nearest_neighbours", counting(nearest_neighbours))
+    monkeypatch.setattr(neighbour_store, "nearest_in_both", counting(nearest_in_both))
+    return made
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> NeighbourStore:
+    return NeighbourStore(tmp_path / "nearest" if request.param == "folder" else None)
+
+
+def wanted(k: int) -> np.ndarray:
+    return nearest_neighbours(PIXELS, QUERIES, POOL, k)
+
+
+def test_every_smaller_k_comes_from_one_search(store: NeighbourStore, searches: list[tuple[int, ...]]) -> None:
+    for k in (5, 1, 16):
+        np.testing.assert_array_equal(store.nearest(PIXELS, QUERIES, POOL, k), wanted(k))
+    assert searches == [(20, 50, 16)]
+    for k in (30, 17):
+        np.testing.assert_array_equal(store.nearest(PIXELS, QUERIES, POOL, k), wanted(k))
+    assert searches == [(20, 50, 16), (20, 50, 30)]
+
+
+def test_other_rows_are_another_search(store: NeighbourStore, searches: list[tuple[int, ...]]) -> None:
+    for queries, pool in ((QUERIES, POOL), (QUERIES[:-1], POOL), (QUERIES, POOL[::-1]), (POOL, QUERIES)):
+        found = store.nearest(PIXELS, queries, pool, 4)
+        np.testing.assert_array_equal(found, nearest_neighbours(PIXELS, queries, pool, 4))
+    assert len(searches) == 4
+
+
+def test_a_small_pool_gives_what_it_has(store: NeighbourStore, searches: list[tuple[int, ...]]) -> None:
+    rows = np.arange(6)
+    np.testing.assert_array_equal(store.nearest(PIXELS, rows, rows, 2), nearest_neighbours(PIXELS, rows, rows, 2))
+    assert searches == [(6, 6, 5)]
+    for k in (0, 6):
+        with pytest.raises(ValueError, match=rf"k must lie in 1\.\.5, .* but is {k}"):
+            store.nearest(PIXELS, rows, rows, k)
+
+
+def test_both_searches_share_their_entries_with_single_ones(
+    store: NeighbourStore, searches: list[tuple[int, ...]]
+) -> None:
+    in_pool, among = store.nearest_in_both(PIXELS, QUERIES, POOL, 7, 3)
+    np.testing.assert_array_equal(in_pool, wanted(7))
+    np.testing.assert_array_equal(among, nearest_neighbours(PIXELS, QUERIES, QUERIES, 3))
+    assert searches == [(20, 50, 16, 16)]
+    store.nearest(PIXELS, QUERIES, POOL, 16)
+    store.nearest(PIXELS, QUERIES, QUERIES, 9)
+    store.nearest_in_both(PIXELS, QUERIES, POOL, 16, 16)
+    assert len(searches) == 1
+
+
+def test_only_what_is_missing_of_both_is_searched(store: NeighbourStore, searches: list[tuple[int, ...]]) -> None:
+    store.nearest(PIXELS, QUERIES, QUERIES, 3)
+    in_pool, among = store.nearest_in_both(PIXELS, QUERIES, POOL, 7, 3)
+    np.testing.assert_array_equal(in_pool, wanted(7))
+    np.testing.assert_array_equal(among, nearest_neighbours(PIXELS, QUERIES, QUERIES, 3))
+    assert searches == [(20, 20, 16), (20, 50, 16)]
+
+
+@pytest.mark.parametrize("name", [technique.name for technique in techniques() if technique.family == "sampler"])
+def test_plans_are_the_same_with_a_store_and_search_no_more(
+    name: str, store: NeighbourStore, searches: list[tuple[int, ...]]
+) -> None:
+    technique, data = get_technique(name), make_data((40, 16, 22))
+    stored = replace(data, neighbours=store)
+    for parameters in settings(technique):
+        assert_same_plan(technique.build(data, 3, **parameters), technique.build(stored, 3, **parameters))
+    before = len(searches)
+    for random_state in range(3):
+        for parameters in settings(technique):
+            technique.build(stored, random_state, **parameters)
+    assert len(searches) == before
+
+
+def test_smote_and_borderline_smote_share_the_search_within_a_class(
+    store: NeighbourStore, searches: list[tuple[int, ...]]
+) -> None:
+    data: TrainingData = replace(make_data((40, 20)), neighbours=store)
+    get_technique("borderline_smote").build(data, 0)
+    get_technique("smote").build(data, 0)
+    assert searches == [(20, 60, 16, 16)]
+
+
+def test_another_process_finds_what_one_has_kept(tmp_path: Path, searches: list[tuple[int, ...]]) -> None:
+    for _ in range(2):
+        np.testing.assert_array_equal(NeighbourStore(tmp_path).nearest(PIXELS, QUERIES, POOL, 4), wanted(4))
+    assert len(searches) == 1
+    assert [file.suffix for file in tmp_path.iterdir()] == [".npy"]
+
+
+@pytest.mark.parametrize("damage", ["short", "empty", "text", "other rows", "other shape", "other type", "pickle"])
+def test_a_damaged_file_is_made_anew(damage: str, tmp_path: Path, searches: list[tuple[int, ...]]) -> None:
+    NeighbourStore(tmp_path).nearest(PIXELS, QUERIES, POOL, 4)
+    file = next(tmp_path.iterdir())
+    whole, found = file.read_bytes(), np.load(file)
+    if damage in ("short", "empty", "text"):
+        file.write_bytes({"short": whole[:-3], "empty": b"", "text": b"no array"}[damage])
+    elif damage == "pickle":
+        np.save(file, found.astype(object), allow_pickle=True)
+    else:
+        np.save(file, {"other rows": found + 55, "other shape": found[:-1], "other type": found * 1.0}[damage])
+    np.testing.assert_array_equal(NeighbourStore(tmp_path).nearest(PIXELS, QUERIES, POOL, 4), wanted(4))
+    assert len(searches) == 2
+    assert file.read_bytes() == whole
+
+
+def test_processes_that_search_at_once_do_no_harm(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        ks = [1 + i % 20 for i in range(40)]
+        found = list(threads.map(lambda k: NeighbourStore(tmp_path).nearest(PIXELS, QUERIES, POOL, k), ks))
+    for k, nearest in zip(ks, found, strict=True):
+        np.testing.assert_array_equal(nearest, wanted(k))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_made_costs_a_search_only(tmp_path: Path, searches: list[tuple[int, ...]]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for _ in range(2):
+        store = NeighbourStore(tmp_path / "file" / "nearest")
+        np.testing.assert_array_equal(store.nearest(PIXELS, QUERIES, POOL, 4), wanted(4))
+    assert len(searches) == 2

@@ -1,0 +1,90 @@
+"""Several runs in one table: the right numbers, and a warning where they can't be set against each other."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from balancing.errors import UserError
+from sweep.analysis.statistics.paired import metric_intervals
+from sweep.analysis.tables import results_table
+from sweep.cli.compare import compare_runs, compare_view
+from sweep.runs.run import Run
+from tests.sweep.fake_run import SIX, fake_images, fake_run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    folder = tmp_path_factory.mktemp("runs")
+    images = fake_images(folder / "images", size=8)
+    settings = {"failing": False, "epochs": 1, "lrs": (0.001,)}
+    first = fake_run(folder / "first", images, techniques=SIX[:3], **settings)  # type: ignore[arg-type]
+    second = fake_run(folder / "second", images, techniques=SIX[:2], skills=(2, 2), **settings)  # type: ignore[arg-type]
+    return [first, second]
+
+
+def shown(runs: list[Run]) -> str:
+    console = Console(width=400, record=True, file=io.StringIO())
+    for part in compare_view(compare_runs(runs)):
+        console.print(part)
+    return console.export_text()
+
+
+def test_each_run_keeps_its_numbers(runs: list[Run]) -> None:
+    found = compare_runs(runs)
+    assert found.table[["technique", "run"]].to_numpy().tolist() == [
+        ["baseline", "first"],
+        ["baseline", "second"],
+        ["undersampling", "first"],
+        ["undersampling", "second"],
+        ["oversampling", "first"],
+    ]
+    own = metric_intervals(runs[1]).set_index(["technique", "metric"]).loc[("undersampling", "recall")]
+    row = found.table.loc[3]
+    assert (row["recall"], row["recall_low"], row["recall_high"]) == (own["mean"], own["low"], own["high"])
+    assert found.warnings == []
+    assert "Warning" not in shown(runs)
+
+
+def test_spread_over_seeds_and_csv(runs: list[Run]) -> None:
+    found = compare_runs(runs)
+    expected = results_table(runs[0]).set_index("technique")["f1_sd"]
+    own = found.table[found.table["run"] == "first"].set_index("technique")["f1_sd"]
+    pd.testing.assert_series_equal(own, expected.loc[own.index])
+    back = pd.read_csv(io.StringIO(found.csv()), keep_default_na=False)
+    pd.testing.assert_frame_equal(back, found.table, check_dtype=False)
+    assert set(found.table["selected_by"]) == {"balanced_accuracy"}
+
+
+def test_it_fits_a_terminal_of_80_columns(runs: list[Run]) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    for part in compare_view(compare_runs(runs)):
+        console.print(part)
+    text = console.export_text()
+    assert "…" not in text
+    row = compare_runs(runs).table.loc[0]
+    assert f"{row['auroc']:.3f}" in text
+    assert f"{row['auroc_low']:.2f}".removeprefix("0") + "\N{EN DASH}" in text
+
+
+def test_other_data_other_split_other_metric(runs: list[Run], tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "[b]images", size=8, fingerprint="0" * 16)
+    other = fake_run(tmp_path / "[b]other", images, techniques=SIX[:2], failing=False, test_counts=(20, 20), epochs=1)
+    text = shown([runs[0], other])
+    assert "different images (first: ffffffffffffffff, [b]other: 0000000000000000)" in text
+    assert "different splits" in text
+    assert "different selection metrics" not in text
+
+
+def test_mistakes(runs: list[Run], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="two or more run folders"):
+        compare_runs(runs[:1])
+    with pytest.raises(UserError, match="more than once"):
+        compare_runs([runs[0], runs[1], runs[0]])
+    unopened = fake_run(tmp_path / "unopened", fake_images(tmp_path / "images", size=8), opened=False)
+    with pytest.raises(UserError, match="no test results yet"):
+        compare_runs([runs[0], unopened])

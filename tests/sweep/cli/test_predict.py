@@ -1,0 +1,140 @@
+"""Single images: the same network and pixels as in the sweep, and errors that name every bad file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from balancing.data.images import ImageSet
+from balancing.errors import UserError
+from sweep.analysis.maps.cams import best_trials, network_input
+from sweep.cli.predict import best_trial, predict_images
+from sweep.runs.run import Run
+from sweep.training.network import restore
+from tests.sweep.fake_run import SIX, fake_images, fake_run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ImageSet]:
+    folder = tmp_path_factory.mktemp("predict")
+    images = fake_images(folder / "images", size=48)
+    arguments = {"techniques": SIX[:2], "lrs": (0.001,), "epochs": 1, "failing": False, "checkpoints": 2}
+    return fake_run(folder / "run", images, **arguments), images  # type: ignore[arg-type]
+
+
+def test_the_best_trial_predicts_the_decoded_image(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    for folder, row in (("a", 3), ("b", 100)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(images.pixels[row]).save(tmp_path / folder / "x.png")
+    paths = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
+    found = predict_images(run, paths, out=tmp_path / "out")
+    technique, trial_id = best_trial(run)
+    best = best_trials(run).set_index("trial_id")["balanced_accuracy"]
+    assert best[trial_id] == best.max()
+    model, facts = restore(run.trial(trial_id).best)
+    for prediction, row in zip(found, (3, 100), strict=True):
+        with torch.no_grad():
+            batch = network_input(images.pixels[row], facts["spec"]["mean"], facts["spec"]["std"])
+            expected = model(batch).softmax(dim=1)[0].numpy()
+        assert list(prediction.probabilities) == ["NORMAL", "PNEUMONIA"]
+        assert list(prediction.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)
+        assert prediction.decision == images.class_names[int(expected.argmax())]
+        assert prediction.technique == technique
+    pictures = [prediction.picture for prediction in found]
+    assert [p.name for p in pictures if p] == ["x_cam.png", "x_2_cam.png"]
+    for picture in pictures:
+        assert picture is not None
+        assert np.asarray(Image.open(picture)).shape[0] > 300
+
+
+def test_a_named_technique_and_no_pictures(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    Image.fromarray(images.pixels[0]).save(tmp_path / "x.png")
+    (only,) = predict_images(run, [str(tmp_path / "x.png")], technique="undersampling")
+    assert (only.technique, only.picture) == ("undersampling", None)
+    with pytest.raises(UserError, match="no chosen trial of technique 'oversampling'; did you mean 'undersampling'"):
+        predict_images(run, [tmp_path / "x.png"], technique="oversampling")
+
+
+def test_every_unreadable_file_is_named(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    Image.fromarray(images.pixels[0]).save(tmp_path / "good.png")
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(UserError, match="3 of 4 images") as error:
+        predict_images(run, [tmp_path / name for name in ("good.png", "text.png", "empty.png", "gone.png")])
+    for name in ("text.png", "empty.png", "gone.png"):
+        assert name in str(error.value)
+    assert "good.png" not in str(error.value)
+
+
+def test_before_selection_or_without_its_network_there_is_a_sentence(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images", size=16)
+    Image.fromarray(images.pixels[0]).save(tmp_path / "x.png")
+    run = fake_run(tmp_path / "run", images, techniques=SIX[:2], lrs=(0.001,), epochs=1, failing=False)
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        predict_images(run, [tmp_path / "x.png"])
+    run.write_selection([])
+    with pytest.raises(UserError, match="has chosen no trial yet"):
+        predict_images(run, [tmp_path / "x.png"])
+
+
+def test_16_bit_greys_have_the_scale_of_the_run(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    """Not the image's own; where the run has none, nothing tells it."""
+    run, images = made
+    info = run.info
+    size = images.pixels.shape[1]
+    deep = np.random.default_rng(0).integers(0, 3000, (size, size)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    Image.fromarray(np.floor(deep / 4095 * 255 + 0.5).astype(np.uint8)).save(tmp_path / "eight.png")
+    Image.fromarray(deep * 20).save(tmp_path / "deeper.png")
+    try:
+        with pytest.raises(UserError, match=r"deep\.png: it has 16-bit greys, but the run's images had 8 bits"):
+            predict_images(run, [tmp_path / "deep.png"])
+        run.update_info(data={**info["data"], "grey_bits": 12})
+        one, two = predict_images(run, [tmp_path / "deep.png", tmp_path / "eight.png"])
+        assert one.probabilities == two.probabilities
+        with pytest.raises(UserError, match=r"the 16-bit greys of the run's images use 12 bits, 0\.\.4,095"):
+            predict_images(run, [tmp_path / "deeper.png"])
+        old = {key: value for key, value in info["data"].items() if key != "grey_bits"}  # of an earlier version
+        run.update_info(data=old)
+        Image.fromarray(((deep.astype(int) + 128) // 257).astype(np.uint8)).save(tmp_path / "old.png")
+        one, two = predict_images(run, [tmp_path / "deep.png", tmp_path / "old.png"])
+        assert one.probabilities == two.probabilities
+    finally:
+        run.update_info(data=info["data"])
+
+
+def test_predict_bounds_what_it_decodes(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(UserError, match="claims more than 89,478,485 pixels"):
+        predict_images(made[0], [tmp_path / "bomb.png"])
+
+
+def test_pictures_never_replace_an_image_that_is_predicted(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    files = [tmp_path / "x.png", tmp_path / "x_cam.png", tmp_path / "x_2_cam.png"]
+    for row, file in enumerate(files):
+        Image.fromarray(images.pixels[row]).save(file)
+    before = [file.read_bytes() for file in files]
+    found = predict_images(run, files, out=tmp_path / "link")
+    assert [file.read_bytes() for file in files] == before
+    pictures = [prediction.picture for prediction in found]
+    assert [p.name for p in pictures if p] == ["x_3_cam.png", "x_cam_cam.png", "x_2_cam_cam.png"]
+    assert all(p is not None and p.is_file() for p in pictures)
+
+
+def test_a_name_that_fills_its_folder_entry_gets_a_shorter_picture(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    files = [tmp_path / ("\u00e4" * 125 + f"{end}.png") for end in "ab"]  # 255 bytes each
+    for file in files:
+        Image.fromarray(images.pixels[0]).save(file)
+    pictures = [prediction.picture for prediction in predict_images(run, files, out=tmp_path / "out")]
+    assert len(set(pictures)) == 2
+    assert all(p is not None and p.is_file() for p in pictures)

@@ -1,0 +1,170 @@
+"""Progress: what it counts, how it says the time left, and where."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sweep.cli import progress as room
+from sweep.cli.progress import Progress, duration
+from sweep.planning.space import TrialSpec
+
+SPECS = [TrialSpec(name, 0.01, 4, seed) for seed in (0, 1) for name in ("baseline", "smote")]
+IDS = [spec.trial_id for spec in SPECS]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(room, "time", found)
+    return found
+
+
+def made(
+    *, terminal: bool = False, ended: Any = None, specs: Any = None, slots: int = 2
+) -> tuple[Progress, io.StringIO]:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=120, color_system=None)
+    return Progress(SPECS if specs is None else specs, ended or {}, "recall", slots, console), file
+
+
+def table_of(found: Progress) -> dict[str, list[str]]:
+    """Technique -> the words of its line; '' -> the line beneath."""
+    console = Console(file=io.StringIO(), width=120, color_system=None)
+    console.print(found.render())
+    _, *lines, last = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return {line.split()[0]: line.split()[1:] for line in lines} | {"": [last]}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (42.4, "42 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.4, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (7800, "2 h 10 min"),
+        (360000, "100 h 00 min"),
+    ],
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_the_table_counts_states_by_technique() -> None:
+    found, _ = made()
+    assert table_of(found) == {
+        "baseline": ["0", "0", "2", "0"],
+        "smote": ["0", "0", "2", "0"],
+        "": ["0 of 4 trials ended, 0 running on 2 slots, time left not known yet"],
+    }
+    for trial_id in IDS[:3]:
+        found.started(trial_id)
+    found.epoch(IDS[0], {"epoch": 1, "recall": 0.5})
+    found.ended(IDS[0], "done")
+    found.ended(IDS[1], "diverged", "the loss became nan")
+    counted = table_of(found)
+    assert counted["baseline"] == ["1", "1", "0", "0", "0.500"]
+    assert counted["smote"] == ["0", "0", "1", "1"]
+    assert counted[""][0].startswith("2 of 4 trials ended, 1 running on 2 slots")
+    found.ended(IDS[2], "stopped")
+    found.ended(IDS[3], "failed", "broken")
+    assert table_of(found)["baseline"][:4] == ["2", "0", "0", "0"]
+    assert table_of(found)["smote"][:4] == ["0", "0", "0", "2"]
+
+
+def test_the_best_is_the_highest_of_a_technique_and_no_other() -> None:
+    found, _ = made()
+    for trial_id, value in ((IDS[0], 0.5), (IDS[2], 0.75), (IDS[0], 0.625), (IDS[2], None), (IDS[0], float("nan"))):
+        found.epoch(trial_id, {"epoch": 1, "recall": value})
+    assert found.best == {"baseline": 0.75}
+
+
+def test_what_ended_before_this_start_counts_but_says_nothing_of_the_pace(clock: Clock) -> None:
+    found, _ = made(ended={IDS[0]: ("done", 0.75), IDS[1]: ("diverged", None)})
+    assert found.best == {"baseline": 0.75}
+    assert table_of(found)["baseline"][:4] == ["1", "0", "1", "0"]
+    assert table_of(found)["smote"][:4] == ["0", "0", "1", "1"]
+    assert found.time_left() == "time left not known yet"
+    clock.now += 10
+    found.epoch(IDS[2], {"epoch": 1, "recall": 0.5})
+    # One epoch in 10 s; 3 of this trial and 4 of the last one are left.
+    assert found.time_left() == "about 1 min 10 s left"
+
+
+def test_the_time_left_follows_the_pace(clock: Clock) -> None:
+    found, _ = made()
+    clock.now += 6
+    for epoch in (1, 2):
+        found.epoch(IDS[0], {"epoch": epoch, "recall": 0.5})
+        found.epoch(IDS[1], {"epoch": epoch, "recall": 0.5})
+    # 4 epochs in 6 s; 2 + 2 + 4 + 4 are left.
+    assert found.time_left() == "about 18 s left"
+    found.ended(IDS[1], "stopped")  # early: its other two are not waited for
+    assert found.time_left() == "about 15 s left"
+    for trial_id in IDS:
+        found.ended(trial_id, "done")
+    assert found.time_left() == "6 s so far"
+
+
+def test_trials_that_a_search_asks_for_are_added() -> None:
+    found, _ = made(specs=SPECS[:2])
+    assert table_of(found)[""][0].startswith("0 of 2")
+    found.add(SPECS)
+    assert table_of(found)[""][0].startswith("0 of 4")
+
+
+def test_a_log_gets_one_plain_line_for_each_trial_that_ended() -> None:
+    found, file = made()
+    with found:
+        found.started(IDS[0])
+        found.epoch(IDS[0], {"epoch": 1, "recall": 0.5})
+        assert file.getvalue() == ""
+        found.ended(IDS[0], "done")
+        found.started(IDS[1])
+        found.ended(IDS[1], "failed", "[bold]broken[/bold] " + "x" * 200)
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("[1/4] baseline lr 0.01 seed 0 done, best recall of baseline so far 0.500; about ")
+    assert lines[1].startswith("[2/4] smote lr 0.01 seed 0 failed: [bold]broken[/bold] xxx")
+    assert "\x1b" not in file.getvalue()
+
+
+def test_a_terminal_gets_a_live_table_and_lines_for_trouble_alone() -> None:
+    found, file = made(terminal=True)
+    with found:
+        found.epoch(IDS[0], {"epoch": 4, "recall": 0.5})
+        found.ended(IDS[0], "done")
+        assert "[1/4]" not in file.getvalue()
+        found.ended(IDS[1], "diverged", "the loss became nan")
+        assert f"trial {IDS[1]} (smote) diverged: the loss became nan" in file.getvalue()
+    shown = file.getvalue()
+    assert "\x1b[" in shown
+    assert "best recall (validation)" in shown
+    assert "2 of 4 trials ended" in shown.splitlines()[-1] or "2 of 4 trials ended" in shown
+
+
+def test_the_live_table_ends_with_the_block_that_an_error_leaves() -> None:
+    found, file = made(terminal=True)
+
+    def broken() -> None:
+        with found:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken()
+    assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") > 0  # the cursor is back

@@ -1,0 +1,143 @@
+"""What is asked before anything long starts: data, split, positive class, weights, techniques."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from balancing.errors import UserError
+from sweep.config.config import Config, build_config
+from sweep.planning import prepare as room
+from sweep.planning.prepare import Prepared, check_techniques, free_run_folder, prepare
+from sweep.runs.run import split_fingerprint
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A small image set with splits of its own, in MedMNIST's form: training 40 to 20, the others 60 to 60."""
+    return write_source(tmp_path / "set.npz", train=(40, 20))
+
+
+def write_source(path: Path, train: tuple[int, ...], seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for part, counts in (("train", train), ("val", (60,) * len(train)), ("test", (60,) * len(train))):
+        labels = np.repeat(np.arange(len(train)), counts)
+        arrays[f"{part}_images"] = rng.integers(0, 256, (len(labels), 16, 16), dtype=np.uint8)
+        arrays[f"{part}_labels"] = labels[:, None]
+    np.savez(path, **arrays)
+    return path
+
+
+def config_for(source: Path | str, **space: Any) -> Config:
+    return build_config(
+        {"data": {"source": str(source), "image_size": 16}, "space": space, "train": {"weights": "none"}}
+    )
+
+
+def prepared(source: Path, **space: Any) -> Prepared:
+    return prepare(config_for(source, **space), progress=False)
+
+
+def test_what_is_prepared_fits_together(source: Path) -> None:
+    config = config_for(source, seeds=2)
+    found = prepare(config, progress=False)
+    images, split = found.images, found.split
+    assert images.pixels.shape[1:] == (16, 16)
+    assert np.bincount(images.labels[split.train]).tolist() == [40, 20]
+    rows = np.concatenate([split.train, split.validation, split.test])
+    assert sorted(rows) == list(range(len(images)))
+    assert found.positive == 1
+    assert found.start is None
+    assert any("positive class" in note for note in found.notes)
+    assert any("alidation" in note for note in found.notes)
+    for spec in found.specs(config):
+        assert spec.data == images.fingerprint[:16]
+        assert spec.split == split_fingerprint(split)
+        assert (spec.positive, spec.weights, spec.image_size) == (1, "none", 16)
+    assert len(found.specs(config)) == 2 * len(config.space.techniques)
+
+
+def test_equal_data_gives_equal_trials_and_other_data_others(tmp_path: Path) -> None:
+    ids = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        path = write_source(tmp_path / f"{name}.npz", (40, 20), seed)
+        config = config_for(path)
+        ids.append({spec.trial_id for spec in prepare(config, progress=False).specs(config)})
+    assert ids[0] == ids[1]
+    assert not ids[0] & ids[2]
+
+
+def test_the_positive_class_can_be_named(source: Path) -> None:
+    config = config_for(source)
+    name = prepare(config, progress=False).images.class_names[0]
+    named = build_config(config.model_dump(), {"data.positive": name})
+    assert prepare(named, progress=False).positive == 0
+    with pytest.raises(UserError, match="no class is named 'unicorn'"):
+        prepare(build_config(config.model_dump(), {"data.positive": "unicorn"}), progress=False)
+
+
+def test_more_than_two_classes_have_no_positive_one(tmp_path: Path) -> None:
+    found = prepared(write_source(tmp_path / "three.npz", (40, 20, 12)))
+    assert found.positive is None
+    assert found.images.n_classes == 3
+
+
+def test_too_few_images_for_a_technique_are_told_before_anything_starts(tmp_path: Path) -> None:
+    path = write_source(tmp_path / "few.npz", (40, 5))
+    assert prepared(path, techniques=["baseline", "oversampling"]).split.train.size == 45
+    with pytest.raises(UserError, match=r"5 training images, but smote with k_neighbors=5 needs at least 6; lower"):
+        prepared(path, techniques=["baseline", "smote"])
+    fewer = {"smote": {"k_neighbors": 4}}
+    assert prepared(path, techniques=["smote"], parameters=fewer).split.train.size == 45
+
+
+def test_every_draw_of_a_parameter_is_checked(tmp_path: Path) -> None:
+    path = write_source(tmp_path / "few.npz", (40, 8))
+    assert prepared(path, techniques=["smote"]).split.train.size == 48
+    searched = {"techniques": ["smote"], "search_parameters": True, "trials": 30}
+    with pytest.raises(UserError, match=r"8 training images, but smote with k_neighbors=[89]"):
+        prepared(path, **searched)
+
+
+def test_weights_are_asked_for_before_images_are_decoded(
+    source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(room, "load_images", lambda *args, **kwargs: pytest.fail("images were decoded"))
+    config = build_config(config_for(source).model_dump(), {"train.weights": str(tmp_path / "gone.pt")})
+    with pytest.raises(UserError, match=r"gone\.pt"):
+        prepare(config, progress=False)
+
+
+def test_a_source_that_is_not_there_gives_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.npz"):
+        prepared(tmp_path / "gone.npz")
+
+
+def test_the_check_reads_training_counts_alone(source: Path) -> None:
+    found = prepared(source)
+    config = config_for(source)
+    check_techniques(config, found.images, found.split)
+    few = found.split.train[found.images.labels[found.split.train] == 1][:3]
+    major = found.split.train[found.images.labels[found.split.train] == 0]
+    from balancing.data.splits import Split
+
+    with pytest.raises(UserError, match="3 training images"):
+        check_techniques(
+            config, found.images, Split(np.sort(np.append(major, few)), found.split.validation, found.split.test)
+        )
+
+
+def test_a_run_folder_is_always_a_new_one(tmp_path: Path) -> None:
+    paths = []
+    for _ in range(4):
+        path = free_run_folder(tmp_path, "paper")
+        assert path.parent == tmp_path
+        assert path.name.startswith("paper-")
+        assert not path.exists()
+        path.mkdir()
+        paths.append(path)
+    assert len(set(paths)) == 4

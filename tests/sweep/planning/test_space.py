@@ -1,0 +1,350 @@
+"""From configuration to trials: draws are paired across techniques, ids follow what changes numbers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare, kstest
+
+from balancing.components import registry
+from balancing.components.registry import IntRange, get_technique, techniques
+from balancing.errors import UserError
+from sweep.config.bounds import MOST_TRIALS
+from sweep.config.config import Config, build_config, parse_assignment, read_file
+from sweep.planning.space import SHARED, TrialSpec, n_trials, span, trial_specs
+
+ALL = [t.name for t in techniques()]
+RANGES = ("space.lr=1e-4..1e-2", "space.epochs=3..10", "space.strength=0.1..1", "space.batch_size=8..64")
+
+
+def config_of(*assignments: str) -> Config:
+    return build_config({}, dict(parse_assignment(text) for text in assignments))
+
+
+def specs_of(*assignments: str, **fixed: Any) -> list[TrialSpec]:
+    return trial_specs(config_of(*assignments), **fixed)
+
+
+def shared_of(spec: TrialSpec) -> tuple[float, ...]:
+    return (spec.lr, spec.epochs, spec.strength, spec.batch_size)
+
+
+def by_place(specs: list[TrialSpec]) -> dict[tuple[int, int], dict[str, TrialSpec]]:
+    """(draw, seed index) -> technique -> its one trial."""
+    found: dict[tuple[int, int], dict[str, TrialSpec]] = defaultdict(dict)
+    for spec in specs:
+        assert spec.technique not in found[spec.draw, spec.seed_index]
+        found[spec.draw, spec.seed_index][spec.technique] = spec
+    return found
+
+
+def test_every_technique_gets_the_same_draws_and_seeds() -> None:
+    places = by_place(specs_of(*RANGES, "space.trials=6", "space.seeds=3", "space.seed=11"))
+    assert set(places) == {(draw, seed) for draw in range(6) for seed in range(3)}
+    for of_technique in places.values():
+        assert set(of_technique) == set(ALL)
+        assert len({spec.seed for spec in of_technique.values()}) == 1
+        assert len({(s.lr, s.epochs, s.batch_size) for s in of_technique.values()}) == 1
+        dials = {s.strength for name, s in of_technique.items() if get_technique(name).strength_dial != "off"}
+        assert len(dials) == 1
+    assert len({spec.lr for spec in places[0, 0].values()} | {spec.lr for spec in places[1, 0].values()}) == 2
+    assert {places[draw, seed]["smote"].seed for draw in range(6) for seed in range(3)} == {11, 12, 13}
+
+
+@pytest.mark.parametrize("left_out", ALL)
+def test_adding_a_technique_moves_no_other_draw(left_out: str) -> None:
+    options = (*RANGES, "space.trials=3", "space.seeds=2", "space.search_parameters=true")
+    fewer = ",".join(name for name in ALL if name != left_out)
+    whole = [spec for spec in specs_of(*options) if spec.technique != left_out]
+    assert specs_of(*options, f"space.techniques={fewer}") == whole
+
+
+def test_adding_a_parameter_moves_no_other_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = (*RANGES, "space.trials=4", "space.search_parameters=true")
+    before = specs_of(*options)
+    smote = get_technique("smote")
+    more = {"a_new_one": IntRange(1, 100, default=1), **smote.parameters}
+    monkeypatch.setitem(registry._TECHNIQUES, "smote", replace(smote, parameters=more))
+    after = specs_of(*options)
+    assert len({spec.parameters["a_new_one"] for spec in after if spec.technique == "smote"}) > 1
+    for old, new in zip(before, after, strict=True):
+        assert {**new.parameters, "a_new_one": 0} == {**old.parameters, "a_new_one": 0}
+        assert shared_of(old) == shared_of(new)
+        assert (old.technique, old.seed) == (new.technique, new.seed)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_range_for_one_hyperparameter_moves_no_draw_of_the_others(name: str) -> None:
+    drawn = specs_of(*RANGES, "space.trials=5", "space.seeds=1")
+    fixed = [option for option in RANGES if not option.startswith(f"space.{name}=")]
+    rest = [other for other in SHARED if other != name]
+    again = specs_of(*fixed, "space.trials=5", "space.seeds=1")
+    pairs = zip(*(sorted(specs, key=lambda s: (s.draw, s.technique)) for specs in (drawn, again)), strict=True)
+    for old, new in pairs:
+        assert [getattr(old, other) for other in rest] == [getattr(new, other) for other in rest]
+
+
+def test_more_draws_and_more_seeds_keep_the_first_ones() -> None:
+    few = {s.trial_id for s in specs_of(*RANGES, "space.trials=3", "space.seeds=2")}
+    many = {s.trial_id for s in specs_of(*RANGES, "space.trials=5", "space.seeds=4")}
+    assert few < many
+
+
+def test_draws_with_more_epochs_come_first_and_stay_together() -> None:
+    found = specs_of(*RANGES, "space.epochs=3..10", "space.trials=6", "space.seeds=3")
+    epochs = [spec.epochs for spec in found]
+    assert epochs == sorted(epochs, reverse=True)
+    assert len(set(epochs)) > 2
+    blocks = [key for key, _ in itertools.groupby((spec.draw, spec.seed_index) for spec in found)]
+    assert len(blocks) == len(set(blocks)) == 6 * 3, "an interrupted sweep is a fair smaller one"
+
+
+def test_lists_of_epochs_leave_a_draw_together() -> None:
+    found = specs_of(*RANGES, "space.epochs=[2,9,4]", "space.trials=3", "space.seeds=2")
+    draws = [key for key, _ in itertools.groupby(spec.draw for spec in found)]
+    assert draws == [0, 1, 2]
+
+
+def test_another_base_seed_draws_anew() -> None:
+    one, other = (specs_of(*RANGES, "space.trials=4", f"space.seed={seed}") for seed in (0, 1000))
+    assert not {s.lr for s in one} & {s.lr for s in other}
+    assert not {s.seed for s in one} & {s.seed for s in other}
+
+
+def test_techniques_that_share_a_parameter_share_its_draws() -> None:
+    specs = specs_of("space.lr=1e-4..1e-2", "space.trials=8", "space.seeds=1", "space.search_parameters=true")
+    drawn = {
+        name: [s.parameters["k_neighbors"] for s in specs if s.technique == name]
+        for name in ("smote", "borderline_smote")
+    }
+    assert drawn["smote"] == drawn["borderline_smote"]
+    assert len(set(drawn["smote"])) > 1
+
+
+def test_draws_stay_in_their_ranges_and_follow_their_laws() -> None:
+    specs = specs_of(
+        "space.lr=1e-4..1e-2",
+        "space.epochs=3..6",
+        "space.strength=0.25..0.75",
+        "space.trials=2000",
+        "space.seeds=1",
+        "space.techniques=smote",
+    )
+    lr = np.array([s.lr for s in specs])
+    strength = np.array([s.strength for s in specs])
+    epochs = np.array([s.epochs for s in specs])
+    assert len(specs) == 2000
+    assert lr.min() >= 1e-4
+    assert lr.max() <= 1e-2
+    assert kstest(np.log10(lr), "uniform", args=(-4, 2)).pvalue > 0.001
+    assert kstest(lr, "uniform", args=(1e-4, 1e-2 - 1e-4)).pvalue < 1e-6
+    assert kstest(strength, "uniform", args=(0.25, 0.5)).pvalue > 0.001
+    assert set(epochs.tolist()) == {3, 4, 5, 6}
+    assert chisquare(np.bincount(epochs)[3:]).pvalue > 0.001
+    assert np.abs(np.corrcoef([np.log(lr), strength, epochs]) - np.eye(3)).max() < 0.1
+
+
+def test_own_parameters_are_drawn_from_what_the_user_gave() -> None:
+    specs = specs_of(
+        "space.techniques=smote",
+        "space.parameters.smote.k_neighbors=2..4",
+        "space.parameters.smote.sampling_strategy=0.5,0.75",
+        "space.trials=40",
+        "space.seeds=1",
+    )
+    assert {s.parameters["k_neighbors"] for s in specs} == {2, 3, 4}
+    assert {s.parameters["sampling_strategy"] for s in specs} == {0.5, 0.75}
+    assert all(type(s.parameters["k_neighbors"]) is int for s in specs)
+
+
+def test_parameters_are_complete_whether_searched_or_not() -> None:
+    for options in ([], ["space.search_parameters=true"], ["space.parameters.smote.k_neighbors=7"]):
+        for spec in specs_of(*options, "space.trials=2"):
+            technique = get_technique(spec.technique)
+            assert technique.complete(spec.parameters) == spec.parameters
+            assert set(spec.parameters) == set(technique.parameters)
+
+
+def test_lists_cross() -> None:
+    specs = specs_of(
+        "space.lr=0.001,0.01", "space.epochs=1,2", "space.batch_size=8,16", "space.seeds=2", "space.techniques=smote"
+    )
+    found = [(s.lr, s.epochs, s.batch_size, s.seed) for s in specs]
+    wanted = {(lr, e, b, s) for lr in (0.001, 0.01) for e in (1, 2) for b in (8, 16) for s in (0, 1)}
+    assert set(found) == wanted
+    assert len(found) == len(wanted)
+
+
+def test_lists_cross_each_draw_of_a_range() -> None:
+    specs = specs_of(
+        "space.lr=1e-4..1e-2", "space.epochs=1,2", "space.trials=5", "space.seeds=1", "space.techniques=smote"
+    )
+    epochs_of = defaultdict(list)
+    for spec in specs:
+        epochs_of[spec.lr].append(spec.epochs)
+    assert len(epochs_of) == 5
+    assert all(epochs == [1, 2] for epochs in epochs_of.values())
+
+
+def test_nothing_drawn_means_one_draw() -> None:
+    assert len(specs_of("space.trials=50", "space.seeds=3")) == 3 * len(ALL)
+
+
+def test_the_baseline_is_never_augmented_and_appears_once() -> None:
+    specs = specs_of("space.strength=0,0.5,1", "space.seeds=2")
+    baseline = [s for s in specs if s.technique == "baseline"]
+    assert [s.strength for s in baseline] == [0.0, 0.0]
+    assert {s.seed for s in baseline} == {0, 1}
+    smote = [s for s in specs if s.technique == "smote"]
+    assert sorted((s.strength, s.seed) for s in smote) == [(d, s) for d in (0.0, 0.5, 1.0) for s in (0, 1)]
+
+
+def test_augmentation_is_never_without() -> None:
+    specs = [s for s in specs_of("space.strength=0,0.5,1", "space.seeds=1") if s.technique == "augmentation"]
+    assert sorted(s.strength for s in specs) == [0.5, 1.0]
+
+
+def test_all_trial_ids_are_distinct() -> None:
+    for options in ([], ["space.strength=0,1", "space.lr=0.1,0.2"], [*RANGES, "space.trials=5"]):
+        ids = [s.trial_id for s in specs_of(*options)]
+        assert len(ids) == len(set(ids)) > 0
+
+
+def test_compare_gives_every_technique_as_many_configurations_and_trials() -> None:
+    config = build_config(read_file("compare"))
+    configurations, trials = defaultdict(set), defaultdict(int)
+    for spec in trial_specs(config):
+        configurations[spec.technique].add(spec.configuration_id)
+        trials[spec.technique] += 1
+    assert {len(ids) for ids in configurations.values()} == {config.space.trials}
+    assert set(trials.values()) == {config.space.trials * config.space.seeds}
+    assert set(trials) == set(config.space.techniques)
+
+
+def test_an_interrupted_sweep_is_a_fair_smaller_one() -> None:
+    specs = specs_of(*RANGES, "space.trials=4", "space.seeds=3", "space.search_parameters=true")
+    for ended in range(1, len(specs) + 1):
+        counts = {name: sum(s.technique == name for s in specs[:ended]) for name in ALL}
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+A_SPEC = TrialSpec("smote", lr=0.01, epochs=3, seed=5, parameters={"k_neighbors": 5, "sampling_strategy": 1.0})
+OTHERWISE: dict[str, Any] = {
+    "technique": "borderline_smote",
+    "lr": 0.010000000000000002,
+    "epochs": 4,
+    "seed": 6,
+    "parameters": {"k_neighbors": 4, "sampling_strategy": 1.0},
+    "strength": 0.5,
+    "batch_size": 16,
+    "image_size": 225,
+    "weights": "imagenet",
+    "metric": "f1",
+    "precision": "bfloat16",
+    "mean": 0.4,
+    "std": 0.25,
+    "positive": 0,
+    "data": "abc",
+    "split": "abc",
+}
+LABELS = {"draw", "seed_index"}
+
+
+def test_the_id_laws_below_cover_every_field() -> None:
+    assert set(OTHERWISE) | LABELS == {f.name for f in fields(TrialSpec)}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_can_change_numbers_changes_the_id(name: str) -> None:
+    changed = replace(A_SPEC, **{name: OTHERWISE[name]})
+    assert changed.trial_id != A_SPEC.trial_id
+    assert (changed.configuration_id == A_SPEC.configuration_id) == (name == "seed")
+
+
+@pytest.mark.parametrize("name", sorted(LABELS))
+def test_labels_for_people_change_no_id(name: str) -> None:
+    changed = replace(A_SPEC, **{name: 9})
+    assert changed.trial_id == A_SPEC.trial_id
+    assert changed.configuration_id == A_SPEC.configuration_id
+
+
+def test_ids_forget_the_order_of_parameters_and_the_way_through_a_file() -> None:
+    turned = replace(A_SPEC, parameters=dict(reversed(A_SPEC.parameters.items())))
+    assert list(turned.parameters) != list(A_SPEC.parameters)
+    assert turned.trial_id == A_SPEC.trial_id
+    for spec in (A_SPEC, *specs_of(*RANGES, "space.trials=3", "space.search_parameters=true")):
+        read = TrialSpec.from_dict(json.loads(json.dumps({"trial_id": "x", **spec.to_dict()})))
+        assert read == spec
+        assert read.trial_id == spec.trial_id
+
+
+def test_ids_do_not_depend_on_how_a_number_was_written_or_where_trials_run() -> None:
+    options = [
+        "space.lr=0.010",
+        "space.epochs=3.0",
+        "space.strength=0.0",
+        "resources.max_concurrent=2",
+        "sweep.retries=0",
+    ]
+    plain = [s.trial_id for s in specs_of("space.lr=1e-2", "space.epochs=3", "space.strength=0")]
+    assert [s.trial_id for s in specs_of(*options)] == plain
+
+
+def test_what_data_and_weights_say_goes_into_every_spec() -> None:
+    fixed = {"data": "d", "split": "s", "positive": 0, "weights": "sha256:1"}
+    for spec in specs_of(**fixed):
+        assert {name: getattr(spec, name) for name in fixed} == fixed
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("0.5", (0.5, 0.5)), ("0.5,0.25,1", (0.25, 1.0)), ("0.5..0.75", (0.5, 0.75))]
+)
+def test_span_is_the_smallest_and_largest_value(text: str, ends: tuple[float, float]) -> None:
+    assert span(config_of(f"space.strength={text}").space.strength) == ends
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("space.seeds=2",),
+        ("space.lr=0.001,0.01", "space.epochs=1,2,3", "space.seeds=2"),
+        (*RANGES, "space.trials=7", "space.seeds=3"),
+        ("space.lr=1e-4..1e-2", "space.batch_size=8,16", "space.trials=5", "space.techniques=smote,baseline"),
+    ],
+)
+def test_how_many_trials_there_are_is_known_without_making_them(options: tuple[str, ...]) -> None:
+    config = config_of(*options)
+    assert n_trials(config) == len(trial_specs(config))
+
+
+def test_equal_trials_are_counted_as_often_as_they_are_asked_for() -> None:
+    config = config_of("space.strength=0,0.5,1", "space.seeds=2")
+    assert n_trials(config) == 2 * 3 * len(ALL) > len(trial_specs(config))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("space.lr=1e-4..1e-2", "space.trials=10000", "space.seeds=1000"),
+        ("space.lr=1e-4..1e-2", "space.trials=10000", "space.seeds=1000", "sweep.search=optuna"),
+        tuple(f"space.{name}={','.join(['0.5'] * 100 if name != 'batch_size' else ['8'] * 100)}" for name in
+              ("lr", "strength", "batch_size")),
+    ],
+)  # fmt: skip
+def test_more_trials_than_a_sweep_can_hold_are_refused_before_any_is_made(
+    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrialSpec, "__init__", lambda *a, **k: pytest.fail("a trial was made"))
+    with pytest.raises(UserError, match=rf"at most {MOST_TRIALS:,} trials, but this space has [\d,]+ .*give fewer"):
+        config_of(*options)
+
+
+def test_the_most_trials_are_accepted() -> None:
+    config = config_of("space.lr=1e-4..1e-2", "space.trials=10000", "space.seeds=5", "space.techniques=baseline")
+    assert n_trials(config) == MOST_TRIALS

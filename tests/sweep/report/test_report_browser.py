@@ -1,0 +1,184 @@
+"""The report in headless Chromium: alone, silent, accessible, sortable, and narrow enough for a phone."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.analysis.figures.style import WIDTH
+from sweep.report.render import write_report
+from tests.sweep.fake_run import fake_images, fake_run
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# In CI a missing browser is a fault, for nothing else looks at the page.
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"), reason="needs chromium (Debian: apt install chromium)"
+)
+
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>')
+# What axe-core calls these is a fault that keeps people out.
+SEVERE = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser")
+    images = fake_images(folder / "images", HOSTILE, size=96)
+    names = images.names.copy().astype("<U120")
+    names[:2] = (
+        "<script>alert(3)</script>.png",
+        "a" * 80 + ".png",
+    )
+    digests = images.sha256.copy()
+    digests[1] = digests[0]  # a finding with its files
+    images = replace(images, names=names, sha256=digests)
+    return write_report(fake_run(folder / "run", images, checkpoints=1), images)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()
+
+
+class Opened:
+    """A page with what it said and asked for."""
+
+    def __init__(self, browser: Any, path: Path, width: int = 1400, **settings: Any):
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        self.page = self.context.new_page()
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(path.as_uri())
+
+
+@pytest.fixture
+def opened(browser: Any, report: Path) -> Iterator[Any]:
+    pages = []
+
+    def make(**settings: Any) -> Opened:
+        pages.append(Opened(browser, report, **settings))
+        return pages[-1]
+
+    yield make
+    for page in pages:
+        page.context.close()
+
+
+def test_it_is_silent_and_asks_for_nothing(opened: Any, report: Path) -> None:
+    found = opened()
+    assert found.said == []
+    assert [url for url in found.asked if not url.startswith("data:")] == [report.as_uri()]
+    pictures = found.page.evaluate("[...document.images].map(image => image.complete && image.naturalWidth > 0)")
+    assert pictures
+    assert all(pictures)
+
+
+def test_hostile_class_names_are_text(opened: Any) -> None:
+    found = opened()
+    assert found.page.evaluate("document.scripts.length") == 1
+    assert found.page.evaluate("[...document.images].every(image => image.getAttribute('src').startsWith('data:'))")
+    text = found.page.inner_text("body")
+    assert HOSTILE[0] in text
+    assert HOSTILE[1] in text
+
+
+def test_a_press_sorts_and_another_turns_it_round(opened: Any) -> None:
+    page = opened().page
+    head = page.locator("#results thead th").nth(1)
+    column = "[...document.querySelectorAll('#results tbody tr')].map(row => Number(row.cells[1].dataset.sort))"
+    before = page.evaluate(column)
+    head.locator("button").click()
+    down = page.evaluate(column)
+    assert head.get_attribute("aria-sort") == "descending"
+    head.locator("button").click()
+    up = page.evaluate(column)
+    assert down == sorted(before, reverse=True)
+    assert up == sorted(before)
+    assert down != up
+
+
+def test_every_column_of_numbers_sorts_both_ways(opened: Any) -> None:
+    """Also where a number is missing or negative."""
+    found = opened().page.evaluate("""() => {
+      const wrong = [], missing = [];
+      for (const table of document.querySelectorAll("table")) for (const head of table.tHead.rows[0].cells) {
+        const values = () => [...table.tBodies[0].rows].map(row => row.cells[head.cellIndex].dataset.sort);
+        if (values().includes(undefined)) continue;
+        if (values().includes("-Infinity")) missing.push(table.id);
+        for (const press of [1, 2]) {
+          head.querySelector("button").click();
+          const numbers = values().map(Number), down = head.getAttribute("aria-sort") === "descending";
+          if (down) numbers.reverse();
+          if (!numbers.every((value, i) => i === 0 || numbers[i - 1] <= value)) wrong.push([table.id, head.innerText]);
+        }
+      }
+      return {wrong, missing};
+    }""")
+    assert found["wrong"] == []
+    assert "thresholds" in found["missing"]
+
+
+def test_the_first_column_stays_under_its_heading(opened: Any) -> None:
+    page = opened(width=390).page
+    page.evaluate("document.getElementById('results').parentNode.scrollLeft = 150")
+    left = "selector => document.querySelector(selector).getBoundingClientRect().left"
+    heading = page.evaluate(left, "#results thead th")
+    assert heading == page.evaluate(left, "#results tbody th") == page.evaluate(left, "#results-section")
+
+
+def test_letters_are_as_large_in_every_figure(opened: Any) -> None:
+    """A wide figure is not blown up to the page's width."""
+    widths = opened().page.evaluate(
+        "[...document.querySelectorAll('.figure svg')].map(svg => svg.clientWidth / (svg.viewBox.baseVal.width / 72))"
+    )
+    assert len(widths) > 5
+    assert max(widths) <= 34 * 16 / WIDTH + 1
+    photos = opened().page.evaluate("[...document.images].map(image => image.clientWidth <= 1.1 * image.naturalWidth)")
+    assert all(photos)
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_no_sideways_scrolling(opened: Any, width: int) -> None:
+    page = opened(width=width).page
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390)])
+def test_axe_finds_no_serious_fault(opened: Any, scheme: str, width: int) -> None:
+    found = importlib.util.find_spec("axe_core_python")
+    assert found is not None
+    assert found.origin is not None
+    script = Path(found.origin).parent / "axe.min.js"
+    page = opened(color_scheme=scheme, width=width, bypass_csp=True).page
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    page.add_script_tag(content=script.read_text(encoding="utf-8"))
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    severe = [
+        (fault["id"], fault["nodes"][0]["html"][:200]) for fault in result["violations"] if fault["impact"] in SEVERE
+    ]
+    assert severe == []
+
+
+def test_it_reads_without_scripts(opened: Any) -> None:
+    found = opened(java_script_enabled=False)
+    assert "beat the baseline" in found.page.inner_text(".verdict") or "Beyond doubt" in found.page.inner_text(
+        ".verdict"
+    )
+    assert found.page.locator("#results tbody tr").count() == 6
