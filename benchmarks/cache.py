@@ -284,7 +284,7 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
 
     from balancing.components.registry import get_technique
     from balancing.data.splits import make_split
-    from sweep.planning.space import TrialSpec
+    from sweep.runs.spec import TrialSpec
     from sweep.training.trial import SplitImages, build_plan, on_device, training_batches
 
     strength = get_technique(technique).effective_strength(0.5)

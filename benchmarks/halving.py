@@ -20,9 +20,9 @@ import numpy as np
 
 from benchmarks.common import anonymous_bytes, in_fresh_process, peak_bytes, seconds, show
 from sweep.planning.halving import recorded_halvings
-from sweep.planning.space import TrialSpec
 from sweep.runs.files import write_json
 from sweep.runs.run import ASKS, FORMAT, Run
+from sweep.runs.spec import TrialSpec
 
 METRIC, MAX_EPOCHS, SEEDS = "balanced_accuracy", 10, 3
 TECHNIQUES = ("baseline", "undersampling", "oversampling", "smote", "borderline_smote", "class_weights")

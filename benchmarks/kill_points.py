@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from benchmarks.common import show
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training import checkpoints, trial
 from sweep.training.checkpoints import network_fault

@@ -27,7 +27,7 @@ from benchmarks.scale_model import (
     trial_parts,
     written_bytes,
 )
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 
 # A GPU was not at hand: both speeds are assumptions, with round prices of a GPU of that class. The first is one of
 # cluster.yaml's workers and its head, with 16 GiB each.

@@ -16,7 +16,8 @@ import numpy as np
 
 from balancing.components.samplers.targets import most_rows, rows_to_add
 from sweep.config.config import build_config, read_file
-from sweep.planning.space import TrialSpec, trial_specs
+from sweep.planning.space import trial_specs
+from sweep.runs.spec import TrialSpec
 
 # Ray's default: this share of a node's memory is its object store.
 STORE_SHARE = 0.3

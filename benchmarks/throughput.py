@@ -40,7 +40,7 @@ from benchmarks.common import (
     source,
     times,
 )
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.dtype import fast_precision
 from sweep.training.hardware import evaluation_batch, keep_freed_memory, memory_format, on_device

@@ -121,3 +121,12 @@ class Choice:
 
 
 Range = IntRange | FloatRange | Choice
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range to draw from: uniform, or uniform in the logarithm. Written ``1e-4..1e-2`` by users."""
+
+    low: float
+    high: float
+    log: bool = False

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.planning.space import TrialSpec
 from sweep.runs.run import Run
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
 

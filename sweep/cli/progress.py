@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 
 
 def duration(seconds: float) -> str:

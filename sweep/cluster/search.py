@@ -10,11 +10,14 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from balancing.components.ranges import Interval
 from balancing.components.registry import Choice, FloatRange, IntRange, get_technique
 from balancing.errors import UserError
+from sweep.hyperparameters import SHARED
 from sweep.planning.halving import Halving, recorded_halvings, score_of
-from sweep.planning.space import SHARED, Interval, TrialSpec, make_spec
+from sweep.planning.space import make_spec
 from sweep.runs.run import ASKS, Run
+from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
     from sweep.cli.progress import Progress

@@ -26,15 +26,16 @@ from sweep.cluster.search import GRID, OptunaRounds, PairedASHA, RoundSearcher, 
 from sweep.cluster.session import Slots, fit_slots, ray_session
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import Shared, check_networks, open_test, precision_here, train_on_worker
+from sweep.config.size import span
 from sweep.planning.halving import grace_epochs
 from sweep.planning.prepare import Prepared
-from sweep.planning.space import TrialSpec, span
 from sweep.runs.events import SafeEvents
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.owner import Claim, NotOwner
 from sweep.runs.run import ENDED_AS, Run
 from sweep.runs.selection import select
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import ENDED
 from sweep.training.dtype import fast_precision
 

@@ -15,10 +15,10 @@ import ray
 from ray import tune
 
 from balancing.errors import UserError
-from sweep.planning.space import TrialSpec
 from sweep.runs.files import no_guard, now
 from sweep.runs.owner import Claim, NotOwner
 from sweep.runs.run import ASKS, ENDED_AS, Run
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.runs.versions import versions
 

@@ -14,12 +14,14 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from balancing.components.ranges import Interval
 from balancing.components.registry import Choice, IntRange, get_technique, techniques
 from balancing.errors import UserError, suggestion
 from balancing.metrics import SELECTABLE
 from sweep.config.bounds import check_shares, check_trials, seconds_of
+from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
-from sweep.planning.space import SHARED, Interval, n_trials
+from sweep.hyperparameters import SHARED
 
 if TYPE_CHECKING:
     from sweep.runs.run import Run

@@ -16,7 +16,7 @@ from rich.text import Text
 from balancing.components.registry import TrainingData, get_technique
 from sweep.cli.progress import duration
 from sweep.planning.prepare import CHECKPOINT_BYTES, Prepared
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision
 from sweep.training.hardware import keep_freed_memory, on_device
 from sweep.training.network import new_model

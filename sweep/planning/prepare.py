@@ -17,7 +17,9 @@ from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.splits import Split, make_split
 from balancing.errors import UserError
 from balancing.quality.audit import Audit, audit
-from sweep.planning.space import TrialSpec, n_draws, shared_grid, technique_parameters, trial_specs
+from sweep.config.size import n_draws
+from sweep.planning.space import shared_grid, technique_parameters, trial_specs
+from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
     from sweep.config.config import Config, DataConfig

@@ -6,99 +6,21 @@ its number and the parameter's name, never on the technique, so adding a techniq
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balancing.components.registry import FloatRange, IntRange, get_technique
+from balancing.components.ranges import FloatRange, Interval, IntRange
+from balancing.components.registry import get_technique
+from sweep.config.size import n_draws
+from sweep.hyperparameters import SHARED
+from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
-
-SHARED = ("lr", "epochs", "strength", "batch_size")
-# Labels for people; they change no number of a trial, so they are not part of its id.
-_LABELS = ("draw", "seed_index")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A range to draw from: uniform, or uniform in the logarithm. Written ``1e-4..1e-2`` by users."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
-@dataclass(frozen=True)
-class TrialSpec:
-    """One configuration with one seed: all that can change a trial's numbers, and two labels.
-
-    Args:
-        technique: name in the registry.
-        parameters: the technique's own, complete.
-        lr: Adam's learning rate, > 0.
-        epochs: >= 1.
-        strength: augmentation strength actually used, 0..1.
-        batch_size: >= 2.
-        seed: of plan, initial head, order and augmentation.
-        image_size: pixels a side.
-        weights: ``none``, ``imagenet``, or ``sha256:...`` of a local checkpoint.
-        metric: the best epoch is the one with the highest of it on validation.
-        precision: ``float32`` or ``bfloat16``.
-        mean, std: normalisation of pixels in [0, 1].
-        positive: index of the positive class; None for more than two classes.
-        data: fingerprint of pixels and labels.
-        split: fingerprint of the split.
-        draw, seed_index: which draw and which seed this is, for people.
-    """
-
-    technique: str
-    lr: float
-    epochs: int
-    seed: int
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    strength: float = 0.0
-    batch_size: int = 32
-    image_size: int = 224
-    weights: str = "none"
-    metric: str = "balanced_accuracy"
-    precision: str = "float32"
-    mean: float = 0.5
-    std: float = 0.5
-    positive: int | None = 1
-    data: str = ""
-    split: str = ""
-    draw: int = 0
-    seed_index: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "parameters": dict(self.parameters)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrialSpec:
-        known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
-
-    @property
-    def trial_id(self) -> str:
-        """12 hex digits: a hash of everything that can change this trial's numbers, and of nothing else."""
-        return _hash({k: v for k, v in self.to_dict().items() if k not in _LABELS})
-
-    @property
-    def configuration_id(self) -> str:
-        """8 hex digits: the same for all seeds of one configuration."""
-        return _hash({k: v for k, v in self.to_dict().items() if k not in (*_LABELS, "seed")})[:8]
-
-
-def _hash(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def draw_value(name: str, values: Any, rng: np.random.Generator) -> Any:
@@ -152,24 +74,6 @@ def technique_parameters(config: Config, name: str, draw: int) -> dict[str, Any]
             chosen[parameter] = value
     unknown = {k: v for k, v in wanted.items() if k not in technique.parameters}
     return technique.complete({**chosen, **unknown})
-
-
-def n_draws(config: Config) -> int:
-    """How many draws each technique gets: ``space.trials``, or 1 where nothing is drawn."""
-    shared = any(isinstance(getattr(config.space, name), Interval) for name in SHARED)
-    own = any(
-        isinstance(value, Interval | list) for values in config.space.parameters.values() for value in values.values()
-    )
-    searched = config.space.search_parameters and any(get_technique(t).parameters for t in config.space.techniques)
-    return config.space.trials if shared or own or searched else 1
-
-
-def n_trials(config: Config) -> int:
-    """How many trials a sweep has at most, without making them; equal ones (see ``trial_specs``) are counted twice."""
-    lists = [len(values) for name in SHARED if isinstance(values := getattr(config.space, name), list)]
-    crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
-    draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
-    return len(config.space.techniques) * draws * config.space.seeds * crossed
 
 
 def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
@@ -229,12 +133,3 @@ def make_spec(
         seed_index=seed_index,
         **{"weights": config.train.weights, "precision": config.train.precision, **fixed},
     )
-
-
-def span(values: float | list[float] | Interval) -> tuple[float, float]:
-    """The smallest and largest value a hyperparameter can take."""
-    if isinstance(values, list):
-        return min(values), max(values)
-    if isinstance(values, int | float):
-        return values, values
-    return values.low, values.high

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from balancing.metrics import COUNTS, SELECTABLE, confusion_matrix, decide
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
 # Beyond so many classes cells hold no counts, ticks are left out, and only the rarest classes have curves: figures stay

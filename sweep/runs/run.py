@@ -44,7 +44,6 @@ import pandas as pd
 
 from balancing.errors import UserError
 from balancing.metrics import SELECTABLE
-from sweep.planning.space import TrialSpec
 from sweep.runs.files import (
     DamagedFile,
     Guard,
@@ -59,6 +58,7 @@ from sweep.runs.files import (
 )
 from sweep.runs.out import check_free
 from sweep.runs.shapes import BAD_IMAGES, OPENING, RUN, SELECTION, TRIALS, Shape, misfit
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import ENDED, TrialFolder
 from sweep.runs.versions import versions
 

@@ -24,7 +24,7 @@ from sweep.runs.files import (
 from sweep.runs.shapes import EPOCHS, STATUS
 
 if TYPE_CHECKING:
-    from sweep.planning.space import TrialSpec
+    from sweep.runs.spec import TrialSpec
 
 # A trial in one of these states is not run again on resume.
 ENDED = ("done", "stopped", "diverged")

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from balancing.metrics import evaluate
-from sweep.planning.space import TrialSpec
 from sweep.runs.files import DamagedFile, is_whole_zip, write_torch
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
 from sweep.training.network import save_best, saved_facts
 

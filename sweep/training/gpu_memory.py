@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 from sweep.training.hardware import resident_limit
 from sweep.training.network import new_model
 

@@ -23,8 +23,8 @@ from balancing.components.plans import TrainingPlan
 from balancing.components.registry import TrainingData, get_technique
 from balancing.errors import UserError
 from balancing.metrics import evaluate
-from sweep.planning.space import TrialSpec
 from sweep.runs.files import now
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.checkpoints import Progress, go_on_from, keep_best, network_fault, save_last
 from sweep.training.gpu_memory import PREDICTING, noting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.kill_points import attempt, told
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
 SPEC = TrialSpec("baseline", 3e-2, 3, 0, batch_size=8, image_size=16)

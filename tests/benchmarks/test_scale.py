@@ -23,7 +23,7 @@ from benchmarks.scale_model import (
     written_bytes,
 )
 from sweep.planning import estimate as plan
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 
 
 @pytest.mark.parametrize("n_slots", [1, 2, 7, 64, 200])

@@ -23,7 +23,7 @@ from sweep.training.network import restore
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
-    from sweep.planning.space import TrialSpec
+    from sweep.runs.spec import TrialSpec
 
 
 class CamMethod(NamedTuple):
@@ -228,7 +228,7 @@ def kept_trials(run: Run) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, 
 
 def networks(run: Run, device: str | torch.device = "cpu") -> Iterator[Network]:
     """The networks of ``kept_trials``, one at a time."""
-    from sweep.planning.space import TrialSpec
+    from sweep.runs.spec import TrialSpec
 
     for technique, (trial_id, (rows, labels, probabilities)) in kept_trials(run).items():
         model, facts = restore(run.trial(trial_id).best)

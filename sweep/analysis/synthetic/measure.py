@@ -19,8 +19,8 @@ from balancing.components.registry import TrainingData, get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import in_order
 from sweep.analysis.statistics.bootstrap import patients_by_row
-from sweep.planning.space import TrialSpec
 from sweep.runs.run import Run
+from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet

@@ -21,13 +21,13 @@ from sweep.analysis.hyperparameters.importance import (
     importance_plot,
     parallel_plot,
 )
-from sweep.planning.space import TrialSpec
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.cost import cost_section, cost_table, equal_budget
 from sweep.report.sections.hyperparameters import hyperparameters_section
 from sweep.report.table import Table
 from sweep.runs.run import Run
 from sweep.runs.selection import select
+from sweep.runs.spec import TrialSpec
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 Result = Callable[[TrialSpec, np.random.Generator], float]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sweep.cli import progress as room
 from sweep.cli.progress import Progress, duration
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 
 SPECS = [TrialSpec(name, 0.01, 4, seed) for seed in (0, 1) for name in ("baseline", "smote")]
 IDS = [spec.trial_id for spec in SPECS]

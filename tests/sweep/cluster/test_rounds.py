@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sweep.planning.space import TrialSpec
 from sweep.runs.run import Run
+from sweep.runs.spec import TrialSpec
 from tests.sweep.fake_run import fake_images, fake_run
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings("ignore:Tip.*")]

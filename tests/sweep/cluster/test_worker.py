@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from sweep.cluster import worker
-from sweep.planning.space import TrialSpec
 from sweep.runs.run import ASKS, ENDED_AS
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
 from sweep.training import trial as trial_module
 

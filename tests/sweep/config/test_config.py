@@ -9,10 +9,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from balancing.components.ranges import Interval
 from balancing.components.registry import techniques
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config, known_keys, parse_assignment, preset_names, read_file
-from sweep.planning.space import Interval
 
 STUDY_TECHNIQUES = ["baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote"]
 

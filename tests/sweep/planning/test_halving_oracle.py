@@ -14,8 +14,8 @@ from ray.tune.schedulers import TrialScheduler
 from benchmarks.halving import bare_run
 from sweep.cluster.search import PairedASHA, grid_of
 from sweep.planning.halving import Halving, Score
-from sweep.planning.space import TrialSpec
 from sweep.runs.run import ASKS
+from sweep.runs.spec import TrialSpec
 
 MAX_EPOCHS, REDUCTION = 5, 2
 

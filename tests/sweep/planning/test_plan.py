@@ -18,7 +18,7 @@ from sweep.config.config import Config, build_config
 from sweep.planning import estimate as room
 from sweep.planning.estimate import Estimate, cost_table, estimate, rows_per_epoch, trials_table
 from sweep.planning.prepare import Prepared
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [(t.name, {}) for t in techniques()]
 SETTINGS += [(t.name, {"sampling_strategy": 0.6}) for t in techniques() if "sampling_strategy" in t.parameters]

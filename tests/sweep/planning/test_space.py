@@ -17,7 +17,10 @@ from balancing.components.registry import IntRange, get_technique, techniques
 from balancing.errors import UserError
 from sweep.config.bounds import MOST_TRIALS
 from sweep.config.config import Config, build_config, parse_assignment, read_file
-from sweep.planning.space import SHARED, TrialSpec, n_trials, span, trial_specs
+from sweep.config.size import n_trials, span
+from sweep.hyperparameters import SHARED
+from sweep.planning.space import trial_specs
+from sweep.runs.spec import TrialSpec
 
 ALL = [t.name for t in techniques()]
 RANGES = ("space.lr=1e-4..1e-2", "space.epochs=3..10", "space.strength=0.1..1", "space.batch_size=8..64")

@@ -15,8 +15,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
 from balancing.metrics import COUNTS, SELECTABLE, decide, evaluate
-from sweep.planning.space import TrialSpec
 from sweep.runs.events import SafeEvents, TrialEvents, confusion_figure
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
 NAMES = ("NORMAL", "PNEUMONIA", "OTHER")

@@ -19,11 +19,11 @@ from balancing.data.splits import Split
 from balancing.errors import UserError
 from balancing.metrics import COUNTS, SELECTABLE, evaluate
 from sweep.config.config import Config, build_config
-from sweep.planning.space import TrialSpec
 from sweep.runs import trial_folder
 from sweep.runs.files import read_json, write_atomically, write_json, write_torch
 from sweep.runs.out import check_free
 from sweep.runs.run import Run, split_fingerprint, split_table
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
 SPLIT = Split(np.array([0, 2, 4, 6]), np.array([1, 5]), np.array([3, 7]))

@@ -13,9 +13,9 @@ import torch
 
 from balancing.errors import UserError
 from balancing.metrics import evaluate
-from sweep.planning.space import TrialSpec
 from sweep.runs.files import write_torch
 from sweep.runs.owner import NotOwner
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
 from sweep.training import trial
 from sweep.training.checkpoints import network_fault

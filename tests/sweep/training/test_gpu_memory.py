@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.planning.space import TrialSpec
+from sweep.runs.spec import TrialSpec
 from sweep.training import hardware
 from sweep.training.gpu_memory import PREDICTING, bytes_an_image, explain, fitting_batch, noting
 from sweep.training.network import new_model

@@ -19,8 +19,8 @@ import torch
 
 from balancing.components.plans import TrainingPlan
 from balancing.components.registry import techniques
-from sweep.planning.space import TrialSpec
 from sweep.runs.run import TrialFolder
+from sweep.runs.spec import TrialSpec
 from sweep.training import trial
 from sweep.training.network import new_model, restore
 from sweep.training.trial import (

@@ -1,0 +1,40 @@
+"""How large a sweep will be, told from its configuration alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from balancing.components.ranges import Interval
+from balancing.components.registry import get_technique
+from sweep.hyperparameters import SHARED
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
+
+
+def n_draws(config: Config) -> int:
+    """How many draws each technique gets: ``space.trials``, or 1 where nothing is drawn."""
+    shared = any(isinstance(getattr(config.space, name), Interval) for name in SHARED)
+    own = any(
+        isinstance(value, Interval | list) for values in config.space.parameters.values() for value in values.values()
+    )
+    searched = config.space.search_parameters and any(get_technique(t).parameters for t in config.space.techniques)
+    return config.space.trials if shared or own or searched else 1
+
+
+def n_trials(config: Config) -> int:
+    """How many trials a sweep has at most, without making them; equal ones (see ``trial_specs``) are counted twice."""
+    lists = [len(values) for name in SHARED if isinstance(values := getattr(config.space, name), list)]
+    crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
+    draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
+    return len(config.space.techniques) * draws * config.space.seeds * crossed
+
+
+def span(values: float | list[float] | Interval) -> tuple[float, float]:
+    """The smallest and largest value a hyperparameter can take."""
+    if isinstance(values, list):
+        return min(values), max(values)
+    if isinstance(values, int | float):
+        return values, values
+    return values.low, values.high
