@@ -56,7 +56,7 @@ class Shared:
 def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
     """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
     from balancing.components.neighbours.store import NeighbourStore
-    from sweep.training.trial import SplitImages
+    from sweep.training.inputs import SplitImages
 
     path = Path(shared.run_path)
     if not (path / "run.json").is_file() or Run(path).info["id"] != shared.run_id:
@@ -201,7 +201,7 @@ def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) ->
     import torch
 
     from sweep.training.gpu_memory import explain
-    from sweep.training.trial import predict_part
+    from sweep.training.predict import predict_part
 
     device = _clean_worker(0, cpus, gpus)
     images, run = _open_shared(shared, gpus)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
 from sweep.runs.files import now
-from sweep.runs.run import Run, split_fingerprint
+from sweep.runs.run import Run
+from sweep.runs.split_table import split_fingerprint
 from sweep.runs.versions import differing, release, versions
 
 if TYPE_CHECKING:
