@@ -27,9 +27,7 @@ def drawings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BALANCING_ACT_CACHE", str(tmp_path))
     monkeypatch.delenv("CHEST_XRAY_DIR", raising=False)
     for module in (bare_step, notebook_epoch):
-        monkeypatch.setattr(
-            module, "load", lambda size: load_images("phantom", image_size=size, phantom_images=300, progress=False)
-        )
+        monkeypatch.setattr(module, "load", lambda size: load_images("phantom", image_size=size, phantom_images=300))
 
 
 @pytest.mark.usefixtures("drawings")
