@@ -142,7 +142,7 @@ def test_more_than_two_classes(tmp_path: Path) -> None:
 
 
 def test_real_xrays_are_told_apart_by_thumbnails(chest_xray_dir: Path, tmp_path: Path) -> None:
-    images = load_images(str(chest_xray_dir), image_size=32, progress=False)
+    images = load_images(str(chest_xray_dir), image_size=32)
     run = fake_run(tmp_path / "run", images, techniques=("baseline",), lrs=(0.001,), failing=False)
     found = pixel_floor(run, images, np.random.default_rng(0), samples=200).iloc[0]
     assert found["balanced_accuracy_low"] > 0.8

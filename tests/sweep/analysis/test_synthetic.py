@@ -258,7 +258,7 @@ def test_classes_of_equal_size_leave_nothing_to_mix(tmp_path: Path) -> None:
 
 
 def test_real_xrays_mixed_are_blurrier_and_told_apart(chest_xray_dir: Path, tmp_path: Path) -> None:
-    images = load_images(str(chest_xray_dir), image_size=32, progress=False)
+    images = load_images(str(chest_xray_dir), image_size=32)
     run = fake_run(tmp_path / "run", images, techniques=("baseline", "smote"), lrs=(0.001,), failing=False)
     row = synthetic_numbers(run, images, np.random.default_rng(0), sample=150).iloc[0]
     assert row["sharpness_ratio_high"] < 1
