@@ -13,3 +13,7 @@ def __getattr__(name: str) -> Any:
 
         return version("balancing-act")
     raise AttributeError(f"module 'sweep' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
