@@ -18,7 +18,7 @@ def test_every_public_name_is_there_and_says_what_it_is(package: str) -> None:
     module = importlib.import_module(package)
     assert set(module.__all__) <= set(dir(module))
     for name in module.__all__:
-        assert getattr(module, name) is getattr(importlib.import_module(package), name)
+        assert getattr(module, name) == getattr(importlib.import_module(package), name)
         if not name.startswith("__"):
             assert inspect.getdoc(getattr(module, name)), f"{package}.{name} has no docstring"
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
