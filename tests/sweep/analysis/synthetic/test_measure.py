@@ -32,6 +32,7 @@ from sweep.analysis.synthetic.measure import (
     told_apart,
     weighted_median,
 )
+from sweep.report.context import ReportContext
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.table import Table
@@ -224,7 +225,7 @@ def test_the_section(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=32)
     images = as_image_set(images, population(len(images)))
     run = fake_run(tmp_path / "run", images, lrs=(0.001,), failing=False)
-    section = synthetic_section(run, images, np.random.default_rng(0))
+    section = synthetic_section(ReportContext(run, images))
     assert section is not None
     kinds = [type(block) for block in section.blocks]
     assert kinds[:4] == [Paragraph, Paragraph, Figures, Table]
@@ -239,19 +240,19 @@ def test_the_section(tmp_path: Path) -> None:
     assert (numbers["training_rows"] - numbers["synthetic_rows"] == len(train)).all()
     assert set(patients_of(run).index) == set(range(len(images)))
 
-    without = synthetic_section(run, None, np.random.default_rng(0))
+    without = synthetic_section(ReportContext(run, None))
     assert without is not None
     assert "sweep report" in without.blocks[0].text  # type: ignore[union-attr]
     other = fake_run(tmp_path / "other", images, techniques=("baseline", "oversampling"))
-    assert synthetic_section(other, images, np.random.default_rng(0)) is None
+    assert synthetic_section(ReportContext(other, images)) is None
     with pytest.raises(UserError, match="fingerprint"):
-        synthetic_section(run, replace(images, fingerprint="0" * 16), np.random.default_rng(0))
+        synthetic_section(ReportContext(run, replace(images, fingerprint="0" * 16)))
 
 
 def test_classes_of_equal_size_leave_nothing_to_mix(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8, per_class=(40, 40))
     run = fake_run(tmp_path / "run", images, lrs=(0.001,), failing=False)
-    section = synthetic_section(run, images, np.random.default_rng(0))
+    section = synthetic_section(ReportContext(run, images))
     assert section is not None
     assert "made no synthetic image here" in section.blocks[0].text  # type: ignore[union-attr]
     assert gallery_plot(run, images, np.random.default_rng(0)) is None

@@ -31,6 +31,7 @@ from sweep.analysis.figures.curves import decision_curve_plot, precision_recall_
 from sweep.analysis.figures.style import png, svg
 from sweep.analysis.statistics.intervals import distributions, spread
 from sweep.analysis.tables import test_table
+from sweep.report.context import ReportContext
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.curves import curves_section
 from sweep.runs.run import Run
@@ -164,7 +165,7 @@ def test_predictive_values_of_a_run_follow_from_its_rates(run: Run) -> None:
 
 
 def test_figures_and_section(run: Run) -> None:
-    section = curves_section(run, np.random.default_rng(0))
+    section = curves_section(ReportContext(run))
     assert section is not None
     figures = [block for block in section.blocks if isinstance(block, Figures)]
     assert [plot.name for plot in figures[0].plots] == ["roc", "precision_recall"]
@@ -185,7 +186,7 @@ def test_figures_and_section(run: Run) -> None:
 def test_more_classes_and_an_unopened_split(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "three", ("a", "b", "c"), size=4)
     many = fake_run(tmp_path / "many", images, failing=False, epochs=1, lrs=(0.001,))
-    section = curves_section(many, np.random.default_rng(0))
+    section = curves_section(ReportContext(many))
     assert section is not None
     assert isinstance(section.blocks[0], Paragraph)
     assert "two classes" in section.blocks[0].text
@@ -197,14 +198,14 @@ def test_more_classes_and_an_unopened_split(tmp_path: Path) -> None:
         assert benefit_curves(run, np.random.default_rng(0)).empty
         assert predictive_table(run, np.random.default_rng(0), (0.1,)).empty
         assert predictive_values_plot(run, 0.1) is None
-    assert curves_section(closed, np.random.default_rng(0)) is None
+    assert curves_section(ReportContext(closed)) is None
 
 
 @pytest.mark.parametrize("techniques", [SIX[:1], SIX[1:3]])
 def test_one_technique_or_no_baseline(tmp_path: Path, techniques: tuple[str, ...]) -> None:
     images = fake_images(tmp_path / "images", size=4)
     run = fake_run(tmp_path / "run", images, techniques=techniques, seeds=1, failing=False, epochs=1, lrs=(0.001,))
-    section = curves_section(run, np.random.default_rng(0))
+    section = curves_section(ReportContext(run))
     assert section is not None
     plots = [plot for block in section.blocks if isinstance(block, Figures) for plot in block.plots]
     assert all("One seed" in plot.caption for plot in plots)

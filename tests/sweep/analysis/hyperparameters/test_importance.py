@@ -21,6 +21,7 @@ from sweep.analysis.hyperparameters.importance import (
     importance_plot,
     parallel_plot,
 )
+from sweep.report.context import ReportContext
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.cost import cost_section, cost_table, equal_budget
 from sweep.report.sections.hyperparameters import hyperparameters_section
@@ -134,7 +135,7 @@ def test_an_own_parameter_concerns_its_technique_alone(
 @pytest.mark.parametrize("result", [by_chance, by_configuration])
 def test_chance_is_called_chance(result: Result, run_of: Callable[[Result], Run]) -> None:
     run = run_of(result)
-    section = hyperparameters_section(run, rng())
+    section = hyperparameters_section(ReportContext(run, rng=rng()))
     assert section is not None
     assert "mostly chance" in section.blocks[0].text  # type: ignore[union-attr]
     drawn = [plot.name for block in section.blocks if isinstance(block, Figures) for plot in block.plots]
@@ -145,7 +146,7 @@ def test_the_section_and_its_figures(
     run_of: Callable[[Result], Run], importance_of: Callable[[Result], Importance]
 ) -> None:
     run = run_of(by_learning_rate)
-    section = hyperparameters_section(run, rng())
+    section = hyperparameters_section(ReportContext(run, rng=rng()))
     assert section is not None
     assert section.values["importance"] == importance_of(by_learning_rate).table.to_dict("records")  # type: ignore[index]
     assert isinstance(section.blocks[0], Paragraph)
@@ -164,7 +165,7 @@ def test_the_section_and_its_figures(
 
 def test_few_configurations_are_warned_of(tmp_path: Path) -> None:
     few = made(tmp_path, by_learning_rate, draws=2)
-    section = hyperparameters_section(few, rng())
+    section = hyperparameters_section(ReportContext(few, rng=rng()))
     assert section is not None
     assert FEW_CONFIGURATIONS > 12
     assert "Caution: 12 configurations are few" in section.blocks[0].text  # type: ignore[union-attr]
@@ -184,13 +185,13 @@ def test_lines_end_at_their_configurations_mean(run_of: Callable[[Result], Run])
 def test_one_configuration_says_so_and_no_result_is_no_section(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
-    section = hyperparameters_section(run, rng())
+    section = hyperparameters_section(ReportContext(run, rng=rng()))
     assert section is not None
     assert len(section.blocks) == 1
     assert "one configuration alone" in section.blocks[0].text  # type: ignore[union-attr]
     run.write_specs([])
     assert parallel_plot(run) is None
-    assert hyperparameters_section(run, rng()) is None
+    assert hyperparameters_section(ReportContext(run, rng=rng())) is None
     assert importance(run, rng()) is None
 
 
@@ -221,7 +222,7 @@ def test_cost_sums_what_the_records_say(finished: Run) -> None:
         assert table.loc[technique, "seconds"] == pytest.approx(own["seconds"].sum())
         assert table.loc[technique, "images_per_second"] == 100
     assert (table["gpu_seconds"] == 0).all()
-    section = cost_section(finished)
+    section = cost_section(ReportContext(finished))
     text = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
     assert "same draws" in text
     assert "Borderline-SMOTE (1 of 4)" in text
@@ -237,7 +238,7 @@ def test_cost_on_a_gpu_with_an_end(tmp_path: Path) -> None:
     table = cost_table(run).set_index("technique")
     assert table.loc["smote", "gpu_seconds"] == table.loc["smote", "seconds"]
     assert table["gpu_trials"].sum() == 4
-    section = cost_section(run)
+    section = cost_section(ReportContext(run))
     (shown,) = [block for block in section.blocks if isinstance(block, Table)]
     assert shown.headers[-1] == "GPU hours"
     assert all(len(row) == len(shown.headers) for row in shown.rows)
@@ -264,4 +265,4 @@ def test_budgets_equal_fallen_together_searched_and_unequal(tmp_path: Path) -> N
     assert not fair
     assert "SMOTE (2 of 4 missing)" in words
     run.write_specs([])
-    assert cost_section(run).blocks == [Paragraph("No trial is planned yet.")]
+    assert cost_section(ReportContext(run)).blocks == [Paragraph("No trial is planned yet.")]

@@ -17,7 +17,7 @@ from sweep.analysis.decisions.table import (
     training_prior,
 )
 from sweep.analysis.decisions.thresholds import (
-    Stated,
+    DecisionPreferences,
     candidates,
     decide_by_threshold,
     fit_temperature,
@@ -32,6 +32,7 @@ from sweep.analysis.decisions.thresholds import (
 from sweep.analysis.statistics.bootstrap import METRICS
 from sweep.analysis.statistics.paired import metric_intervals
 from sweep.analysis.tables import chosen_trials, predictions
+from sweep.report.context import ReportContext
 from sweep.report.section import Paragraph
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.table import Table
@@ -255,7 +256,7 @@ def test_the_tables_intervals_and_its_repeatability(run: Run) -> None:
 
 
 def test_stated_sensitivity_costs_and_prevalence_reach_the_table(run: Run) -> None:
-    stated = Stated(sensitivity=0.8, cost_ratio=20.0, prevalence=0.03)
+    stated = DecisionPreferences(sensitivity=0.8, cost_ratio=20.0, prevalence=0.03)
     table = decision_table(run, np.random.default_rng(0), 50, stated)
     by_rule = table[table["technique"] == "baseline"].set_index("rule")
     usual = decision_table(run, np.random.default_rng(0), 50)
@@ -303,7 +304,7 @@ def test_the_training_prior_is_told_only_where_records_tell(run: Run) -> None:
 
 
 def test_sections_for_every_shape_of_run(tmp_path: Path, run: Run) -> None:
-    section = thresholds_section(run, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(run))
     assert section is not None
     tables = [block for block in section.blocks if isinstance(block, Table)]
     assert [table.name for table in tables] == ["thresholds", "operating_points"]
@@ -313,7 +314,7 @@ def test_sections_for_every_shape_of_run(tmp_path: Path, run: Run) -> None:
 
     three = fake_images(tmp_path / "three", ("a", "b", "c"), size=4)
     many = fake_run(tmp_path / "many", three, failing=False, epochs=1, lrs=(0.001,))
-    section = thresholds_section(many, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(many))
     assert section is not None
     assert "for two classes" in " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
     table = decision_table(many, np.random.default_rng(0), 50)
@@ -323,15 +324,15 @@ def test_sections_for_every_shape_of_run(tmp_path: Path, run: Run) -> None:
     images = fake_images(tmp_path / "images", size=4)
     arguments = {"failing": False, "epochs": 1, "lrs": (0.001,)}
     closed = fake_run(tmp_path / "closed", images, opened=False, **arguments)  # type: ignore[arg-type]
-    assert thresholds_section(closed, np.random.default_rng(0)) is None
+    assert thresholds_section(ReportContext(closed)) is None
     assert decision_table(closed, np.random.default_rng(0)).empty
     alone = fake_run(tmp_path / "alone", images, techniques=SIX[1:3], **arguments)  # type: ignore[arg-type]
-    section = thresholds_section(alone, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(alone))
     assert section is not None
     assert isinstance(section.blocks[0], Paragraph)
     assert section.blocks[0].text.startswith("No answer")
     single = fake_run(tmp_path / "single", images, techniques=SIX[:2], seeds=1, **arguments)  # type: ignore[arg-type]
-    section = thresholds_section(single, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(single))
     assert section is not None
     assert isinstance(section.blocks[0], Paragraph)
     assert section.blocks[0].text.startswith("One seed decides nothing")

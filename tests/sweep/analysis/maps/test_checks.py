@@ -32,6 +32,7 @@ from sweep.analysis.maps.checks import (
     rank_correlations,
     without_edge,
 )
+from sweep.report.context import ReportContext, ReportOptions
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.saliency import looks_section, references
 from sweep.report.table import Table
@@ -270,7 +271,7 @@ def test_verdicts_in_words() -> None:
 def test_the_section(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPatch) -> None:
     run, images = looked
     look_with(run, monkeypatch)
-    section = looks_section(run, images, method="gradcam", rng=np.random.default_rng(0), **SMALL)
+    section = looks_section(ReportContext(run, images, ReportOptions(cam_method="gradcam", map_sizes=SMALL)))
     assert (section.name, section.title) == ("looks", "Where the networks look")
     assert isinstance(section.blocks[0], Figures)
     tables = [block for block in section.blocks if isinstance(block, Table)]
@@ -286,9 +287,9 @@ def test_the_section(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPat
     assert values["sentences"]["claim"] in [block.text for block in section.blocks if isinstance(block, Paragraph)]
     assert [name for name, _ in references("layercam")][:2] == ["LayerCAM", "Deletion and insertion"]
     with pytest.raises(UserError, match="unknown activation map method"):
-        looks_section(run, images, method="cam", rng=np.random.default_rng(0))
+        looks_section(ReportContext(run, images, ReportOptions(cam_method="cam")))
     with pytest.raises(UserError, match="there is no folder of masks"):
-        looks_section(run, images, masks="nowhere", rng=np.random.default_rng(0))
+        looks_section(ReportContext(run, images, ReportOptions(masks="nowhere")))
 
 
 def only_text(section_blocks: object) -> str:
@@ -300,13 +301,13 @@ def only_text(section_blocks: object) -> str:
 def test_what_is_missing_is_said(looked: tuple[Run, ImageSet], tmp_path: Path) -> None:
     run, images = looked
     rng = np.random.default_rng(0)
-    assert "without --no-cams" in only_text(looks_section(run, images, wanted=False, rng=rng).blocks)
-    assert "sweep report run --data phantom" in only_text(looks_section(run, None, rng=rng).blocks)
+    assert "without --no-cams" in only_text(looks_section(ReportContext(run, images, ReportOptions(cams=False))).blocks)
+    assert "sweep report run --data phantom" in only_text(looks_section(ReportContext(run)).blocks)
     bare = fake_run(tmp_path / "run", images, **(CHEAP | {"checkpoints": 0}))  # type: ignore[arg-type]
-    assert "keeps no network" in only_text(looks_section(bare, images, rng=rng).blocks)
+    assert "keeps no network" in only_text(looks_section(ReportContext(bare, images)).blocks)
     assert str(looks(bare, images, rng=rng)).startswith("No class activation maps")
     with pytest.raises(UserError, match="fingerprint"):
-        looks_section(run, replace(images, fingerprint="0000"), rng=rng)
+        looks_section(ReportContext(run, replace(images, fingerprint="0000")))
 
 
 def test_one_field_and_three_classes(tmp_path: Path) -> None:
@@ -314,7 +315,7 @@ def test_one_field_and_three_classes(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", ("a", "b", "c"), size=32)
     arguments = {"techniques": SIX[2:5:2], "lrs": (0.001,), "epochs": 1, "failing": False, "checkpoints": 2}
     run = fake_run(tmp_path / "run", images, seeds=1, **arguments)  # type: ignore[arg-type]
-    section = looks_section(run, images, rng=np.random.default_rng(0), **(SMALL | {"most": 6}))
+    section = looks_section(ReportContext(run, images, ReportOptions(map_sizes=SMALL | {"most": 6})))
     (checks,) = [block for block in section.blocks if isinstance(block, Table)]
     assert checks.data["curve_images"].tolist() == [0, 0]
     assert checks.data["auroc_drop"].notna().all()

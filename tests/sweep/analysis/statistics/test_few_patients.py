@@ -19,6 +19,7 @@ from sweep.analysis.statistics.paired import compare, metric_intervals, paired_d
 from sweep.analysis.statistics.power import detectable
 from sweep.analysis.verdict import answer_values, beyond_doubt, verdict
 from sweep.report.build import found_warnings
+from sweep.report.context import ReportContext
 from sweep.report.sections.provenance import limits_section
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
@@ -194,7 +195,7 @@ def test_a_handful_of_patients_gives_no_verdict(tmp_path: Path, patients: int) -
     assert "could not be told" not in sentence
     assert answer_values(run)["beats_baseline"] == []
     assert any(f"holds {patients} patient" in line for line in found_warnings(run))
-    assert f"{patients} patient" in str(limits_section(run).blocks)
+    assert f"{patients} patient" in str(limits_section(ReportContext(run)).blocks)
     intervals = metric_intervals(run).set_index(["technique", "metric"])
     row = intervals.loc[("smote", "balanced_accuracy")]
     assert row["high"] - row["low"] > 0.1 if patients == 2 else True

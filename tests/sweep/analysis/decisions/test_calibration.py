@@ -23,6 +23,7 @@ from sweep.analysis.decisions.calibration import (
 )
 from sweep.analysis.figures.curves import reliability_plot
 from sweep.analysis.figures.style import png
+from sweep.report.context import ReportContext
 from sweep.report.section import Listing
 from sweep.report.sections.calibration import calibration_section
 from tests.sweep.fake_run import SIX, fake_images, fake_run
@@ -158,7 +159,7 @@ def test_sharpened_probabilities_are_called_too_sure_and_set_right(tmp_path: Pat
     assert before["ece"] > 3 * before["chance_ece"]
     assert after["ece"] < 0.5 * before["ece"]
     assert after["brier"] < before["brier"]
-    section = calibration_section(run, np.random.default_rng(0))
+    section = calibration_section(ReportContext(run))
     assert section is not None
     listing = next(block for block in section.blocks if isinstance(block, Listing))
     line = next(line for line in listing.lines if line.startswith("Undersampling"))
@@ -169,13 +170,13 @@ def test_sharpened_probabilities_are_called_too_sure_and_set_right(tmp_path: Pat
 def test_sections_for_every_shape_of_run(tmp_path: Path, classes: int) -> None:
     images = fake_images(tmp_path / "images", [f"class {c}" for c in range(classes)], size=4)
     run = fake_run(tmp_path / "run", images, seeds=classes - 1, failing=False, epochs=1, lrs=(0.001,))
-    section = calibration_section(run, np.random.default_rng(0))
+    section = calibration_section(ReportContext(run))
     assert section is not None
     assert isinstance(section.values, dict)
     assert len(section.values["techniques"]) == 12
     assert ("excess" in section.values["techniques"][0]) == (classes == 2)
     assert len(section.values["classes"]) == 12 * classes
     closed = fake_run(tmp_path / "closed", images, failing=False, epochs=1, opened=False)
-    assert calibration_section(closed, np.random.default_rng(0)) is None
+    assert calibration_section(ReportContext(closed)) is None
     assert calibration_table(closed, np.random.default_rng(0)).empty
     assert reliability_curves(closed).empty
