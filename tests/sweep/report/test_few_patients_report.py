@@ -26,7 +26,7 @@ from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
 from sweep.report.sections.looks import _percents, _share
-from tests.sweep.analysis.test_few_patients import run_with
+from tests.sweep.analysis.statistics.test_few_patients import run_with
 from tests.sweep.fake_run import fake_images, fake_run
 
 TESTS = ["mcnemar", "mcnemar_holm", "delong", "delong_holm"]
