@@ -16,11 +16,11 @@ from balancing.errors import UserError
 from sweep.hyperparameters import SHARED
 from sweep.planning.halving import Halving, recorded_halvings, score_of
 from sweep.planning.space import make_spec
+from sweep.runs.observer import Observer, tell
 from sweep.runs.run import ASKS, Run
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
-    from sweep.cli.progress import Progress
     from sweep.config.config import Config
 
 GRID = "grid"
@@ -168,9 +168,9 @@ def _suggest(asked: Any, name: str, values: Any, *, whole: bool = False) -> Any:
 class RoundSearcher(Searcher):
     """Hands Optuna's rounds to Tune trial by trial; what ended in an earlier start is told, not run."""
 
-    def __init__(self, rounds: OptunaRounds, run: Run, progress: Progress):
+    def __init__(self, rounds: OptunaRounds, run: Run, observer: Observer):
         super().__init__(metric=None, mode=None)
-        self._rounds, self._run, self._progress = rounds, run, progress
+        self._rounds, self._run, self._observer = rounds, run, observer
         self._round: list[TrialSpec] = []
         self._waiting: list[TrialSpec] = []
         self._running: dict[str, TrialSpec] = {}
@@ -193,7 +193,7 @@ class RoundSearcher(Searcher):
                 return Searcher.FINISHED
             self._known |= {spec.trial_id: spec for spec in self._round}
             self._record()
-            self._progress.add(self._round)
+            tell(self._observer.add, self._round)
             unique = {spec.trial_id: spec for spec in self._round}
             self._waiting = [spec for spec in unique.values() if self._run.trial(spec.trial_id).fault()]
         spec = self._waiting.pop(0)

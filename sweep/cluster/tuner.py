@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from sweep.planning.prepare import Prepared
 from sweep.runs.events import SafeEvents
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
+from sweep.runs.observer import Observer, tell
 from sweep.runs.owner import Claim, NotOwner
 from sweep.runs.run import ENDED_AS, Run
 from sweep.runs.selection import select
@@ -40,9 +41,6 @@ from sweep.runs.trial_folder import ENDED
 from sweep.training.dtype import fast_precision
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from sweep.cli.progress import Progress
     from sweep.config.config import Config
 
 
@@ -78,17 +76,15 @@ def _halving(run: Run, config: Config) -> tuple[int, int]:
 
 
 class _Watcher(tune.Callback):
-    """Tells the progress what happens, and records how trials ended that could not say so themselves.
-
-    What shows the progress must not decide: a closed terminal ends no sweep.
+    """Tells the observer what happens, and records how trials ended that could not say so themselves.
 
     Args:
         reasons: Tune's id of a trial -> why it was ended, where this process did it.
         interrupts: tells whether the user stops the sweep.
     """
 
-    def __init__(self, run: Run, progress: Progress, reasons: Mapping[str, str], interrupts: Interrupts):
-        self.run, self.progress, self.reasons, self.interrupts = run, progress, reasons, interrupts
+    def __init__(self, run: Run, observer: Observer, reasons: Mapping[str, str], interrupts: Interrupts):
+        self.run, self.observer, self.reasons, self.interrupts = run, observer, reasons, interrupts
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tune pickles its callbacks for a restore that is never made; an empty one stands in."""
@@ -98,11 +94,11 @@ class _Watcher(tune.Callback):
         self.interrupts.check()  # a stop that was asked for where nobody could hear it
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._show(lambda: self.progress.started(_id(trial)))
+        tell(self.observer.started, _id(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
         if "numbers" in result:
-            self._show(lambda: self.progress.epoch(_id(trial), result["numbers"]))
+            tell(self.observer.epoch, _id(trial), result["numbers"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         spec = TrialSpec.from_dict(trial.config["spec"])
@@ -119,7 +115,7 @@ class _Watcher(tune.Callback):
                 events.finish_trial(spec, folder, self.run.class_names)
                 if events.error:
                     folder.write_status(ended, events_error=events.error)
-        self._show(lambda: self.progress.ended(spec.trial_id, ended, result.get("error") or ""))
+        tell(self.observer.ended, spec.trial_id, ended, result.get("error") or "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
@@ -130,11 +126,7 @@ class _Watcher(tune.Callback):
             folder.write_status(ended, error=error, finished=now())
         else:  # it had ended before its worker was lost, or killed
             ended, error = folder.status()["status"], folder.status().get("error") or ""
-        self._show(lambda: self.progress.ended(_id(trial), ended, error))
-
-    def _show(self, show: Callable[[], None]) -> None:
-        with contextlib.suppress(Exception):
-            show()
+        tell(self.observer.ended, _id(trial), ended, error)
 
 
 def _id(trial: Trial) -> str:
@@ -165,18 +157,17 @@ def run_sweep(
     run: Run,
     config: Config,
     prepared: Prepared,
-    console: Console,
+    observer: Observer,
     *,
     claim: Claim | None = None,
     interrupts: Interrupts | None = None,
-    verbose: bool = False,
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 
     Args:
         run: its folder, just made or of an earlier start.
         prepared: of the same configuration.
-        console: for notes and progress.
+        observer: told what happens.
         claim: this process's on the run; trials write for it alone.
         interrupts: entered, so that a stop that is asked for is not lost.
     Raises:
@@ -186,15 +177,16 @@ def run_sweep(
     interrupts = interrupts or Interrupts()
     with contextlib.ExitStack() as stack:
         with interrupts.kept():
-            dashboard = stack.enter_context(ray_session(config.resources, verbose=verbose, say=partial(_note, console)))
+            say = partial(tell, observer.note)
+            dashboard = stack.enter_context(ray_session(config.resources, verbose=observer.verbose, say=say))
         interrupts.install()  # Ray puts in its own
         try:
             slots = fit_slots(config.resources)
-            _say_where(console, slots, dashboard, config)
-            waiting = Waiting(slots, partial(_note, console))
+            _say_where(observer, slots, dashboard, config)
+            waiting = Waiting(slots, partial(tell, observer.note))
             prepared = settle_precision(run, config, prepared, slots, waiting)
             shared = share(run, prepared, config, claim)
-            _sweep_until_whole(run, config, prepared, shared, slots, console, waiting, interrupts, verbose=verbose)
+            _sweep_until_whole(run, config, prepared, shared, slots, observer, waiting, interrupts)
             interrupts.check()
         except KeyboardInterrupt:
             interrupts.stop()  # Ray ends in peace, however long it takes
@@ -209,21 +201,21 @@ def _sweep_until_whole(
     prepared: Prepared,
     shared: Shared,
     slots: Slots,
-    console: Console,
+    observer: Observer,
     waiting: Waiting,
     interrupts: Interrupts,
-    *,
-    verbose: bool,
 ) -> None:
     """Sweeps and selects; where a chosen trial's network is gone, that trial is trained again, and chosen anew."""
     for _ in range(_ROUNDS):
-        _tune(run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
+        _tune(run, config, prepared, shared, slots, observer, interrupts)
         faults = finish(run, config, shared, slots, waiting)
         if not faults:
             return
         for trial_id, fault in faults.items():
             run.trial(trial_id).reopen(fault)
-            _note(console, f"Trial {trial_id} was chosen, but {fault}: it counts as not ended and is trained again.")
+            tell(
+                observer.note, f"Trial {trial_id} was chosen, but {fault}: it counts as not ended and is trained again."
+            )
     run.update_info(status="failed")
     raise UserError(
         f"chosen trials of {run.path} keep losing their networks ({next(iter(faults.values()))}); make sure that "
@@ -249,19 +241,13 @@ def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots,
     return prepared.in_precision(precision)
 
 
-def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -> None:
+def _say_where(observer: Observer, slots: Slots, dashboard: str, config: Config) -> None:
     where = f"{slots.gpus:g} GPU" if slots.gpus else "CPU only (no GPU here)"
     times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
-    _note(console, f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.")
+    tell(observer.note, f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.")
     if dashboard:
         hint = ray_token.where(joined=bool(config.resources.address))
-        _note(console, f"Ray dashboard: {dashboard} ({hint})")
-
-
-def _note(console: Console, text: str) -> None:
-    """A terminal that is gone ends no sweep."""
-    with contextlib.suppress(OSError, ValueError):
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
+        tell(observer.note, f"Ray dashboard: {dashboard} ({hint})")
 
 
 def _tune(
@@ -270,17 +256,12 @@ def _tune(
     prepared: Prepared,
     shared: Shared,
     slots: Slots,
-    console: Console,
+    observer: Observer,
     interrupts: Interrupts,
-    *,
-    verbose: bool,
 ) -> None:
-    from sweep.cli.progress import Progress
-
     metric = config.sweep.metric
     specs = run.specs() or (prepared.specs(config) if config.sweep.search == GRID else [])
     ended = ended_trials(run, specs, metric)
-    progress = Progress(specs, ended, metric, slots.concurrent, console)
     searcher = None
     if config.sweep.search == GRID:
         run.write_specs(specs)
@@ -290,14 +271,14 @@ def _tune(
         space, samples = grid_of(waiting), 1
     else:
         rounds = OptunaRounds(config, prepared.fixed)
-        searcher = RoundSearcher(rounds, run, progress)
+        searcher = RoundSearcher(rounds, run, observer)
         space, samples = {}, rounds.total
     scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
     trainable = tune.with_resources(
         tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
         {"cpu": slots.cpus, "gpu": slots.gpus},
     )
-    patience = Patience(Waiting(slots, partial(_note, console)), config.resources.trial_timeout)
+    patience = Patience(Waiting(slots, partial(tell, observer.note)), config.resources.trial_timeout)
     tuner = tune.Tuner(
         trainable,
         param_space=space,
@@ -312,13 +293,16 @@ def _tune(
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(run.path.resolve() / "ray"),
-            verbose=1 if verbose else 0,
-            callbacks=[patience, _Watcher(run, progress, patience.reasons, interrupts)],
+            verbose=1 if observer.verbose else 0,
+            callbacks=[patience, _Watcher(run, observer, patience.reasons, interrupts)],
             failure_config=tune.FailureConfig(max_failures=config.sweep.retries),
         ),
     )
-    with progress:
+    tell(observer.begin, specs, ended, metric, slots.concurrent)
+    try:
         tuner.fit()
+    finally:
+        tell(observer.end)
 
 
 def finish(run: Run, config: Config, shared: Shared, slots: Slots, waiting: Waiting) -> dict[str, str]:
