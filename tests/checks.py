@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import Choice, Technique, TrainingData
+from balancing.components.ranges import Choice
+from balancing.components.techniques import Technique
 from balancing.errors import UserError
 
 # Unequal, so that no law hangs on the order of ties; the smallest has more images than any searched k.
@@ -183,8 +185,8 @@ def check_registry_entry_is_complete(technique: Technique) -> None:
     for _ in range(20):
         drawn = {name: spec.draw(rng) for name, spec in technique.parameters.items()}
         assert technique.complete(drawn) == drawn
-    assert technique.effective_strength(0.5) in (0.0, 0.5)
-    assert technique.effective_strength(0.0) in (0.0, 1.0)
+    assert technique.strength(0.5) in (0.0, 0.5)
+    assert technique.strength(0.0) in (0.0, 1.0)
 
 
 ALL_CHECKS = tuple(check for name, check in sorted(globals().items()) if name.startswith("check_"))

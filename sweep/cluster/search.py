@@ -10,8 +10,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from balancing.components.ranges import Interval
-from balancing.components.registry import Choice, FloatRange, IntRange, get_technique
+from balancing.components.ranges import Choice, FloatRange, Interval, IntRange
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.hyperparameters import SHARED
 from sweep.planning.halving import Halving, recorded_halvings, score_of
@@ -132,7 +132,8 @@ class OptunaRounds:
         return specs
 
     def _own_parameters(self, asked: Any, name: str) -> dict[str, Any]:
-        technique, wanted = get_technique(name), self._config.space.parameters.get(name, {})
+        technique = get_technique(name)
+        wanted = self._config.space.parameters.get(technique.name, {})
         chosen = {}
         for key, spec in technique.parameters.items():
             if key in wanted:

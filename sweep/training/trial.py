@@ -18,9 +18,10 @@ import torch
 from torch import nn
 
 from balancing.components.augmentations.rotate_flip import augment
+from balancing.components.axes import TrainingData
 from balancing.components.neighbours.store import NeighbourStore
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import TrainingData, get_technique
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from balancing.metrics import evaluate
 from sweep.runs.files import now

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from balancing.components.axes import TrainingData
 from balancing.components.neighbours import store as neighbour_store
 from balancing.components.neighbours.search import nearest_in_both, nearest_neighbours
 from balancing.components.neighbours.store import NeighbourStore
-from balancing.components.registry import TrainingData, get_technique, techniques
+from balancing.components.techniques import get_technique, techniques
 from tests.checks import assert_same_plan, make_data, settings
 
 PIXELS = np.random.default_rng(0).integers(0, 256, size=(60, 5, 5), dtype=np.uint8)
@@ -93,7 +94,7 @@ def test_only_what_is_missing_of_both_is_searched(store: NeighbourStore, searche
     assert searches == [(20, 20, 16), (20, 50, 16)]
 
 
-@pytest.mark.parametrize("name", [technique.name for technique in techniques() if technique.family == "sampler"])
+@pytest.mark.parametrize("name", [technique.name for technique in techniques() if technique.axes == ("sampler",)])
 def test_plans_are_the_same_with_a_store_and_search_no_more(
     name: str, store: NeighbourStore, searches: list[tuple[int, ...]]
 ) -> None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from balancing.components.registry import Technique, TrainingData, get_technique, techniques
+from balancing.components.axes import TrainingData
+from balancing.components.techniques import Technique, get_technique, techniques
 from balancing.errors import UserError
 from tests.checks import ALL_CHECKS, CLASS_COUNTS, assert_same_plan, make_data
 
@@ -120,7 +121,7 @@ def test_only_light_imports() -> None:
     """balancing's techniques come without ray, datasets, imbalanced-learn, scikit-learn and pydantic."""
     code = (
         "import sys; import balancing.components.augmentations.rotate_flip\n"
-        "from balancing.components.registry import techniques; techniques()\n"
+        "from balancing.components.techniques import techniques; techniques()\n"
         "print([m for m in ('ray', 'datasets', 'imblearn', 'sklearn', 'pydantic', 'sweep') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import techniques
+from balancing.components.techniques import techniques
 from sweep.runs.run import TrialFolder
 from sweep.runs.spec import TrialSpec
 from sweep.training import trial
@@ -526,7 +526,7 @@ blocked = "ray datasets imblearn torchcam pydantic rich typer matplotlib jinja2 
 for name in blocked.split():
     sys.modules[name] = None
 import sweep.training.trial
-from balancing.components.registry import get_technique, techniques
+from balancing.components.techniques import get_technique, techniques
 import balancing.components.augmentations.rotate_flip, balancing.components.plans
 import balancing.data.images, balancing.data.splits
 assert len(techniques()) >= 6

@@ -1,0 +1,1 @@
+"""Losses: what the network is trained to lower."""
