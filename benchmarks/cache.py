@@ -166,7 +166,7 @@ def ours(folder: str, scratch: str, size: int) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
         began = time.perf_counter()
-        images = load_images(folder, image_size=size, cache_dir=Path(cache), progress=False)
+        images = load_images(folder, image_size=size, cache_dir=Path(cache))
         return {"seconds": time.perf_counter() - began, "images": len(images)}
 
 
@@ -237,7 +237,7 @@ def difference(folder: str, scratch: str, size: int) -> dict[str, Any]:
     from balancing.data.sources.base import Options
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
-        images = load_images(folder, image_size=size, cache_dir=Path(cache), progress=False)
+        images = load_images(folder, image_size=size, cache_dir=Path(cache))
         means, most = [], 0
         contents = open_source(folder, Options(), image_size=size).contents()
         for pixels, content in zip(images.pixels, contents, strict=True):
@@ -285,7 +285,10 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     from balancing.components.techniques import get_technique
     from balancing.data.splits import make_split
     from sweep.runs.spec import TrialSpec
-    from sweep.training.trial import SplitImages, build_plan, on_device, training_batches
+    from sweep.training.batches import training_batches
+    from sweep.training.hardware import on_device
+    from sweep.training.inputs import SplitImages
+    from sweep.training.method import method_of
 
     strength = get_technique(technique).strength(0.5)
     spec = TrialSpec(technique=technique, lr=1e-3, epochs=1, seed=0, strength=strength, image_size=size)
@@ -294,14 +297,13 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     clock = [time.perf_counter()]
     images = load(size, phantom_images)
     clock.append(time.perf_counter())
-    split = make_split(
-        images.labels, images.splits, images.patients, images.sha256, images.n_classes, images.class_names
-    )
+    split = make_split(images)
     clock.append(time.perf_counter())
     seen = SplitImages(images.pixels, images.labels, images.class_names, split.train, split.validation, split.test)
-    plan = build_plan(spec, seen)
+    method = method_of(spec, seen)
+    method.plan(1)
     clock.append(time.perf_counter())
-    next(training_batches(on_device(images.pixels, device), plan, spec, 1, device))
+    next(training_batches(on_device(images.pixels, device), method, spec, 1, device))
     clock.append(time.perf_counter())
     return {
         "seconds": clock[-1] - clock[0],

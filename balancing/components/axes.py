@@ -234,9 +234,9 @@ AXES = {
     for axis in (
         Axis("sampler", "samplers", ("data", "random_state")),
         Axis("augmentation", "augmentations", ("context",), keeps_prior=True),
-        Axis("mixer", "mixers", ("context",), trains=False),
+        Axis("mixer", "mixers", ("context",)),
         Axis("loss", "losses", ("context",)),
-        Axis("schedule", "schedules", ("context",), trains=False),
+        Axis("schedule", "schedules", ("context",)),
         Axis("decision", "decisions", (), trains=False),
     )
 }

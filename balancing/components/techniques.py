@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from balancing.components.axes import AXES, Augment, Loss, TrainingContext, TrainingData
+from balancing.components.axes import (
+    AXES,
+    Augment,
+    Loss,
+    Mix,
+    Phase,
+    Schedule,
+    TrainingContext,
+    TrainingData,
+)
 from balancing.components.named import NAMED, STUDY, Augmented, Named
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import Range
@@ -145,22 +154,33 @@ class Technique:
 
     def loss(self, context: TrainingContext, **parameters: Any) -> Loss:
         """The loss; cross-entropy where no component says otherwise. Arguments as for ``build``."""
-        part = self.part("loss")
-        if part is None:
-            from balancing.components.losses.cross_entropy import cross_entropy
+        from balancing.components.losses.cross_entropy import cross_entropy
 
-            return cross_entropy
-        found: Loss = part.build(context, **self._own(part, self.complete(parameters)))
-        return found
+        found: Loss | None = self._built("loss", context, parameters)
+        return found or cross_entropy
 
     def augment(self, context: TrainingContext, **parameters: Any) -> Augment:
         """The augmentation; rotations and flips where no component says otherwise. Arguments as for ``build``."""
-        part = self.part("augmentation")
-        own = self._own(part, self.complete(parameters)) if part else {}
-        part = part or COMPONENTS.get(DEFAULT_AUGMENTATION)
-        assert part is not None
-        found: Augment = part.build(context, **own)
+        found: Augment | None = self._built("augmentation", context, parameters)
+        if found is None:
+            component = COMPONENTS.get(DEFAULT_AUGMENTATION)
+            assert component is not None
+            found = component.build(context)
         return found
+
+    def mix(self, context: TrainingContext, **parameters: Any) -> Mix | None:
+        """How rows are mixed with partners; None where no component says so. Arguments as for ``build``."""
+        found: Mix | None = self._built("mixer", context, parameters)
+        return found
+
+    def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
+        """What trains in each epoch; everything, where no component says otherwise. Arguments as for ``build``."""
+        found: Schedule | None = self._built("schedule", context, parameters)
+        return found or _always
+
+    def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:
+        part = self.part(axis)
+        return part.build(context, **self._own(part, self.complete(parameters))) if part else None
 
     def part(self, axis: str) -> Component | None:
         """The component on an axis, or None."""
@@ -177,6 +197,10 @@ class Technique:
         if self.augmented == "always" and asked == 0:
             return 1.0
         return asked
+
+
+def _always(epoch: int) -> Phase:
+    return Phase()
 
 
 def technique_of(component: Component) -> Technique:

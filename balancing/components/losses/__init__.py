@@ -1,1 +1,1 @@
-"""Losses: what the network is trained to lower."""
+"""Losses: ``(logits (B, C), soft targets (B, C)) -> (B,)``, one a file."""

@@ -17,8 +17,8 @@ from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from balancing.metrics import decide, evaluate
 from sweep.analysis.decisions.thresholds import (
-    UNSTATED,
-    Stated,
+    USUAL,
+    DecisionPreferences,
     decide_by_threshold,
     shift_prevalence,
     shift_prior,
@@ -59,7 +59,7 @@ def training_prior(run: Run, technique: str) -> np.ndarray | None:
     return split_prior(run) if keeps_prior else None
 
 
-def rules(stated: Stated = UNSTATED) -> dict[str, str]:
+def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:
     """Name of each way of setting a threshold -> what it is called in tables."""
     return {
         "balanced_accuracy": "balanced accuracy",
@@ -74,7 +74,7 @@ def fit_threshold(
     labels: np.ndarray,
     probabilities: np.ndarray,
     positive: int,
-    stated: Stated = UNSTATED,
+    stated: DecisionPreferences = USUAL,
 ) -> float:
     """The threshold by one of ``rules``, from (V,) labels and (V, 2) probabilities of validation."""
     given = (labels == positive, probabilities[:, positive])
@@ -106,7 +106,7 @@ def by_argmax(trial: Scored, positive: int | None) -> Decided:
     return Decided(trial.probabilities, decide(trial.probabilities), threshold)
 
 
-def by_threshold(trial: Scored, positive: int, rule: str, stated: Stated = UNSTATED) -> Decided:
+def by_threshold(trial: Scored, positive: int, rule: str, stated: DecisionPreferences = USUAL) -> Decided:
     """By the threshold that ``rule`` sets on the trial's own validation predictions."""
     threshold = fit_threshold(rule, trial.validation_labels, trial.validation_probabilities, positive, stated)
     return Decided(trial.probabilities, decide_by_threshold(trial.probabilities, positive, threshold), threshold)
@@ -126,7 +126,7 @@ def by_prevalence(trial: Scored, positive: int, prior: np.ndarray, prevalence: f
 
 
 def decision_table(
-    run: Run, rng: np.random.Generator, samples: int = SAMPLES, stated: Stated = UNSTATED
+    run: Run, rng: np.random.Generator, samples: int = SAMPLES, stated: DecisionPreferences = USUAL
 ) -> pd.DataFrame:
     """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
 
@@ -200,7 +200,9 @@ def reference_rule(run: Run) -> str:
     return "prior" if run.positive is None else "balanced_accuracy"
 
 
-def decisions(run: Run, test: TestSet, stated: Stated = UNSTATED) -> dict[tuple[str, str], dict[int, Decided]]:
+def decisions(
+    run: Run, test: TestSet, stated: DecisionPreferences = USUAL
+) -> dict[tuple[str, str], dict[int, Decided]]:
     """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
     positive = run.positive
     found: dict[tuple[str, str], dict[int, Decided]] = {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from sweep.analysis.figures.overview import learning_rate_plot
 from sweep.analysis.hyperparameters.importance import (
     FEW_CONFIGURATIONS,
@@ -20,8 +18,8 @@ from sweep.analysis.hyperparameters.importance import (
 )
 from sweep.analysis.names import inline_name
 from sweep.analysis.tables import selection_metric
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Paragraph, Section
-from sweep.runs.run import Run
 
 _NAME, _TITLE = "hyperparameters", "Hyperparameters"
 REFERENCES = (
@@ -33,14 +31,13 @@ REFERENCES = (
 )
 
 
-def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | None:
+def hyperparameters_section(context: ReportContext) -> Section | None:
     """What the validation metric hangs on, and every configuration beside the others.
 
-    Args:
-        rng: of the forests and shuffles.
     Returns:
         None where no trial has ended with a result. With one configuration a technique, a paragraph that says so.
     """
+    run = context.run
     trials = ended_trials(run)
     if trials.empty:
         return None
@@ -56,7 +53,7 @@ def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | Non
         return Section(_NAME, _TITLE, [Paragraph(text)])
     metric = selection_metric(run)
     blocks: list[Block] = []
-    found = importance(run, rng)
+    found = importance(run, context.rng)
     if found is None:
         blocks.append(Paragraph(f"{len(trials)} trials are too few to rank the hyperparameters by importance."))
     else:

@@ -22,10 +22,11 @@ from sweep.analysis.statistics.intervals import metric_spread, patients_behind
 from sweep.analysis.statistics.paired import metric_intervals, paired_differences, seed_differences
 from sweep.analysis.verdict import verdict, what_it_would_take
 from sweep.report.build import found_warnings
+from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
 from sweep.report.sections.saliency import _percents, _share
-from tests.sweep.analysis.test_few_patients import run_with
+from tests.sweep.analysis.statistics.test_few_patients import run_with
 from tests.sweep.fake_run import fake_images, fake_run
 
 TESTS = ["mcnemar", "mcnemar_holm", "delong", "delong_holm"]
@@ -80,7 +81,7 @@ def test_calibration_calls_nothing_better_or_worse_from_a_handful(tmp_path: Path
     table = calibration_table(run, np.random.default_rng(0), samples=200)
     row = table[(table["technique"] == "smote") & (table["stage"] == "before")].iloc[0]
     assert row["difference_brier_high"] < 0, "the interval alone would say better"
-    section = calibration_section(run, np.random.default_rng(0))
+    section = calibration_section(ReportContext(run))
     words = str(section.blocks[1]) if section else ""
     assert "better than the baseline" not in words
     assert "from too few patients to call it better or worse" in words

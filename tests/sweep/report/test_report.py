@@ -24,7 +24,8 @@ from sweep.analysis.decisions.table import decision_table
 from sweep.analysis.statistics.paired import metric_intervals
 from sweep.analysis.tables import results_table
 from sweep.report import render
-from sweep.report.build import Wanted, found_warnings, gather
+from sweep.report.build import found_warnings, gather
+from sweep.report.context import ReportContext, ReportOptions
 from sweep.report.render import write_report
 from sweep.report.section import Paragraph
 from sweep.report.sections.provenance import opening_lines
@@ -140,8 +141,8 @@ def test_a_winner_is_named_beside_what_a_threshold_does(tmp_path: Path, skill: f
     run = fake_run(
         tmp_path / "run", images, techniques=("baseline", "smote"), seeds=5, skills=(0.2, skill), failing=False
     )
-    page = write_report(run, cams=False)
-    content = gather(run, None, Wanted(cams=False))
+    page = write_report(run, options=ReportOptions(cams=False))
+    content = gather(ReportContext(run, options=ReportOptions(cams=False)))
     assert ("is beaten by SMOTE" in content.verdict) == wins
     assert content.aside.startswith("Would a threshold do it? ") == wins
     markdown_text = (page.parent / "report.md").read_text(encoding="utf-8")
@@ -222,7 +223,7 @@ def test_equal_records_give_an_equal_report_and_old_files_go(made: tuple[Run, Pa
 def test_without_images_it_says_how_to_add_them(made: tuple[Run, Page], tmp_path: Path) -> None:
     run = made[0]
     for wanted, sentence in ((True, f"sweep report {run.path.name} --data phantom"), (False, "without --no-cams")):
-        section = looks_section(run, None, wanted=wanted, rng=np.random.default_rng(0))
+        section = looks_section(ReportContext(run, options=ReportOptions(cams=wanted)))
         (block,) = section.blocks
         assert isinstance(block, Paragraph)
         assert sentence in block.text
