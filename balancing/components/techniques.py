@@ -243,7 +243,7 @@ def _composed(name: str) -> Technique:
                     "takes one; leave one out"
                 )
             found[axis] = technique
-    ordered = list(dict.fromkeys(found[axis] for axis in AXES if axis in found))
+    ordered = list({found[axis].name: found[axis] for axis in AXES if axis in found}.values())
     parts = {part.axis: part for technique in ordered for part in technique.parts}
     return Technique(
         JOINS.join(technique.name for technique in ordered),

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from balancing.components.axes import AXES, TrainingContext, TrainingData
+from balancing.components.laws.common import make_data
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import Choice, FloatRange, IntRange, Range
 from balancing.components.registry import COMPONENTS, augmentation, decision, loss, sampler
 from balancing.components.techniques import get_technique, techniques
 from balancing.errors import UserError
 from tests.balancing.components.registered import keep_registry
-from tests.checks import make_data
 
 STUDY = ["baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote"]
 
