@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from balancing.components.registry import get_technique
+from balancing.components.techniques import get_technique
 from balancing.data.patients import SPARSE
 from balancing.errors import UserError
 from sweep.analysis.names import display_name, in_order
