@@ -13,7 +13,7 @@ import numpy as np
 from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.decisions.thresholds import UNSTATED, Stated
 from sweep.analysis.names import display_name, in_order
-from sweep.analysis.statistics.paired import paired_differences
+from sweep.analysis.results import Results
 from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
 from sweep.report.section import Section
@@ -29,7 +29,6 @@ from sweep.report.sections.saliency import looks_section
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.shared_names import data_name, run_name
-from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -71,7 +70,7 @@ class Content:
     footer: str
 
 
-def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
+def gather(run: Results, images: ImageSet | None, wanted: Wanted) -> Content:
     """The whole report of a run.
 
     Args:
@@ -115,8 +114,8 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
     )
 
 
-def _aside(run: Run, sections: Sequence[Section]) -> str:
-    won = beyond_doubt(paired_differences(run))
+def _aside(run: Results, sections: Sequence[Section]) -> str:
+    won = beyond_doubt(run.differences())
     for section in sections if len(won) else ():
         if section.name == "threshold" and isinstance(section.values, Mapping):
             return f"{section.title} {section.values['answer']}"
@@ -132,7 +131,7 @@ def _title(techniques: list[str]) -> str:
     return "A class-imbalance sweep"
 
 
-def found_warnings(run: Run) -> list[str]:
+def found_warnings(run: Results) -> list[str]:
     """What a reader must know before the numbers."""
     lines = []
     audit = run.audit()
@@ -191,11 +190,11 @@ def found_warnings(run: Run) -> list[str]:
     return lines
 
 
-def _is_judged(run: Run) -> bool:
+def _is_judged(run: Results) -> bool:
     """Whether any technique is called better or worse than the baseline."""
     found = answer_values(run)
     return bool(found["beats_baseline"] or found["behind_baseline"])
 
 
-def report_folder(run: Run) -> Path:
+def report_folder(run: Results) -> Path:
     return run.path / "report"

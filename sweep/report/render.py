@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from sweep.analysis.decisions.thresholds import UNSTATED, Stated
 from sweep.analysis.figures.style import WIDTH, Plot, png, settle, svg
 from sweep.analysis.names import INK, legible
-from sweep.analysis.snapshot import Snapshot
+from sweep.analysis.results import Results
 from sweep.report.build import Content, Wanted, gather, report_folder
 from sweep.report.checklist import checklist
 from sweep.report.section import plots_of, tables_of
@@ -80,9 +80,9 @@ def write_report(
         UserError: the images are not those of the run, or the masks don't fit.
         ValueError: two sections, two tables or two figures of the report have one name.
     """
-    run = Snapshot(run.path)
-    content = gather(run, images, Wanted(cams, cam_method, Path(masks) if masks else None, stated))
-    folder = report_folder(run)
+    results = Results(run)
+    content = gather(results, images, Wanted(cams, cam_method, Path(masks) if masks else None, stated))
+    folder = report_folder(results)
     tables, plots = tables_of(content.sections), plots_of(content.sections)
     _check_names([section.name for section in content.sections])
     _check_names([table.name for table in tables])
@@ -98,12 +98,12 @@ def write_report(
     page = folder / "index.html"
     for path, text in (
         (folder / "report.md", _markdown(content)),
-        (folder / "checklist.md", checklist(run, content)),
+        (folder / "checklist.md", checklist(results, content)),
         (page, _html(content, drawn)),
     ):
         write_atomically(path, legible(text).encode())
     # JSON has escapes of its own for what can't be written.
-    write_atomically(folder / "summary.json", summary_json(run, content).encode(errors="backslashreplace"))
+    write_atomically(folder / "summary.json", summary_json(results, content).encode(errors="backslashreplace"))
     return page
 
 

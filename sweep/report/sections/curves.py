@@ -7,11 +7,10 @@ import numpy as np
 from sweep.analysis.decisions.operating_points import Curves, score_curves
 from sweep.analysis.figures.curves import precision_recall_plot, roc_plot
 from sweep.analysis.names import display_name
-from sweep.analysis.scored import scored_trials
+from sweep.analysis.results import Results
 from sweep.report.section import Figures, Paragraph, Section
 from sweep.report.table import Cell, Table
 from sweep.report.text.intervals import interval_sentence, ranged_cell
-from sweep.runs.run import Run
 
 REFERENCES = (
     ("ROC curves", "Fawcett, Pattern Recognition Letters 27(8), 2006"),
@@ -19,7 +18,7 @@ REFERENCES = (
 )
 
 
-def curves_section(run: Run, rng: np.random.Generator) -> Section | None:
+def curves_section(run: Results, rng: np.random.Generator) -> Section | None:
     """Curves of the scores, before anything is decided.
 
     Args:
@@ -27,7 +26,7 @@ def curves_section(run: Run, rng: np.random.Generator) -> Section | None:
     Returns:
         None where the test split was not opened.
     """
-    if scored_trials(run) is None:
+    if run.test_set is None:
         return None
     curves = score_curves(run, rng)
     if curves is None:

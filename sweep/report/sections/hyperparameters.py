@@ -19,9 +19,8 @@ from sweep.analysis.hyperparameters.importance import (
     percent,
 )
 from sweep.analysis.names import inline_name
-from sweep.analysis.tables import selection_metric
+from sweep.analysis.results import Results
 from sweep.report.section import Block, Figures, Paragraph, Section
-from sweep.runs.run import Run
 
 _NAME, _TITLE = "hyperparameters", "Hyperparameters"
 REFERENCES = (
@@ -33,7 +32,7 @@ REFERENCES = (
 )
 
 
-def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | None:
+def hyperparameters_section(run: Results, rng: np.random.Generator) -> Section | None:
     """What the validation metric hangs on, and every configuration beside the others.
 
     Args:
@@ -54,7 +53,7 @@ def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | Non
             "otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
         )
         return Section(_NAME, _TITLE, [Paragraph(text)])
-    metric = selection_metric(run)
+    metric = run.metric
     blocks: list[Block] = []
     found = importance(run, rng)
     if found is None:

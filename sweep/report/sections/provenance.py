@@ -10,14 +10,14 @@ from balancing.components.registry import get_technique
 from balancing.data.patients import SPARSE
 from balancing.errors import UserError
 from sweep.analysis.names import display_name, in_order
+from sweep.analysis.results import Results
 from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import fewest_in_words, fewest_test_patients, is_phantom
 from sweep.report.section import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
-from sweep.runs.run import Run
 
 
-def made_section(run: Run) -> Section:
+def made_section(run: Results) -> Section:
     """Command, data, test openings, versions, configuration."""
     info, places = run.info, own_places(run)
     blocks: list[Block] = [
@@ -45,12 +45,12 @@ def made_section(run: Run) -> Section:
     return Section("made", "How it was made", blocks, values={"test_openings": run.test_openings()})
 
 
-def times_opened(run: Run) -> Counter[str]:
+def times_opened(run: Results) -> Counter[str]:
     """How often the test split was opened for each trial."""
     return Counter(trial for opening in run.test_openings() for trial in opening["trials"])
 
 
-def opening_lines(run: Run) -> list[str]:
+def opening_lines(run: Results) -> list[str]:
     """When the test split was opened and for how many trials."""
     lines = [f"Opened {o['time']} for {len(o['trials'])} trial(s)." for o in run.test_openings()]
     if not lines:
@@ -77,7 +77,7 @@ def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     return [*rows, ("Split fingerprint", str(data["split_fingerprint"]))]
 
 
-def limits_section(run: Run) -> Section:
+def limits_section(run: Results) -> Section:
     """What the numbers do not say."""
     lines = ["This is research software, not for diagnosis; no number here says how a network does on other patients."]
     if is_phantom(run):
@@ -107,7 +107,7 @@ def limits_section(run: Run) -> Section:
     return Section("limits", "Limits", [Listing(lines)])
 
 
-def references_section(run: Run, sections: Sequence[Section]) -> Section:
+def references_section(run: Results, sections: Sequence[Section]) -> Section:
     """Techniques of the run, and the methods that its sections name."""
     rows = []
     for name in in_order(spec.technique for spec in run.specs()):

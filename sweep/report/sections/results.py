@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from balancing.data.images import ImageSet
 from sweep.analysis.figures.overview import number_plots
+from sweep.analysis.results import Results
 from sweep.report.section import Block, Figures, Folded, Heading, Paragraph, Section
 from sweep.report.tables import results as shown_tables
-from sweep.runs.run import Run
 
 
-def results_section(run: Run, images: ImageSet | None) -> Section:
+def results_section(run: Results, images: ImageSet | None) -> Section:
     """Each technique on the test split, with the floors beneath."""
     blocks: list[Block] = []
     results = shown_tables.results(run, images)
@@ -34,7 +34,7 @@ def results_section(run: Run, images: ImageSet | None) -> Section:
     return Section("results", "Results", blocks, values=shown_tables.result_values(run))
 
 
-def evidence_section(run: Run) -> Section:
+def evidence_section(run: Results) -> Section:
     """Epoch by epoch and decision by decision."""
     plots = [plot for plot in number_plots(run) if plot.name != "learning_rate"]  # that one is with the configurations
     blocks: list[Block] = [Figures(plots)] if plots else [Paragraph("No trial has numbers to draw yet.")]
@@ -44,7 +44,7 @@ def evidence_section(run: Run) -> Section:
     return Section("evidence", "Epochs and decisions", blocks)
 
 
-def failures_section(run: Run) -> Section | None:
+def failures_section(run: Results) -> Section | None:
     """Trials that did not end well."""
     table = shown_tables.failures(run)
     return Section("failed", "Failures", [table]) if table else None

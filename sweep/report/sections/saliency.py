@@ -11,12 +11,12 @@ import pandas as pd
 
 from sweep.analysis.figures.style import Plot
 from sweep.analysis.names import display_name
+from sweep.analysis.results import Results
 from sweep.report.section import Block, Figures, Heading, Paragraph, Section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged, ranged_cell
 from sweep.report.text.numbers import NONE
-from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -28,7 +28,7 @@ _REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask"
 
 
 def looks_section(
-    run: Run,
+    run: Results,
     images: ImageSet | None,
     *,
     method: str = "smoothgradcampp",

@@ -10,12 +10,12 @@ import pandas as pd
 
 from sweep.analysis.figures.synthetic import gallery_plot
 from sweep.analysis.names import display_name
+from sweep.analysis.results import Results
 from sweep.analysis.synthetic.measure import FOLDS, SAMPLE, chosen_specs, synthetic_numbers
 from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE
-from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -28,7 +28,7 @@ REFERENCES = (
 )
 
 
-def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generator) -> Section | None:
+def synthetic_section(run: Results, images: ImageSet | None, rng: np.random.Generator) -> Section | None:
     """What the techniques that mix images made.
 
     Args:
