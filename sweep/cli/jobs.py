@@ -214,7 +214,8 @@ def _taken_over(path: Path) -> UserError:
 
 def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
-    from sweep.analysis.decisions.thresholds import Stated
+    from sweep.analysis.decisions.thresholds import DecisionPreferences
+    from sweep.report.context import ReportOptions
     from sweep.report.render import write_report
 
     console.print("Writing the report ...")
@@ -222,8 +223,8 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
         from balancing.quality.audit import audit
 
         made.write_audit(audit(images, made.split_of_rows()))
-    stated = Stated(settings.sensitivity, settings.cost_ratio, settings.prevalence)
-    return write_report(made, images, cams=cams, cam_method=settings.cam, masks=settings.masks, stated=stated)
+    preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
+    return write_report(made, images, ReportOptions(cams, settings.cam, settings.masks, preferences))
 
 
 def audit_data(config: Config, console: Console, files: Path | None = None) -> bool:

@@ -17,8 +17,8 @@ from balancing.components.registry import get_technique
 from balancing.errors import UserError
 from balancing.metrics import decide, evaluate
 from sweep.analysis.decisions.thresholds import (
-    UNSTATED,
-    Stated,
+    USUAL,
+    DecisionPreferences,
     decide_by_threshold,
     shift_prevalence,
     shift_prior,
@@ -58,7 +58,7 @@ def training_prior(run: Results, technique: str) -> np.ndarray | None:
     return split_prior(run) if family in ("none", "augmentation") else None
 
 
-def rules(stated: Stated = UNSTATED) -> dict[str, str]:
+def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:
     """Name of each way of setting a threshold -> what it is called in tables."""
     return {
         "balanced_accuracy": "balanced accuracy",
@@ -73,7 +73,7 @@ def fit_threshold(
     labels: np.ndarray,
     probabilities: np.ndarray,
     positive: int,
-    stated: Stated = UNSTATED,
+    stated: DecisionPreferences = USUAL,
 ) -> float:
     """The threshold by one of ``rules``, from (V,) labels and (V, 2) probabilities of validation."""
     given = (labels == positive, probabilities[:, positive])
@@ -105,7 +105,7 @@ def by_argmax(trial: TrialPredictions, positive: int | None) -> Decided:
     return Decided(trial.probabilities, decide(trial.probabilities), threshold)
 
 
-def by_threshold(trial: TrialPredictions, positive: int, rule: str, stated: Stated = UNSTATED) -> Decided:
+def by_threshold(trial: TrialPredictions, positive: int, rule: str, stated: DecisionPreferences = USUAL) -> Decided:
     """By the threshold that ``rule`` sets on the trial's own validation predictions."""
     threshold = fit_threshold(rule, trial.validation.labels, trial.validation.probabilities, positive, stated)
     return Decided(trial.probabilities, decide_by_threshold(trial.probabilities, positive, threshold), threshold)
@@ -125,7 +125,7 @@ def by_prevalence(trial: TrialPredictions, positive: int, prior: np.ndarray, pre
 
 
 def decision_table(
-    run: Results, rng: np.random.Generator, samples: int = SAMPLES, stated: Stated = UNSTATED
+    run: Results, rng: np.random.Generator, samples: int = SAMPLES, stated: DecisionPreferences = USUAL
 ) -> pd.DataFrame:
     """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
 
@@ -199,7 +199,9 @@ def reference_rule(run: Results) -> str:
     return "prior" if run.positive is None else "balanced_accuracy"
 
 
-def decisions(run: Results, test: TestSet, stated: Stated = UNSTATED) -> dict[tuple[str, str], dict[int, Decided]]:
+def decisions(
+    run: Results, test: TestSet, stated: DecisionPreferences = USUAL
+) -> dict[tuple[str, str], dict[int, Decided]]:
     """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
     positive = run.positive
     found: dict[tuple[str, str], dict[int, Decided]] = {

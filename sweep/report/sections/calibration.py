@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
@@ -18,6 +17,7 @@ from sweep.analysis.figures.curves import reliability_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.verdict import fewest_test_patients, signed
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
@@ -36,14 +36,13 @@ REFERENCES = (
 _STAGE_NAMES = {"before": "as trained", "after": "after temperature scaling"}
 
 
-def calibration_section(run: Results, rng: np.random.Generator) -> Section | None:
+def calibration_section(context: ReportContext) -> Section | None:
     """Reliability, Brier score and calibration error, before and after temperature scaling.
 
-    Args:
-        rng: of patients drawn.
     Returns:
         None where the test split was not opened.
     """
+    run, rng = context.run, context.patients_rng()
     table = calibration_table(run, rng)
     if table.empty:
         return None

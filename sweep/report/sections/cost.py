@@ -10,6 +10,7 @@ import pandas as pd
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.tables import budget_table
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Paragraph, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE, duration
@@ -102,8 +103,9 @@ def _seeds(count: int) -> str:
     return "seed" if count == 1 else f"{count} seeds"
 
 
-def cost_section(run: Results) -> Section:
+def cost_section(context: ReportContext) -> Section:
     """Trials, epochs, images, speed and time of each technique, and whether the budget was equal."""
+    run = context.run
     data = cost_table(run)
     fair, words = equal_budget(run)
     blocks: list[Block] = [Paragraph(words)]

@@ -10,6 +10,7 @@ from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import display_name, inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_test_patients, signed
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE, p_value
@@ -42,8 +43,9 @@ def interval(low: float, high: float) -> str:
     return NONE if np.isnan(low) or np.isnan(high) else f"{signed(low)} to {signed(high)}"
 
 
-def differences_section(run: Results) -> Section | None:
+def differences_section(context: ReportContext) -> Section | None:
     """None without a tested baseline and partner."""
+    run = context.run
     table = run.differences()
     if table.empty:
         return None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from sweep.analysis.figures.overview import learning_rate_plot
 from sweep.analysis.hyperparameters.importance import (
     FEW_CONFIGURATIONS,
@@ -19,7 +17,7 @@ from sweep.analysis.hyperparameters.importance import (
     percent,
 )
 from sweep.analysis.names import inline_name
-from sweep.analysis.results import Results
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Paragraph, Section
 
 _NAME, _TITLE = "hyperparameters", "Hyperparameters"
@@ -32,14 +30,13 @@ REFERENCES = (
 )
 
 
-def hyperparameters_section(run: Results, rng: np.random.Generator) -> Section | None:
+def hyperparameters_section(context: ReportContext) -> Section | None:
     """What the validation metric hangs on, and every configuration beside the others.
 
-    Args:
-        rng: of the forests and shuffles.
     Returns:
         None where no trial has ended with a result. With one configuration a technique, a paragraph that says so.
     """
+    run = context.run
     trials = ended_trials(run)
     if trials.empty:
         return None
@@ -55,7 +52,7 @@ def hyperparameters_section(run: Results, rng: np.random.Generator) -> Section |
         return Section(_NAME, _TITLE, [Paragraph(text)])
     metric = run.metric
     blocks: list[Block] = []
-    found = importance(run, rng)
+    found = importance(run, context.rng)
     if found is None:
         blocks.append(Paragraph(f"{len(trials)} trials are too few to rank the hyperparameters by importance."))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from balancing.components.registry import get_technique
@@ -13,12 +12,14 @@ from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import fewest_in_words, fewest_test_patients, is_phantom
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
 
 
-def made_section(run: Results) -> Section:
+def made_section(context: ReportContext) -> Section:
     """Command, data, test openings, versions, configuration."""
+    run = context.run
     info, places = run.info, own_places(run)
     blocks: list[Block] = [
         Heading("Command"),
@@ -77,8 +78,9 @@ def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     return [*rows, ("Split fingerprint", str(data["split_fingerprint"]))]
 
 
-def limits_section(run: Results) -> Section:
+def limits_section(context: ReportContext) -> Section:
     """What the numbers do not say."""
+    run = context.run
     lines = ["This is research software, not for diagnosis; no number here says how a network does on other patients."]
     if is_phantom(run):
         lines.append("The images are drawings made by a program, not patients; no result carries over to medicine.")
@@ -107,8 +109,9 @@ def limits_section(run: Results) -> Section:
     return Section("limits", "Limits", [Listing(lines)])
 
 
-def references_section(run: Results, sections: Sequence[Section]) -> Section:
+def references_section(context: ReportContext) -> Section:
     """Techniques of the run, and the methods that its sections name."""
+    run = context.run
     rows = []
     for name in in_order(spec.technique for spec in run.specs()):
         try:
@@ -123,6 +126,6 @@ def references_section(run: Results, sections: Sequence[Section]) -> Section:
     rows.append(("Sweep", "Trials on many workers.", "Liaw et al., Tune, ICML AutoML Workshop 2018"))
     if "scheduler: asha" in run.config_yaml:
         rows.append(("Early stopping", "Successive halving within a technique.", "Li et al., MLSys 2020"))
-    cited = dict.fromkeys((what, source) for section in sections for what, source in section.references)
+    cited = dict.fromkeys((what, source) for section in context.before for what, source in section.references)
     rows += [(what, "", source.rstrip(".")) for what, source in cited]
     return Section("references", "References", [Citations(rows)])

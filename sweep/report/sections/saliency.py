@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from sweep.analysis.figures.style import Plot
 from sweep.analysis.names import display_name
-from sweep.analysis.results import Results
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Heading, Paragraph, Section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.table import Cell, Table, number
@@ -19,55 +18,37 @@ from sweep.report.text.intervals import ranged, ranged_cell
 from sweep.report.text.numbers import NONE
 
 if TYPE_CHECKING:
-    from balancing.data.images import ImageSet
-    from balancing.data.masks import Masks
     from sweep.analysis.maps.checks import Looks
 
 NAME, TITLE = "looks", "Where the networks look"
 _REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask": "In the mask"}
 
 
-def looks_section(
-    run: Results,
-    images: ImageSet | None,
-    *,
-    method: str = "smoothgradcampp",
-    masks: Path | str | Masks | None = None,
-    wanted: bool = True,
-    rng: np.random.Generator,
-    device: str = "cpu",
-    **sizes: Any,
-) -> Section:
+def looks_section(context: ReportContext) -> Section:
     """The maps and all about them, or a sentence on why there are none.
 
-    Args:
-        images: the run's own, or None where they are not at hand.
-        method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
-        masks: a folder of masks (see ``balancing.data.masks.load_masks``), or masks; by default the images' own.
-        wanted: whether maps were asked for.
-        rng: of samples, noise and the bootstrap.
-        device: where the networks run.
-        sizes: of ``sweep.analysis.maps.checks.looks``.
     Raises:
         UserError: other images than the run's, an unknown method, masks that fit no image or can't be read.
     """
+    run, images, options = context.run, context.images, context.options
     again = f"sweep report {run_name(run)}"
-    if not wanted:
+    if not options.cams:
         return _without(f"Class activation maps were not asked for; `{again}` without --no-cams adds them.")
     if images is None:
         return _without(
             "The images were not at hand when this report was written, so it has no class activation maps; add them by "
             f"`{again} --data {shlex.quote(data_name(run.info['data']))}` with the run's own data."
         )
-    from balancing.data.masks import Masks, masks_of
+    from balancing.data.masks import masks_of
     from sweep.analysis.maps.cams import cam_plot
     from sweep.analysis.maps.checks import looks
 
-    found_masks = masks if isinstance(masks, Masks) else masks_of(images, masks)
-    plot = cam_plot(run, images, method=method, masks=found_masks, device=device)
+    method, device = options.cam_method, options.device
+    masks = masks_of(images, options.masks)
+    plot = cam_plot(run, images, method=method, masks=masks, device=device)
     if not isinstance(plot, Plot):
         return _without(plot)
-    found = looks(run, images, method=method, masks=found_masks, rng=rng, device=device, **sizes)
+    found = looks(run, images, method=method, masks=masks, rng=context.rng, device=device, **options.map_sizes)
     if isinstance(found, str):
         return Section(NAME, TITLE, [Figures([plot]), Paragraph(found)], values={"reason": found})
     return Section(NAME, TITLE, _blocks(plot, found), values=_values(found), references=references(method))

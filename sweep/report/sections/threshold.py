@@ -18,7 +18,7 @@ from sweep.analysis.decisions.table import (
     reference_rule,
     split_prior,
 )
-from sweep.analysis.decisions.thresholds import UNSTATED, Stated
+from sweep.analysis.decisions.thresholds import DecisionPreferences
 from sweep.analysis.figures.curves import decision_curve_plot, predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.results import Results
@@ -26,6 +26,7 @@ from sweep.analysis.statistics.bootstrap import METRICS
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
 from sweep.analysis.verdict import signed
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell, signed_range
@@ -41,15 +42,13 @@ REFERENCES = (
 )
 
 
-def thresholds_section(run: Results, rng: np.random.Generator, stated: Stated = UNSTATED) -> Section | None:
+def thresholds_section(context: ReportContext) -> Section | None:
     """Tables and figures on thresholds.
 
-    Args:
-        rng: of patients drawn.
-        stated: what the user states of sensitivity, costs and prevalence.
     Returns:
         None where the test split was not opened.
     """
+    run, rng, stated = context.run, context.patients_rng(), context.options.decisions
     table = decision_table(run, rng, stated=stated)
     if table.empty:
         return None
@@ -251,7 +250,7 @@ def _held(table: pd.DataFrame) -> str:
     return interval_sentence(table["seeds"])
 
 
-def _method(run: Results, table: pd.DataFrame, stated: Stated) -> list[str]:
+def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> list[str]:
     lines = []
     split = run.split()
     labels = split.loc[split["split"] == "validation", "label"].to_numpy()
