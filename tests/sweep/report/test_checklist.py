@@ -15,7 +15,7 @@ from sweep.report.checklist import GUIDELINES, NOT_ANSWERED, checklist, held
 from sweep.report.context import ReportContext
 from sweep.report.section import Paragraph, Section
 from sweep.report.sections.data import data_section
-from sweep.runs.run import Run, write_json
+from sweep.runs.run import write_json
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 
@@ -30,7 +30,7 @@ def answers(text: str) -> dict[str, str]:
     return found
 
 
-def where(run: Run, content: Content, item: str) -> str:
+def where(run: Results, content: Content, item: str) -> str:
     (found,) = (value for key, value in answers(checklist(run, content)).items() if key.startswith(item))
     return found
 
@@ -44,7 +44,7 @@ def having(content: Content, section: Section) -> Content:
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Content]:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Content]:
     folder = tmp_path_factory.mktemp("checklist")
     images = fake_images(folder / "images", size=8)
     made = fake_run(folder / "run", images, techniques=SIX[:2], lrs=(0.001, 0.005), epochs=2, audited=False)
@@ -59,13 +59,13 @@ def test_items_are_in_order_and_named_once() -> None:
         assert len({item for item, _ in items}) == len(items)
 
 
-def test_every_answer_names_a_section_that_reports_have(reported: tuple[Run, Content]) -> None:
+def test_every_answer_names_a_section_that_reports_have(reported: tuple[Results, Content]) -> None:
     names = {section.name for section in reported[1].sections} | {"synthetic"}
     named = {key.split(".")[0] for _, _, items in GUIDELINES for _, how in items for key in how}
     assert named <= names
 
 
-def test_links_are_of_sections_that_say_something(reported: tuple[Run, Content]) -> None:
+def test_links_are_of_sections_that_say_something(reported: tuple[Results, Content]) -> None:
     run, content = reported
     text = checklist(run, content)
     linked = set(re.findall(r"index\.html#(\w+)-section", text))
@@ -76,7 +76,7 @@ def test_links_are_of_sections_that_say_something(reported: tuple[Run, Content])
     assert set(answers(checklist(run, replace(content, sections=[]))).values()) == {NOT_ANSWERED}
 
 
-def test_a_lone_sentence_answers_nothing(reported: tuple[Run, Content]) -> None:
+def test_a_lone_sentence_answers_nothing(reported: tuple[Results, Content]) -> None:
     run, content = reported
     assert where(run, content, "CLAIM 2024 31 ") == NOT_ANSWERED  # no images, so no maps
     only = Section("calibration", "Calibration", [Paragraph("There is none.")])
@@ -84,7 +84,7 @@ def test_a_lone_sentence_answers_nothing(reported: tuple[Run, Content]) -> None:
     assert where(run, having(content, only), "TRIPOD+AI 24 ") == NOT_ANSWERED
 
 
-def test_patients_and_duplicates_need_an_audit(reported: tuple[Run, Content]) -> None:
+def test_patients_and_duplicates_need_an_audit(reported: tuple[Results, Content]) -> None:
     run, content = reported
     assert run.audit() is None
     assert where(run, content, "CLAIM 2024 20 ") == NOT_ANSWERED
@@ -102,10 +102,10 @@ def test_patients_and_duplicates_need_an_audit(reported: tuple[Run, Content]) ->
 def test_an_unopened_run_has_no_performance(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], epochs=1, opened=False)
-    content = gather(ReportContext(run))
+    content = gather(ReportContext(Results(run)))
     for item in ("TRIPOD+AI 23a", "TRIPOD+AI 13 ", "CLAIM 2024 37 ", "CLAIM 2024 29 ", "CLAIM 2024 32 "):
-        assert where(run, content, item) == NOT_ANSWERED
-    assert "#made-section" in where(run, content, "TRIPOD+AI 18f")
+        assert where(Results(run), content, item) == NOT_ANSWERED
+    assert "#made-section" in where(Results(run), content, "TRIPOD+AI 18f")
 
 
 def test_one_seed_says_nothing_of_sample_size(tmp_path: Path) -> None:
@@ -113,30 +113,30 @@ def test_one_seed_says_nothing_of_sample_size(tmp_path: Path) -> None:
     run = fake_run(
         tmp_path / "run", images, techniques=SIX[:2], epochs=1, seeds=1, lrs=(0.001,), failing=False, audited=False
     )
-    content = gather(ReportContext(run))
-    assert where(run, content, "CLAIM 2024 21 ") == NOT_ANSWERED
-    assert "differences" in held(run, content)
-    assert "hyperparameters" not in held(run, content)  # one configuration: a sentence alone
+    content = gather(ReportContext(Results(run)))
+    assert where(Results(run), content, "CLAIM 2024 21 ") == NOT_ANSWERED
+    assert "differences" in held(Results(run), content)
+    assert "hyperparameters" not in held(Results(run), content)  # one configuration: a sentence alone
 
 
 def test_three_classes_have_no_tuned_threshold(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", ("a", "b", "c"), size=8)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], epochs=1, lrs=(0.001,), failing=False)
-    content = gather(ReportContext(run))
-    found = held(run, content)
+    content = gather(ReportContext(Results(run)))
+    found = held(Results(run), content)
     assert "threshold.tuned" not in found
     assert "threshold.prior" in found
     assert "curves" not in found
-    assert "Curves" not in where(run, content, "TRIPOD+AI 23a")
+    assert "Curves" not in where(Results(run), content, "TRIPOD+AI 23a")
 
 
-def test_images_left_out_are_missing_data(reported: tuple[Run, Content]) -> None:
+def test_images_left_out_are_missing_data(reported: tuple[Results, Content]) -> None:
     run, content = reported
-    assert where(run, content, "TRIPOD+AI 11 ") == NOT_ANSWERED
+    assert where(Results(run), content, "TRIPOD+AI 11 ") == NOT_ANSWERED
     path = run.path / "bad_images.json"
     before = path.read_bytes()
     try:
         write_json(path, [{"name": "x.png", "reason": "cut off"}])
-        assert "#made-section" in where(run, content, "TRIPOD+AI 11 ")
+        assert "#made-section" in where(Results(run), content, "TRIPOD+AI 11 ")
     finally:
         path.write_bytes(before)

@@ -94,7 +94,7 @@ def importance_of(run_of: Callable[[Result], Run]) -> Callable[[Result], Importa
     """Its importances, computed once."""
 
     def found(result: Result) -> Importance:
-        known = importance(run_of(result), rng())
+        known = importance(Results(run_of(result)), rng())
         assert known is not None
         return known
 
