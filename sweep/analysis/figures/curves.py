@@ -12,12 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from sweep.analysis.decisions.operating_points import (
-    THRESHOLD_PROBABILITIES,
-    Curves,
-    predictive_curves,
-    treat_all,
-)
+from sweep.analysis.decisions.net_benefit import THRESHOLD_PROBABILITIES, treat_all
+from sweep.analysis.decisions.operating_points import Curves
+from sweep.analysis.decisions.predictive_values import predictive_curves
 from sweep.analysis.decisions.thresholds import COST_RATIO
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.names import INK, colour, display_name, inline_name, marker

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from balancing.data.patients import FEWEST
-from sweep.analysis.decisions.calibration import (
-    BINS,
-    MOST_CLASSES,
-    STAGES,
-    calibration_table,
-    class_table,
-    reliability_curves,
-)
+from sweep.analysis.decisions.calibration import MOST_CLASSES, calibration_table, class_table
+from sweep.analysis.decisions.reliability import BINS, STAGES, reliability_curves
 from sweep.analysis.figures.curves import reliability_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results

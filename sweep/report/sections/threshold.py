@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
-from sweep.analysis.decisions.operating_points import (
-    SENSITIVITIES,
-    benefit_curves,
-    operating_points,
-    point_name,
-    predictive_table,
-)
+from balancing.metrics import METRICS
+from sweep.analysis.decisions.net_benefit import benefit_curves
+from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
+from sweep.analysis.decisions.predictive_values import predictive_table
 from sweep.analysis.decisions.table import (
     decision_table,
     reference_rule,
@@ -22,7 +19,6 @@ from sweep.analysis.decisions.thresholds import DecisionPreferences
 from sweep.analysis.figures.curves import decision_curve_plot, predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.bootstrap import METRICS
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
 from sweep.analysis.verdict import signed

@@ -12,7 +12,8 @@ import pytest
 from balancing.data.patients import FEWEST
 from sweep.analysis.cam_words import blackout_sentence
 from sweep.analysis.decisions.calibration import calibration_table, class_table
-from sweep.analysis.decisions.operating_points import benefit_curves, score_curves
+from sweep.analysis.decisions.net_benefit import benefit_curves
+from sweep.analysis.decisions.operating_points import score_curves
 from sweep.analysis.decisions.trivial_baselines import pixel_floor, thumbnail_predictions
 from sweep.analysis.figures.curves import decision_curve_plot
 from sweep.analysis.maps.regions import study_claim

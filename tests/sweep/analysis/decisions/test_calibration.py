@@ -11,16 +11,14 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
 from sweep.analysis.decisions.calibration import (
-    bin_of,
     brier_parts,
     calibration_error,
     calibration_table,
     chance_error,
     class_table,
-    reliability,
-    reliability_curves,
     weighted_calibration,
 )
+from sweep.analysis.decisions.reliability import bin_of, reliability, reliability_curves
 from sweep.analysis.figures.curves import reliability_plot
 from sweep.analysis.figures.style import png
 from sweep.analysis.results import Results
