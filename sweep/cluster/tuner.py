@@ -9,8 +9,6 @@ by starting a new tuner over the trials that have not ended, and nothing is ever
 from __future__ import annotations
 
 import contextlib
-import shlex
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,23 +18,21 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
-from balancing.errors import UserError
 from sweep.cluster import ray_token
-from sweep.cluster.search import GRID, OptunaRounds, PairedASHA, RoundSearcher, grid_of
+from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
 from sweep.cluster.session import Slots, fit_slots, ray_session
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import Shared, check_networks, open_test, precision_here, train_on_worker
-from sweep.config.size import span
-from sweep.planning.halving import grace_epochs
+from sweep.planning.finish import record_stop, sweep_until_whole
+from sweep.planning.halving import halving_epochs
 from sweep.planning.prepare import Prepared
-from sweep.runs.events import SafeEvents
+from sweep.planning.resumable import ended_trials, settle_precision
+from sweep.planning.rounds import OptunaRounds
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.owner import Claim, NotOwner
 from sweep.runs.run import ENDED_AS, Run
-from sweep.runs.selection import select
 from sweep.runs.spec import TrialSpec
-from sweep.runs.trial_folder import ENDED
 from sweep.training.dtype import fast_precision
 
 if TYPE_CHECKING:
@@ -44,10 +40,6 @@ if TYPE_CHECKING:
 
     from sweep.cli.progress import Progress
     from sweep.config.config import Config
-
-
-# How often chosen trials may turn out to have lost their networks before somebody is told.
-_ROUNDS = 3
 
 
 def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> Shared:
@@ -67,14 +59,8 @@ def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> 
         start=prepared.start,
         resume_seconds=config.train.resume_seconds,
         claim=claim,
-        halving=_halving(run, config) if config.sweep.scheduler == "asha" else None,
+        halving=halving_epochs(run, config) if config.sweep.scheduler == "asha" else None,
     )
-
-
-def _halving(run: Run, config: Config) -> tuple[int, int]:
-    """The most epochs of any trial, and the epochs that every trial gets."""
-    train, batch = sum(run.info["data"]["class_counts"]["train"]), int(span(config.space.batch_size)[1])
-    return int(span(config.space.epochs)[1]), config.sweep.grace or grace_epochs(train, batch)
 
 
 class _Watcher(tune.Callback):
@@ -109,16 +95,7 @@ class _Watcher(tune.Callback):
         result = trial.last_result
         ended = result.get(ENDED_AS)
         if ended is None:  # the scheduler stopped it after an epoch: it could not say so itself
-            ended = "done" if result.get("epoch", 0) >= spec.epochs else "stopped"
-            folder = self.run.trial(spec.trial_id)
-            folder.write_spec(spec)  # one that was not begun has none yet
-            folder.write_status(ended, finished=now())
-            folder.tidy()
-            if "epoch" in result:
-                events = SafeEvents(self.run.events_folder(spec))
-                events.finish_trial(spec, folder, self.run.class_names)
-                if events.error:
-                    folder.write_status(ended, events_error=events.error)
+            ended = record_stop(self.run, spec, result.get("epoch", 0))
         self._show(lambda: self.progress.ended(spec.trial_id, ended, result.get("error") or ""))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -146,19 +123,6 @@ def _last_line(trial: Trial) -> str:
     error = trial.get_error()
     lines = [line.strip() for line in str(error or "the worker was lost").splitlines() if line.strip()]
     return lines[-1][:500] if lines else type(error).__name__
-
-
-def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str, tuple[str, float | None]]:
-    """Trial id -> (state, best value) of those that need not run again; those whose records are damaged must."""
-    ended = {}
-    for spec in specs:
-        folder = run.trial(spec.trial_id)
-        status = folder.status()
-        if status["status"] not in ENDED or folder.fault():
-            continue
-        values = [e[metric] for e in folder.epochs() if e.get(metric) is not None]
-        ended[spec.trial_id] = (status["status"], max(values, default=None))
-    return ended
 
 
 def run_sweep(
@@ -192,9 +156,12 @@ def run_sweep(
             slots = fit_slots(config.resources)
             _say_where(console, slots, dashboard, config)
             waiting = Waiting(slots, partial(_note, console))
-            prepared = settle_precision(run, config, prepared, slots, waiting)
+            prepared = settle_precision(run, config, prepared, partial(_fast_precision, config, slots, waiting))
             shared = share(run, prepared, config, claim)
-            _sweep_until_whole(run, config, prepared, shared, slots, console, waiting, interrupts, verbose=verbose)
+            train = partial(_tune, run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
+            sweep_until_whole(
+                run, config.sweep.metric, train, RayTester(shared, slots, waiting), partial(_note, console)
+            )
             interrupts.check()
         except KeyboardInterrupt:
             interrupts.stop()  # Ray ends in peace, however long it takes
@@ -203,50 +170,13 @@ def run_sweep(
             raise
 
 
-def _sweep_until_whole(
-    run: Run,
-    config: Config,
-    prepared: Prepared,
-    shared: Shared,
-    slots: Slots,
-    console: Console,
-    waiting: Waiting,
-    interrupts: Interrupts,
-    *,
-    verbose: bool,
-) -> None:
-    """Sweeps and selects; where a chosen trial's network is gone, that trial is trained again, and chosen anew."""
-    for _ in range(_ROUNDS):
-        _tune(run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
-        faults = finish(run, config, shared, slots, waiting)
-        if not faults:
-            return
-        for trial_id, fault in faults.items():
-            run.trial(trial_id).reopen(fault)
-            _note(console, f"Trial {trial_id} was chosen, but {fault}: it counts as not ended and is trained again.")
-    run.update_info(status="failed")
-    raise UserError(
-        f"chosen trials of {run.path} keep losing their networks ({next(iter(faults.values()))}); make sure that "
-        f"nothing else writes there, then `sweep resume {shlex.quote(str(run.path))}`"
-    )
-
-
-def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots, waiting: Waiting) -> Prepared:
-    """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
-
-    A worker that has what a trial gets is asked, except where that is this machine's processor.
-    """
-    if config.train.precision != "auto":
-        return prepared
-    precision = run.info.get("precision")
-    if precision is None:
-        if config.resources.address or slots.gpus:
-            ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
-            precision = get(ask.remote(slots.gpus), waiting, "all trials wait")
-        else:
-            precision = fast_precision("cpu")
-        run.update_info(precision=precision)
-    return prepared.in_precision(precision)
+def _fast_precision(config: Config, slots: Slots, waiting: Waiting) -> str:
+    """A worker that has what a trial gets is asked, except where that is this machine's processor."""
+    if not (config.resources.address or slots.gpus):
+        return fast_precision("cpu")
+    ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
+    found: str = get(ask.remote(slots.gpus), waiting, "all trials wait")
+    return found
 
 
 def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -> None:
@@ -321,41 +251,22 @@ def _tune(
         tuner.fit()
 
 
-def finish(run: Run, config: Config, shared: Shared, slots: Slots, waiting: Waiting) -> dict[str, str]:
-    """Chooses a configuration for each technique on validation, opens the test split for those, tidies up.
+class RayTester:
+    """Looks at networks and predicts the test split on workers; see ``sweep.planning.finish.Tester``."""
 
-    Returns:
-        Trial id -> why its network can't stand for its record, of the chosen trials; where there is one, the test split
-        is not opened and nothing is tidied up.
-    Raises:
-        UserError: no trial ended with a result.
-    """
-    trials = run.trials()
-    selection = [] if trials.empty or config.sweep.metric not in trials else select(trials, config.sweep.metric)
-    if not selection:
-        errors: list[str] = [] if trials.empty else trials["error"].dropna().tolist()
-        reason = f" ({errors[0]})" if len(errors) else ""
-        run.update_info(status="failed")
-        raise UserError(f"no trial ended with a result{reason}; the records are in {run.path}")
-    chosen = [trial_id for choice in selection for trial_id in choice["trial_ids"]]
-    ref = ray.put(shared)
-    check = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(check_networks)
-    faults: dict[str, str] = get(check.remote(chosen, ref), waiting, "the chosen networks wait to be looked at")
-    if faults:
-        return faults
-    run.write_selection(selection)
-    unopened = [trial_id for trial_id in chosen if not run.trial(trial_id).is_tested()]
-    if unopened and len(shared.test):
-        run.record_test_opening(unopened)
-        task = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(open_test)
-        lanes = np.array_split(unopened, min(len(unopened), slots.concurrent or len(unopened)))
-        get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes], waiting, "the test split waits")
-    # A failed trial may still be run by a resume, and then another configuration be chosen: keep its network.
-    if not (trials["status"] == "failed").any():
-        for trial_id in set(trials["trial_id"]) - set(chosen):
-            run.guard()
-            run.trial(trial_id).best.unlink(missing_ok=True)
-    run.guard()
-    shutil.rmtree(run.path / "ray", ignore_errors=True)  # Tune's own state: the records hold all that is needed
-    run.update_info(status="finished", finished=now())
-    return {}
+    def __init__(self, shared: Shared, slots: Slots, waiting: Waiting):
+        self._ref, self._slots, self._waiting = ray.put(shared), slots, waiting
+
+    def _on_workers(self, task: Callable[..., Any]) -> Any:
+        return ray.remote(num_cpus=self._slots.cpus, num_gpus=self._slots.gpus, max_retries=2)(task)
+
+    def faults(self, trial_ids: Sequence[str]) -> dict[str, str]:
+        asked = self._on_workers(check_networks).remote(list(trial_ids), self._ref)
+        found: dict[str, str] = get(asked, self._waiting, "the chosen networks wait to be looked at")
+        return found
+
+    def open_test(self, trial_ids: Sequence[str]) -> None:
+        slots, task = self._slots, self._on_workers(open_test)
+        lanes = np.array_split(list(trial_ids), min(len(trial_ids), slots.concurrent or len(trial_ids)))
+        asked = [task.remote(list(lane), self._ref, slots.cpus, slots.gpus) for lane in lanes]
+        get(asked, self._waiting, "the test split waits")
