@@ -223,7 +223,8 @@ def _kept_arrays(source: str, image_size: int, cache_dir: Path | None, reading: 
     Raises:
         UserError: it is not there, or not in this size; or columns were named.
     """
-    refuse_columns(Options(*(reading.get(name) for name in ("image_column", "label_column", "patient_column"))), source)
+    columns = Options(reading.get("image_column"), reading.get("label_column"), reading.get("patient_column"))
+    refuse_columns(columns, source)
     cache = Cache(cache_dir)
     entry = cache.find(_arrays_key(source, image_size))
     if entry is None:

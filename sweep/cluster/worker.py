@@ -53,7 +53,7 @@ class Shared:
 def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
     """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
     from balancing.components.neighbours.store import NeighbourStore
-    from sweep.training.trial import SplitImages
+    from sweep.training.inputs import SplitImages
 
     path = Path(shared.run_path)
     if not (path / "run.json").is_file() or Run(path).info["id"] != shared.run_id:

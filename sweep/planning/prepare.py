@@ -93,7 +93,7 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> Prepared:
     Raises:
         UserError: one sentence: the rule, the value, the next step.
     """
-    from sweep.runs.run import split_fingerprint
+    from sweep.runs.split_table import split_fingerprint
 
     start: Mapping[str, Any] | None = None
     weights, mended = "none", list[str]()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
 from sweep.runs.files import now
-from sweep.runs.run import Run, split_fingerprint
+from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
+from sweep.runs.split_table import split_fingerprint
 from sweep.runs.trial_folder import ENDED
 from sweep.runs.versions import differing, release, versions
 

@@ -19,7 +19,8 @@ from sweep.runs.trial_folder import TrialFolder
 from sweep.runs.versions import versions
 from sweep.training.gpu_memory import explain
 from sweep.training.hardware import keep_freed_memory
-from sweep.training.trial import SplitImages, predict_part
+from sweep.training.inputs import SplitImages
+from sweep.training.predict import predict_part
 
 
 def clean_process(seed: int, cpus: float, gpus: float) -> torch.device:

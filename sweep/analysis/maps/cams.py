@@ -19,7 +19,7 @@ from sweep.analysis.figures.style import Plot, shortened
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.tables import chosen_trials, predictions, selection_metric
 from sweep.runs.run import Run
-from sweep.training.network import restore
+from sweep.training.network import ResNet18, restore
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -59,9 +59,8 @@ CAM_METHODS = {
         batched=True,
     ),
 }
-LAYER = "layer4"
 # Pixels a side of one field of the last block.
-FIELD = 32
+FIELD = ResNet18.field
 METHOD = CAM_METHODS[DEFAULT_METHOD].name
 REFERENCE = CAM_METHODS[DEFAULT_METHOD].reference
 MOST_CASES = 9
@@ -85,8 +84,8 @@ def class_activation_map(
     """The map of one image on the last block, by torchcam.
 
     Args:
-        model: ResNet18, any device; used in evaluation mode and float32, left as it was.
-        image: (3, H, W) or (1, 3, H, W), normalised as in training (``sweep.training.trial.to_input``).
+        model: names its ``last_block``, any device; used in evaluation mode and float32, left as it was.
+        image: (3, H, W) or (1, 3, H, W), normalised as in training (``sweep.training.inputs.to_input``).
         target_class: whose evidence is shown, 0..C-1.
         seed: of the noise that SmoothGradCAM++ adds; equal seeds give equal maps.
         method: a key of ``CAM_METHODS``.
@@ -114,7 +113,7 @@ def class_activation_maps(
     is float32. On two cores a map at 224 px takes 0.1 to 0.2 s by SmoothGradCAM++, a sixth of that by the others.
 
     Args:
-        model: ResNet18, any device; used in evaluation mode and float32, left as it was.
+        model: names its ``last_block``, any device; used in evaluation mode and float32, left as it was.
         images: (N, 3, H, W), normalised as in training.
         targets: (N,) the class whose evidence is shown, 0..C-1.
         seeds: (N,) of each image's noise.
@@ -136,7 +135,7 @@ def class_activation_maps(
             torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
             torch.enable_grad(),
             torch.autocast(device.type, enabled=False),
-            chosen.extractor(model, target_layer=LAYER, input_shape=tuple(images.shape[1:])) as extractor,
+            chosen.extractor(model, target_layer=model.last_block, input_shape=tuple(images.shape[1:])) as extractor,
         ):
             for start in range(0, len(images), step):
                 part = slice(start, start + step)
@@ -194,7 +193,7 @@ class Network:
 
     def inputs(self, pixels: np.ndarray) -> torch.Tensor:
         """(N, H, W) or (N, H, W, 3) pixels in 0..255 -> (N, 3, H, W) float32, normalised as in training."""
-        from sweep.training.trial import to_input
+        from sweep.training.inputs import to_input
 
         return to_input(torch.from_numpy(np.array(pixels)), self.spec.mean, self.spec.std)
 
@@ -202,7 +201,7 @@ class Network:
         """(N, H, W) or (N, H, W, 3) pixels in 0..255 -> (N, C) float32 probabilities, computed in float32."""
         from dataclasses import replace
 
-        from sweep.training.trial import predict
+        from sweep.training.predict import predict
 
         device = next(self.model.parameters()).device
         spec = replace(self.spec, precision="float32")
@@ -318,7 +317,7 @@ def check_images(run: Run, images: ImageSet) -> None:
 
 def network_input(pixels: np.ndarray, mean: float, std: float) -> torch.Tensor:
     """(H, W) or (H, W, 3) uint8 -> (1, 3, H, W) float32, normalised as in training."""
-    from sweep.training.trial import to_input
+    from sweep.training.inputs import to_input
 
     return to_input(torch.from_numpy(np.array(pixels))[None], mean, std)
 
@@ -390,9 +389,9 @@ def _caption(images: ImageSet, cases: list[Case], missing: int, method: str, mas
     shown = len({case.label for case in cases})
     each = "each class" if shown == images.n_classes else f"{shown} of the {images.n_classes} classes"
     text = (
-        f"{cam_method(method).name} on the last block ({LAYER}) of each technique's best trial (highest validation "
-        "metric among the chosen ones), for the class that trial decided on. The same test images for all: of "
-        f"{each} the one that most techniques get right and surest"
+        f"{cam_method(method).name} on the last block ({ResNet18.last_block}) of each technique's best trial (highest "
+        "validation metric among the chosen ones), for the class that trial decided on. The same test images for all: "
+        f"of {each} the one that most techniques get right and surest"
     )
     text += ", the least sure one" if "unsure" in kinds else ""
     text += ", and one that most get wrong where there is one." if len(kinds) > 1 else "."

@@ -63,7 +63,8 @@ def plan_of(run: Run, images: ImageSet, spec: TrialSpec) -> TrainingPlan:
         UserError: other images than the run's.
     """
     from balancing.components.neighbours.store import NeighbourStore
-    from sweep.training.trial import SplitImages, build_plan
+    from sweep.training.inputs import SplitImages
+    from sweep.training.method import build_plan
 
     check_images(run, images)
     train, validation, test = (part_rows(run, part) for part in ("train", "validation", "test"))
