@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from balancing.components.registry import TrainingData, get_technique, techniques
+from balancing.components.axes import TrainingData
+from balancing.components.techniques import get_technique, techniques
 from balancing.data.images import ImageSet
 from balancing.data.splits import Split
 from sweep.config.config import Config, build_config
