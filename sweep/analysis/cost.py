@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.names import in_order
+from sweep.analysis.results import Results
 from sweep.analysis.tables import budget_table
-from sweep.runs.run import Run
 
 
-def cost_table(run: Run) -> pd.DataFrame:
+def cost_table(run: Results) -> pd.DataFrame:
     """What each technique took.
 
     Returns:
@@ -47,7 +47,7 @@ def cost_table(run: Run) -> pd.DataFrame:
     return table.merge(pd.DataFrame(rows), on="technique")
 
 
-def wall_seconds(run: Run) -> float | None:
+def wall_seconds(run: Results) -> float | None:
     """Seconds from the run's beginning to its end, pauses included; None where it has not finished."""
     info = run.info
     if not info.get("finished"):
@@ -87,7 +87,7 @@ class Budget:
         return self.kind != "unequal" and not (self.kind == "same draws" and self.fewer)
 
 
-def budget(run: Run) -> Budget:
+def budget(run: Results) -> Budget:
     """Whether every technique was given the same draws and seeds.
 
     Compared are learning rate, epochs, batch size and seed of the planned trials. Draws that differ only in what a

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sweep.analysis.cost import Budget, budget, cost_table, wall_seconds
 from sweep.analysis.names import display_name
+from sweep.analysis.results import Results
 from sweep.report.blocks import Block, Paragraph
 from sweep.report.columns import Column, count, table_of, technique, value
 from sweep.report.context import ReportContext
@@ -16,7 +17,6 @@ from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE, duration
-from sweep.runs.run import Run
 
 
 class CostRow(TypedDict):
@@ -94,7 +94,7 @@ def _in_words(given: Budget) -> str:
     )
 
 
-def _total(run: Run, data: pd.DataFrame) -> str:
+def _total(run: Results, data: pd.DataFrame) -> str:
     seconds, gpu = float(data["seconds"].sum()), float(data["gpu_seconds"].sum())
     text = f"Together {int(data['epochs'].sum()):,} epochs"
     if data["images"].notna().any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balancing.components.registry import get_technique
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import display_name, in_order
 from sweep.report.blocks import Citations

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweep.analysis.cost import budget, cost_table
+from sweep.analysis.results import Results
 from sweep.report.blocks import Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.sections.cost import cost_section
@@ -23,7 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_cost_sums_what_the_records_say(finished: Run) -> None:
-    table = cost_table(finished).set_index("technique")
+    table = cost_table(Results(finished)).set_index("technique")
     epochs = finished.epochs()
     for technique in SIX:
         own = epochs[epochs["technique"] == technique]
@@ -31,7 +32,7 @@ def test_cost_sums_what_the_records_say(finished: Run) -> None:
         assert table.loc[technique, "seconds"] == pytest.approx(own["seconds"].sum())
         assert table.loc[technique, "images_per_second"] == 100
     assert (table["gpu_seconds"] == 0).all()
-    section = cost_section(ReportContext(finished))
+    section = cost_section(ReportContext(Results(finished)))
     assert section is not None
     assert section.values["equal_budget"] is True  # type: ignore[index]
     lost = table.index[table["ended"] < table["trials"]]
@@ -46,10 +47,10 @@ def test_cost_on_a_gpu_with_an_end(tmp_path: Path) -> None:
     for spec in run.specs():
         if spec.technique == "smote":
             run.trial(spec.trial_id).write_status("done", device="cuda:0")
-    table = cost_table(run).set_index("technique")
+    table = cost_table(Results(run)).set_index("technique")
     assert table.loc["smote", "gpu_seconds"] == table.loc["smote", "seconds"]
     assert table["gpu_trials"].sum() == 4
-    section = cost_section(ReportContext(run))
+    section = cost_section(ReportContext(Results(run)))
     assert section is not None
     (shown,) = [block for block in section.blocks if isinstance(block, Table)]
     assert shown.headers[-1] == "GPU hours"
@@ -60,25 +61,25 @@ def test_cost_on_a_gpu_with_an_end(tmp_path: Path) -> None:
 def test_budgets_equal_fallen_together_searched_and_unequal(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", size=8), failing=False)
     specs = run.specs()
-    assert budget(run).equal
+    assert budget(Results(run)).equal
     # Two strengths for all but the baseline, to which they are the same.
     run.write_specs([*specs, *(replace(s, strength=0.5) for s in specs if s.technique != "baseline")])
-    found = budget(run)
+    found = budget(Results(run))
     assert (found.kind, found.equal) == ("same draws", False), "more configurations are more tries"
     assert found.fewer == ["baseline"]
     assert found.trials["baseline"] == 4
     # Each its own learning rate, as Optuna draws them.
     run.write_specs([replace(s, lr=s.lr * (1 + SIX.index(s.technique))) for s in specs])
-    found = budget(run)
+    found = budget(Results(run))
     assert (found.kind, found.equal) == ("own draws", True)
     run.write_specs([s for s in specs if s.technique != "smote" or s.draw == 0])
-    found = budget(run)
+    found = budget(Results(run))
     assert (found.kind, found.equal) == ("unequal", False)
     assert (found.missing, found.draws) == ({"smote": 2}, 4)
     run.write_specs([s for s in specs if s.technique == "smote"])
-    assert (budget(run).kind, budget(run).equal) == ("alone", True)
+    assert (budget(Results(run)).kind, budget(Results(run)).equal) == ("alone", True)
     run.write_specs([])
-    assert budget(run).kind == "unplanned"
-    section = cost_section(ReportContext(run))
+    assert budget(Results(run)).kind == "unplanned"
+    section = cost_section(ReportContext(Results(run)))
     assert section is not None
     assert section.blocks == [Paragraph("No trial is planned yet.")]

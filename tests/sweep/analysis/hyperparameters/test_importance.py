@@ -21,6 +21,7 @@ from sweep.analysis.hyperparameters.importance import (
     importance_plot,
     parallel_plot,
 )
+from sweep.analysis.results import Results
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.sections.hyperparameters import hyperparameters_section
@@ -91,7 +92,7 @@ def importance_of(run_of: Callable[[Result], Run]) -> Callable[[Result], Importa
     """Its importances, computed once."""
 
     def found(result: Result) -> Importance:
-        known = importance(run_of(result), rng())
+        known = importance(Results(run_of(result)), rng())
         assert known is not None
         return known
 
@@ -117,7 +118,7 @@ def test_an_own_parameter_concerns_its_technique_alone(
     run_of: Callable[[Result], Run], importance_of: Callable[[Result], Importance]
 ) -> None:
     run = run_of(by_own_parameter)
-    trials = ended_trials(run)
+    trials = ended_trials(Results(run))
     known = factors(trials)
     smote = (trials["technique"] == "smote").to_numpy()
     np.testing.assert_array_equal(known.rows["smote.k_neighbors"], smote)
@@ -133,7 +134,7 @@ def test_an_own_parameter_concerns_its_technique_alone(
 @pytest.mark.parametrize("result", [by_chance, by_configuration])
 def test_chance_is_called_chance(result: Result, run_of: Callable[[Result], Run]) -> None:
     run = run_of(result)
-    section = hyperparameters_section(ReportContext(run, rng=rng()))
+    section = hyperparameters_section(ReportContext(Results(run), rng=rng()))
     assert section is not None
     assert "mostly chance" in section.blocks[0].text  # type: ignore[union-attr]
     drawn = [plot.name for block in section.blocks if isinstance(block, Figures) for plot in block.plots]
@@ -144,7 +145,7 @@ def test_the_section_and_its_figures(
     run_of: Callable[[Result], Run], importance_of: Callable[[Result], Importance]
 ) -> None:
     run = run_of(by_learning_rate)
-    section = hyperparameters_section(ReportContext(run, rng=rng()))
+    section = hyperparameters_section(ReportContext(Results(run), rng=rng()))
     assert section is not None
     assert section.values["importance"] == importance_of(by_learning_rate).table.to_dict("records")  # type: ignore[index]
     assert isinstance(section.blocks[0], Paragraph)
@@ -155,7 +156,7 @@ def test_the_section_and_its_figures(
         assert plot.alt
         assert png(plot.figure, 40).startswith(b"\x89PNG")
     assert "48 configurations" in plots[2].caption
-    first, second = parallel_plot(run), parallel_plot(run)
+    first, second = parallel_plot(Results(run)), parallel_plot(Results(run))
     assert first is not None
     assert second is not None
     assert svg(first.figure) == svg(second.figure)
@@ -163,7 +164,7 @@ def test_the_section_and_its_figures(
 
 def test_few_configurations_are_warned_of(tmp_path: Path) -> None:
     few = made(tmp_path, by_learning_rate, draws=2)
-    section = hyperparameters_section(ReportContext(few, rng=rng()))
+    section = hyperparameters_section(ReportContext(Results(few), rng=rng()))
     assert section is not None
     assert FEW_CONFIGURATIONS > 12
     assert "Caution: 12 configurations are few" in section.blocks[0].text  # type: ignore[union-attr]
@@ -171,9 +172,9 @@ def test_few_configurations_are_warned_of(tmp_path: Path) -> None:
 
 def test_lines_end_at_their_configurations_mean(run_of: Callable[[Result], Run]) -> None:
     run = run_of(by_learning_rate)
-    plot = parallel_plot(run)
+    plot = parallel_plot(Results(run))
     assert plot is not None
-    trials = ended_trials(run)
+    trials = ended_trials(Results(run))
     means = trials.groupby("configuration", sort=False)["value"].mean()
     expected = np.sort((means - means.min()) / np.ptp(means))
     curves = [line for line in plot.figure.axes[0].get_lines() if len(line.get_xdata()) > 10]  # type: ignore[arg-type]
@@ -183,14 +184,14 @@ def test_lines_end_at_their_configurations_mean(run_of: Callable[[Result], Run])
 def test_one_configuration_says_so_and_no_result_is_no_section(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
-    section = hyperparameters_section(ReportContext(run, rng=rng()))
+    section = hyperparameters_section(ReportContext(Results(run), rng=rng()))
     assert section is not None
     assert len(section.blocks) == 1
     assert "one configuration alone" in section.blocks[0].text  # type: ignore[union-attr]
     run.write_specs([])
-    assert parallel_plot(run) is None
-    assert hyperparameters_section(ReportContext(run, rng=rng())) is None
-    assert importance(run, rng()) is None
+    assert parallel_plot(Results(run)) is None
+    assert hyperparameters_section(ReportContext(Results(run), rng=rng())) is None
+    assert importance(Results(run), rng()) is None
 
 
 def test_names_of_factors() -> None:
