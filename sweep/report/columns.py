@@ -29,14 +29,19 @@ class Column:
     is_text: bool = False
 
 
-def technique(header: str = "Technique") -> Column:
-    """Names of techniques, sorted in the order of the data."""
+def label(name: str, header: str, write: Callable[[Any], str] = str) -> Column:
+    """Names, sorted in the order of the data."""
 
     def cells(data: pd.DataFrame) -> list[Cell]:
-        order = {name: place for place, name in enumerate(dict.fromkeys(data["technique"]))}
-        return [Cell(display_name(name), order[name]) for name in data["technique"]]
+        order = {one: place for place, one in enumerate(dict.fromkeys(data[name]))}
+        return [Cell(write(one), order[one]) for one in data[name]]
 
     return Column(header, cells)
+
+
+def technique() -> Column:
+    """Names of techniques."""
+    return label("technique", "Technique", display_name)
 
 
 def value(name: str, header: str, write: Callable[[Any], str] = three) -> Column:
