@@ -18,9 +18,11 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
+from balancing.components.registry import Component
 from sweep.cluster import ray_token
 from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
 from sweep.cluster.session import Slots, fit_slots, ray_session
+from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import Shared, check_networks, open_test, precision_here, train_on_worker
 from sweep.planning.finish import record_stop, sweep_until_whole
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     from sweep.config.config import Config
 
 
-def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> Shared:
+def share(
+    run: Run, prepared: Prepared, config: Config, claim: Claim | None, components: tuple[Component, ...] = ()
+) -> Shared:
     """What trials need; on a cluster the pixels go into the object store, from where each node takes one copy."""
     images, split = prepared.images, prepared.split
     ref = ray.put(np.ascontiguousarray(images.pixels)) if config.resources.address else None
@@ -60,6 +64,7 @@ def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> 
         resume_seconds=config.train.resume_seconds,
         claim=claim,
         halving=halving_epochs(run, config) if config.sweep.scheduler == "asha" else None,
+        components=components,
     )
 
 
@@ -157,7 +162,8 @@ def run_sweep(
             _say_where(console, slots, dashboard, config)
             waiting = Waiting(slots, partial(_note, console))
             prepared = settle_precision(run, config, prepared, partial(_fast_precision, config, slots, waiting))
-            shared = share(run, prepared, config, claim)
+            components = stack.enter_context(travelling(config.space.techniques))
+            shared = share(run, prepared, config, claim, components)
             train = partial(_tune, run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
             sweep_until_whole(
                 run, config.sweep.metric, train, RayTester(shared, slots, waiting), partial(_note, console)

@@ -23,6 +23,7 @@ from sweep.config.bounds import check_shares, check_trials, seconds_of
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
 from sweep.hyperparameters import SHARED
+from sweep.runs.foreign import check_present
 
 if TYPE_CHECKING:
     from sweep.runs.run import Run
@@ -457,6 +458,7 @@ def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> C
     missing = [name for name in Config.model_fields if name not in loaded and name != "report"]
     if missing:
         raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
+    check_present(run)
     return build_config(loaded, assignments)
 
 
