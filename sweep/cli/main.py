@@ -15,10 +15,12 @@ import typer
 
 from balancing.errors import UserError
 from sweep.cli import jobs
+from sweep.sweeps import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sweep.config.config import Config
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,6 +50,24 @@ def _assignments(options: dict[str, Any], sets: list[str] | None) -> dict[str, A
     from sweep.config.config import parse_assignment
 
     return {**options, **dict(parse_assignment(text) for text in sets or [])}
+
+
+def _start(config: Config, name: str, out: Path | None, *, resume: bool = False, verbose: bool) -> None:
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = _console()
+    steps = jobs.reported(config, console)
+    sweeps.start(config, name, out, Progress(console, verbose=verbose), resume=resume, steps=steps)
+
+
+def _resume(path: Path, config: Config, *, allow_mixed: bool, verbose: bool) -> None:
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = _console()
+    steps = jobs.reported(config, console)
+    sweeps.resume(path, config, Progress(console, verbose=verbose), allow_mixed=allow_mixed, steps=steps)
 
 
 Preset = Annotated[
@@ -141,8 +161,7 @@ def demo(
     """The first run: six techniques on drawn, chest-like images, in two to three minutes on a laptop."""
     from sweep.config.config import build_config, read_file
 
-    console = _console()
-    jobs.start(build_config(read_file("demo")), "demo", out, console, verbose=verbose)
+    _start(build_config(read_file("demo")), "demo", out, verbose=verbose)
 
 
 @app.command()
@@ -222,11 +241,10 @@ def run(
     from sweep.config.config import build_config, read_file
 
     config = build_config(read_file(preset), _assignments(options, sets))
-    console = _console()
     if resume and out is not None and (out / "run.json").exists():
-        jobs.resume(out, config, console, allow_mixed=allow_mixed, verbose=verbose)
+        _resume(out, config, allow_mixed=allow_mixed, verbose=verbose)
     else:
-        jobs.start(config, Path(preset).stem, out, console, resume=resume, verbose=verbose)
+        _start(config, Path(preset).stem, out, resume=resume, verbose=verbose)
 
 
 @app.command()
@@ -260,7 +278,7 @@ def resume(
         resources__trial_timeout=trial_timeout,
     )
     config = recorded_config(found, options)
-    jobs.resume(run_folder, config, _console(), allow_mixed=allow_mixed, verbose=verbose)
+    _resume(run_folder, config, allow_mixed=allow_mixed, verbose=verbose)
 
 
 @app.command()
@@ -435,7 +453,7 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error_text(str(error))}", file=sys.stderr)
         sys.exit(2)
-    except jobs.Interrupted:
+    except Interrupted:
         sys.exit(130)
     except OSError as error:
         if error.errno not in _NO_BUGS:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from sweep.report.build import Content
+from sweep.report.schema import SCHEMA_VERSION
 from sweep.report.shared_names import data_name, shown_command
 from sweep.runs.run import Run
-
-SCHEMA_VERSION = 1
 
 
 def summary_json(run: Run, content: Content) -> str:

@@ -301,13 +301,13 @@ class Run:
 
     def trials(self) -> pd.DataFrame:
         """One row a planned trial, in order: see `sweep.runs.trial_table`."""
-        return trial_table(self._folders())
+        return trial_table(self._with_folders())
 
     def epochs(self) -> pd.DataFrame:
         """One row an epoch of every trial: see `sweep.runs.trial_table`."""
-        return epoch_table(self._folders())
+        return epoch_table(self._with_folders())
 
-    def _folders(self) -> list[tuple[TrialSpec, TrialFolder]]:
+    def _with_folders(self) -> list[tuple[TrialSpec, TrialFolder]]:
         return [(spec, self.trial(spec.trial_id)) for spec in self.specs()]
 
     def selection(self) -> list[dict[str, Any]]:

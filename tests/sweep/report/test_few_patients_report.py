@@ -25,7 +25,7 @@ from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
-from sweep.report.sections.saliency import _percents, _share
+from sweep.report.sections.looks import _percents, _share
 from tests.sweep.analysis.statistics.test_few_patients import run_with
 from tests.sweep.fake_run import fake_images, fake_run
 

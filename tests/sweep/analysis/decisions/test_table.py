@@ -32,8 +32,8 @@ from sweep.analysis.decisions.thresholds import (
 from sweep.analysis.statistics.bootstrap import METRICS
 from sweep.analysis.statistics.paired import metric_intervals
 from sweep.analysis.tables import chosen_trials, predictions
+from sweep.report.blocks import Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Paragraph
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.table import Table
 from sweep.runs.run import Run

@@ -21,8 +21,8 @@ from sweep.analysis.hyperparameters.importance import (
     importance_plot,
     parallel_plot,
 )
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.cost import cost_section, cost_table, equal_budget
 from sweep.report.sections.hyperparameters import hyperparameters_section
 from sweep.report.table import Table
