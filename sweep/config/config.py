@@ -383,7 +383,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     if not equals:
         raise UserError(f"--set takes key=value, but got '{_shown(text)}'; e.g. --set space.lr=0.001")
     key = key.strip()
-    is_own = key.startswith("space.parameters.") and key.count(".") == 3 + ("+" in key)  # technique.component.parameter
+    # technique.parameter, or of a composition technique.component.parameter
+    is_own = key.startswith("space.parameters.") and key.count(".") in ((3, 4) if "+" in key else (3,))
     if key not in known_keys() and not is_own:
         raise UserError(f"unknown key '{_shown(key)}'{_key_suggestion(key)}")
     if not is_own and _takes_text(key):
