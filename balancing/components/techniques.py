@@ -96,7 +96,8 @@ class Technique:
             raise UserError(f"technique '{self.name}' has no parameters, but '{given}' was given; remove it")
         if bare:
             raise UserError(f"several components of '{self.name}' have a parameter '{given}'; say {' or '.join(bare)}")
-        raise UserError(f"technique '{self.name}' has no parameter '{given}'{suggestion(given, self.parameters)}")
+        known = self.parameters if "." in given else {name: key for key, _, name in self._keys()}
+        raise UserError(f"technique '{self.name}' has no parameter '{given}'{suggestion(given, known)}")
 
     def draw_key(self, key: str) -> str:
         """By what a parameter's draws are seeded: its bare name for samplers, ``axis.parameter`` for other axes.

@@ -52,22 +52,35 @@ def _assignments(options: dict[str, Any], sets: list[str] | None) -> dict[str, A
     return {**options, **dict(parse_assignment(text) for text in sets or [])}
 
 
-def _start(config: Config, name: str, out: Path | None, *, resume: bool = False, verbose: bool) -> None:
+def _executor(local: bool, address: str | None) -> str:
+    """What trains the trials.
+
+    Raises:
+        UserError: this process and a cluster were both asked for.
+    """
+    if local and address is not None:
+        raise UserError(f"--local trains in this process, but --address {address} names a cluster; give one of them")
+    return "local" if local else "ray"
+
+
+def _start(config: Config, name: str, out: Path | None, *, executor: str, resume: bool = False, verbose: bool) -> None:
     from sweep import sweeps
     from sweep.cli.progress import Progress
 
     console = _console()
     steps = jobs.reported(config, console)
-    sweeps.start(config, name, out, Progress(console, verbose=verbose), resume=resume, steps=steps)
+    progress = Progress(console, verbose=verbose)
+    sweeps.start(config, name, out, progress, executor=executor, resume=resume, steps=steps)
 
 
-def _resume(path: Path, config: Config, *, allow_mixed: bool, verbose: bool) -> None:
+def _resume(path: Path, config: Config, *, executor: str, allow_mixed: bool, verbose: bool) -> None:
     from sweep import sweeps
     from sweep.cli.progress import Progress
 
     console = _console()
     steps = jobs.reported(config, console)
-    sweeps.resume(path, config, Progress(console, verbose=verbose), allow_mixed=allow_mixed, steps=steps)
+    progress = Progress(console, verbose=verbose)
+    sweeps.resume(path, config, progress, executor=executor, allow_mixed=allow_mixed, steps=steps)
 
 
 Preset = Annotated[
@@ -149,6 +162,12 @@ AllowMixed = Annotated[
 TrialTimeout = Annotated[
     str | None, typer.Option(help="A trial that runs longer fails: seconds, 90m, 2h.", rich_help_panel=_WHERE)
 ]
+Local = Annotated[
+    bool,
+    typer.Option(
+        "--local", help="Train in this process, one trial after the other, without Ray.", rich_help_panel=_WHERE
+    ),
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
 
@@ -156,12 +175,13 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own m
 @app.command()
 def demo(
     out: Annotated[Path | None, typer.Option(help="Run folder; a new one under runs/ by default.")] = None,
+    local: Local = False,
     verbose: Verbose = False,
 ) -> None:
     """The first run: six techniques on drawn, chest-like images, in two to three minutes on a laptop."""
     from sweep.config.config import build_config, read_file
 
-    _start(build_config(read_file("demo")), "demo", out, verbose=verbose)
+    _start(build_config(read_file("demo")), "demo", out, executor=_executor(local, None), verbose=verbose)
 
 
 @app.command()
@@ -189,6 +209,7 @@ def run(
     metric: Metric = None,
     scheduler: Scheduler = None,
     search: Search = None,
+    local: Local = False,
     address: Address = None,
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
@@ -240,11 +261,12 @@ def run(
     )
     from sweep.config.config import build_config, read_file
 
+    executor = _executor(local, address)
     config = build_config(read_file(preset), _assignments(options, sets))
     if resume and out is not None and (out / "run.json").exists():
-        _resume(out, config, allow_mixed=allow_mixed, verbose=verbose)
+        _resume(out, config, executor=executor, allow_mixed=allow_mixed, verbose=verbose)
     else:
-        _start(config, Path(preset).stem, out, resume=resume, verbose=verbose)
+        _start(config, Path(preset).stem, out, executor=executor, resume=resume, verbose=verbose)
 
 
 @app.command()
@@ -254,6 +276,7 @@ def resume(
     weights: Annotated[
         str | None, typer.Option(help="Where the run's own starting weights lie now.", rich_help_panel=_DATA)
     ] = None,
+    local: Local = False,
     address: Address = None,
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
@@ -278,7 +301,8 @@ def resume(
         resources__trial_timeout=trial_timeout,
     )
     config = recorded_config(found, options)
-    _resume(run_folder, config, allow_mixed=allow_mixed, verbose=verbose)
+    executor = _executor(local, address)
+    _resume(run_folder, config, executor=executor, allow_mixed=allow_mixed, verbose=verbose)
 
 
 @app.command()
