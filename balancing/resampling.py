@@ -166,7 +166,7 @@ def _compare(
     wrong = ~np.isclose(made, wanted, rtol=1e-12, atol=1e-12).all(axis=1) if same_length else np.ones(len(made), bool)
     if wrong.any():
         raise UserError(
-            f"{int(wrong.sum())} of {len(made)} rows of '{technique.name}' are others than imbalanced-learn's {name} makes "
-            f"({int((wrong & plan.synthetic).sum())} of them synthetic); rows at exactly equal distances, among which "
+            f"{int(wrong.sum())} of {len(made)} rows of '{technique.name}' are others than imbalanced-learn's {name} "
+            f"makes ({int((wrong & plan.synthetic).sum())} of them synthetic); rows at exactly equal distances, among which "
             "its choice is that of a heap, may differ: look for repeated rows, or leave check away"
         )
