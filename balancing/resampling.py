@@ -167,6 +167,6 @@ def _compare(
     if wrong.any():
         raise UserError(
             f"{int(wrong.sum())} of {len(made)} rows of '{technique.name}' are others than imbalanced-learn's {name} "
-            f"makes ({int((wrong & plan.synthetic).sum())} of them synthetic); rows at exactly equal distances, among which "
-            "its choice is that of a heap, may differ: look for repeated rows, or leave check away"
+            f"makes ({int((wrong & plan.synthetic).sum())} of them synthetic); rows at exactly equal distances, among "
+            "which its choice is that of a heap, may differ: look for repeated rows, or leave check away"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from balancing.components.axes import TrainingData
 from balancing.components.techniques import get_technique
+from balancing.cpus import usable_cpus
 from sweep.duration import duration
 from sweep.planning.prepare import CHECKPOINT_BYTES, Prepared
 from sweep.runs.spec import TrialSpec
@@ -77,17 +77,13 @@ def estimate(config: Config, prepared: Prepared) -> Estimate:
             known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
         total.append(known[key] * spec.epochs)
     threads = max(1, int(config.resources.cpus_per_trial or 1))
-    places = torch.cuda.device_count() if cuda else max(1, _usable_cpus() // threads)
+    # Not torch's threads: those follow OMP_NUM_THREADS, the trials do not.
+    places = torch.cuda.device_count() if cuda else max(1, usable_cpus() // threads)
     slots = min(config.resources.max_concurrent or places, places)
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"), threads)
     where = "the GPU here" if cuda else f"{threads} CPU core{'s' if threads > 1 else ''} here"
     return Estimate(specs, np.array(total), speed, slots, where)
-
-
-def _usable_cpus() -> int:
-    """As the sweep counts them: torch's threads follow OMP_NUM_THREADS, the trials do not."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:

@@ -77,7 +77,7 @@ def test_an_estimate_covers_every_trial(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_trials_at_once_are_as_many_as_asked_for_and_no_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_measure", lambda *args: 50.0)
-    monkeypatch.setattr(room, "_usable_cpus", lambda: 4)
+    monkeypatch.setattr(room, "usable_cpus", lambda: 4)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.get_num_threads", lambda: 1)  # what OMP_NUM_THREADS=1 does
     for asked, slots in ((None, 4), (2, 2), (9, 4)):
