@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.metrics import SELECTABLE
+from sweep.hyperparameters import shown
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
@@ -17,16 +18,17 @@ Trials = Iterable[tuple[TrialSpec, TrialFolder]]
 def trial_table(trials: Trials) -> pd.DataFrame:
     """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
 
-    Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw,
-    seed_index, arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds,
-    images_per_second, attempts, and each metric of
-    ``balancing.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
+    Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size and what else
+    ``sweep.hyperparameters.shown`` names, seed, draw, seed_index, arithmetic (the spec's precision), status, error,
+    best_epoch, epochs_run, seconds, images_per_second, attempts, and each metric of ``balancing.metrics.evaluate`` on
+    validation at the best epoch (NaN where there is none).
     """
-    rows = []
-    for spec, folder in trials:
+    rows, listed = [], list(trials)
+    later = [h.name for h in shown(spec for spec, _ in listed) if h.later]
+    for spec, folder in listed:
         status, epochs = folder.status(), folder.epochs()
         best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
-        named = spec.to_dict()
+        named = spec.to_dict() | {name: getattr(spec, name) for name in later}
         # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
         named["arithmetic"] = named.pop("precision")
         rows.append(
