@@ -44,7 +44,7 @@ def start(
         name: of the preset, for the folder's name where ``out`` is None.
         out: the run folder, or None for a new one under runs/.
         observer: told what happens.
-        executor: what trains the trials: ``ray``.
+        executor: what trains the trials: ``ray``, or ``local``: this process, one after the other.
         resume: what a start that was killed before its first trial left in ``out`` may be written over.
         steps: done in this order after the sweep; a stop that was asked for is heard between two.
     Raises:
@@ -144,8 +144,13 @@ def resume(
 
 def _look_for(executor: str, config: Config) -> None:
     """Raises UserError where what shall train the trials is known not to be there, before anything is made."""
+    if executor == "local":
+        from sweep.local import check_local
+
+        check_local(config)
+        return
     if executor != "ray":
-        raise UserError(f"executor must be 'ray', but is '{executor}'; give that")
+        raise UserError(f"executor must be 'ray' or 'local', but is '{executor}'; give one of them")
     from sweep.cluster.address import check_address
 
     check_address(config.resources.address)
@@ -183,9 +188,14 @@ class _Work:
     steps: Sequence[Step]
 
     def do(self, made: Run, config: Config, prepared: Prepared) -> None:
-        from sweep.cluster.tuner import run_sweep  # of this executor, the only one
+        if self.executor == "local":
+            from sweep.local import run_locally
 
-        run_sweep(made, config, prepared, self.observer, claim=self.owner.claim, interrupts=self.interrupts)
+            run_locally(made, config, prepared, self.observer, interrupts=self.interrupts)
+        else:
+            from sweep.cluster.tuner import run_sweep
+
+            run_sweep(made, config, prepared, self.observer, claim=self.owner.claim, interrupts=self.interrupts)
         for step in self.steps:
             self.interrupts.check()
             step(made, prepared)

@@ -9,11 +9,9 @@ import pandas as pd
 
 from balancing.data.patients import FEWEST, patients_of_classes
 from sweep.analysis.names import display_name, in_order, inline_name
-from sweep.analysis.statistics.bootstrap import patients_by_row
-from sweep.analysis.statistics.paired import CONFIDENCE, opened_trials, paired_differences
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import CONFIDENCE
 from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
-from sweep.analysis.tables import selection_metric, test_table
-from sweep.runs.run import Run
 
 _MANY_SEEDS = 1000
 
@@ -31,7 +29,7 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def verdict(run: Run) -> str:
+def verdict(run: Results) -> str:
     """The answer in one sentence, no bolder than the numbers; a second one where the data are drawings."""
     sentence = _verdict(run)
     if is_phantom(run):
@@ -41,16 +39,16 @@ def verdict(run: Run) -> str:
     return sentence
 
 
-def is_phantom(run: Run) -> bool:
+def is_phantom(run: Results) -> bool:
     """Whether the run's images are the built-in drawings."""
     source = str(run.info["data"]["source"])
     return source.split(":")[0].split("@")[0] == "phantom"
 
 
-def _verdict(run: Run) -> str:
-    metric = selection_metric(run)
+def _verdict(run: Results) -> str:
+    metric = run.metric
     name = inline_name(metric)
-    tested = test_table(run)
+    tested = run.test_table()
     if tested.empty:
         return "No answer yet: the test split has not been opened in this run."
     names = in_order(tested["technique"])
@@ -58,7 +56,7 @@ def _verdict(run: Run) -> str:
         return f"No comparison: this run tested {display_name(names[0])} alone, so there is nothing to set beside it."
     if "baseline" not in names:
         return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
-    table = paired_differences(run)
+    table = run.differences()
     if table.empty:
         return "No paired comparison: no seed was tested both with the baseline and with another technique."
     if not np.isfinite(table["difference"]).any():
@@ -100,7 +98,7 @@ def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
     return table[(table["p_holm"] < 1 - CONFIDENCE) & apart].sort_values("difference", ascending=worse)
 
 
-def too_few_patients(run: Run, metric: str) -> str:
+def too_few_patients(run: Results, metric: str) -> str:
     """That nothing is declared, why, and what to do; ``metric`` as spoken."""
     label = fewest_test_patients(run)[1]
     return (
@@ -110,7 +108,7 @@ def too_few_patients(run: Run, metric: str) -> str:
     )
 
 
-def fewest_test_patients(run: Run) -> tuple[int, int]:
+def fewest_test_patients(run: Results) -> tuple[int, int]:
     """Test patients (images, where patients are unknown) of the class with the fewest, and that class; (0, 0) if none.
 
     Classes without a test image are left out.
@@ -120,13 +118,13 @@ def fewest_test_patients(run: Run) -> tuple[int, int]:
     if tested.empty:
         return 0, 0
     labels = tested["label"].to_numpy(dtype=np.int64)
-    patients = patients_by_row(run).loc[tested["row"]].to_numpy(dtype=str)
+    patients = run.patients_of(tested["row"].to_numpy())
     counts = patients_of_classes(labels, patients, len(run.class_names))
     fewest = min(count for count in counts if count)
     return fewest, counts.index(fewest)
 
 
-def fewest_in_words(run: Run) -> str:
+def fewest_in_words(run: Results) -> str:
     """``3 patients``; ``3 images (patients unknown)`` where no patient of the run is known."""
     count = fewest_test_patients(run)[0]
     ending = "" if count == 1 else "s"
@@ -200,9 +198,9 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     )
 
 
-def _patients(run: Run) -> str:
+def _patients(run: Results) -> str:
     table = run.split()
-    rows = np.unique(np.concatenate([trial.rows for trial in opened_trials(run).values()]))
+    rows = np.unique(np.concatenate([trial.rows for trial in run.predictions]))
     known = table.set_index("row").loc[rows, "patient"]
     if (known == "").all():
         return f"{len(rows):,} test images (patients unknown)"
@@ -215,13 +213,13 @@ def _seeds(counts: pd.Series) -> str:
     return f"{low} seeds" if low == high else f"{low} to {high} seeds"
 
 
-def answer_values(run: Run) -> dict[str, Any]:
+def answer_values(run: Results) -> dict[str, Any]:
     """The verdict in parts, for machines: sentence, metric, winners, losers, differences."""
-    table = paired_differences(run)
+    table = run.differences()
     judged = table if len(table) and table["seeds"].max() > 1 else table.iloc[:0]
     return {
         "sentence": verdict(run),
-        "metric": selection_metric(run),
+        "metric": run.metric,
         "beats_baseline": beyond_doubt(judged)["technique"].tolist(),
         "behind_baseline": beyond_doubt(judged, worse=True)["technique"].tolist(),
         "differences": table.to_dict("records"),

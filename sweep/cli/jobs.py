@@ -29,7 +29,8 @@ def start(config: Config, name: str, given: Given) -> None:
 
     console = make_console()
     observer = Progress(console, verbose=given.verbose)
-    sweeps.start(config, name, given.out, observer, resume=given.resume, steps=_reported(config, console))
+    steps = _reported(config, console)
+    sweeps.start(config, name, given.out, observer, executor=given.executor, resume=given.resume, steps=steps)
 
 
 def resume(path: Path, config: Config, given: Given) -> None:
@@ -39,7 +40,8 @@ def resume(path: Path, config: Config, given: Given) -> None:
 
     console = make_console()
     observer = Progress(console, verbose=given.verbose)
-    sweeps.resume(path, config, observer, allow_mixed=given.allow_mixed, steps=_reported(config, console))
+    steps = _reported(config, console)
+    sweeps.resume(path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
 
 
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
@@ -59,17 +61,10 @@ def _reported(config: Config, console: Console) -> tuple[Step, Step]:
 
 def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
-    from sweep.analysis.decisions.thresholds import DecisionPreferences
-    from sweep.report.context import ReportOptions
-    from sweep.report.render import write_report
+    from sweep.reports import report_of_run
 
     console.print("Writing the report ...")
-    if made.audit() is None and images is not None:  # a run of a version that did not audit
-        from balancing.quality.audit import audit
-
-        made.write_audit(audit(images, made.split_of_rows()))
-    preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
-    return write_report(made, images, ReportOptions(cams, settings.cam, settings.masks, preferences))
+    return report_of_run(made, images, settings, cams=cams)
 
 
 def audit_data(config: Config, console: Console, files: Path | None = None) -> bool:
@@ -123,20 +118,10 @@ def show_results(made: Run, console: Console) -> None:
 def images_of(found: Run, data: str | None, console: Console) -> ImageSet | None:
     """The run's images where they are at hand, else None, saying why."""
     from sweep.cli.decoding_bar import decoding_bar
-    from sweep.config.config import recorded_config
-    from sweep.config.localpaths import recorded_source
-    from sweep.planning.prepare import load_data
+    from sweep.reports import recorded_images
 
     try:
-        config = recorded_config(found, {"data.source": data if data is not None else recorded_source(found)})
-        images = load_data(config.data, bar=decoding_bar)[0]
+        return recorded_images(found, data, decoding_bar)
     except UserError as error:
         console.print(f"No activation maps and synthetic samples: {error}", soft_wrap=True, markup=False)
         return None
-    if images.fingerprint != found.info["data"]["fingerprint"]:
-        console.print(
-            "No activation maps and synthetic samples: these are not the run's images; give those by --data.",
-            soft_wrap=True,
-        )
-        return None
-    return images

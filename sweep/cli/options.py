@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from balancing.errors import UserError
 from sweep.hyperparameters import HYPERPARAMETERS
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Given:
         out: the run folder that is asked for.
         resume: go on where ``out`` already holds this run.
         allow_mixed: go on although trials were trained by another torch.
+        local: train in this process, without Ray.
         verbose: show Ray's own messages too.
     """
 
@@ -42,7 +44,22 @@ class Given:
     out: Path | None = None
     resume: bool = False
     allow_mixed: bool = False
+    local: bool = False
     verbose: bool = False
+
+    @property
+    def executor(self) -> str:
+        """What trains the trials.
+
+        Raises:
+            UserError: this process and a cluster were both asked for.
+        """
+        address = self.settings.get("resources.address")
+        if self.local and address is not None:
+            raise UserError(
+                f"--local trains in this process, but --address {address} names a cluster; give one of them"
+            )
+        return "local" if self.local else "ray"
 
     def config(self, preset: str) -> Config:
         """The validated configuration: a preset or file with what was given laid over it."""
@@ -122,6 +139,13 @@ _ALL = (
     Option("metric", "Chooses epoch and configuration, on validation.", _HOW, "sweep.metric"),
     Option("scheduler", "none or asha (early stopping).", _HOW, "sweep.scheduler"),
     Option("search", "grid (paired draws) or optuna.", _HOW, "sweep.search"),
+    Option(
+        "local",
+        "Train in this process, one trial after the other, without Ray.",
+        _WHERE,
+        kind=bool,
+        flags=("--local",),
+    ),
     Option("address", "A running Ray cluster: auto or HOST:PORT.", _WHERE, "resources.address"),
     Option("gpus_per_trial", "May be a fraction.", _WHERE, "resources.gpus_per_trial", float),
     Option("cpus_per_trial", "Also the threads of a trial.", _WHERE, "resources.cpus_per_trial", float),

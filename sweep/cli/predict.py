@@ -19,7 +19,7 @@ from sweep.analysis.figures.cams import overlay
 from sweep.analysis.figures.style import png, shortened, style
 from sweep.analysis.maps.cams import METHOD, best_trials, class_activation_map, network_input, outcome
 from sweep.analysis.names import display_name
-from sweep.analysis.tables import selection_metric
+from sweep.analysis.results import Results
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
 from sweep.training.network import restore
@@ -55,7 +55,8 @@ def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
     Raises:
         UserError: nothing was chosen yet, or not for this technique.
     """
-    best = best_trials(run)
+    results = Results(run)
+    best = best_trials(results)
     if best.empty:
         raise UserError(f"run {run.path} has chosen no trial yet; go on with it by `sweep resume {run.path}`")
     if technique is not None:
@@ -64,7 +65,7 @@ def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
                 f"the run has no chosen trial of technique '{technique}'{suggestion(technique, best['technique'])}"
             )
         best = best[best["technique"] == technique]
-    row = best.iloc[int(best[selection_metric(run)].to_numpy().argmax())]
+    row = best.iloc[int(best[results.metric].to_numpy().argmax())]
     return str(row["technique"]), str(row["trial_id"])
 
 

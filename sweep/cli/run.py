@@ -10,7 +10,7 @@ from sweep.cli.options import OPTIONS, SHARED, Given, Preset, RunFolder, named, 
 from sweep.cli.printing import make_console
 
 
-@takes(*named("out", "verbose"))
+@takes(*named("out", "local", "verbose"))
 def demo(given: Given) -> None:
     """The first run: six techniques on drawn, chest-like images, in two to three minutes on a laptop."""
     jobs.start(given.config("demo"), "demo", given)
@@ -35,7 +35,16 @@ _MOVED_WEIGHTS = replace(
 @takes(
     _MOVED_DATA,
     _MOVED_WEIGHTS,
-    *named("address", "gpus_per_trial", "cpus_per_trial", "max_concurrent", "allow_mixed", "trial_timeout", "verbose"),
+    *named(
+        "local",
+        "address",
+        "gpus_per_trial",
+        "cpus_per_trial",
+        "max_concurrent",
+        "allow_mixed",
+        "trial_timeout",
+        "verbose",
+    ),
 )
 def resume(given: Given, run_folder: RunFolder) -> None:
     """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""

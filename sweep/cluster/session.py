@@ -24,11 +24,11 @@ os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 import ray
 from ray._private import ray_constants
 
+from balancing.cpus import usable_cpus
 from balancing.errors import UserError
 from sweep.cluster import ray_token
 from sweep.cluster.address import check_address, no_ray
 from sweep.cluster.ray_folder import private_folder
-from sweep.planning.processors import usable_cpus
 
 if TYPE_CHECKING:
     from sweep.config.sections import ResourceConfig

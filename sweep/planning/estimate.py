@@ -12,8 +12,8 @@ import torch
 
 from balancing.components.axes import TrainingData
 from balancing.components.techniques import get_technique
+from balancing.cpus import usable_cpus
 from sweep.planning.prepare import Prepared
-from sweep.planning.processors import usable_cpus
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision
 from sweep.training.epoch import train_epoch

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.names import display_name, in_order
-from sweep.analysis.statistics.paired import paired_differences
+from sweep.analysis.results import Results
 from sweep.analysis.tables import times_opened
 from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
@@ -17,7 +17,6 @@ from sweep.report.context import ReportContext
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, run_name
-from sweep.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ def gather(context: ReportContext) -> Content:
     )
 
 
-def _aside(run: Run, sections: Sequence[Section]) -> str:
-    if not len(beyond_doubt(paired_differences(run))):
+def _aside(run: Results, sections: Sequence[Section]) -> str:
+    if not len(beyond_doubt(run.differences())):
         return ""
     return " ".join(section.aside for section in sections if section.aside)
 
@@ -75,7 +74,7 @@ def _title(techniques: list[str]) -> str:
     return "A class-imbalance sweep"
 
 
-def found_warnings(run: Run) -> list[str]:
+def found_warnings(run: Results) -> list[str]:
     """What a reader must know before the numbers."""
     lines = []
     audit = run.audit()
@@ -134,11 +133,11 @@ def found_warnings(run: Run) -> list[str]:
     return lines
 
 
-def _is_judged(run: Run) -> bool:
+def _is_judged(run: Results) -> bool:
     """Whether any technique is called better or worse than the baseline."""
     found = answer_values(run)
     return bool(found["beats_baseline"] or found["behind_baseline"])
 
 
-def report_folder(run: Run) -> Path:
+def report_folder(run: Results) -> Path:
     return run.path / "report"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweep.analysis.decisions.thresholds import USUAL, DecisionPreferences
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -46,23 +46,23 @@ class ReportContext:
     """What a section reads.
 
     Args:
-        run: a snapshot of the run's records.
+        results: of the run.
         images: the run's own images, or None where they are not at hand.
         options: what the user asked for.
         rng: the section's own random state.
         before: the sections made so far, in the report's order.
     """
 
-    run: Run
+    results: Results
     images: ImageSet | None = None
     options: ReportOptions = field(default_factory=ReportOptions)
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     before: Sequence[Section] = ()
 
     @property
-    def results(self) -> Run:
-        """The run's results."""
-        return self.run
+    def run(self) -> Results:
+        """The same as ``results``, which reads all that a run's folder holds."""
+        return self.results
 
     def patients_rng(self) -> np.random.Generator:
         """Draws the same patients as in the results, so that one number has one interval wherever it stands."""

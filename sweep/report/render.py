@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from sweep.analysis.figures.style import WIDTH, Plot, png, settle, svg
 from sweep.analysis.names import INK, legible
-from sweep.analysis.snapshot import Snapshot
+from sweep.analysis.results import Results
 from sweep.report.blocks import Block
 from sweep.report.build import Content, gather, report_folder
 from sweep.report.checklist import checklist
@@ -74,9 +74,9 @@ def write_report(
         UserError: the images are not those of the run, or the masks don't fit.
         ValueError: two sections, two tables or two figures of the report have one name.
     """
-    run = Snapshot(run.path)
-    content = gather(ReportContext(run, images, options))
-    folder = report_folder(run)
+    results = Results(run)
+    content = gather(ReportContext(results, images, options))
+    folder = report_folder(results)
     blocks = [block for section in content.sections for block in section.blocks]
     tables, plots = tables_of(blocks), plots_of(blocks)
     _check_names([section.name for section in content.sections])
@@ -98,7 +98,7 @@ def write_report(
     ):
         write_atomically(path, legible(text).encode())
     # JSON has escapes of its own for what can't be written.
-    write_atomically(folder / "summary.json", summary_json(run, content).encode(errors="backslashreplace"))
+    write_atomically(folder / "summary.json", summary_json(results, content).encode(errors="backslashreplace"))
     return page
 
 

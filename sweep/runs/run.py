@@ -57,7 +57,7 @@ from sweep.runs.shapes import BAD_IMAGES, RUN, SELECTION, TRIALS, Shape
 from sweep.runs.spec import TrialSpec
 from sweep.runs.split_table import parts_of, read_split, split_fingerprint, split_of, write_split
 from sweep.runs.trial_folder import ENDED, TrialFolder
-from sweep.runs.trial_table import epoch_table, trial_table
+from sweep.runs.trial_table import TrialRecord, epoch_table, trial_table
 from sweep.runs.versions import versions
 
 if TYPE_CHECKING:
@@ -297,14 +297,16 @@ class Run:
 
     def trials(self) -> pd.DataFrame:
         """One row a planned trial, in order: see `sweep.runs.trial_table`."""
-        return trial_table(self._with_folders())
+        return trial_table(self.records())
 
     def epochs(self) -> pd.DataFrame:
         """One row an epoch of every trial: see `sweep.runs.trial_table`."""
-        return epoch_table(self._with_folders())
+        return epoch_table(self.records())
 
-    def _with_folders(self) -> list[tuple[TrialSpec, TrialFolder]]:
-        return [(spec, self.trial(spec.trial_id)) for spec in self.specs()]
+    def records(self) -> list[TrialRecord]:
+        """What the folder of each planned trial holds, in order."""
+        folders = [(spec, self.trial(spec.trial_id)) for spec in self.specs()]
+        return [TrialRecord(spec, folder.status(), folder.epochs()) for spec, folder in folders]
 
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique (see ``sweep.runs.selection.select``); [] before selection."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,23 @@ import pandas as pd
 from balancing.metrics import SELECTABLE
 from sweep.hyperparameters import shown
 from sweep.runs.spec import TrialSpec
-from sweep.runs.trial_folder import TrialFolder
-
-Trials = Iterable[tuple[TrialSpec, TrialFolder]]
 
 
-def trial_table(trials: Trials) -> pd.DataFrame:
+class TrialRecord(NamedTuple):
+    """What a trial's folder says of it.
+
+    Args:
+        spec: of the trial.
+        status: of ``TrialFolder.status``.
+        epochs: of ``TrialFolder.epochs``.
+    """
+
+    spec: TrialSpec
+    status: Mapping[str, Any]
+    epochs: Sequence[Mapping[str, Any]]
+
+
+def trial_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
 
     Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size and what else
@@ -24,9 +36,8 @@ def trial_table(trials: Trials) -> pd.DataFrame:
     validation at the best epoch (NaN where there is none).
     """
     rows, listed = [], list(trials)
-    later = [h.name for h in shown(spec for spec, _ in listed) if h.later]
-    for spec, folder in listed:
-        status, epochs = folder.status(), folder.epochs()
+    later = [h.name for h in shown(trial.spec for trial in listed) if h.later]
+    for spec, status, epochs in listed:
         best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
         named = spec.to_dict() | {name: getattr(spec, name) for name in later}
         # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
@@ -53,10 +64,10 @@ def trial_table(trials: Trials) -> pd.DataFrame:
     return table
 
 
-def epoch_table(trials: Trials) -> pd.DataFrame:
+def epoch_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers."""
     rows = []
-    for spec, folder in trials:
+    for spec, _, epochs in trials:
         named = {
             "trial_id": spec.trial_id,
             "technique": spec.technique,
@@ -64,5 +75,5 @@ def epoch_table(trials: Trials) -> pd.DataFrame:
             "seed": spec.seed,
             "lr": spec.lr,
         }
-        rows += [{**named, **epoch} for epoch in folder.epochs()]
+        rows += [{**named, **epoch} for epoch in epochs]
     return pd.DataFrame(rows)

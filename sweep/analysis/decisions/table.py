@@ -15,7 +15,7 @@ import pandas as pd
 
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from balancing.metrics import decide, evaluate
+from balancing.metrics import METRICS, decide, evaluate
 from sweep.analysis.decisions.thresholds import (
     USUAL,
     DecisionPreferences,
@@ -28,23 +28,22 @@ from sweep.analysis.decisions.thresholds import (
     threshold_sensitivity,
 )
 from sweep.analysis.names import display_name
-from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
-from sweep.analysis.statistics.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import metric_spread, patients_behind
-from sweep.analysis.statistics.paired import compare
-from sweep.analysis.tables import selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.statistics.paired import BASELINE, compare
+from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
 
 
-def split_prior(run: Run, part: str = "train") -> np.ndarray:
+def split_prior(results: Results, part: str = "train") -> np.ndarray:
     """(C,) float64: share of each class in a part of the split (train | validation | test)."""
-    table = run.split()
-    counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(run.class_names))
+    table = results.split()
+    counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(results.class_names))
     return counts / counts.sum()
 
 
-def training_prior(run: Run, technique: str) -> np.ndarray | None:
+def training_prior(results: Results, technique: str) -> np.ndarray | None:
     """The class frequencies that a technique's networks were trained with, where the records tell.
 
     Returns:
@@ -56,7 +55,7 @@ def training_prior(run: Run, technique: str) -> np.ndarray | None:
         keeps_prior = get_technique(technique).keeps_prior
     except UserError:  # a technique that this version, or this machine, does not have
         return None
-    return split_prior(run) if keeps_prior else None
+    return split_prior(results) if keeps_prior else None
 
 
 def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:
@@ -100,25 +99,25 @@ class Decided:
     threshold: float
 
 
-def by_argmax(trial: Scored, positive: int | None) -> Decided:
+def by_argmax(trial: TrialPredictions, positive: int | None) -> Decided:
     """The most probable class: for two classes a threshold of 0.5."""
     threshold = np.nan if positive is None else 0.5
     return Decided(trial.probabilities, decide(trial.probabilities), threshold)
 
 
-def by_threshold(trial: Scored, positive: int, rule: str, stated: DecisionPreferences = USUAL) -> Decided:
+def by_threshold(trial: TrialPredictions, positive: int, rule: str, stated: DecisionPreferences = USUAL) -> Decided:
     """By the threshold that ``rule`` sets on the trial's own validation predictions."""
-    threshold = fit_threshold(rule, trial.validation_labels, trial.validation_probabilities, positive, stated)
+    threshold = fit_threshold(rule, trial.validation.labels, trial.validation.probabilities, positive, stated)
     return Decided(trial.probabilities, decide_by_threshold(trial.probabilities, positive, threshold), threshold)
 
 
-def by_prior(trial: Scored, positive: int | None, prior: np.ndarray) -> Decided:
+def by_prior(trial: TrialPredictions, positive: int | None, prior: np.ndarray) -> Decided:
     """The most probable class after correction to equally frequent classes: for two a threshold at the prior."""
     shifted = shift_prior(trial.probabilities, prior)
     return Decided(shifted, decide(shifted), np.nan if positive is None else float(prior[positive]))
 
 
-def by_prevalence(trial: Scored, positive: int, prior: np.ndarray, prevalence: float) -> Decided:
+def by_prevalence(trial: TrialPredictions, positive: int, prior: np.ndarray, prevalence: float) -> Decided:
     """The more probable class after correction to a stated prevalence: a threshold on the probability as it was."""
     shifted = shift_prevalence(trial.probabilities, prior, positive, prevalence)
     odds = prior[positive] / (1 - prior[positive]) * (1 - prevalence) / prevalence
@@ -126,7 +125,7 @@ def by_prevalence(trial: Scored, positive: int, prior: np.ndarray, prevalence: f
 
 
 def decision_table(
-    run: Run, rng: np.random.Generator, samples: int = SAMPLES, stated: DecisionPreferences = USUAL
+    results: Results, rng: np.random.Generator, samples: int = SAMPLES, stated: DecisionPreferences = USUAL
 ) -> pd.DataFrame:
     """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
 
@@ -149,12 +148,12 @@ def decision_table(
         validation patients would give another is seen over seeds only as far as training moves the scores.
         Empty where the test split was not opened.
     """
-    test = scored_trials(run)
+    test = results.test_set
     if test is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
-    draws = test.draws(run, samples, rng)
-    behind = patients_behind(test.labels, test.patients(run), run.positive)
-    decided = decisions(run, test, stated)
+    draws = test.draws(samples, rng)
+    behind = patients_behind(test.labels, test.patients, results.positive)
+    decided = decisions(results, test, stated)
     names = rules(stated) | {"prior": "prior correction"}
     if stated.prevalence is not None:
         names["prevalence"] = f"prior correction to {100 * stated.prevalence:g}\N{NO-BREAK SPACE}% positives"
@@ -167,10 +166,10 @@ def decision_table(
             # A threshold leaves the scores, and so their area, as they are; so does prior correction of two classes.
             same_area = seed in known and one.probabilities.shape[1] == 2
             found = weighted_metrics(
-                test.labels, one.probabilities, run.positive, draws.weights, one.decisions, areas=not same_area
+                test.labels, one.probabilities, results.positive, draws.weights, one.decisions, areas=not same_area
             )
             resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
-            values[technique, rule][seed] = _numbers(test.labels, one, run.positive)
+            values[technique, rule][seed] = _numbers(test.labels, one, results.positive)
     rows = []
     for (technique, rule), of_seeds in decided.items():
         name = display_name(technique)
@@ -181,7 +180,7 @@ def decision_table(
         own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
         shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
         for metric in METRICS:
-            found_spread = metric_spread(metric, own, shaken, behind, draws.few, run.positive)
+            found_spread = metric_spread(metric, own, shaken, behind, draws.few, results.positive)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,
@@ -189,22 +188,22 @@ def decision_table(
             }
         rows.append(row)
     table = pd.DataFrame(rows)
-    for metric in dict.fromkeys(["balanced_accuracy", selection_metric(run)]):
-        few = draws.few.about(metric, run.positive, paired=True)
-        table = _with_differences(table, metric, values, resampled, reference_rule(run), few)
+    for metric in dict.fromkeys(["balanced_accuracy", results.metric]):
+        few = draws.few.about(metric, results.positive, paired=True)
+        table = _with_differences(table, metric, values, resampled, reference_rule(results), few)
     return table
 
 
-def reference_rule(run: Run) -> str:
+def reference_rule(results: Results) -> str:
     """The rule of the baseline's row that all others are compared with in ``decision_table``."""
-    return "prior" if run.positive is None else "balanced_accuracy"
+    return "prior" if results.positive is None else "balanced_accuracy"
 
 
 def decisions(
-    run: Run, test: TestSet, stated: DecisionPreferences = USUAL
+    results: Results, test: TestSet, stated: DecisionPreferences = USUAL
 ) -> dict[tuple[str, str], dict[int, Decided]]:
     """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
-    positive = run.positive
+    positive = results.positive
     found: dict[tuple[str, str], dict[int, Decided]] = {
         (technique, "argmax"): {trial.seed: by_argmax(trial, positive) for trial in test.of(technique)}
         for technique in test.techniques
@@ -215,7 +214,7 @@ def decisions(
     if positive is not None:
         for rule in rules():
             found[BASELINE, rule] = {t.seed: by_threshold(t, positive, rule, stated) for t in baseline}
-    prior = training_prior(run, BASELINE)
+    prior = training_prior(results, BASELINE)
     if prior is not None and prior.min() > 0:
         found[BASELINE, "prior"] = {trial.seed: by_prior(trial, positive, prior) for trial in baseline}
         if positive is not None and stated.prevalence is not None:

@@ -12,17 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from sweep.analysis.decisions.operating_points import (
-    THRESHOLD_PROBABILITIES,
-    Curves,
-    predictive_curves,
-    treat_all,
-)
+from sweep.analysis.decisions.net_benefit import THRESHOLD_PROBABILITIES, treat_all
+from sweep.analysis.decisions.operating_points import Curves
+from sweep.analysis.decisions.predictive_values import predictive_curves
 from sweep.analysis.decisions.thresholds import COST_RATIO
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.names import INK, colour, display_name, inline_name, marker
-from sweep.analysis.scored import BASELINE
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
 
 _PREVALENCES = np.geomspace(0.005, 0.9, 400)
 _PREVALENCE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -141,7 +138,7 @@ def precision_recall_plot(curves: Curves) -> Plot:
     return Plot("precision_recall", "Precision-recall curves", figure, text, alt)
 
 
-def predictive_values_plot(run: Run, prevalence: float) -> Plot | None:
+def predictive_values_plot(run: Results, prevalence: float) -> Plot | None:
     """PPV and NPV against prevalence, by Bayes' rule from each technique's sensitivity and specificity.
 
     Args:
@@ -198,7 +195,7 @@ def _legend(figure: Figure, techniques: Sequence[str], dashed: str | None) -> No
     figure.legend(handles, names, loc="outside lower center", ncols=2, columnspacing=1.2, handlelength=2.4)
 
 
-def _predictive_caption(run: Run, data: pd.DataFrame, prevalence: float) -> str:
+def _predictive_caption(run: Results, data: pd.DataFrame, prevalence: float) -> str:
     name = run.class_names[run.positive] if run.positive is not None else ""
     text = (
         f"What a call is worth where {name} is rarer or more frequent than in the test split (grey line: "
@@ -299,7 +296,7 @@ def _minus(value: float) -> str:
     return f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
 
 
-def reliability_plot(run: Run, lines: pd.DataFrame, table: pd.DataFrame) -> Plot | None:
+def reliability_plot(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> Plot | None:
     """Reliability diagrams, a panel a technique, before and after temperature scaling.
 
     Args:
@@ -350,7 +347,7 @@ def reliability_plot(run: Run, lines: pd.DataFrame, table: pd.DataFrame) -> Plot
     return Plot("reliability", "Reliability diagrams", figure, _reliability_caption(run, lines, table), alt)
 
 
-def _reliability_caption(run: Run, lines: pd.DataFrame, table: pd.DataFrame) -> str:
+def _reliability_caption(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> str:
     what = (
         f"probability of {run.class_names[run.positive]}"
         if run.positive is not None

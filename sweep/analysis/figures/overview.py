@@ -12,11 +12,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.names import INK, colour, display_name, in_order, inline_name, marker, metric_name
-from sweep.analysis.tables import chosen_trials, selection_metric, test_table
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 
-def number_plots(run: Run) -> list[Plot]:
+def number_plots(run: Results) -> list[Plot]:
     """Every figure that this run's records can fill, in the report's order."""
     from sweep.analysis.figures.confusion import confusion_plot
 
@@ -31,9 +30,9 @@ def number_plots(run: Run) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
-def epochs_plot(run: Run, metric: str) -> Plot | None:
+def epochs_plot(run: Results, metric: str) -> Plot | None:
     """A metric on validation against epochs, at the chosen configurations: a line a technique, a band over seeds."""
-    chosen = chosen_trials(run)
+    chosen = run.chosen_trials()
     epochs = run.epochs()
     if chosen.empty or epochs.empty or metric not in epochs:
         return None
@@ -85,9 +84,9 @@ def _epochs_caption(epochs: pd.DataFrame, metric: str) -> str:
     return text
 
 
-def recall_specificity_plot(run: Run) -> Plot | None:
+def recall_specificity_plot(run: Results) -> Plot | None:
     """Recall against specificity on the test split: a small marker a seed, a large one the mean."""
-    tested = test_table(run)
+    tested = run.test_table()
     if tested.empty:
         return None
     techniques = in_order(tested["technique"])
@@ -157,16 +156,16 @@ def _equal_balanced_accuracy(axes: Axes, x_limits: tuple[float, float], y_limits
             axes.text(x, y, f"{level:.2f}", fontsize=7.5, alpha=0.75, ha="right", va="bottom", clip_on=True)
 
 
-def learning_rate_plot(run: Run) -> Plot | None:
+def learning_rate_plot(run: Results) -> Plot | None:
     """The selection metric on validation, a point a trial, against the learning rate; by technique where it is one."""
-    metric = selection_metric(run)
+    metric = run.metric
     trials = run.trials()
     trials = trials[trials[metric].notna() & trials["status"].isin(("done", "stopped"))] if len(trials) else trials
     if trials.empty:
         return None
     techniques = in_order(trials["technique"])
     rates = sorted(trials["lr"].unique())
-    chosen = set(chosen_trials(run)["trial_id"])
+    chosen = set(run.chosen_trials()["trial_id"])
     figure = (
         _rate_panels(trials, techniques, metric, chosen) if len(rates) > 1 else _rate_strip(trials, techniques, metric)
     )

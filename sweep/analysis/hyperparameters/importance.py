@@ -15,8 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sweep.analysis.figures.style import WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.names import INK, colour, display_name, in_order, inline_name, marker, metric_name
-from sweep.analysis.tables import chosen_trials, selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 FOLDS = 5
 REPEATS = 20
@@ -37,12 +36,12 @@ SHARED_NAMES = {
 }
 
 
-def ended_trials(run: Run) -> pd.DataFrame:
+def ended_trials(run: Results) -> pd.DataFrame:
     """The rows of ``Run.trials()`` that ended with a value of the selection metric, a column ``value`` added."""
     trials = run.trials()
     if trials.empty:
         return trials.assign(value=[])
-    metric = selection_metric(run)
+    metric = run.metric
     usable = trials[trials["status"].isin(("done", "stopped")) & trials[metric].notna()]
     return usable.assign(value=usable[metric].astype(float)).reset_index(drop=True)
 
@@ -149,7 +148,7 @@ class Importance:
     constant: list[str]
 
 
-def importance(run: Run, rng: np.random.Generator) -> Importance | None:
+def importance(run: Results, rng: np.random.Generator) -> Importance | None:
     """Permutation importance of each hyperparameter for the validation metric, in a random forest of the trials.
 
     The forest learns four fifths of the configurations and is asked about the others, five times round: all seeds of a
@@ -248,7 +247,7 @@ def importance_plot(found: Importance, metric: str) -> Plot:
 _AXES = ("technique", "lr", "epochs", "strength", "batch_size")
 
 
-def parallel_plot(run: Run) -> Plot | None:
+def parallel_plot(run: Results) -> Plot | None:
     """Parallel coordinates: a line a configuration through its hyperparameters to its validation metric.
 
     Returns:
@@ -257,7 +256,7 @@ def parallel_plot(run: Run) -> Plot | None:
     trials = ended_trials(run)
     if trials.empty:
         return None
-    metric = selection_metric(run)
+    metric = run.metric
     shared = trials.groupby("configuration", sort=False)
     lines = shared[list(_AXES)].first().assign(value=shared["value"].mean(), seeds=shared.size())
     varied = [name for name in _AXES[1:] if lines[name].nunique() > 1]
@@ -265,7 +264,7 @@ def parallel_plot(run: Run) -> Plot | None:
         return None
     techniques = in_order(lines["technique"])
     shown = ["technique"] * (len(techniques) > 1) + varied
-    chosen = set(chosen_trials(run)["configuration"])
+    chosen = set(run.chosen_trials()["configuration"])
     with style():
         figure = Figure(figsize=(WIDTH * 1.6, 3.9), layout="constrained")
         axes = figure.add_subplot()
@@ -387,7 +386,7 @@ def _axis(axes: Axes, place: int, scale: _Scale, *, last: bool) -> None:
         axes.text(beside, height, label, va="center", ha="left" if last else "right", fontsize=8.5, zorder=6)
 
 
-def _parallel_caption(run: Run, lines: pd.DataFrame, metric: str, shown: list[str], chosen: set[str]) -> str:
+def _parallel_caption(run: Results, lines: pd.DataFrame, metric: str, shown: list[str], chosen: set[str]) -> str:
     name = inline_name(metric)
     seeds = int(lines["seeds"].max())
     text = f"Each of the {len(lines)} configurations as a line, to its validation {name}"

@@ -17,8 +17,7 @@ from balancing.errors import UserError, suggestion
 from sweep.analysis.figures.cams import cam_grid
 from sweep.analysis.figures.style import Plot, shortened
 from sweep.analysis.names import display_name, in_order
-from sweep.analysis.tables import chosen_trials, predictions, selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 from sweep.training.network import ResNet18, restore
 
 if TYPE_CHECKING:
@@ -155,13 +154,13 @@ def _enlarged(coarse: torch.Tensor, size: tuple[int, ...]) -> np.ndarray:
     return np.nan_to_num(fine[:, 0].detach().cpu().numpy()).clip(0.0, 1.0).astype(np.float32)
 
 
-def best_trials(run: Run) -> pd.DataFrame:
+def best_trials(run: Results) -> pd.DataFrame:
     """The chosen trial of each technique with the highest selection metric on validation; equal: the earlier seed."""
-    chosen = chosen_trials(run)
-    chosen = chosen[chosen[selection_metric(run)].notna()] if len(chosen) else chosen  # a damaged record has no number
+    chosen = run.chosen_trials()
+    chosen = chosen[chosen[run.metric].notna()] if len(chosen) else chosen  # a damaged record has no number
     if chosen.empty:
         return chosen
-    best = chosen.groupby("technique")[selection_metric(run)].idxmax()
+    best = chosen.groupby("technique")[run.metric].idxmax()
     return chosen.loc[[best[technique] for technique in in_order(chosen["technique"])]].reset_index(drop=True)
 
 
@@ -214,18 +213,18 @@ class Network:
         )
 
 
-def kept_trials(run: Run) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
     """Technique -> (trial id, test predictions) of the best trials that were tested and kept their network."""
     best = best_trials(run)
     found = {}
     for technique, trial_id in zip(best["technique"], best["trial_id"], strict=True):
-        tested = predictions(run, trial_id, "test") if run.trial(trial_id).best.is_file() else None
+        tested = run.predictions_of(trial_id, "test") if run.trial(trial_id).best.is_file() else None
         if tested is not None:
-            found[str(technique)] = (str(trial_id), tested)
+            found[str(technique)] = (str(trial_id), (tested.rows, tested.labels, tested.probabilities))
     return found
 
 
-def networks(run: Run, device: str | torch.device = "cpu") -> Iterator[Network]:
+def networks(run: Results, device: str | torch.device = "cpu") -> Iterator[Network]:
     """The networks of ``kept_trials``, one at a time."""
     from sweep.runs.spec import TrialSpec
 
@@ -305,7 +304,7 @@ def outcome(probabilities: np.ndarray, label: int | None, class_names: list[str]
     return f"{shortened(class_names[decided], 14)} {chance}{ending}"
 
 
-def check_images(run: Run, images: ImageSet) -> None:
+def check_images(run: Results, images: ImageSet) -> None:
     """Raises UserError where the images are not those of the run."""
     expected = run.info["data"]["fingerprint"]
     if images.fingerprint != expected:
@@ -326,7 +325,7 @@ NO_NETWORKS = "No class activation maps: the run keeps no network of a trial tha
 
 
 def cam_plot(
-    run: Run,
+    run: Results,
     images: ImageSet,
     seed: int = 0,
     *,

@@ -32,9 +32,9 @@ from sweep.analysis.maps.regions import (
     study_claim,
     with_interval,
 )
-from sweep.analysis.statistics.bootstrap import patients_by_row, weighted_metrics
-from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.bootstrap import weighted_metrics
+from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -198,7 +198,7 @@ def rank_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def check_maps(
-    run: Run,
+    run: Results,
     images: ImageSet,
     sampled: SampledMaps,
     *,
@@ -227,7 +227,6 @@ def check_maps(
         weights), above_half and above_nine_tenths (shares of images, no interval); NaN at fewer than 3 x 3
         fields, too few places to rank.
     """
-    patients = patients_by_row(run)
     picks, seeds = rng.spawn(2)
     place = np.arange(len(sampled.rows))
     curve_place = balanced_rows(place, sampled.labels, curve_images, picks)
@@ -235,9 +234,9 @@ def check_maps(
     split = run.split()
     tested = split.loc[split["split"] == "test", "row"].to_numpy(dtype=np.int64)
     black_rows = balanced_rows(tested, images.labels[tested], blackout_images, picks)
-    curve_draws = _draws(sampled.labels[curve_place], patients.loc[sampled.rows[curve_place]], picks)
-    sanity_draws = _draws(sampled.labels[sanity_place], patients.loc[sampled.rows[sanity_place]], picks)
-    black_draws = _draws(images.labels[black_rows], patients.loc[black_rows], picks)
+    curve_draws = _draws(run, sampled.rows[curve_place], sampled.labels[curve_place], picks)
+    sanity_draws = _draws(run, sampled.rows[sanity_place], sampled.labels[sanity_place], picks)
+    black_draws = _draws(run, black_rows, images.labels[black_rows], picks)
     curve_seed, random_seed = (int(seed) for seed in seeds.integers(2**31, size=2))
     rows = []
     for network in networks(run, device):
@@ -276,9 +275,9 @@ def check_maps(
     return pd.DataFrame(rows)
 
 
-def _draws(labels: np.ndarray, patients: pd.Series, rng: np.random.Generator) -> PatientDraws:
+def _draws(run: Results, rows: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> PatientDraws:
     """With a first row of ones: the sample as it is."""
-    drawn = patient_draws(labels, patients.to_numpy(), RESAMPLES, rng)
+    drawn = run.patient_draws(rows, labels, RESAMPLES, rng)
     return replace(drawn, weights=np.concatenate([np.ones((1, len(labels)), np.float32), drawn.weights]))
 
 
@@ -333,7 +332,7 @@ class Looks:
 
 
 def looks(
-    run: Run,
+    run: Results,
     images: ImageSet,
     *,
     method: str = DEFAULT_METHOD,

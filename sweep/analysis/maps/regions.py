@@ -17,10 +17,9 @@ import torch
 from balancing.data.masks import Masks
 from sweep.analysis.maps.cams import DEFAULT_METHOD, FIELD, cam_method, check_images, fields, kept_trials, networks
 from sweep.analysis.names import display_name
-from sweep.analysis.scored import bounded
-from sweep.analysis.statistics.bootstrap import patients_by_row
-from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.few_patients import FewPatients
+from sweep.analysis.statistics.intervals import bounded
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -128,7 +127,7 @@ class SampledMaps:
 
 
 def sample_maps(
-    run: Run,
+    run: Results,
     images: ImageSet,
     method: str = DEFAULT_METHOD,
     most: int = MOST_IMAGES,
@@ -167,7 +166,7 @@ def sample_maps(
 
 
 def cam_table(
-    run: Run,
+    run: Results,
     images: ImageSet,
     method: str = DEFAULT_METHOD,
     masks: Masks | None = None,
@@ -185,7 +184,7 @@ def cam_table(
     return pd.DataFrame({"technique": []}) if sampled is None else numbers_of(run, sampled, masks, rng)
 
 
-def numbers_of(run: Run, sampled: SampledMaps, masks: Masks | None, rng: np.random.Generator) -> pd.DataFrame:
+def numbers_of(run: Results, sampled: SampledMaps, masks: Masks | None, rng: np.random.Generator) -> pd.DataFrame:
     """Means over images with 95 % intervals from drawing patients anew within classes, 2,000 times.
 
     Args:
@@ -200,8 +199,7 @@ def numbers_of(run: Run, sampled: SampledMaps, masks: Masks | None, rng: np.rand
         pointing (its chance level is mask_area), and mask_gap. At fewer than 3 x 3 fields (up to 64 px) the shares of
         regions are NaN: enlarged, 2 x 2 fields give every region just its share of the area.
     """
-    patients = patients_by_row(run).loc[sampled.rows].to_numpy()
-    draws = patient_draws(sampled.labels, patients, RESAMPLES, rng)
+    draws = run.patient_draws(sampled.rows, sampled.labels, RESAMPLES, rng)
     weights = np.concatenate([np.ones((1, len(sampled.rows))), draws.weights])
     read = None
     if masks is not None:

@@ -7,16 +7,11 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 import pandas as pd
 
 from balancing.data.patients import FEWEST
-from sweep.analysis.decisions.calibration import (
-    BINS,
-    MOST_CLASSES,
-    STAGES,
-    calibration_table,
-    class_table,
-    reliability_curves,
-)
+from sweep.analysis.decisions.calibration import MOST_CLASSES, calibration_table, class_table
+from sweep.analysis.decisions.reliability import BINS, STAGES, reliability_curves
 from sweep.analysis.figures.curves import reliability_plot
 from sweep.analysis.names import display_name
+from sweep.analysis.results import Results
 from sweep.analysis.verdict import fewest_test_patients, signed
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
@@ -26,7 +21,6 @@ from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
 from sweep.report.text.numbers import three
-from sweep.runs.run import Run
 
 REFERENCES = (
     ("Temperature scaling", "Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017"),
@@ -94,7 +88,7 @@ def calibration_section(context: ReportContext) -> SectionBody | None:
     return SectionBody(blocks, values=values)
 
 
-def _lead(run: Run, table: pd.DataFrame) -> str:
+def _lead(run: Results, table: pd.DataFrame) -> str:
     """Which is calibrated best, and what scaling does, over all techniques."""
     before = table[table["stage"] == "before"]
     after = table[table["stage"] == "after"]
@@ -117,7 +111,7 @@ def _lead(run: Run, table: pd.DataFrame) -> str:
     return text + (" mostly as it is." if run.positive is not None else " as it is.")
 
 
-def _in_words(run: Run, table: pd.DataFrame) -> list[str]:
+def _in_words(run: Results, table: pd.DataFrame) -> list[str]:
     """A sentence or two a technique."""
     lines = []
     enough = fewest_test_patients(run)[0] >= FEWEST
@@ -178,13 +172,13 @@ def _heat(temperature: float) -> str:
     return f"{said} about as sure as it should be"
 
 
-def _columns(run: Run) -> dict[str, str]:
+def _columns(run: Results) -> dict[str, str]:
     named = {"brier": "Brier", "brier_balanced": "Brier, class-balanced", "ece": "ECE"}
     own = {"excess": "Excess"} if run.positive is not None else {"classwise_ece": "ECE, class by class"}
     return named | own | {"log_loss": "Log loss"}
 
 
-def _numbers(run: Run, table: pd.DataFrame) -> Table:
+def _numbers(run: Results, table: pd.DataFrame) -> Table:
     columns = _columns(run)
     rows = []
     for position, (_, row) in enumerate(table.iterrows()):
@@ -199,7 +193,7 @@ def _numbers(run: Run, table: pd.DataFrame) -> Table:
     return Table("calibration", caption, headers, rows, table)
 
 
-def _classes(run: Run, data: pd.DataFrame) -> Table:
+def _classes(run: Results, data: pd.DataFrame) -> Table:
     order = {name: i for i, name in enumerate(dict.fromkeys(data["technique"]))}
     # With two classes the calibration error is the same for both.
     numbers = ("brier",) if run.positive is not None else ("brier", "ece")
@@ -218,7 +212,7 @@ def _classes(run: Run, data: pd.DataFrame) -> Table:
     return Table("calibration_by_class", caption, headers, rows, data, columns_text=frozenset({1}))
 
 
-def _method(run: Run) -> list[str]:
+def _method(run: Results) -> list[str]:
     two = run.positive is not None
     lines = [
         "Temperature: one number for each seed, fitted on its validation predictions by likelihood; probabilities "

@@ -7,7 +7,6 @@ from typing import Annotated, TypedDict
 from sweep.analysis.decisions.operating_points import Curves, score_curves
 from sweep.analysis.figures.curves import precision_recall_plot, roc_plot
 from sweep.analysis.names import display_name
-from sweep.analysis.scored import scored_trials
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -51,7 +50,7 @@ def curves_section(context: ReportContext) -> SectionBody | None:
         None where the test split was not opened.
     """
     run = context.run
-    if scored_trials(run) is None:
+    if run.test_set is None:
         return None
     curves = score_curves(run, context.patients_rng())
     if curves is None:

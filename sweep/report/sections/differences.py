@@ -10,8 +10,7 @@ import pandas as pd
 from balancing.data.patients import FEWEST
 from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import display_name, inline_name
-from sweep.analysis.statistics.paired import paired_differences, seed_differences
-from sweep.analysis.tables import selection_metric
+from sweep.analysis.results import Results
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_test_patients, signed
 from sweep.report.blocks import Block, Figures, Folded
 from sweep.report.context import ReportContext
@@ -20,7 +19,6 @@ from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count, Share
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE, p_value
-from sweep.runs.run import Run
 
 REFERENCES = (
     (
@@ -85,7 +83,7 @@ class DifferencesSummary(TypedDict):
 def differences_section(context: ReportContext) -> SectionBody | None:
     """None without a tested baseline and partner."""
     run = context.run
-    table = paired_differences(run)
+    table = run.differences()
     if table.empty:
         return None
     plot = forest_plot(run)
@@ -95,9 +93,9 @@ def differences_section(context: ReportContext) -> SectionBody | None:
     return SectionBody(blocks, values=answer_values(run), answered=answered)
 
 
-def differences_table(run: Run, data: pd.DataFrame) -> Table:
+def differences_table(run: Results, data: pd.DataFrame) -> Table:
     """Each technique's paired difference in the metric selected by."""
-    name = inline_name(selection_metric(run))
+    name = inline_name(run.metric)
     sure = set(beyond_doubt(data)["technique"]) if data["seeds"].max() > 1 else set()
     enough = not (data["fewest_patients"] < FEWEST).any()
     rows, strong = [], set()
@@ -140,9 +138,9 @@ def differences_table(run: Run, data: pd.DataFrame) -> Table:
     return Table("differences", caption, headers, rows, data, strong=frozenset(strong))
 
 
-def seeds_table(run: Run) -> Table:
+def seeds_table(run: Results) -> Table:
     """McNemar's and DeLong's tests, seed by seed."""
-    data = seed_differences(run)
+    data = run.seed_differences()
     order = {name: i for i, name in enumerate(data["technique"].drop_duplicates())}
     rows = [
         [
@@ -159,7 +157,7 @@ def seeds_table(run: Run) -> Table:
         ]
         for _, row in data.iterrows()
     ]
-    name = inline_name(selection_metric(run))
+    name = inline_name(run.metric)
     caption = (
         f"Two networks at a time: differences in test {name} and AUROC with their intervals over patients, McNemar's "
         "exact test on their decisions, DeLong's on their AUROC, each Holm-adjusted over its column. A small p here "

@@ -17,7 +17,6 @@ from sweep.analysis.hyperparameters.importance import (
     percent,
 )
 from sweep.analysis.names import inline_name
-from sweep.analysis.tables import selection_metric
 from sweep.report.blocks import Block, Figures, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -78,7 +77,7 @@ def hyperparameters_section(context: ReportContext) -> SectionBody | None:
             "otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
         )
         return SectionBody([Paragraph(text)], references=())
-    metric = selection_metric(run)
+    metric = run.metric
     blocks: list[Block] = []
     found = importance(run, context.rng)
     if found is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
 
+from sweep.analysis.results import Results
 from sweep.analysis.tables import times_opened
 from sweep.analysis.trained_with import mixed_lines
 from sweep.report.blocks import Block, Code, Facts, Folded, Heading, Listing
@@ -12,7 +13,6 @@ from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
 from sweep.report.summary_types import ANYTHING
-from sweep.runs.run import Run
 
 
 class OpeningSummary(TypedDict):
@@ -64,7 +64,7 @@ def made_section(context: ReportContext) -> SectionBody:
     return SectionBody(blocks, values={"test_openings": run.test_openings()}, answered=answered)
 
 
-def opening_lines(run: Run) -> list[str]:
+def opening_lines(run: Results) -> list[str]:
     """When the test split was opened and for how many trials."""
     lines = [f"Opened {o['time']} for {len(o['trials'])} trial(s)." for o in run.test_openings()]
     if not lines:

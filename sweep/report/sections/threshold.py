@@ -8,13 +8,10 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
-from sweep.analysis.decisions.operating_points import (
-    SENSITIVITIES,
-    benefit_curves,
-    operating_points,
-    point_name,
-    predictive_table,
-)
+from balancing.metrics import METRICS
+from sweep.analysis.decisions.net_benefit import benefit_curves
+from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
+from sweep.analysis.decisions.predictive_values import predictive_table
 from sweep.analysis.decisions.table import (
     decision_table,
     reference_rule,
@@ -23,11 +20,9 @@ from sweep.analysis.decisions.table import (
 from sweep.analysis.decisions.thresholds import DecisionPreferences
 from sweep.analysis.figures.curves import decision_curve_plot, predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
-from sweep.analysis.scored import BASELINE
-from sweep.analysis.statistics.bootstrap import METRICS
-from sweep.analysis.statistics.paired import CONFIDENCE
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
-from sweep.analysis.tables import selection_metric
 from sweep.analysis.verdict import signed
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
@@ -37,7 +32,6 @@ from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell, signed_range
 from sweep.report.text.numbers import p_value, three
-from sweep.runs.run import Run
 
 PREVALENCES = (0.01, 0.1)
 QUESTION = "Would a threshold do it?"
@@ -146,7 +140,7 @@ def _sure(row: pd.Series, metric: str) -> bool:
     return apart and bool(row[f"difference_{metric}_p_holm"] < 1 - CONFIDENCE) and int(row["seeds"]) > 1
 
 
-def answer(run: Run, table: pd.DataFrame) -> list[str]:
+def answer(run: Results, table: pd.DataFrame) -> list[str]:
     """The answer in words: does the baseline with a tuned threshold do as well as the best technique?
 
     Args:
@@ -178,7 +172,7 @@ def answer(run: Run, table: pd.DataFrame) -> list[str]:
             f"Prior correction to equally frequent classes, which needs no validation data, has "
             f"{ranged(row, 'balanced_accuracy')}."
         )
-    metric = selection_metric(run)
+    metric = run.metric
     if metric != "balanced_accuracy" and len(others):
         second.append(f"In test {inline_name(metric)}, which the run selects by: {_compared(others, metric, rule)}")
     if len(others) and np.isfinite([plain["auroc"], *others["auroc"]]).all():
@@ -259,7 +253,7 @@ def _be(rows: pd.DataFrame) -> str:
     return "is" if len(rows) == 1 else "are"
 
 
-def _areas(run: Run, plain: pd.Series, others: pd.DataFrame) -> str:
+def _areas(run: Results, plain: pd.Series, others: pd.DataFrame) -> str:
     """The techniques decide at 0.5, and a threshold may help them too: AUROC is free of that."""
     best = others.iloc[int(others["auroc"].to_numpy().argmax())]
     moved = "no threshold changes" if run.positive is not None else "is free of thresholds"
@@ -270,8 +264,8 @@ def _areas(run: Run, plain: pd.Series, others: pd.DataFrame) -> str:
     )
 
 
-def _decisions(run: Run, table: pd.DataFrame) -> Table:
-    metrics = list(dict.fromkeys(["balanced_accuracy", selection_metric(run)]))
+def _decisions(run: Results, table: pd.DataFrame) -> Table:
+    metrics = list(dict.fromkeys(["balanced_accuracy", run.metric]))
     has_reference = bool(table["difference_balanced_accuracy"].notna().any())
     two = run.positive is not None
     headers = ["Decision", *(["Threshold"] if two else [])]
@@ -309,7 +303,7 @@ def _held(table: pd.DataFrame) -> str:
     return interval_sentence(table["seeds"])
 
 
-def _method(run: Run, table: pd.DataFrame, stated: DecisionPreferences) -> list[str]:
+def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> list[str]:
     lines = []
     split = run.split()
     labels = split.loc[split["split"] == "validation", "label"].to_numpy()
@@ -338,7 +332,7 @@ def _method(run: Run, table: pd.DataFrame, stated: DecisionPreferences) -> list[
     return lines or ["The most probable class is decided for."]
 
 
-def _operating(run: Run, points: pd.DataFrame) -> Table:
+def _operating(run: Results, points: pd.DataFrame) -> Table:
     names = [point_name(sensitivity) for sensitivity in SENSITIVITIES]
     headers = ["Technique", *(f"Specificity at {100 * s:g} % sensitivity" for s in SENSITIVITIES)]
     rows = [

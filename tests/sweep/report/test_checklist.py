@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from balancing.quality.audit import Audit
-from sweep.analysis.snapshot import Snapshot
+from sweep.analysis.results import Results
 from sweep.report.blocks import Paragraph
 from sweep.report.build import Content, gather
 from sweep.report.checklist import NOT_ANSWERED, checklist, guidelines
 from sweep.report.context import ReportContext
 from sweep.report.section import Section
 from sweep.report.sections.data import data_section
-from sweep.runs.run import Run, write_json
+from sweep.runs.run import write_json
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 
@@ -49,11 +49,11 @@ def having(content: Content, section: Section) -> Content:
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Content]:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Content]:
     folder = tmp_path_factory.mktemp("checklist")
     images = fake_images(folder / "images", size=8)
     made = fake_run(folder / "run", images, techniques=SIX[:2], lrs=(0.001, 0.005), epochs=2, audited=False)
-    run = Snapshot(made.path)
+    run = Results(made)
     return run, gather(ReportContext(run))
 
 
@@ -66,7 +66,7 @@ def test_items_are_in_order_and_named_once() -> None:
         assert all(item.name.startswith(guideline.name) for item in guideline.items)
 
 
-def test_an_item_may_be_named_whole(reported: tuple[Run, Content]) -> None:
+def test_an_item_may_be_named_whole(reported: tuple[Results, Content]) -> None:
     content = reported[1]
     assert where(content, "TRIPOD+AI 14 ") == NOT_ANSWERED
     fair = Section("fair", "Fairness", [], "Is it fair?", answered=frozenset({"TRIPOD+AI 14"}))
@@ -74,7 +74,7 @@ def test_an_item_may_be_named_whole(reported: tuple[Run, Content]) -> None:
     assert "| 14 Fairness | [Fairness](index.html#fair-section) | Is it fair? |" in text
 
 
-def test_links_are_of_sections_that_say_something(reported: tuple[Run, Content]) -> None:
+def test_links_are_of_sections_that_say_something(reported: tuple[Results, Content]) -> None:
     content = reported[1]
     text = checklist(content)
     linked = set(re.findall(r"index\.html#(\w+)-section", text))
@@ -85,7 +85,7 @@ def test_links_are_of_sections_that_say_something(reported: tuple[Run, Content])
     assert set(answers(checklist(replace(content, sections=[]))).values()) == {NOT_ANSWERED}
 
 
-def test_a_lone_sentence_answers_nothing(reported: tuple[Run, Content]) -> None:
+def test_a_lone_sentence_answers_nothing(reported: tuple[Results, Content]) -> None:
     content = reported[1]
     assert where(content, "CLAIM 2024 31 ") == NOT_ANSWERED  # no images, so no maps
     only = Section("calibration", "Calibration", [Paragraph("There is none.")])
@@ -93,14 +93,14 @@ def test_a_lone_sentence_answers_nothing(reported: tuple[Run, Content]) -> None:
     assert where(having(content, only), "TRIPOD+AI 24 ") == NOT_ANSWERED
 
 
-def test_patients_and_duplicates_need_an_audit(reported: tuple[Run, Content]) -> None:
+def test_patients_and_duplicates_need_an_audit(reported: tuple[Results, Content]) -> None:
     run, content = reported
     assert run.audit() is None
     assert where(content, "CLAIM 2024 20 ") == NOT_ANSWERED
     counts = {part: [1, 1] for part in ("train", "validation", "test")}
     for patients in ({"known": False}, {"known": True, "total": 6, "median_images": 1, "most_images": 1}):
         found = Audit(("a", "b"), counts, {**patients, "per_part": dict.fromkeys(counts, 2)}, {}, ())
-        with_audit = Snapshot(run.path)
+        with_audit = Results(run)
         with_audit.audit = lambda found=found: found  # type: ignore[method-assign, misc]
         audited = having(content, data_section(ReportContext(with_audit)))
         assert "#data-section" in where(audited, "CLAIM 2024 20 ")
@@ -111,7 +111,7 @@ def test_patients_and_duplicates_need_an_audit(reported: tuple[Run, Content]) ->
 def test_an_unopened_run_has_no_performance(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], epochs=1, opened=False)
-    content = gather(ReportContext(run))
+    content = gather(ReportContext(Results(run)))
     for item in ("TRIPOD+AI 23a", "TRIPOD+AI 13 ", "CLAIM 2024 37 ", "CLAIM 2024 29 ", "CLAIM 2024 32 "):
         assert where(content, item) == NOT_ANSWERED
     assert "#made-section" in where(content, "TRIPOD+AI 18f")
@@ -139,7 +139,7 @@ def test_three_classes_have_no_tuned_threshold(tmp_path: Path) -> None:
     assert "Curves" not in where(content, "TRIPOD+AI 23a")
 
 
-def test_images_left_out_are_missing_data(reported: tuple[Run, Content]) -> None:
+def test_images_left_out_are_missing_data(reported: tuple[Results, Content]) -> None:
     run, content = reported
     assert where(content, "TRIPOD+AI 11 ") == NOT_ANSWERED
     path = run.path / "bad_images.json"

@@ -11,7 +11,7 @@ import pytest
 from balancing.components.neighbours.store import NeighbourStore
 from balancing.data.images import ImageSet
 from balancing.errors import UserError
-from sweep.analysis.snapshot import Snapshot
+from sweep.analysis.results import Results
 from sweep.config.config import build_config, recorded_config
 from sweep.report.build import found_warnings
 from sweep.report.context import ReportOptions
@@ -58,7 +58,7 @@ def test_a_trial_with_a_damaged_file_counts_as_not_ended(run: Run, name: str, ho
     (line,) = run.damages()
     assert first in line
     assert name in line
-    (warning,) = [w for w in found_warnings(Snapshot(run.path)) if "counts as not ended" in w]
+    (warning,) = [w for w in found_warnings(Results(run)) if "counts as not ended" in w]
     assert f"sweep resume {run.path}" in warning
 
 

@@ -23,6 +23,7 @@ from sweep.analysis.maps.cams import (
     networks,
     outcome,
 )
+from sweep.analysis.results import Results
 from sweep.training.network import new_model
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -160,7 +161,7 @@ def test_outcomes_in_words() -> None:
 def test_grid_holds_every_technique_that_kept_its_network(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=40, masks=True, source="phantom")
     run = fake_run(tmp_path / "run", images, techniques=SIX[:3], lrs=(0.001,), checkpoints=2, failing=False)
-    plot = cam_plot(run, images)
+    plot = cam_plot(Results(run), images)
     assert not isinstance(plot, str)
     titles = [axes.get_title() for axes in plot.figure.axes]
     assert sum("Baseline" in t for t in titles) == sum("Undersampling" in t for t in titles) == 1
@@ -172,18 +173,18 @@ def test_grid_holds_every_technique_that_kept_its_network(tmp_path: Path) -> Non
     assert any("correct" in t or "wrong" in t for t in titles)
     assert png(plot.figure, 40).startswith(b"\x89PNG")
     masks = as_masks(np.ones((len(images), 40, 40), dtype=bool), "the lung")
-    other = cam_plot(run, images, method="gradcam", masks=masks)
+    other = cam_plot(Results(run), images, method="gradcam", masks=masks)
     assert not isinstance(other, str)
     assert other.caption.startswith("Grad-CAM on the last block")
     assert "The outline is the lung." in other.caption
     with pytest.raises(UserError, match="unknown activation map method"):
-        cam_plot(run, images, method="nothing")
+        cam_plot(Results(run), images, method="nothing")
 
 
 def test_a_network_predicts_as_training_did_and_finds_its_rows(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=32)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:1], lrs=(0.001,), checkpoints=1, failing=False)
-    (network,) = networks(run)
+    (network,) = networks(Results(run))
     assert isinstance(network, Network)
     some = network.rows[[5, 2, 9]]
     np.testing.assert_array_equal(network.of_rows(some), network.probabilities[[5, 2, 9]])
@@ -197,6 +198,6 @@ def test_a_network_predicts_as_training_did_and_finds_its_rows(tmp_path: Path) -
 def test_no_networks_no_maps_and_foreign_images_are_refused(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=32)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], lrs=(0.001,), epochs=1, failing=False)
-    assert str(cam_plot(run, images)).startswith("No class activation maps")
+    assert str(cam_plot(Results(run), images)).startswith("No class activation maps")
     with pytest.raises(UserError, match="fingerprint 0000, but the run used ffff"):
-        cam_plot(run, fake_images(tmp_path / "others", size=32, fingerprint="0000"))
+        cam_plot(Results(run), fake_images(tmp_path / "others", size=32, fingerprint="0000"))

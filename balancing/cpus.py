@@ -1,4 +1,4 @@
-"""How many processor cores this process may use."""
+"""The processor's cores."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def usable_cpus() -> int:
-    """As Ray is told and the plan counts them: torch's threads follow OMP_NUM_THREADS, the trials do not."""
+    """How many cores this process may use; not all systems tell, and there it is all there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
