@@ -42,7 +42,7 @@ def results(run: Run) -> list[RenderableType]:
     from sweep.analysis.names import METRIC_NAMES, display_name
     from sweep.analysis.snapshot import Snapshot
     from sweep.analysis.statistics.paired import metric_intervals
-    from sweep.analysis.verdict import verdict
+    from sweep.report.words.verdict import verdict
 
     run = Snapshot(run.path)  # the same numbers serve table and answer
     found = metric_intervals(run)

@@ -14,8 +14,8 @@ from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.decisions.thresholds import UNSTATED, Stated
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.statistics.paired import paired_differences
+from sweep.analysis.statistics.significance import fewest_test_patients, significant
 from sweep.analysis.trained_with import mixed_lines
-from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
 from sweep.report.section import Section
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.cost import cost_section
@@ -29,6 +29,7 @@ from sweep.report.sections.saliency import looks_section
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.shared_names import data_name, run_name
+from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
 from sweep.runs.run import Run
 
 if TYPE_CHECKING:
@@ -116,8 +117,10 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
 
 
 def _aside(run: Run, sections: Sequence[Section]) -> str:
-    won = beyond_doubt(paired_differences(run))
-    for section in sections if len(won) else ():
+    won = significant(paired_differences(run))
+    if won.empty:
+        return ""
+    for section in sections:
         if section.name == "threshold" and isinstance(section.values, Mapping):
             return f"{section.title} {section.values['answer']}"
     return ""
@@ -136,8 +139,11 @@ def found_warnings(run: Run) -> list[str]:
     """What a reader must know before the numbers."""
     lines = []
     audit = run.audit()
-    for leak in audit.leaks if audit else ():
-        lines.append(f"Leak, allowed by --allow-leak: {leak.title} Test results look better than they are.")
+    if audit:
+        lines += [
+            f"Leak, allowed by --allow-leak: {leak.title} Test results look better than they are."
+            for leak in audit.leaks
+        ]
     trials = run.trials()
     damages = run.damages()
     if damages:
@@ -184,8 +190,8 @@ def found_warnings(run: Run) -> list[str]:
         )
     elif FEWEST <= fewest < SPARSE and _is_judged(run):
         lines.append(
-            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: what is beyond doubt here "
-            f"is so of patients like these. Of a kind that is one in ten, {fewest} hold none with a chance of "
+            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: what is significant "
+            f"here is so of patients like these. Of a kind that is one in ten, {fewest} hold none with a chance of "
             f"{100 * 0.9**fewest:.0f} %, and no interval knows of it."
         )
     return lines

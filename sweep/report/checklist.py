@@ -14,7 +14,7 @@ from typing import Any
 
 from sweep.report.build import Content
 from sweep.report.section import Figures, Heading, Paragraph, Section, inside
-from sweep.report.text.numbers import markdown
+from sweep.report.text.escape import markdown
 from sweep.runs.run import Run
 
 NOT_ANSWERED = "not answered by this report: for the authors"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sweep.report.csvfile import csv_text
-from sweep.report.text.numbers import latex
+from sweep.report.text.escape import latex
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sweep.analysis.figures.overview import learning_rate_plot
-from sweep.analysis.hyperparameters.importance import (
-    FEW_CONFIGURATIONS,
-    LITTLE,
-    Importance,
-    ended_trials,
-    factor_name,
-    importance,
-    importance_plot,
-    parallel_plot,
-    percent,
-)
+from sweep.analysis.figures.importance import importance_plot
+from sweep.analysis.figures.learning_rate import learning_rate_plot
+from sweep.analysis.figures.parallel import parallel_plot
+from sweep.analysis.hyperparameters.factors import ended_trials, factor_name
+from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, LITTLE, Importance, importance
 from sweep.analysis.names import inline_name
 from sweep.analysis.tables import selection_metric
 from sweep.report.section import Block, Figures, Paragraph, Section
+from sweep.report.text.numbers import percent
 from sweep.runs.run import Run
 
 _NAME, _TITLE = "hyperparameters", "Hyperparameters"
@@ -90,10 +84,13 @@ def _in_words(found: Importance, metric: str) -> str:
         matter = table[table["low"] > 0]
         text = (
             f"A random forest that knows a trial's technique and hyperparameters explains "
-            f"{percent(found.explained)} of the variance of validation {name} (on trials held out)."
+            f"{percent(max(found.explained, 0.0))} of the variance of validation {name} (on trials held out)."
         )
         if len(matter):
-            first = [f"{factor_name(r['factor'])} ({percent(r['importance'])})" for _, r in matter.iloc[:3].iterrows()]
+            first = [
+                f"{factor_name(r['factor'])} ({percent(max(r['importance'], 0.0))})"
+                for _, r in matter.iloc[:3].iterrows()
+            ]
             text += f" The shares of it: {', '.join(first)}."
         if "technique" in set(table["factor"]) and table["factor"].iloc[0] != "technique":
             rank = int(table.index[table["factor"] == "technique"][0]) + 1

@@ -10,10 +10,12 @@ from balancing.components.registry import get_technique
 from balancing.data.patients import SPARSE
 from balancing.errors import UserError
 from sweep.analysis.names import display_name, in_order
+from sweep.analysis.run_images import is_phantom
+from sweep.analysis.statistics.significance import fewest_test_patients
 from sweep.analysis.trained_with import mixed_lines
-from sweep.analysis.verdict import fewest_in_words, fewest_test_patients, is_phantom
 from sweep.report.section import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
+from sweep.report.words.verdict import fewest_in_words
 from sweep.runs.run import Run
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from balancing.data.images import ImageSet
-from sweep.analysis.figures.overview import number_plots
+from sweep.analysis.figures.records import number_plots
 from sweep.report.section import Block, Figures, Folded, Heading, Paragraph, Section
 from sweep.report.tables import results as shown_tables
 from sweep.runs.run import Run

@@ -11,7 +11,7 @@ from PIL import Image
 
 from balancing.data.images import ImageSet
 from balancing.errors import UserError
-from sweep.analysis.maps.cams import best_trials, network_input
+from sweep.analysis.maps.networks import best_trials, network_input
 from sweep.cli.predict import best_trial, predict_images
 from sweep.runs.run import Run
 from sweep.training.network import restore

@@ -21,7 +21,7 @@ from sweep.analysis.decisions.calibration import (
     reliability_curves,
     weighted_calibration,
 )
-from sweep.analysis.figures.curves import reliability_plot
+from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.figures.style import png
 from sweep.report.section import Listing
 from sweep.report.sections.calibration import calibration_section

@@ -27,7 +27,10 @@ from sweep.analysis.decisions.operating_points import (
     treat_all,
     weighted_counts,
 )
-from sweep.analysis.figures.curves import decision_curve_plot, precision_recall_plot, predictive_values_plot, roc_plot
+from sweep.analysis.figures.decision_curve import decision_curve_plot
+from sweep.analysis.figures.precision_recall import precision_recall_plot
+from sweep.analysis.figures.predictive_values import predictive_values_plot
+from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.figures.style import png, svg
 from sweep.analysis.statistics.intervals import distributions, spread
 from sweep.analysis.tables import test_table

@@ -22,8 +22,8 @@ from sweep.analysis.decisions.trivial_baselines import (
     thumbnail_settings,
     thumbnails,
 )
+from sweep.analysis.run_images import part_rows
 from sweep.analysis.statistics.bootstrap import METRICS
-from sweep.analysis.synthetic.measure import part_rows
 from sweep.analysis.tables import floors
 from tests.sweep.fake_run import fake_images, fake_run
 

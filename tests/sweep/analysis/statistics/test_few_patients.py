@@ -17,9 +17,10 @@ from sweep.analysis.statistics.few_patients import patient_draws
 from sweep.analysis.statistics.intervals import Spread, spread
 from sweep.analysis.statistics.paired import compare, metric_intervals, paired_differences
 from sweep.analysis.statistics.power import detectable
-from sweep.analysis.verdict import answer_values, beyond_doubt, verdict
+from sweep.analysis.statistics.significance import significant
 from sweep.report.build import found_warnings
 from sweep.report.sections.provenance import limits_section
+from sweep.report.words.verdict import answer_values, verdict
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -186,7 +187,7 @@ def run_with(folder: Path, per_class: int, skills: tuple[float, float] = (0.6, 3
 def test_a_handful_of_patients_gives_no_verdict(tmp_path: Path, patients: int) -> None:
     run = run_with(tmp_path, patients)
     table = paired_differences(run)
-    assert beyond_doubt(table).empty
+    assert significant(table).empty
     assert (table["p"] == 1).all()
     sentence = verdict(run)
     assert sentence.startswith(f"No verdict: the test split holds {patients} patient")
@@ -205,7 +206,7 @@ def test_a_handful_of_patients_gives_no_verdict(tmp_path: Path, patients: int) -
 
 def test_enough_patients_get_their_verdict(tmp_path: Path) -> None:
     run = run_with(tmp_path, 25)
-    assert verdict(run).startswith("Beyond doubt")
+    assert verdict(run).startswith("Statistically significant")
     assert "50 test patients" in verdict(run)
     assert not any("no technique is declared" in line for line in found_warnings(run))
 
