@@ -166,7 +166,7 @@ def ours(folder: str, scratch: str, size: int) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
         began = time.perf_counter()
-        images = load_images(folder, image_size=size, cache_dir=Path(cache), progress=False)
+        images = load_images(folder, image_size=size, cache_dir=Path(cache))
         return {"seconds": time.perf_counter() - began, "images": len(images)}
 
 
@@ -237,7 +237,7 @@ def difference(folder: str, scratch: str, size: int) -> dict[str, Any]:
     from balancing.data.sources.base import Options
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
-        images = load_images(folder, image_size=size, cache_dir=Path(cache), progress=False)
+        images = load_images(folder, image_size=size, cache_dir=Path(cache))
         means, most = [], 0
         contents = open_source(folder, Options(), image_size=size).contents()
         for pixels, content in zip(images.pixels, contents, strict=True):
@@ -294,9 +294,7 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     clock = [time.perf_counter()]
     images = load(size, phantom_images)
     clock.append(time.perf_counter())
-    split = make_split(
-        images.labels, images.splits, images.patients, images.sha256, images.n_classes, images.class_names
-    )
+    split = make_split(images)
     clock.append(time.perf_counter())
     seen = SplitImages(images.pixels, images.labels, images.class_names, split.train, split.validation, split.test)
     plan = build_plan(spec, seen)

@@ -33,7 +33,7 @@ def load(image_size: int, phantom_images: int = 5856) -> ImageSet:
     """The benchmark's images at a size, decoded or from the cache."""
     from balancing.data.images import load_images
 
-    return load_images(source(), image_size=image_size, phantom_images=phantom_images, progress=False)
+    return load_images(source(), image_size=image_size, phantom_images=phantom_images)
 
 
 def cores() -> int:

@@ -114,7 +114,7 @@ def _make_run(root: Path, name: str, techniques: Sequence[str]) -> None:
             "space.epochs": 1,
         },
     )
-    prepared = prepare(config, progress=False).in_precision("float32")
+    prepared = prepare(config).in_precision("float32")
     images, split = prepared.images, prepared.split
     run = Run.create(
         root / name,

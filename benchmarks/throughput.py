@@ -62,14 +62,7 @@ BATCH = 32
 def images_and_split(size: int, rows: int | None = None) -> tuple[SplitImages, Split]:
     """The benchmark's images, split as a sweep splits them; ``rows`` keeps the first so many training rows."""
     found = load(size)
-    split = make_split(
-        found.labels,
-        found.splits,
-        found.patients,
-        found.sha256,
-        n_classes=found.n_classes,
-        class_names=found.class_names,
-    )
+    split = make_split(found)
     train = split.train
     if rows is not None:  # evenly, so that both classes stay
         train = train[np.linspace(0, len(train) - 1, min(rows, len(train))).astype(int)]

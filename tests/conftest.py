@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 # Files are shared out whole, in order: the longest begin first, so that none is left over for one worker at the end.
-_LONGEST = ("test_run.py", "test_report.py", "test_waiting.py", "test_report_browser.py")
+_LONGEST = (
+    "test_run.py",
+    "test_golden.py",
+    "test_format1.py",
+    "test_report.py",
+    "test_waiting.py",
+    "test_report_browser.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from balancing.data.cache import Cache, Entry, entry_key
 from balancing.data.decoding import DECODER_VERSION, BadImage, BadImages
-from balancing.data.ingest import fill_entry
+from balancing.data.ingest import Bar, fill_entry, no_bar
 from balancing.data.patients import patient_ids
 from balancing.data.patterns import compile_pattern
 from balancing.data.sources import open_source
@@ -76,20 +76,34 @@ class ImageSet:
         return len(self.class_names)
 
 
+class Reading(TypedDict, total=False):
+    """How a source is to be read.
+
+    Args:
+        image_column, label_column: for tables and the Hub; found where not named.
+        patient_column: for tables and the Hub; its values are the patients, the same ones in every split.
+        patient_pattern: regular expression on file names, see `balancing.data.patients.patient_ids`.
+        skip_bad: leave unreadable images out and record them in ``bad`` instead of raising; False by default.
+        phantom_images, phantom_seed: size and seed of the phantom; 900 and 0 by default.
+    """
+
+    image_column: str | None
+    label_column: str | None
+    patient_column: str | None
+    patient_pattern: str | None
+    skip_bad: bool
+    phantom_images: int
+    phantom_seed: int
+
+
 def load_images(
     source: str,
     *,
     image_size: int = 224,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    patient_column: str | None = None,
-    patient_pattern: str | None = None,
-    skip_bad: bool = False,
-    phantom_images: int = 900,
-    phantom_seed: int = 0,
     cache_dir: Path | None = None,
     workers: int | None = None,
-    progress: bool = True,
+    bar: Bar = no_bar,
+    **reading: Unpack[Reading],
 ) -> ImageSet:
     """The images of a source, decoded once into a cache and memory-mapped from there ever after.
 
@@ -98,14 +112,10 @@ def load_images(
             parquet files (the Hub's layout), a .zip of either, one .parquet, a MedMNIST .npz; or else a Hub id
             with optional ``@revision``.
         image_size: side of the square images in pixels, 8..2048.
-        image_column, label_column: for tables and the Hub; found where not named.
-        patient_column: for tables and the Hub; its values are the patients, the same ones in every split.
-        patient_pattern: regular expression on file names, see `balancing.data.patients.patient_ids`.
-        skip_bad: leave unreadable images out and record them in ``bad`` instead of raising.
-        phantom_images, phantom_seed: size and seed of the phantom.
         cache_dir: by default $BALANCING_ACT_CACHE, or else ~/.cache/balancing-act.
         workers: decoding threads; the number of cores by default.
-        progress: show a bar on stderr while decoding, where it is a terminal.
+        bar: shows how decoding gets on; nothing by default.
+        reading: see ``Reading``.
     Raises:
         BadImages: images that cannot be read, all of them; nothing is left in the cache.
         UserError: anything else a user can mend: no such path or column, the Hub out of reach, one class only,
@@ -113,16 +123,18 @@ def load_images(
     """
     if isinstance(image_size, bool) or not isinstance(image_size, int) or not _SMALLEST <= image_size <= _LARGEST:
         raise UserError(f"image_size must be a whole number in {_SMALLEST}..{_LARGEST}, but is {image_size!r}")
+    patient_column, patient_pattern = reading.get("patient_column"), reading.get("patient_pattern")
     if patient_column is not None and patient_pattern is not None:
         raise UserError("a patient column and a patient pattern were both given; keep one of them")
     if patient_pattern is not None:
         compile_pattern(patient_pattern)  # before anything is decoded
-    options = Options(image_column, label_column, patient_column)
+    options = Options(reading.get("image_column"), reading.get("label_column"), patient_column)
+    phantom_images, phantom_seed = reading.get("phantom_images", 900), reading.get("phantom_seed", 0)
     opened = open_source(
         source, options, image_size=image_size, phantom_images=phantom_images, phantom_seed=phantom_seed
     )
-    cache = Cache(cache_dir)
-    settings = [image_size, image_column, label_column, patient_column, skip_bad, DECODER_VERSION]
+    cache, skip_bad = Cache(cache_dir), reading.get("skip_bad", False)
+    settings = [image_size, options.image_column, options.label_column, patient_column, skip_bad, DECODER_VERSION]
     entry, notes = _remembered(opened, cache, settings)
     if entry is None:
         readable = os.path.abspath(os.path.expanduser(source)) if opened.kind == "local" else source
@@ -130,7 +142,7 @@ def load_images(
         entry = cache.find(key) or cache.build(
             key,
             lambda folder: fill_entry(
-                folder, opened, image_size, cache=cache, skip_bad=skip_bad, workers=workers, progress=progress
+                folder, opened, image_size, cache=cache, skip_bad=skip_bad, workers=workers, bar=bar
             ),
         )
         if opened.remembered:

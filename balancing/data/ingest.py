@@ -23,9 +23,18 @@ from balancing.errors import UserError
 # A pass that finds 16-bit greys of more bits than it tried begins anew at once, in this first part of the images.
 _EARLY = 1 / 8
 
+# Given how many images there are: within it, what it gives is called after each.
+Bar = Callable[[int], AbstractContextManager[Callable[[], None]]]
+
+
+@contextlib.contextmanager
+def no_bar(total: int) -> Iterator[Callable[[], None]]:
+    """Shows nothing."""
+    yield lambda: None
+
 
 def fill_entry(
-    folder: Path, source: Source, image_size: int, *, cache: Cache, skip_bad: bool, workers: int | None, progress: bool
+    folder: Path, source: Source, image_size: int, *, cache: Cache, skip_bad: bool, workers: int | None, bar: Bar
 ) -> dict[str, Any]:
     """Writes pixels.npy, rows.parquet and perhaps masks.npy; returns the rest for meta.json.
 
@@ -45,7 +54,7 @@ def fill_entry(
     def decoded_by(bits: int) -> _Pass:
         writer = PixelWriter(folder / "pixels.npy", image_size, before_colour)
         images = contextlib.closing(decode_all(source.contents(), image_size, workers, bits))
-        with contextlib.closing(writer), images as stream, _progress_bar(total, progress) as advance:
+        with contextlib.closing(writer), images as stream, bar(total) as advance:
             return _one_pass(stream, names, writer, bits, skip_bad=skip_bad, advance=advance)
 
     done = decoded_by(BITS[0])
@@ -188,26 +197,3 @@ def _write_rows(path: Path, **columns: Any) -> None:
         + [("sha256", pa.string())]
     )
     pq.write_table(pa.table(columns, schema=schema), path)
-
-
-@contextlib.contextmanager
-def _progress_bar(total: int, wanted: bool) -> Iterator[Callable[[], None]]:
-    """A bar on stderr where it is a terminal and rich is installed; else nothing."""
-    bar: AbstractContextManager[Any] | None = None
-    if wanted:
-        try:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            console = Console(stderr=True)
-            if console.is_terminal:
-                columns = (TextColumn("decoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-                bar = Progress(*columns, console=console, transient=True)
-        except ImportError:
-            pass
-    if bar is None:
-        yield lambda: None
-        return
-    with bar as shown:
-        task = shown.add_task("decode", total=total)
-        yield lambda: shown.advance(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -30,18 +31,31 @@ class Split:
     notes: tuple[str, ...] = ()
 
 
-def make_split(
-    labels: np.ndarray,
-    official: np.ndarray,
-    patients: np.ndarray | None,
-    sha256: np.ndarray,
-    n_classes: int,
-    class_names: Sequence[str],
-    *,
-    seed: int = 0,
-    min_per_class: int = 50,
-    fraction: float = 0.15,
-) -> Split:
+class Splittable(Protocol):
+    """What must be known of N images to split them; an ``ImageSet`` is one."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int, 0..C-1."""
+
+    @property
+    def splits(self) -> np.ndarray:
+        """(N,) str, the source's own: ``train``, ``validation`` or ``test``."""
+
+    @property
+    def patients(self) -> np.ndarray | None:
+        """(N,) str, or None where each image counts as a patient."""
+
+    @property
+    def sha256(self) -> np.ndarray:
+        """(N,) str, equal for byte-identical images."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """(C,) for the sentences."""
+
+
+def make_split(images: Splittable, *, seed: int = 0, min_per_class: int = 50, fraction: float = 0.15) -> Split:
     """Training, validation and test rows from the source's own splits.
 
     The official test split is taken as it is; where there is none, ``fraction`` of the images that are not
@@ -51,12 +65,7 @@ def make_split(
     byte-identical images, lie on both sides of it.
 
     Args:
-        labels: (N,) int, 0..C-1.
-        official: (N,) str, ``train``, ``validation`` or ``test``.
-        patients: (N,) str, or None where each image counts as a patient.
-        sha256: (N,) str, equal for byte-identical images.
-        n_classes: C.
-        class_names: (C,) for the sentences.
+        images: see ``Splittable``.
         seed: of the order in which patients are tried; an equal seed gives an equal split.
         min_per_class: images of each class from which the official validation split is used.
         fraction: share of the images that a cut holds out, in (0, 0.5].
@@ -66,6 +75,8 @@ def make_split(
     """
     if not 0 < fraction <= 0.5:
         raise UserError(f"the share of images held out must lie in (0, 0.5], but is {fraction}")
+    labels, official, class_names = images.labels, images.splits, images.class_names
+    n_classes = len(class_names)
     unknown = set(np.unique(official)) - {"train", "validation", "test"}
     if unknown:
         raise UserError(f"splits must be train, validation or test, but there is {', '.join(sorted(unknown))}")
@@ -76,8 +87,8 @@ def make_split(
         raise UserError(
             f"the training split holds no image of class {class_names[c]} ({where}); every class needs some there"
         )
-    sha256 = _numbered(sha256)  # numbers are compared many times faster than words
-    patients = None if patients is None else _numbered(patients)
+    sha256 = _numbered(images.sha256)  # numbers are compared many times faster than words
+    patients = None if images.patients is None else _numbered(images.patients)
     keep_validation = bool((counts["validation"] >= min_per_class).all())
     pool = rows["train"] if keep_validation else np.union1d(rows["train"], rows["validation"])
     share = f"{100 * fraction:g} %"

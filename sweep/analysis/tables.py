@@ -11,88 +11,24 @@ import pandas as pd
 from balancing.metrics import confusion_matrix, decide, evaluate
 from sweep.analysis.names import METRICS, in_order
 from sweep.analysis.reference_study.counts import is_study_data, study_table
-from sweep.runs.files import DamagedFile
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 # Of classes that a table has a column of each of.
 MOST_COLUMNS = 30
 
 __all__ = [
     "budget_table",
-    "chosen_trials",
     "confusion_matrices",
     "confusion_table",
     "failures_table",
     "floors",
     "results_table",
-    "selection_metric",
     "study_comparison",
     "study_table",
-    "test_table",
 ]
 
 
-def selection_metric(run: Run) -> str:
-    """The metric that configurations were chosen by, on validation."""
-    chosen = run.selection()
-    if chosen:
-        return str(chosen[0]["metric"])
-    specs = run.specs()
-    return specs[0].metric if specs else "balanced_accuracy"
-
-
-def chosen_trials(run: Run) -> pd.DataFrame:
-    """The rows of ``Run.trials()`` that stand for their technique: every seed of the configuration chosen.
-
-    Ordered by technique (the registry's order), then seed; empty before selection.
-    """
-    trials = run.trials()
-    ids = [trial_id for chosen in run.selection() for trial_id in chosen["trial_ids"]]
-    if not ids or trials.empty:
-        return trials.iloc[:0]
-    trials = trials[trials["trial_id"].isin(ids)]
-    rank = {name: i for i, name in enumerate(in_order(trials["technique"]))}
-    order = trials["technique"].map(rank)
-    return trials.assign(_rank=order).sort_values(["_rank", "seed"]).drop(columns="_rank").reset_index(drop=True)
-
-
-def predictions(run: Run, trial_id: str, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """One trial's predictions.
-
-    Args:
-        part: ``validation`` or ``test``.
-    Returns:
-        ((N,) int64 rows, (N,) int64 labels, (N, C) float64 probabilities), or None where that part was never opened,
-        or its file is damaged.
-    """
-    try:
-        table = run.trial(trial_id).predictions(part)
-    except (FileNotFoundError, DamagedFile):
-        return None
-    columns = [f"p_{label}" for label in range(len(run.class_names))]
-    if not set(columns) <= set(table.columns) or not np.isfinite(table[columns].to_numpy()).all():
-        return None
-    return table["row"].to_numpy(), table["label"].to_numpy(), table[columns].to_numpy(dtype=np.float64)
-
-
-def test_table(run: Run) -> pd.DataFrame:
-    """Every chosen trial on the test split.
-
-    Returns:
-        One row a technique and seed: technique, seed, trial_id, and the numbers of ``balancing.metrics.evaluate``.
-        Trials for which the test split was not opened are missing.
-    """
-    rows = []
-    for trial in chosen_trials(run).itertuples():
-        found = predictions(run, str(trial.trial_id), "test")
-        if found is not None:
-            _, labels, probabilities = found
-            numbers = evaluate(labels, probabilities, run.positive)
-            rows.append({"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id, **numbers})
-    return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *METRICS])
-
-
-def results_table(run: Run) -> pd.DataFrame:
+def results_table(results: Results) -> pd.DataFrame:
     """Each technique on the test split, at the configuration chosen for it on validation.
 
     Returns:
@@ -101,9 +37,9 @@ def results_table(run: Run) -> pd.DataFrame:
         configuration; validation and validation_sd (the selection metric there); complete (no seed was lost).
         Test columns are NaN where the test split was not opened.
     """
-    tested = test_table(run)
-    by_id = {spec.trial_id: spec for spec in run.specs()}
-    selection = {chosen["technique"]: chosen for chosen in run.selection()}
+    tested = results.test_table()
+    by_id = {spec.trial_id: spec for spec in results.specs()}
+    selection = {chosen["technique"]: chosen for chosen in results.selection()}
     rows = []
     for technique in in_order(selection):
         chosen = selection[technique]
@@ -125,34 +61,31 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def confusion_table(run: Run) -> pd.DataFrame:
+def confusion_table(results: Results) -> pd.DataFrame:
     """Columns technique, seed, TP, TN, FP, FN on the test split; with more than two classes, sums over the classes."""
-    tested = test_table(run)
+    tested = results.test_table()
     columns = {"technique": "technique", "seed": "seed", "tp": "TP", "tn": "TN", "fp": "FP", "fn": "FN"}
     return tested.reindex(columns=list(columns)).rename(columns=columns)
 
 
-def confusion_matrices(run: Run) -> dict[tuple[str, int], np.ndarray]:
+def confusion_matrices(results: Results) -> dict[tuple[str, int], np.ndarray]:
     """(technique, seed) -> (C, C) int64 on the test split; rows are true classes, columns decisions."""
     matrices = {}
-    for trial in chosen_trials(run).itertuples():
-        found = predictions(run, str(trial.trial_id), "test")
-        if found is not None:
-            _, labels, probabilities = found
-            matrix = confusion_matrix(labels, decide(probabilities), probabilities.shape[1])
-            matrices[str(trial.technique), int(str(trial.seed))] = matrix
+    for trial in results.predictions:
+        matrix = confusion_matrix(trial.labels, decide(trial.probabilities), trial.probabilities.shape[1])
+        matrices[trial.technique, trial.seed] = matrix
     return matrices
 
 
-def confusion_matrices_table(run: Run) -> pd.DataFrame:
+def confusion_matrices_table(results: Results) -> pd.DataFrame:
     """The full matrices in long form: technique, seed, true class, and a column a decided class.
 
     With more than ``MOST_COLUMNS`` classes: technique, seed, true class, decided class, images; a row where there are
     any, so that there are no more rows than decisions.
     """
-    names = run.class_names
+    names = results.class_names
     rows: list[dict[str, Any]] = []
-    for (technique, seed), matrix in confusion_matrices(run).items():
+    for (technique, seed), matrix in confusion_matrices(results).items():
         if len(names) > MOST_COLUMNS:
             for label, decided in np.argwhere(matrix).tolist():
                 row = {"technique": technique, "seed": seed, "true class": names[label]}
@@ -187,12 +120,12 @@ def floors(class_names: Sequence[str], class_counts: Sequence[int], positive: in
     return pd.DataFrame(rows)
 
 
-def budget_table(run: Run) -> pd.DataFrame:
+def budget_table(results: Results) -> pd.DataFrame:
     """What each technique was given: technique, trials, configurations, seeds, epochs, seconds, ended (of the trials).
 
     ``epochs`` and ``seconds`` are sums over its trials, as far as they ran.
     """
-    trials = run.trials()
+    trials = results.trials()
     rows = []
     for technique in in_order(trials["technique"]) if len(trials) else []:
         own = trials[trials["technique"] == technique]
@@ -210,10 +143,10 @@ def budget_table(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def failures_table(run: Run) -> pd.DataFrame:
+def failures_table(results: Results) -> pd.DataFrame:
     """Trials that failed or diverged: technique, seed, lr, epochs_run, status, error (a sentence), trial_id."""
     columns = ["technique", "seed", "lr", "epochs_run", "status", "error", "trial_id"]
-    trials = run.trials()
+    trials = results.trials()
     if trials.empty:
         return pd.DataFrame(columns=columns)
     failed = trials[trials["status"].isin(("failed", "diverged"))]
@@ -223,17 +156,17 @@ def failures_table(run: Run) -> pd.DataFrame:
 STUDY_METRICS = ("balanced_accuracy", "recall", "f1")
 
 
-def study_comparison(run: Run) -> pd.DataFrame | None:
+def study_comparison(results: Results) -> pd.DataFrame | None:
     """Ours beside the study's, on its test split; None on any other.
 
     Returns:
         One row a technique that the study tried: technique, and for balanced accuracy, recall and F1 the run's mean,
         ``<metric>_sd`` and ``<metric>_study``; NaN for techniques the run left out.
     """
-    data: Mapping[str, Any] = run.info["data"]
+    data: Mapping[str, Any] = results.info["data"]
     if not is_study_data(data["class_names"], data["class_counts"]["test"], data["positive"]):
         return None
-    ours = results_table(run)
+    ours = results_table(results)
     wanted = list(STUDY_METRICS)
     study = study_table()[["technique", *wanted]]
     if ours.empty:

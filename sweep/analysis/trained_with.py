@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 from sweep.runs.versions import TRAINING
 
 
-def mixed_lines(run: Run) -> list[str]:
+def mixed_lines(run: Results) -> list[str]:
     """A sentence for each set of versions that trained trials, with how many; [] where all were trained alike."""
     counts: dict[str, int] = {}
     for spec in run.specs():

@@ -13,9 +13,7 @@ from rich.text import Text
 
 from balancing.errors import UserError
 from sweep.analysis.names import METRICS, display_name, in_order, inline_name, metric_name
-from sweep.analysis.snapshot import Snapshot
-from sweep.analysis.statistics.paired import metric_intervals
-from sweep.analysis.tables import selection_metric
+from sweep.analysis.results import Results
 from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
 from sweep.report.csvfile import csv_text
 from sweep.runs.run import Run
@@ -58,28 +56,28 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         if ids.count(run_id) > 1:
             raise UserError(f"{run.path} is given more than once (or is a copy of another); give each run once")
     names = _names(runs)
-    rows = []
-    for run, name in zip(runs, names, strict=True):
-        found = metric_intervals(Snapshot(run.path))
+    rows, read = [], [Results(run) for run in runs]
+    for one, name in zip(read, names, strict=True):
+        found = one.intervals()
         if found.empty:
             raise UserError(
-                f"{run.path} has no test results yet; finish it by `sweep resume {shlex.quote(str(run.path))}`, "
+                f"{one.path} has no test results yet; finish it by `sweep resume {shlex.quote(str(one.path))}`, "
                 "or leave it away"
             )
-        chosen = {c["technique"]: c["trial_ids"][0] for c in run.selection()}
-        specs = {spec.trial_id: spec for spec in run.specs()}
+        chosen = {c["technique"]: c["trial_ids"][0] for c in one.selection()}
+        specs = {spec.trial_id: spec for spec in one.specs()}
         for technique, own in found.groupby("technique", sort=False):
             spec = specs[chosen[technique]]
             row = {"technique": technique, "run": name}
-            for one in own.to_dict("records"):
-                row |= {one["metric"]: one["mean"], f"{one['metric']}_sd": one["seed_sd"]}
-                row |= {f"{one['metric']}_low": one["low"], f"{one['metric']}_high": one["high"], "seeds": one["seeds"]}
+            for of in own.to_dict("records"):
+                row |= {of["metric"]: of["mean"], f"{of['metric']}_sd": of["seed_sd"]}
+                row |= {f"{of['metric']}_low": of["low"], f"{of['metric']}_high": of["high"], "seeds": of["seeds"]}
             row |= {"image_size": spec.image_size, "weights": spec.weights, "arithmetic": spec.precision}
-            rows.append({**row, "selected_by": selection_metric(run)})
+            rows.append({**row, "selected_by": one.metric})
     table = pd.DataFrame(rows)
     rank = {technique: i for i, technique in enumerate(in_order(table["technique"]))}
     table = table.sort_values("technique", key=lambda column: column.map(rank), kind="stable").reset_index(drop=True)
-    return Comparison(table, _warnings(runs, names), names)
+    return Comparison(table, _warnings(read, names), names)
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -90,14 +88,14 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return names
 
 
-def _warnings(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
+def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
     differ = "their numbers can't be set against each other"
     facts = {
         "images": ([run.info["data"]["fingerprint"] for run in runs], differ),
         "splits": ([run.info["data"]["split_fingerprint"] for run in runs], differ),
         "positive classes": ([_positive(run) for run in runs], differ),
         "selection metrics": (
-            [selection_metric(run) for run in runs],
+            [run.metric for run in runs],
             "epochs and configurations were chosen for different ends",
         ),
     }
@@ -109,7 +107,7 @@ def _warnings(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
     return lines
 
 
-def _positive(run: Run) -> str:
+def _positive(run: Results) -> str:
     return run.class_names[run.positive] if run.positive is not None else "none"
 
 

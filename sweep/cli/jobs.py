@@ -37,6 +37,7 @@ def start(
         UserError: a mistake; nothing has been started.
         Interrupted: the user stopped it; every epoch so far is kept.
     """
+    from sweep.cli.decoding_bar import decoding_bar
     from sweep.cluster import ray_token
     from sweep.cluster.address import check_address
     from sweep.config.localpaths import with_absolute_paths
@@ -59,7 +60,7 @@ def start(
                 for note in ray_token.make_private(create=not config.resources.address):
                     console.print(note, soft_wrap=True, markup=False)
                 console.print("Loading data and weights ...")
-                prepared = prepare(config, progress=console.is_terminal)
+                prepared = prepare(config, bar=decoding_bar)
                 for note in prepared.notes:
                     console.print(note, soft_wrap=True, markup=False)
                 made = Run.create(
@@ -88,6 +89,7 @@ def resume(path: Path, config: Config, console: Console, *, allow_mixed: bool = 
     Args:
         allow_mixed: go on although trials were trained with another release of torch.
     """
+    from sweep.cli.decoding_bar import decoding_bar
     from sweep.cluster.address import check_address
     from sweep.config.localpaths import with_absolute_paths
     from sweep.planning.prepare import prepare, require_room
@@ -109,7 +111,7 @@ def resume(path: Path, config: Config, console: Console, *, allow_mixed: bool = 
             say(line)
         found.clean()
         require_room(path, config, found)
-        prepared = prepare(config, progress=console.is_terminal)
+        prepared = prepare(config, bar=decoding_bar)
         check_data(found, prepared)
         for line in found.mend_split(prepared.images, prepared.split):
             say(line)
@@ -212,7 +214,8 @@ def _taken_over(path: Path) -> UserError:
 
 def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
-    from sweep.analysis.decisions.thresholds import Stated
+    from sweep.analysis.decisions.thresholds import DecisionPreferences
+    from sweep.report.context import ReportOptions
     from sweep.report.render import write_report
 
     console.print("Writing the report ...")
@@ -220,8 +223,8 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
         from balancing.quality.audit import audit
 
         made.write_audit(audit(images, made.split_of_rows()))
-    stated = Stated(settings.sensitivity, settings.cost_ratio, settings.prevalence)
-    return write_report(made, images, cams=cams, cam_method=settings.cam, masks=settings.masks, stated=stated)
+    preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
+    return write_report(made, images, ReportOptions(cams, settings.cam, settings.masks, preferences))
 
 
 def audit_data(config: Config, console: Console, files: Path | None = None) -> bool:
@@ -232,12 +235,13 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
     """
     from balancing.quality.audit import audit
     from sweep.cli.audit_view import audit_view, files_csv
+    from sweep.cli.decoding_bar import decoding_bar
     from sweep.config.localpaths import require_writable, written
     from sweep.planning.prepare import load_data
 
     if files is not None:
         require_writable(files, "--files")
-    images, split, _, notes = load_data(config.data, progress=console.is_terminal)
+    images, split, _, notes = load_data(config.data, bar=decoding_bar)
     for note in notes:
         console.print(note, soft_wrap=True, markup=False)
     found = audit(images, split)
@@ -273,13 +277,14 @@ def show_results(made: Run, console: Console) -> None:
 
 def images_of(found: Run, data: str | None, console: Console) -> ImageSet | None:
     """The run's images where they are at hand, else None, saying why."""
+    from sweep.cli.decoding_bar import decoding_bar
     from sweep.config.config import recorded_config
     from sweep.config.localpaths import recorded_source
     from sweep.planning.prepare import load_data
 
     try:
         config = recorded_config(found, {"data.source": data if data is not None else recorded_source(found)})
-        images = load_data(config.data, progress=console.is_terminal)[0]
+        images = load_data(config.data, bar=decoding_bar)[0]
     except UserError as error:
         console.print(f"No activation maps and synthetic samples: {error}", soft_wrap=True, markup=False)
         return None

@@ -281,6 +281,7 @@ def plan(
     sets: Sets = None,
 ) -> None:
     """Lists the trials of a sweep and what they will cost here, without running them."""
+    from sweep.cli.decoding_bar import decoding_bar
     from sweep.config.config import build_config, read_file
     from sweep.planning.estimate import cost_table, estimate, trials_table
     from sweep.planning.prepare import prepare
@@ -301,7 +302,7 @@ def plan(
     )
     config = build_config(read_file(preset), _assignments(options, sets))
     console = _console()
-    prepared = prepare(config, progress=console.is_terminal)
+    prepared = prepare(config, bar=decoding_bar)
     for note in prepared.notes:
         console.print(note, soft_wrap=True, markup=False)
     found = estimate(config, prepared)

@@ -17,7 +17,7 @@ from sweep.analysis.figures.cams import image_plot, outcome
 from sweep.analysis.figures.style import png
 from sweep.analysis.maps.methods import class_activation_map
 from sweep.analysis.maps.networks import best_trials
-from sweep.analysis.tables import selection_metric
+from sweep.analysis.results import Results
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
 from sweep.training.network import restore
@@ -54,7 +54,8 @@ def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
     Raises:
         UserError: nothing was chosen yet, or not for this technique.
     """
-    best = best_trials(run)
+    results = Results(run)
+    best = best_trials(results)
     if best.empty:
         raise UserError(f"run {run.path} has chosen no trial yet; go on with it by `sweep resume {run.path}`")
     if technique is not None:
@@ -63,7 +64,7 @@ def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
                 f"the run has no chosen trial of technique '{technique}'{suggestion(technique, best['technique'])}"
             )
         best = best[best["technique"] == technique]
-    row = best.iloc[int(best[selection_metric(run)].to_numpy().argmax())]
+    row = best.iloc[int(best[results.metric].to_numpy().argmax())]
     return str(row["technique"]), str(row["trial_id"])
 
 

@@ -40,12 +40,11 @@ def techniques_list() -> list[RenderableType]:
 def results(run: Run) -> list[RenderableType]:
     """The answer in one sentence, and the results table: means over seeds with intervals, on the test split."""
     from sweep.analysis.names import METRIC_NAMES, display_name
-    from sweep.analysis.snapshot import Snapshot
-    from sweep.analysis.statistics.paired import metric_intervals
+    from sweep.analysis.results import Results
     from sweep.report.words.verdict import verdict
 
-    run = Snapshot(run.path)  # the same numbers serve table and answer
-    found = metric_intervals(run)
+    read = Results(run)  # the same numbers serve table and answer
+    found = read.intervals()
     table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
     table.add_column("technique", no_wrap=True)
     for metric in METRIC_NAMES:
@@ -55,7 +54,7 @@ def results(run: Run) -> list[RenderableType]:
         of_metric = own.set_index("metric").to_dict("index")
         cells = [mean_and_interval(*(of_metric[m][part] for part in ("mean", "low", "high"))) for m in METRIC_NAMES]
         table.add_row(display_name(str(technique)), *cells, str(own["seeds"].iloc[0]))
-    return [Text(), table, Text(), Text(verdict(run)), Text()]
+    return [Text(), table, Text(), Text(verdict(read)), Text()]
 
 
 def mean_and_interval(mean: float, low: float, high: float) -> str:
@@ -68,9 +67,10 @@ def mean_and_interval(mean: float, low: float, high: float) -> str:
 
 def failures(run: Run) -> list[RenderableType]:
     """A line for each trial that failed or diverged; nothing where none did."""
+    from sweep.analysis.results import Results
     from sweep.analysis.tables import failures_table
 
-    found = failures_table(run).to_dict("records")
+    found = failures_table(Results(run)).to_dict("records")
     return [
         Text(f"{row['technique']} lr {row['lr']:.2g} seed {row['seed']} {row['status']}: {row['error']}", style="red")
         for row in found

@@ -14,6 +14,7 @@ import numpy as np
 
 from balancing.components.registry import get_technique
 from balancing.data.images import ImageSet, load_images, resolve_positive
+from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split
 from balancing.errors import UserError
 from balancing.quality.audit import Audit, audit
@@ -63,7 +64,7 @@ class Prepared:
         return replace(self, fixed={**self.fixed, "precision": precision})
 
 
-def load_data(data: DataConfig, *, progress: bool = True) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
+def load_data(data: DataConfig, *, bar: Bar = no_bar) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
     """Images, split, positive class and what to tell the user about them.
 
     Raises:
@@ -79,22 +80,14 @@ def load_data(data: DataConfig, *, progress: bool = True) -> tuple[ImageSet, Spl
         skip_bad=data.skip_bad,
         phantom_images=data.phantom_images,
         phantom_seed=data.phantom_seed,
-        progress=progress,
+        bar=bar,
     )
     positive, positive_note = resolve_positive(images.class_names, data.positive)
-    split = make_split(
-        images.labels,
-        images.splits,
-        images.patients,
-        images.sha256,
-        n_classes=images.n_classes,
-        class_names=images.class_names,
-        seed=data.split_seed,
-    )
+    split = make_split(images, seed=data.split_seed)
     return images, split, positive, (*images.notes, positive_note, *split.notes)
 
 
-def prepare(config: Config, *, progress: bool = True) -> Prepared:
+def prepare(config: Config, *, bar: Bar = no_bar) -> Prepared:
     """Loads data and weights, and checks that every technique can be built on the training rows.
 
     Raises:
@@ -108,7 +101,7 @@ def prepare(config: Config, *, progress: bool = True) -> Prepared:
         from sweep.training.network import load_weights  # here: torch takes seconds to import
 
         start, weights = load_weights(config.train.weights, mended.append)
-    images, split, positive, notes = load_data(config.data, progress=progress)
+    images, split, positive, notes = load_data(config.data, bar=bar)
     found = audit(images, split)
     refuse_leaks(found, config.data)
     if config.report.masks is not None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from balancing.data.patients import FEWEST, SPARSE
-from sweep.analysis.decisions.thresholds import UNSTATED, Stated
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.names import display_name, in_order
-from sweep.analysis.statistics.paired import paired_differences
-from sweep.analysis.statistics.significance import fewest_test_patients, significant
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.significance import significant
 from sweep.analysis.trained_with import mixed_lines
+from sweep.report.context import ReportContext
 from sweep.report.section import Section
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.cost import cost_section
 from sweep.report.sections.curves import curves_section
-from sweep.report.sections.data import data_audit_section
+from sweep.report.sections.data import data_section
 from sweep.report.sections.differences import differences_section
 from sweep.report.sections.hyperparameters import hyperparameters_section
 from sweep.report.sections.provenance import limits_section, made_section, references_section, times_opened
@@ -30,27 +30,6 @@ from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
-from sweep.runs.run import Run
-
-if TYPE_CHECKING:
-    from balancing.data.images import ImageSet
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asked of the report.
-
-    Args:
-        cams: whether to draw class activation maps where images are at hand.
-        cam_method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
-        masks: folder of masks, or None.
-        stated: sensitivity, costs and prevalence that decisions shall be made for.
-    """
-
-    cams: bool = True
-    cam_method: str = "smoothgradcampp"
-    masks: Path | None = None
-    stated: Stated = UNSTATED
 
 
 @dataclass(frozen=True)
@@ -72,38 +51,39 @@ class Content:
     footer: str
 
 
-def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
+# In the report's order.
+_SECTIONS: tuple[Callable[[ReportContext], Section | None], ...] = (
+    results_section,
+    differences_section,
+    curves_section,
+    thresholds_section,
+    calibration_section,
+    evidence_section,
+    looks_section,
+    data_section,
+    synthetic_section,
+    hyperparameters_section,
+    failures_section,
+    cost_section,
+    made_section,
+    limits_section,
+    references_section,
+)
+
+
+def gather(context: ReportContext) -> Content:
     """The whole report of a run.
 
-    Args:
-        images: the run's own, or None where they are not at hand.
     Raises:
         UserError: the images are not the run's, or the masks don't fit.
     """
+    run = context.run
     info = run.info
-    # Every section draws from a generator of its own, so that one more section changes no other.
-    makers: list[Callable[[np.random.Generator], Section | None]] = [
-        lambda rng: results_section(run, images),
-        lambda rng: differences_section(run),
-        lambda rng: curves_section(run, np.random.default_rng(0)),  # the same patients as in the results
-        lambda rng: thresholds_section(
-            run, np.random.default_rng(0), wanted.stated
-        ),  # the same patients as in the results
-        lambda rng: calibration_section(run, np.random.default_rng(0)),  # the same patients as in the results
-        lambda rng: evidence_section(run),
-        lambda rng: looks_section(
-            run, images, method=wanted.cam_method, masks=wanted.masks, wanted=wanted.cams, rng=rng
-        ),
-        lambda rng: data_audit_section(run.audit()),
-        lambda rng: synthetic_section(run, images, rng),
-        lambda rng: hyperparameters_section(run, rng),
-        lambda rng: failures_section(run),
-        lambda rng: cost_section(run),
-        lambda rng: made_section(run),
-        lambda rng: limits_section(run),
-    ]
-    made = [maker(np.random.default_rng([0, number])) for number, maker in enumerate(makers)]
-    sections = [section for section in made if section is not None and section.blocks]
+    sections: list[Section] = []
+    for number, make in enumerate(_SECTIONS):
+        made = make(replace(context, rng=np.random.default_rng([0, number]), before=tuple(sections)))
+        if made is not None and made.blocks:
+            sections.append(made)
     version = info["versions"].get("balancing-act", "")
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),
@@ -111,13 +91,13 @@ def gather(run: Run, images: ImageSet | None, wanted: Wanted) -> Content:
         verdict=verdict(run),
         aside=_aside(run, sections),
         warnings=found_warnings(run),
-        sections=[*sections, references_section(run, sections)],
+        sections=sections,
         footer=f"Made by Balancing Act {version} from the records of run {info['id']}, begun {info['created']}.",
     )
 
 
-def _aside(run: Run, sections: Sequence[Section]) -> str:
-    won = significant(paired_differences(run))
+def _aside(run: Results, sections: Sequence[Section]) -> str:
+    won = significant(run.differences())
     if won.empty:
         return ""
     for section in sections:
@@ -135,7 +115,7 @@ def _title(techniques: list[str]) -> str:
     return "A class-imbalance sweep"
 
 
-def found_warnings(run: Run) -> list[str]:
+def found_warnings(run: Results) -> list[str]:
     """What a reader must know before the numbers."""
     lines = []
     audit = run.audit()
@@ -197,11 +177,11 @@ def found_warnings(run: Run) -> list[str]:
     return lines
 
 
-def _is_judged(run: Run) -> bool:
+def _is_judged(run: Results) -> bool:
     """Whether any technique is called better or worse than the baseline."""
     found = answer_values(run)
     return bool(found["beats_baseline"] or found["behind_baseline"])
 
 
-def report_folder(run: Run) -> Path:
+def report_folder(run: Results) -> Path:
     return run.path / "report"

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sweep.analysis.results import Results
 from sweep.report.build import Content
 from sweep.report.section import Figures, Heading, Paragraph, Section, inside
 from sweep.report.text.escape import markdown
-from sweep.runs.run import Run
 
 NOT_ANSWERED = "not answered by this report: for the authors"
 
@@ -165,7 +165,7 @@ GUIDELINES = (
 )
 
 
-def checklist(run: Run, content: Content) -> str:
+def checklist(run: Results, content: Content) -> str:
     """Markdown: a table for each guideline; an item is answered only where the report has something that does."""
     titles = {section.name: section.title for section in content.sections}
     there = held(run, content)
@@ -186,7 +186,7 @@ def checklist(run: Run, content: Content) -> str:
     return "\n".join(lines) + "\n"
 
 
-def held(run: Run, content: Content) -> set[str]:
+def held(run: Results, content: Content) -> set[str]:
     """What the report holds: sections that say more than why they are empty, and details of them.
 
     Details are ``data.patients`` or ``data.images`` (what the audit tells apart), ``differences.seeds`` (several

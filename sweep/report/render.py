@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from sweep.analysis.decisions.thresholds import UNSTATED, Stated
 from sweep.analysis.figures.style import WIDTH, Plot, png, settle, svg
 from sweep.analysis.names import INK, legible
-from sweep.analysis.snapshot import Snapshot
-from sweep.report.build import Content, Wanted, gather, report_folder
+from sweep.analysis.results import Results
+from sweep.report.build import Content, gather, report_folder
 from sweep.report.checklist import checklist
+from sweep.report.context import USUAL_REPORT, ReportContext, ReportOptions
 from sweep.report.section import plots_of, tables_of
 from sweep.report.summary import summary_json
 from sweep.report.text.escape import code_block, html_prose, markdown, markdown_prose
@@ -56,11 +56,7 @@ class _Drawn:
 def write_report(
     run: Run,
     images: ImageSet | None = None,
-    *,
-    cams: bool = True,
-    cam_method: str = "smoothgradcampp",
-    masks: Path | str | None = None,
-    stated: Stated = UNSTATED,
+    options: ReportOptions = USUAL_REPORT,
 ) -> Path:
     """Makes RUN/report from the records; the images are needed for activation maps and synthetic samples only.
 
@@ -70,19 +66,16 @@ def write_report(
     Args:
         run: finished or not; what is missing is said in its place.
         images: the run's own images, or None.
-        cams: whether to draw class activation maps where ``images`` are given.
-        cam_method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
-        masks: folder of masks (lungs, lesions) for the activation maps' numbers, or None.
-        stated: sensitivity, costs and prevalence that decisions shall be made for.
+        options: what was asked for.
     Returns:
         The path of index.html.
     Raises:
         UserError: the images are not those of the run, or the masks don't fit.
         ValueError: two sections, two tables or two figures of the report have one name.
     """
-    run = Snapshot(run.path)
-    content = gather(run, images, Wanted(cams, cam_method, Path(masks) if masks else None, stated))
-    folder = report_folder(run)
+    results = Results(run)
+    content = gather(ReportContext(results, images, options))
+    folder = report_folder(results)
     tables, plots = tables_of(content.sections), plots_of(content.sections)
     _check_names([section.name for section in content.sections])
     _check_names([table.name for table in tables])
@@ -98,12 +91,12 @@ def write_report(
     page = folder / "index.html"
     for path, text in (
         (folder / "report.md", _markdown(content)),
-        (folder / "checklist.md", checklist(run, content)),
+        (folder / "checklist.md", checklist(results, content)),
         (page, _html(content, drawn)),
     ):
         write_atomically(path, legible(text).encode())
     # JSON has escapes of its own for what can't be written.
-    write_atomically(folder / "summary.json", summary_json(run, content).encode(errors="backslashreplace"))
+    write_atomically(folder / "summary.json", summary_json(results, content).encode(errors="backslashreplace"))
     return page
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from balancing.data.sources import looks_like_path
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 # Options whose value is a pattern on file names, not a path, whatever it begins with.
 _PATTERNS = ("--patient-pattern", "data.patient_pattern")
@@ -38,7 +38,7 @@ def data_name(data: Mapping[str, Any]) -> str:
     return source
 
 
-def run_name(run: Run) -> str:
+def run_name(run: Results) -> str:
     """The run folder's name, as a command takes it from the folder that holds it."""
     return shlex.quote(run.path.resolve().name)
 
@@ -76,7 +76,7 @@ def shown_config(config_yaml: str, data: Mapping[str, Any]) -> str:
     return yaml.safe_dump(loaded, sort_keys=False, allow_unicode=True)
 
 
-def own_places(run: Run) -> list[str]:
+def own_places(run: Results) -> list[str]:
     """The absolute paths that a run knows of: its own, its data's, weights' and masks', and the home of who reports."""
     loaded = yaml.safe_load(run.config_yaml)
     sections = loaded if isinstance(loaded, dict) else {}

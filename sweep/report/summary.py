@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from sweep.analysis.results import Results
 from sweep.report.build import Content
 from sweep.report.shared_names import data_name, shown_command
-from sweep.runs.run import Run
 
 SCHEMA_VERSION = 1
 
 
-def summary_json(run: Run, content: Content) -> str:
+def summary_json(run: Results, content: Content) -> str:
     """The run, the verdict, and what each section holds for machines under its name."""
     info = run.info
     values = {

@@ -43,7 +43,6 @@ import numpy as np
 import pandas as pd
 
 from balancing.errors import UserError
-from balancing.metrics import SELECTABLE
 from sweep.runs.files import (
     DamagedFile,
     Guard,
@@ -60,6 +59,7 @@ from sweep.runs.out import check_free
 from sweep.runs.shapes import BAD_IMAGES, OPENING, RUN, SELECTION, TRIALS, Shape, misfit
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import ENDED, TrialFolder
+from sweep.runs.trial_tables import TrialRecord, epochs_table, trials_table
 from sweep.runs.versions import versions
 
 if TYPE_CHECKING:
@@ -318,56 +318,18 @@ class Run:
         """Where a trial's TensorBoard event files lie."""
         return self.path / "tensorboard" / f"{spec.technique}-{spec.trial_id}"
 
-    def trials(self) -> pd.DataFrame:
-        """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
+    def records(self) -> dict[str, TrialRecord]:
+        """Trial id -> what its folder holds, of each planned trial; every file is read once."""
+        folders = {spec.trial_id: self.trial(spec.trial_id) for spec in self.specs()}
+        return {trial_id: TrialRecord(folder.status(), folder.epochs()) for trial_id, folder in folders.items()}
 
-        Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw,
-        seed_index, arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds,
-        images_per_second, attempts, and each metric of
-        ``balancing.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
-        """
-        rows = []
-        for spec in self.specs():
-            folder = self.trial(spec.trial_id)
-            status, epochs = folder.status(), folder.epochs()
-            best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
-            named = spec.to_dict()
-            # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
-            named["arithmetic"] = named.pop("precision")
-            rows.append(
-                {
-                    "trial_id": spec.trial_id,
-                    "configuration": spec.configuration_id,
-                    **named,
-                    "status": status["status"],
-                    "error": status.get("error"),
-                    "attempts": status.get("attempts", 0),
-                    "best_epoch": status.get("best_epoch"),
-                    "epochs_run": len(epochs),
-                    "seconds": sum(e["seconds"] for e in epochs),
-                    "images_per_second": float(np.mean([e["images_per_second"] for e in epochs])) if epochs else None,
-                    **{k: v for k, v in best.items() if k not in ("epoch", "seconds", "images_per_second")},
-                }
-            )
-        table = pd.DataFrame(rows)
-        for metric in SELECTABLE:
-            # A column of its own even where no trial has the number (null in JSON), so that readers may ask for it.
-            table[metric] = pd.to_numeric(table[metric]) if metric in table else np.nan
-        return table
+    def trials(self) -> pd.DataFrame:
+        """One row a planned trial: see ``trials_table``."""
+        return trials_table(self.specs(), self.records())
 
     def epochs(self) -> pd.DataFrame:
-        """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers."""
-        rows = []
-        for spec in self.specs():
-            named = {
-                "trial_id": spec.trial_id,
-                "technique": spec.technique,
-                "configuration": spec.configuration_id,
-                "seed": spec.seed,
-                "lr": spec.lr,
-            }
-            rows += [{**named, **epoch} for epoch in self.trial(spec.trial_id).epochs()]
-        return pd.DataFrame(rows)
+        """One row an epoch of every trial: see ``epochs_table``."""
+        return epochs_table(self.specs(), self.records())
 
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique (see ``sweep.runs.selection.select``); [] before selection."""

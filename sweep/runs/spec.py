@@ -8,8 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from balancing.errors import UserError
+
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")
+# Fields that came after the first runs: where they say nothing, they are neither written nor part of an id.
+_LATER: dict[str, Any] = {"components": {}}
+# What a record of a trial may say besides its specification.
+_BESIDE = ("trial_id",)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class TrialSpec:
         data: fingerprint of pixels and labels.
         split: fingerprint of the split.
         draw, seed_index: which draw and which seed this is, for people.
+        components: axis -> component, where the technique's name alone does not say what trains: the parts of a
+            composition, and ``name@digest`` of a component from outside the package, whose source the digest is of.
     """
 
     technique: str
@@ -53,13 +61,26 @@ class TrialSpec:
     split: str = ""
     draw: int = 0
     seed_index: int = 0
+    components: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "parameters": dict(self.parameters)}
+        values = {**asdict(self), "parameters": dict(self.parameters), "components": dict(self.components)}
+        return {name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrialSpec:
+        """The spec that ``to_dict`` gave.
+
+        Raises:
+            UserError: a key that this version does not know: it may change numbers, so it can't be passed over.
+        """
         known = {f.name for f in fields(cls)}
+        for name in values:
+            if name not in known and name not in _BESIDE:
+                raise UserError(
+                    f"a trial of this run was made with '{name}', which this version does not know; "
+                    "use the version in run.json"
+                )
         return cls(**{name: value for name, value in values.items() if name in known})
 
     @property

@@ -26,9 +26,7 @@ def drawings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setenv("BALANCING_ACT_CACHE", str(tmp_path))
     monkeypatch.delenv("CHEST_XRAY_DIR", raising=False)
-    monkeypatch.setattr(
-        throughput, "load", lambda size: load_images("phantom", image_size=size, phantom_images=300, progress=False)
-    )
+    monkeypatch.setattr(throughput, "load", lambda size: load_images("phantom", image_size=size, phantom_images=300))
 
 
 @pytest.mark.usefixtures("drawings")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -86,6 +87,26 @@ def _probabilities(labels: np.ndarray, n_classes: int, skill: float, rng: np.ran
     return (exp / exp.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+class Fate(TypedDict, total=False):
+    """What became of an invented run.
+
+    Args:
+        skills: of each technique; invented where None.
+        test_counts: see ``fake_split``.
+        failing: the last technique's first trial fails, the one before it has a diverged one; True by default.
+        opened: the test split was opened for the chosen trials; True by default.
+        checkpoints: how many of the chosen techniques keep a (random) network; 0 by default.
+        audited: whether its data were; True by default.
+    """
+
+    skills: Sequence[float] | None
+    test_counts: Sequence[int] | None
+    failing: bool
+    opened: bool
+    checkpoints: int
+    audited: bool
+
+
 def fake_run(
     folder: Path,
     images: ImageSet,
@@ -94,25 +115,16 @@ def fake_run(
     seeds: int = 2,
     lrs: Sequence[float] = (0.001, 0.005),
     epochs: int = 3,
-    skills: Sequence[float] | None = None,
-    test_counts: Sequence[int] | None = None,
-    failing: bool = True,
-    opened: bool = True,
-    checkpoints: int = 0,
-    audited: bool = True,
+    **fate: Unpack[Fate],
 ) -> Run:
     """A finished run.
 
     Args:
         folder: of the run, new.
         images: from ``fake_images``.
-        skills: of each technique; invented where None.
-        failing: the last technique's first trial fails, the one before it has a diverged one.
-        opened: the test split was opened for the chosen trials.
-        audited: whether its data were.
-        checkpoints: how many of the chosen techniques keep a (random) network.
     """
-    split = fake_split(images, test_counts)
+    failing = fate.get("failing", True)
+    split = fake_split(images, fate.get("test_counts"))
     positive = 1 if images.n_classes == 2 else None
     run = Run.create(
         folder,
@@ -141,10 +153,10 @@ def fake_run(
         for seed in range(seeds)
         for name in techniques
     ]
-    if audited and images.pixels.shape[1] >= 8:  # the least that images are decoded to
+    if fate.get("audited", True) and images.pixels.shape[1] >= 8:  # the least that images are decoded to
         run.write_audit(audit(images, split))
     run.write_specs(specs)
-    skill = dict(zip(techniques, skills or np.linspace(1.0, 1.6, len(techniques)), strict=True))
+    skill = dict(zip(techniques, fate.get("skills") or np.linspace(1.0, 1.6, len(techniques)), strict=True))
     unlucky = {specs[len(techniques) - 1].trial_id: "failed"} if failing else {}
     if failing and len(techniques) > 1:
         unlucky[specs[len(techniques) - 2].trial_id] = "diverged"
@@ -153,14 +165,14 @@ def fake_run(
     run.write_selection(select(run.trials(), "balanced_accuracy"))
     chosen = [(c["technique"], t) for c in run.selection() for t in c["trial_ids"]]
     by_id = {spec.trial_id: (number, spec) for number, spec in enumerate(specs)}
-    if opened:
+    if fate.get("opened", True):
         run.record_test_opening([t for _, t in chosen])
         for technique, trial_id in chosen:
             rng = np.random.default_rng([1, by_id[trial_id][0]])
             labels = images.labels[split.test]
             probabilities = _probabilities(labels, images.n_classes, skill[technique], rng)
             run.trial(trial_id).write_predictions("test", split.test, labels, probabilities)
-    for technique in list(dict.fromkeys(t for t, _ in chosen))[:checkpoints]:
+    for technique in list(dict.fromkeys(t for t, _ in chosen))[: fate.get("checkpoints", 0)]:
         for trial_id in (t for name, t in chosen if name == technique):
             spec = by_id[trial_id][1]
             save_best(

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.decisions.thresholds import fit_temperature, temper
-from sweep.analysis.scored import BASELINE, Scored, bounded, scored_trials
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.few_patients import FewPatients
-from sweep.runs.run import Run
+from sweep.analysis.statistics.intervals import bounded
+from sweep.analysis.statistics.paired import BASELINE
+from sweep.analysis.statistics.predictions import TrialPredictions
 
 BINS = 10
 # Of classes that are shown one by one.
@@ -168,13 +170,13 @@ def weighted_calibration(
     }
 
 
-def staged(trial: Scored) -> tuple[dict[str, np.ndarray], float]:
+def staged(trial: TrialPredictions) -> tuple[dict[str, np.ndarray], float]:
     """A trial's test probabilities ``before`` and ``after`` temperature scaling, and its temperature."""
-    temperature = fit_temperature(trial.validation_labels, trial.validation_probabilities)
+    temperature = fit_temperature(trial.validation.labels, trial.validation.probabilities)
     return {"before": trial.probabilities, "after": temper(trial.probabilities, temperature)}, temperature
 
 
-def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
+def calibration_table(run: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
     """Calibration of every technique on the test split, before and after temperature scaling.
 
     Args:
@@ -188,16 +190,16 @@ def calibration_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES
         baseline. Resampling raises a calibration error by chance once more; its samples are shifted back so that
         their mean is the value seen. Empty where the test split was not opened.
     """
-    test = scored_trials(run)
+    test = run.test_set
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "seeds", "temperature", "brier", "ece"])
     positive = run.positive
-    draws = test.draws(run, samples, rng)
+    draws = test.draws(samples, rng)
     weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     found: dict[tuple[str, str], dict[int, dict[str, np.ndarray]]] = {}
     temperatures: dict[str, list[float]] = {}
     chance: dict[tuple[str, str], list[float]] = {}
-    for trial in test.trials:
+    for trial in test:
         stages, temperature = staged(trial)
         temperatures.setdefault(trial.technique, []).append(temperature)
         for stage, probabilities in stages.items():
@@ -261,7 +263,7 @@ def _difference(
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
 
 
-def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
+def class_table(run: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
     """Calibration error and Brier score of each class, before and after temperature scaling.
 
     Returns:
@@ -270,10 +272,10 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
         test image are left out, and of more than ``MOST_CLASSES`` those with fewer than the others; empty where the
         test split was not opened.
     """
-    test = scored_trials(run)
+    test = run.test_set
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "label", "class_name", "brier", "ece"])
-    draws = test.draws(run, samples, rng)
+    draws = test.draws(samples, rng)
     weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     n_classes = len(run.class_names)
     counts = np.bincount(test.labels, minlength=n_classes)
@@ -299,14 +301,14 @@ def class_table(run: Run, rng: np.random.Generator, samples: int = SAMPLES) -> p
     return pd.DataFrame(rows)
 
 
-def reliability_curves(run: Run, bins: int = BINS, binning: Binning = "equal_count") -> pd.DataFrame:
+def reliability_curves(run: Results, bins: int = BINS, binning: Binning = "equal_count") -> pd.DataFrame:
     """Reliability of every technique, all seeds' predictions together.
 
     Returns:
         technique, stage, count, predicted, observed: of the positive class; with more than two classes of the most
         probable one. Empty where the test split was not opened.
     """
-    test = scored_trials(run)
+    test = run.test_set
     frames = []
     for technique in test.techniques if test is not None else ():
         scores: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}

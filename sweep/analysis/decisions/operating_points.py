@@ -15,7 +15,7 @@ import pandas as pd
 
 from sweep.analysis.decisions.table import Decided, decisions
 from sweep.analysis.names import display_name
-from sweep.analysis.scored import TestSet, scored_trials
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import (
@@ -25,7 +25,7 @@ from sweep.analysis.statistics.intervals import (
     patients_behind,
     spread,
 )
-from sweep.runs.run import Run
+from sweep.analysis.statistics.predictions import TestSet
 
 # A band is read by eye and costs more than a number.
 BANDED = 500
@@ -228,17 +228,17 @@ class _Ready:
         return [trial.probabilities[:, self.positive] for trial in self.test.of(technique)]
 
 
-def _ready(run: Run, rng: np.random.Generator, samples: int) -> _Ready | None:
+def _ready(run: Results, rng: np.random.Generator, samples: int) -> _Ready | None:
     """None with more than two classes, where the test split was not opened, or where it lacks a class."""
-    test = scored_trials(run) if run.positive is not None else None
+    test = run.test_set if run.positive is not None else None
     if test is None or run.positive is None:
         return None
     is_positive = test.labels == run.positive
     if not is_positive.any() or is_positive.all():
         return None
-    draws = test.draws(run, samples, rng)
+    draws = test.draws(samples, rng)
     weights = np.vstack([np.ones((1, len(test.rows)), np.float32), draws.weights])
-    behind = patients_behind(test.labels, test.patients(run), run.positive)
+    behind = patients_behind(test.labels, test.patients, run.positive)
     return _Ready(test, run.positive, is_positive, weights, behind, draws.few)
 
 
@@ -259,7 +259,7 @@ def _row(
     return row
 
 
-def score_curves(run: Run, rng: np.random.Generator, samples: int = SAMPLES, banded: int = BANDED) -> Curves | None:
+def score_curves(run: Results, rng: np.random.Generator, samples: int = SAMPLES, banded: int = BANDED) -> Curves | None:
     """Curves and their areas for every technique at its chosen configuration.
 
     Args:
@@ -288,7 +288,7 @@ def score_curves(run: Run, rng: np.random.Generator, samples: int = SAMPLES, ban
 
 
 def operating_points(
-    run: Run,
+    run: Results,
     rng: np.random.Generator,
     samples: int = SAMPLES,
     sensitivities: Sequence[float] = SENSITIVITIES,
@@ -317,7 +317,7 @@ def operating_points(
     return pd.DataFrame(rows)
 
 
-def benefit_curves(run: Run, rng: np.random.Generator, samples: int = BANDED) -> pd.DataFrame:
+def benefit_curves(run: Results, rng: np.random.Generator, samples: int = BANDED) -> pd.DataFrame:
     """Net benefit of every technique against threshold probability.
 
     Returns:
@@ -340,7 +340,7 @@ def point_name(sensitivity: float) -> str:
 
 
 def predictive_table(
-    run: Run, rng: np.random.Generator, prevalences: Sequence[float], samples: int = SAMPLES
+    run: Results, rng: np.random.Generator, prevalences: Sequence[float], samples: int = SAMPLES
 ) -> pd.DataFrame:
     """PPV and NPV at stated prevalences: every technique at 0.5, and the baseline with its threshold.
 
@@ -385,7 +385,7 @@ def predictive_table(
     return pd.DataFrame(rows)
 
 
-def predictive_curves(run: Run, prevalences: np.ndarray) -> pd.DataFrame:
+def predictive_curves(run: Results, prevalences: np.ndarray) -> pd.DataFrame:
     """As ``predictive_table``, means over seeds alone; (G,) prevalences in (0, 1)."""
     ready = _ready(run, np.random.default_rng(0), 0)  # no samples, so nothing is drawn
     rows = []

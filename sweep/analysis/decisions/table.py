@@ -17,8 +17,8 @@ from balancing.components.registry import get_technique
 from balancing.errors import UserError
 from balancing.metrics import decide, evaluate
 from sweep.analysis.decisions.thresholds import (
-    UNSTATED,
-    Stated,
+    USUAL,
+    DecisionPreferences,
     decide_by_threshold,
     shift_prevalence,
     shift_prior,
@@ -28,23 +28,22 @@ from sweep.analysis.decisions.thresholds import (
     threshold_sensitivity,
 )
 from sweep.analysis.names import display_name
-from sweep.analysis.scored import BASELINE, Scored, TestSet, scored_trials
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import METRICS, SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import metric_spread, patients_behind
-from sweep.analysis.statistics.paired import compare
-from sweep.analysis.tables import selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.statistics.paired import BASELINE, compare
+from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
 
 
-def split_prior(run: Run, part: str = "train") -> np.ndarray:
+def split_prior(run: Results, part: str = "train") -> np.ndarray:
     """(C,) float64: share of each class in a part of the split (train | validation | test)."""
     table = run.split()
     counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(run.class_names))
     return counts / counts.sum()
 
 
-def training_prior(run: Run, technique: str) -> np.ndarray | None:
+def training_prior(run: Results, technique: str) -> np.ndarray | None:
     """The class frequencies that a technique's networks were trained with, where the records tell.
 
     Returns:
@@ -59,7 +58,7 @@ def training_prior(run: Run, technique: str) -> np.ndarray | None:
     return split_prior(run) if family in ("none", "augmentation") else None
 
 
-def rules(stated: Stated = UNSTATED) -> dict[str, str]:
+def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:
     """Name of each way of setting a threshold -> what it is called in tables."""
     return {
         "balanced_accuracy": "balanced accuracy",
@@ -74,7 +73,7 @@ def fit_threshold(
     labels: np.ndarray,
     probabilities: np.ndarray,
     positive: int,
-    stated: Stated = UNSTATED,
+    stated: DecisionPreferences = USUAL,
 ) -> float:
     """The threshold by one of ``rules``, from (V,) labels and (V, 2) probabilities of validation."""
     given = (labels == positive, probabilities[:, positive])
@@ -100,25 +99,25 @@ class Decided:
     threshold: float
 
 
-def by_argmax(trial: Scored, positive: int | None) -> Decided:
+def by_argmax(trial: TrialPredictions, positive: int | None) -> Decided:
     """The most probable class: for two classes a threshold of 0.5."""
     threshold = np.nan if positive is None else 0.5
     return Decided(trial.probabilities, decide(trial.probabilities), threshold)
 
 
-def by_threshold(trial: Scored, positive: int, rule: str, stated: Stated = UNSTATED) -> Decided:
+def by_threshold(trial: TrialPredictions, positive: int, rule: str, stated: DecisionPreferences = USUAL) -> Decided:
     """By the threshold that ``rule`` sets on the trial's own validation predictions."""
-    threshold = fit_threshold(rule, trial.validation_labels, trial.validation_probabilities, positive, stated)
+    threshold = fit_threshold(rule, trial.validation.labels, trial.validation.probabilities, positive, stated)
     return Decided(trial.probabilities, decide_by_threshold(trial.probabilities, positive, threshold), threshold)
 
 
-def by_prior(trial: Scored, positive: int | None, prior: np.ndarray) -> Decided:
+def by_prior(trial: TrialPredictions, positive: int | None, prior: np.ndarray) -> Decided:
     """The most probable class after correction to equally frequent classes: for two a threshold at the prior."""
     shifted = shift_prior(trial.probabilities, prior)
     return Decided(shifted, decide(shifted), np.nan if positive is None else float(prior[positive]))
 
 
-def by_prevalence(trial: Scored, positive: int, prior: np.ndarray, prevalence: float) -> Decided:
+def by_prevalence(trial: TrialPredictions, positive: int, prior: np.ndarray, prevalence: float) -> Decided:
     """The more probable class after correction to a stated prevalence: a threshold on the probability as it was."""
     shifted = shift_prevalence(trial.probabilities, prior, positive, prevalence)
     odds = prior[positive] / (1 - prior[positive]) * (1 - prevalence) / prevalence
@@ -126,7 +125,7 @@ def by_prevalence(trial: Scored, positive: int, prior: np.ndarray, prevalence: f
 
 
 def decision_table(
-    run: Run, rng: np.random.Generator, samples: int = SAMPLES, stated: Stated = UNSTATED
+    run: Results, rng: np.random.Generator, samples: int = SAMPLES, stated: DecisionPreferences = USUAL
 ) -> pd.DataFrame:
     """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
 
@@ -149,11 +148,11 @@ def decision_table(
         validation patients would give another is seen over seeds only as far as training moves the scores.
         Empty where the test split was not opened.
     """
-    test = scored_trials(run)
+    test = run.test_set
     if test is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
-    draws = test.draws(run, samples, rng)
-    behind = patients_behind(test.labels, test.patients(run), run.positive)
+    draws = test.draws(samples, rng)
+    behind = patients_behind(test.labels, test.patients, run.positive)
     decided = decisions(run, test, stated)
     names = rules(stated) | {"prior": "prior correction"}
     if stated.prevalence is not None:
@@ -189,18 +188,20 @@ def decision_table(
             }
         rows.append(row)
     table = pd.DataFrame(rows)
-    for metric in dict.fromkeys(["balanced_accuracy", selection_metric(run)]):
+    for metric in dict.fromkeys(["balanced_accuracy", run.metric]):
         few = draws.few.about(metric, run.positive, paired=True)
         table = _with_differences(table, metric, values, resampled, reference_rule(run), few)
     return table
 
 
-def reference_rule(run: Run) -> str:
+def reference_rule(run: Results) -> str:
     """The rule of the baseline's row that all others are compared with in ``decision_table``."""
     return "prior" if run.positive is None else "balanced_accuracy"
 
 
-def decisions(run: Run, test: TestSet, stated: Stated = UNSTATED) -> dict[tuple[str, str], dict[int, Decided]]:
+def decisions(
+    run: Results, test: TestSet, stated: DecisionPreferences = USUAL
+) -> dict[tuple[str, str], dict[int, Decided]]:
     """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
     positive = run.positive
     found: dict[tuple[str, str], dict[int, Decided]] = {

@@ -18,7 +18,7 @@ _LOG_TEMPERATURES = (-4.0, 4.0)
 
 
 @dataclass(frozen=True)
-class Stated:
+class DecisionPreferences:
     """What a user states of how decisions shall be made.
 
     Args:
@@ -32,7 +32,7 @@ class Stated:
     prevalence: float | None = None
 
 
-UNSTATED = Stated()  # the usual values
+USUAL = DecisionPreferences()  # the usual values
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from balancing.metrics import evaluate, judged_classes
-from sweep.analysis.statistics.bootstrap import METRICS, SAMPLES, patients_by_row, weighted_metrics
-from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import metric_spread, near_the_end, patients_behind, spread
-from sweep.analysis.tables import floors, selection_metric
+from sweep.analysis.tables import floors
 from sweep.runs.files import read_json, write_atomically, write_json
-from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -27,7 +27,9 @@ _AT_ONCE = 256
 _FOLDER, _NAME = "floors", "logistic_regression"
 
 
-def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
+def pixel_floor(
+    run: Results, images: ImageSet | None, rng: np.random.Generator, samples: int = SAMPLES
+) -> pd.DataFrame:
     """The floors on the test split, with 95 % intervals from drawing patients anew.
 
     Args:
@@ -49,8 +51,8 @@ def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, sam
         return pd.DataFrame(columns=["answer", "kind", *METRICS])
     labels = tested["label"].to_numpy(dtype=np.int64)
     names, positive = run.class_names, run.positive
-    patients = patients_by_row(run).loc[tested["row"]].to_numpy(dtype=str)
-    draws = patient_draws(labels, patients, samples, rng)
+    rows_tested = tested["row"].to_numpy(dtype=np.int64)
+    draws = run.patient_draws(rows_tested, labels, samples, rng)
 
     def looked_up(probabilities: np.ndarray) -> dict[str, float]:
         resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
@@ -65,7 +67,7 @@ def pixel_floor(run: Run, images: ImageSet | None, rng: np.random.Generator, sam
         answer = f"Logistic regression on {side} x {side} pixels"
         own = evaluate(labels, probabilities, positive)
         resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
-        behind = patients_behind(labels, patients, positive)
+        behind = patients_behind(labels, run.patients_of(rows_tested), positive)
         rows.append(
             {"answer": answer, "kind": "thumbnail", **_of_a_network(own, resampled, behind, draws.few, positive)}
         )
@@ -169,7 +171,7 @@ def _expected(n_class: int, n: int, prior: float) -> tuple[float, float]:
     return float(share * chance.sum()), float((chance * 2 * m * share / (m + n_class)).sum())
 
 
-def thumbnail_predictions(run: Run, images: ImageSet | None) -> pd.DataFrame | None:
+def thumbnail_predictions(run: Results, images: ImageSet | None) -> pd.DataFrame | None:
     """The logistic regression's test predictions, from the run's folder or else computed and kept there.
 
     Returns:
@@ -192,7 +194,7 @@ def thumbnail_predictions(run: Run, images: ImageSet | None) -> pd.DataFrame | N
     check_images(run, images)
     train, validation = part_rows(run, "train"), part_rows(run, "validation")
     probabilities, settings = fit_thumbnails(
-        images.pixels, images.labels, train, validation, test, selection_metric(run), run.positive
+        images.pixels, images.labels, train, validation, test, run.metric, run.positive
     )
     table = pd.DataFrame({"row": test, "label": images.labels[test]})
     for label in range(probabilities.shape[1]):
@@ -203,7 +205,7 @@ def thumbnail_predictions(run: Run, images: ImageSet | None) -> pd.DataFrame | N
     return table
 
 
-def thumbnail_settings(run: Run) -> dict[str, Any]:
+def thumbnail_settings(run: Results) -> dict[str, Any]:
     """C, class_weight (None or ``balanced``), metric, validation (its value), side; {} where they are not kept."""
     path = run.path / _FOLDER / f"{_NAME}.json"
     return read_json(path) if path.is_file() else {}

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from sweep.analysis.figures.style import WIDTH, Plot, style
 from sweep.analysis.names import display_name, in_order
+from sweep.analysis.results import Results
 from sweep.analysis.tables import confusion_matrices
 from sweep.runs.confusion import draw_confusion, short_count
-from sweep.runs.run import Run
 
 # Beyond this many classes a cell has no room for figures.
 _LABELLED = 8
@@ -19,7 +19,7 @@ _NAMED = 30
 _BLUES = LinearSegmentedColormap.from_list("shares", ["#f4f7fa", "#8fbfe0", "#0072b2", "#003f63"])
 
 
-def confusion_plot(run: Run) -> Plot | None:
+def confusion_plot(run: Results) -> Plot | None:
     """Shares within each true class on the test split, means over seeds; beneath them the mean count."""
     matrices = confusion_matrices(run)
     if not matrices:
@@ -56,7 +56,7 @@ def confusion_plot(run: Run) -> Plot | None:
     return Plot("confusion", "Confusion matrices", figure, _caption(run, means, seeds), _alt(techniques, names), wide)
 
 
-def _caption(run: Run, means: dict[str, np.ndarray], seeds: int) -> str:
+def _caption(run: Results, means: dict[str, np.ndarray], seeds: int) -> str:
     class_counts = run.info["data"]["class_counts"]["test"]
     counts = ", ".join(f"{n} {name}" for name, n in zip(run.class_names, class_counts, strict=True))
     if len(run.class_names) > _NAMED:

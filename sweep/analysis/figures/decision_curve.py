@@ -16,7 +16,7 @@ from sweep.analysis.figures.panels import DASHED
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.figures.text import decimals
 from sweep.analysis.names import colour, display_name, marker
-from sweep.analysis.scored import BASELINE
+from sweep.analysis.statistics.paired import BASELINE
 
 
 def decision_curve_plot(benefit: pd.DataFrame, prevalence: float, cost_ratio: float = COST_RATIO) -> Plot:

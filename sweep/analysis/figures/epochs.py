@@ -8,13 +8,12 @@ from matplotlib.ticker import MaxNLocator
 
 from sweep.analysis.figures.style import WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.names import colour, in_order, inline_name, marker, metric_name
-from sweep.analysis.tables import chosen_trials
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 
-def epochs_plot(run: Run, metric: str) -> Plot | None:
+def epochs_plot(run: Results, metric: str) -> Plot | None:
     """A metric on validation against epochs, at the chosen configurations: a line a technique, a band over seeds."""
-    chosen = chosen_trials(run)
+    chosen = run.chosen_trials()
     epochs = run.epochs()
     if chosen.empty or epochs.empty or metric not in epochs:
         return None

@@ -9,19 +9,17 @@ from matplotlib.figure import Figure
 from sweep.analysis.figures.style import WIDTH, Plot, light_grid, style
 from sweep.analysis.figures.text import signed
 from sweep.analysis.names import INK, colour, display_name, inline_name, marker
-from sweep.analysis.statistics.paired import paired_differences, seed_differences
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.significance import significant
-from sweep.analysis.tables import selection_metric
-from sweep.runs.run import Run
 
 
-def forest_plot(run: Run, metric: str | None = None) -> Plot | None:
+def forest_plot(run: Results, metric: str | None = None) -> Plot | None:
     """Differences in ``metric`` (by default the one selected by) on the test split; None where there is none."""
-    name = metric or selection_metric(run)
-    table = paired_differences(run, name)
+    name = metric or run.metric
+    table = run.differences(name)
     if table.empty:
         return None
-    seeds = seed_differences(run, name)
+    seeds = run.seed_differences(name)
     with style():
         figure = Figure(figsize=(WIDTH, 1.1 + 0.46 * len(table)), layout="constrained")
         axes = figure.add_subplot()

@@ -13,8 +13,8 @@ from balancing.components.plans import TrainingPlan
 from balancing.data.text import shortened
 from sweep.analysis.figures.style import WIDTH, Plot, style
 from sweep.analysis.names import display_name
+from sweep.analysis.results import Results
 from sweep.analysis.synthetic.measure import chosen_specs, plan_of
-from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -65,7 +65,7 @@ def mixtures(plan: TrainingPlan, images: ImageSet, rows: np.ndarray) -> list[Mix
     return found
 
 
-def gallery_plot(run: Run, images: ImageSet, rng: np.random.Generator, shown: int = SHOWN) -> Plot | None:
+def gallery_plot(run: Results, images: ImageSet, rng: np.random.Generator, shown: int = SHOWN) -> Plot | None:
     """A few synthetic images of each technique that makes some, each beside its parents.
 
     Args:

@@ -11,20 +11,19 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style
 from sweep.analysis.names import colour, display_name, in_order, inline_name, marker, metric_name
-from sweep.analysis.tables import chosen_trials, selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 
-def learning_rate_plot(run: Run) -> Plot | None:
+def learning_rate_plot(run: Results) -> Plot | None:
     """The selection metric on validation, a point a trial, against the learning rate; by technique where it is one."""
-    metric = selection_metric(run)
+    metric = run.metric
     trials = run.trials()
     trials = trials[trials[metric].notna() & trials["status"].isin(("done", "stopped"))] if len(trials) else trials
     if trials.empty:
         return None
     techniques = in_order(trials["technique"])
     rates = sorted(trials["lr"].unique())
-    chosen = set(chosen_trials(run)["trial_id"])
+    chosen = set(run.chosen_trials()["trial_id"])
     figure = (
         _rate_panels(trials, techniques, metric, chosen) if len(rates) > 1 else _rate_strip(trials, techniques, metric)
     )

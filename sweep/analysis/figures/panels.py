@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator
 
 from sweep.analysis.figures.style import WIDTH, light_grid, technique_legend
 from sweep.analysis.names import colour, display_name, inline_name, marker
-from sweep.analysis.scored import BASELINE
+from sweep.analysis.statistics.paired import BASELINE
 
 DASHED: Any = (0, (4, 3))
 

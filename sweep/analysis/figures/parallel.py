@@ -14,13 +14,12 @@ from matplotlib.ticker import MaxNLocator
 from sweep.analysis.figures.style import WIDTH, Plot, style, technique_legend
 from sweep.analysis.hyperparameters.factors import SHARED_NAMES, ended_trials
 from sweep.analysis.names import INK, colour, display_name, in_order, inline_name, marker, metric_name
-from sweep.analysis.tables import chosen_trials, selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 _AXES = ("technique", "lr", "epochs", "strength", "batch_size")
 
 
-def parallel_plot(run: Run) -> Plot | None:
+def parallel_plot(run: Results) -> Plot | None:
     """Parallel coordinates: a line a configuration through its hyperparameters to its validation metric.
 
     Returns:
@@ -29,7 +28,7 @@ def parallel_plot(run: Run) -> Plot | None:
     trials = ended_trials(run)
     if trials.empty:
         return None
-    metric = selection_metric(run)
+    metric = run.metric
     shared = trials.groupby("configuration", sort=False)
     lines = shared[list(_AXES)].first().assign(value=shared["value"].mean(), seeds=shared.size())
     varied = [name for name in _AXES[1:] if lines[name].nunique() > 1]
@@ -37,7 +36,7 @@ def parallel_plot(run: Run) -> Plot | None:
         return None
     techniques = in_order(lines["technique"])
     shown = ["technique"] * (len(techniques) > 1) + varied
-    chosen = set(chosen_trials(run)["configuration"])
+    chosen = set(run.chosen_trials()["configuration"])
     with style():
         figure = Figure(figsize=(WIDTH * 1.6, 3.9), layout="constrained")
         axes = figure.add_subplot()
@@ -159,7 +158,7 @@ def _axis(axes: Axes, place: int, scale: _Scale, *, last: bool) -> None:
         axes.text(beside, height, label, va="center", ha="left" if last else "right", fontsize=8.5, zorder=6)
 
 
-def _parallel_caption(run: Run, lines: pd.DataFrame, metric: str, shown: list[str], chosen: set[str]) -> str:
+def _parallel_caption(run: Results, lines: pd.DataFrame, metric: str, shown: list[str], chosen: set[str]) -> str:
     name = inline_name(metric)
     seeds = int(lines["seeds"].max())
     text = f"Each of the {len(lines)} configurations as a line, to its validation {name}"

@@ -17,14 +17,14 @@ from sweep.analysis.decisions.operating_points import (
 from sweep.analysis.figures.panels import DASHED
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.names import colour, display_name, marker
-from sweep.analysis.scored import BASELINE
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
 
 _PREVALENCES = np.geomspace(0.005, 0.9, 400)
 _PREVALENCE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-def predictive_values_plot(run: Run, prevalence: float) -> Plot | None:
+def predictive_values_plot(run: Results, prevalence: float) -> Plot | None:
     """PPV and NPV against prevalence, by Bayes' rule from each technique's sensitivity and specificity.
 
     Args:
@@ -81,7 +81,7 @@ def _legend(figure: Figure, techniques: Sequence[str], dashed: str | None) -> No
     figure.legend(handles, names, loc="outside lower center", ncols=2, columnspacing=1.2, handlelength=2.4)
 
 
-def _predictive_caption(run: Run, data: pd.DataFrame, prevalence: float) -> str:
+def _predictive_caption(run: Results, data: pd.DataFrame, prevalence: float) -> str:
     name = run.class_names[run.positive] if run.positive is not None else ""
     text = (
         f"What a call is worth where {name} is rarer or more frequent than in the test split (grey line: "

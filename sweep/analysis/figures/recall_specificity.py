@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.figures.text import listed
 from sweep.analysis.names import INK, colour, display_name, in_order, marker
-from sweep.analysis.tables import test_table
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 
-def recall_specificity_plot(run: Run) -> Plot | None:
+def recall_specificity_plot(run: Results) -> Plot | None:
     """Recall against specificity on the test split: a small marker a seed, a large one the mean."""
-    tested = test_table(run)
+    tested = run.test_table()
     if tested.empty:
         return None
     techniques = in_order(tested["technique"])

@@ -7,10 +7,10 @@ from sweep.analysis.figures.epochs import epochs_plot
 from sweep.analysis.figures.learning_rate import learning_rate_plot
 from sweep.analysis.figures.recall_specificity import recall_specificity_plot
 from sweep.analysis.figures.style import Plot
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 
-def number_plots(run: Run) -> list[Plot]:
+def number_plots(run: Results) -> list[Plot]:
     """Every figure that this run's records can fill, in the report's order."""
     plots = [
         recall_specificity_plot(run),

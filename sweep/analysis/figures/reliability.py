@@ -11,10 +11,10 @@ from matplotlib.ticker import FixedLocator
 from sweep.analysis.figures.panels import DASHED, panel_grid
 from sweep.analysis.figures.style import GRID, Plot, light_grid, style
 from sweep.analysis.names import INK, colour, display_name, marker
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 
-def reliability_plot(run: Run, lines: pd.DataFrame, table: pd.DataFrame) -> Plot | None:
+def reliability_plot(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> Plot | None:
     """Reliability diagrams, a panel a technique, before and after temperature scaling.
 
     Args:
@@ -65,7 +65,7 @@ def reliability_plot(run: Run, lines: pd.DataFrame, table: pd.DataFrame) -> Plot
     return Plot("reliability", "Reliability diagrams", figure, _reliability_caption(run, lines, table), alt)
 
 
-def _reliability_caption(run: Run, lines: pd.DataFrame, table: pd.DataFrame) -> str:
+def _reliability_caption(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> str:
     what = (
         f"probability of {run.class_names[run.positive]}"
         if run.positive is not None

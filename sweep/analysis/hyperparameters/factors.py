@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.names import display_name, in_order
-from sweep.analysis.tables import selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 SHARED_NAMES = {
     "technique": "Technique",
@@ -23,12 +22,12 @@ SHARED_NAMES = {
 }
 
 
-def ended_trials(run: Run) -> pd.DataFrame:
+def ended_trials(run: Results) -> pd.DataFrame:
     """The rows of ``Run.trials()`` that ended with a value of the selection metric, a column ``value`` added."""
     trials = run.trials()
     if trials.empty:
         return trials.assign(value=[])
-    metric = selection_metric(run)
+    metric = run.metric
     usable = trials[trials["status"].isin(("done", "stopped")) & trials[metric].notna()]
     return usable.assign(value=usable[metric].astype(float)).reset_index(drop=True)
 

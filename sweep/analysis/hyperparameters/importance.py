@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.hyperparameters.factors import Factors, ended_trials, factors
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 
 FOLDS = 5
 REPEATS = 20
@@ -39,7 +39,7 @@ class Importance:
     constant: list[str]
 
 
-def importance(run: Run, rng: np.random.Generator) -> Importance | None:
+def importance(run: Results, rng: np.random.Generator) -> Importance | None:
     """Permutation importance of each hyperparameter for the validation metric, in a random forest of the trials.
 
     The forest learns four fifths of the configurations and is asked about the others, five times round: all seeds of a

@@ -10,8 +10,8 @@ import torch
 
 from sweep.analysis.maps.methods import DEFAULT_METHOD, cam_method
 from sweep.analysis.maps.networks import best_trials, kept_trials, networks
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import check_images
-from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -95,7 +95,7 @@ class CaseMaps:
 
 
 def case_maps(
-    run: Run,
+    run: Results,
     images: ImageSet,
     seed: int = 0,
     *,

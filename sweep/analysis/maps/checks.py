@@ -29,10 +29,9 @@ from sweep.analysis.maps.regions import (
     sample_maps,
     with_interval,
 )
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import part_rows
-from sweep.analysis.statistics.bootstrap import patients_by_row
-from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
-from sweep.runs.run import Run
+from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -107,7 +106,7 @@ class _Sample:
 
 
 def check_maps(
-    run: Run,
+    run: Results,
     images: ImageSet,
     sampled: SampledMaps,
     *,
@@ -144,18 +143,17 @@ def check_maps(
 
 
 def _draw_sample(
-    run: Run, images: ImageSet, sampled: SampledMaps, sizes: MapSizes, rng: np.random.Generator
+    run: Results, images: ImageSet, sampled: SampledMaps, sizes: MapSizes, rng: np.random.Generator
 ) -> _Sample:
-    patients = patients_by_row(run)
     picks, seeds = rng.spawn(2)
     place = np.arange(len(sampled.rows))
     curve = balanced_rows(place, sampled.labels, sizes.curve_images, picks)
     sanity = balanced_rows(place, sampled.labels, sizes.sanity_images, picks)
     tested = part_rows(run, "test")
     black = balanced_rows(tested, images.labels[tested], sizes.blackout_images, picks)
-    curve_draws = _draws(sampled.labels[curve], patients.loc[sampled.rows[curve]], picks)
-    sanity_draws = _draws(sampled.labels[sanity], patients.loc[sampled.rows[sanity]], picks)
-    black_draws = _draws(images.labels[black], patients.loc[black], picks)
+    curve_draws = _draws(run, sampled.rows[curve], sampled.labels[curve], picks)
+    sanity_draws = _draws(run, sampled.rows[sanity], sampled.labels[sanity], picks)
+    black_draws = _draws(run, black, images.labels[black], picks)
     curve_seed, weight_seed = (int(seed) for seed in seeds.integers(2**31, size=2))
     return _Sample(curve, sanity, black, curve_draws, sanity_draws, black_draws, curve_seed, weight_seed)
 
@@ -194,9 +192,9 @@ def _against_random_weights(
     return _of_correlations(correlations, sample.sanity_draws.weights[:, : len(places)], sample.sanity_draws.few)
 
 
-def _draws(labels: np.ndarray, patients: pd.Series, rng: np.random.Generator) -> PatientDraws:
+def _draws(run: Results, rows: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> PatientDraws:
     """With a first row of ones: the sample as it is."""
-    drawn = patient_draws(labels, patients.to_numpy(), RESAMPLES, rng)
+    drawn = run.patient_draws(rows, labels, RESAMPLES, rng)
     return replace(drawn, weights=np.concatenate([np.ones((1, len(labels)), np.float32), drawn.weights]))
 
 
@@ -249,7 +247,7 @@ class Looks:
 
 
 def looks(
-    run: Run,
+    run: Results,
     images: ImageSet,
     *,
     method: str = DEFAULT_METHOD,

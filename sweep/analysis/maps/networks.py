@@ -12,20 +12,19 @@ from torch import nn
 
 from sweep.analysis.maps.methods import class_activation_maps
 from sweep.analysis.names import in_order
-from sweep.analysis.tables import chosen_trials, predictions, selection_metric
-from sweep.runs.run import Run
+from sweep.analysis.results import Results
 from sweep.runs.spec import TrialSpec
 from sweep.training.network import restore
 from sweep.training.trial import predict, to_input
 
 
-def best_trials(run: Run) -> pd.DataFrame:
+def best_trials(run: Results) -> pd.DataFrame:
     """The chosen trial of each technique with the highest selection metric on validation; equal: the earlier seed."""
-    chosen = chosen_trials(run)
-    chosen = chosen[chosen[selection_metric(run)].notna()] if len(chosen) else chosen  # a damaged record has no number
+    chosen = run.chosen_trials()
+    chosen = chosen[chosen[run.metric].notna()] if len(chosen) else chosen  # a damaged record has no number
     if chosen.empty:
         return chosen
-    best = chosen.groupby("technique")[selection_metric(run)].idxmax()
+    best = chosen.groupby("technique")[run.metric].idxmax()
     return chosen.loc[[best[technique] for technique in in_order(chosen["technique"])]].reset_index(drop=True)
 
 
@@ -72,18 +71,18 @@ class Network:
         )
 
 
-def kept_trials(run: Run) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
     """Technique -> (trial id, test predictions) of the best trials that were tested and kept their network."""
     best = best_trials(run)
     found = {}
     for technique, trial_id in zip(best["technique"], best["trial_id"], strict=True):
-        tested = predictions(run, trial_id, "test") if run.trial(trial_id).best.is_file() else None
+        tested = run.predictions_of(trial_id, "test") if run.trial(trial_id).best.is_file() else None
         if tested is not None:
-            found[str(technique)] = (str(trial_id), tested)
+            found[str(technique)] = (str(trial_id), (tested.rows, tested.labels, tested.probabilities))
     return found
 
 
-def networks(run: Run, device: str | torch.device = "cpu") -> Iterator[Network]:
+def networks(run: Results, device: str | torch.device = "cpu") -> Iterator[Network]:
     """The networks of ``kept_trials``, one at a time."""
     for technique, (trial_id, (rows, labels, probabilities)) in kept_trials(run).items():
         model, facts = restore(run.trial(trial_id).best)

@@ -18,11 +18,10 @@ from balancing.data.masks import Masks
 from sweep.analysis.maps.methods import DEFAULT_METHOD, cam_method, fields
 from sweep.analysis.maps.networks import kept_trials, networks
 from sweep.analysis.reference_study.claim import AGAINST
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import check_images
-from sweep.analysis.scored import bounded
-from sweep.analysis.statistics.bootstrap import patients_by_row
-from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
-from sweep.runs.run import Run
+from sweep.analysis.statistics.few_patients import FewPatients
+from sweep.analysis.statistics.intervals import bounded
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -128,7 +127,7 @@ class SampledMaps:
 
 
 def sample_maps(
-    run: Run,
+    run: Results,
     images: ImageSet,
     method: str = DEFAULT_METHOD,
     most: int = MOST_IMAGES,
@@ -166,7 +165,7 @@ def sample_maps(
 
 
 def numbers_of(
-    run: Run, sampled: SampledMaps, masks: Masks | None, rng: np.random.Generator, against: str = AGAINST
+    run: Results, sampled: SampledMaps, masks: Masks | None, rng: np.random.Generator, against: str = AGAINST
 ) -> pd.DataFrame:
     """Means over images with 95 % intervals from drawing patients anew within classes, 2,000 times.
 
@@ -183,8 +182,7 @@ def numbers_of(
         pointing (its chance level is mask_area), and mask_gap. At fewer than 3 x 3 fields (up to 64 px) the shares of
         regions are NaN: enlarged, 2 x 2 fields give every region just its share of the area.
     """
-    patients = patients_by_row(run).loc[sampled.rows].to_numpy()
-    draws = patient_draws(sampled.labels, patients, RESAMPLES, rng)
+    draws = run.patient_draws(sampled.rows, sampled.labels, RESAMPLES, rng)
     weights = np.concatenate([np.ones((1, len(sampled.rows))), draws.weights])
     read = None
     if masks is not None:

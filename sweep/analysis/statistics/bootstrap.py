@@ -7,10 +7,8 @@ so differences stay paired. Images of one patient go in and out together: they a
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from balancing.metrics import judged_classes
-from sweep.runs.run import Run
 
 SAMPLES = 2000
 METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "auroc")
@@ -62,17 +60,6 @@ def patient_strata(labels: np.ndarray, patient: np.ndarray) -> np.ndarray:
         if len(others) and (stratum == kind).sum() < 2:
             stratum[stratum == kind] = np.bincount(others).argmax()
     return stratum
-
-
-def patients_by_row(run: Run) -> pd.Series:
-    """Patient of each image by its row; an image without one is its own patient.
-
-    Returns:
-        Index row, values str.
-    """
-    table = run.split()
-    own = "image " + table["row"].astype(str)
-    return table["patient"].where(table["patient"] != "", own).set_axis(table["row"])
 
 
 def weighted_auroc(is_positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -170,6 +170,19 @@ def _two_sided(values: np.ndarray) -> float:
     return min(1.0, 2 * (beyond + 1) / (len(values) + 1))
 
 
+def bounded(
+    values: Sequence[float] | np.ndarray,
+    resampled: np.ndarray,
+    few: FewPatients | None = None,
+    low: float = 0.0,
+    high: float = 1.0,
+) -> Spread:
+    """``spread`` of a number that cannot leave ``low``..``high``: its interval ends there; NaN at infinity."""
+    found = spread(values, resampled, few)
+    ends = [end if np.isfinite(end) else np.nan for end in (max(found.low, low), min(found.high, high))]
+    return replace(found, low=ends[0], high=ends[1])
+
+
 def exact_limits(share: float, n: float) -> tuple[float, float]:
     """Clopper and Pearson's 95 % interval of a share of n independent patients; the count need not be whole.
 

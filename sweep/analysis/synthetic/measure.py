@@ -18,12 +18,11 @@ from balancing.components.plans import TrainingPlan
 from balancing.components.registry import TrainingData, get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import in_order
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import check_images, part_rows
-from sweep.analysis.statistics.bootstrap import patients_by_row
 from sweep.analysis.synthetic.nearest import Pool
 from sweep.analysis.synthetic.texture import features, sharpness
 from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
-from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
@@ -49,14 +48,14 @@ def makes_synthetic(technique: str) -> bool:
     return bool(plan.synthetic.any())
 
 
-def chosen_specs(run: Run) -> dict[str, TrialSpec]:
+def chosen_specs(run: Results) -> dict[str, TrialSpec]:
     """The first seed's spec of each chosen configuration whose technique mixes images; techniques in order."""
     by_id = {spec.trial_id: spec for spec in run.specs()}
     chosen = {choice["technique"]: by_id[choice["trial_ids"][0]] for choice in run.selection()}
     return {name: chosen[name] for name in in_order(chosen) if makes_synthetic(name)}
 
 
-def plan_of(run: Run, images: ImageSet, spec: TrialSpec) -> TrainingPlan:
+def plan_of(run: Results, images: ImageSet, spec: TrialSpec) -> TrainingPlan:
     """The training plan that the trial had, built again.
 
     Raises:
@@ -202,7 +201,7 @@ def _in_parts(numbers: Any, images: np.ndarray) -> np.ndarray:
     return np.concatenate([numbers(images[start : start + step]) for start in range(0, len(images), step)])
 
 
-def synthetic_numbers(run: Run, images: ImageSet, rng: np.random.Generator, sample: int = SAMPLE) -> pd.DataFrame:
+def synthetic_numbers(run: Results, images: ImageSet, rng: np.random.Generator, sample: int = SAMPLE) -> pd.DataFrame:
     """How like real images the synthetic ones are, for each technique that makes some.
 
     Args:
@@ -215,7 +214,7 @@ def synthetic_numbers(run: Run, images: ImageSet, rng: np.random.Generator, samp
     Raises:
         UserError: other images than the run's.
     """
-    groups, pool = patients_by_row(run), None
+    groups, pool = run.patients, None
     rows = []
     for (technique, spec, plan), own in _plans(run, images, rng):
         row: dict[str, Any] = {"technique": technique, "trial_id": spec.trial_id, "training_rows": len(plan)}
@@ -229,7 +228,7 @@ def synthetic_numbers(run: Run, images: ImageSet, rng: np.random.Generator, samp
 
 
 def _plans(
-    run: Run, images: ImageSet, rng: np.random.Generator
+    run: Results, images: ImageSet, rng: np.random.Generator
 ) -> Iterator[tuple[tuple[str, TrialSpec, TrainingPlan], np.random.Generator]]:
     specs = chosen_specs(run)
     for (technique, spec), own in zip(specs.items(), rng.spawn(len(specs)), strict=True):

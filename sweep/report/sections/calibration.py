@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.calibration import (
     BINS,
     MOST_CLASSES,
@@ -16,7 +16,8 @@ from sweep.analysis.decisions.calibration import (
 )
 from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.names import display_name
-from sweep.analysis.statistics.significance import fewest_test_patients
+from sweep.analysis.results import Results
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import (
@@ -29,7 +30,6 @@ from sweep.report.text.intervals import (
     signed_limits,
 )
 from sweep.report.text.numbers import signed, three
-from sweep.runs.run import Run
 
 REFERENCES = (
     ("Temperature scaling", "Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017"),
@@ -44,14 +44,13 @@ REFERENCES = (
 _STAGE_NAMES = {"before": "as trained", "after": "after temperature scaling"}
 
 
-def calibration_section(run: Run, rng: np.random.Generator) -> Section | None:
+def calibration_section(context: ReportContext) -> Section | None:
     """Reliability, Brier score and calibration error, before and after temperature scaling.
 
-    Args:
-        rng: of patients drawn.
     Returns:
         None where the test split was not opened.
     """
+    run, rng = context.run, context.patients_rng()
     table = calibration_table(run, rng)
     if table.empty:
         return None
@@ -65,7 +64,7 @@ def calibration_section(run: Run, rng: np.random.Generator) -> Section | None:
     return Section("calibration", "Calibration", blocks, values=values, references=REFERENCES)
 
 
-def _lead(run: Run, table: pd.DataFrame) -> str:
+def _lead(run: Results, table: pd.DataFrame) -> str:
     """Which is calibrated best, and what scaling does, over all techniques."""
     before = table[table["stage"] == "before"]
     after = table[table["stage"] == "after"]
@@ -88,7 +87,7 @@ def _lead(run: Run, table: pd.DataFrame) -> str:
     return text + (" mostly as it is." if run.positive is not None else " as it is.")
 
 
-def _in_words(run: Run, table: pd.DataFrame) -> list[str]:
+def _in_words(run: Results, table: pd.DataFrame) -> list[str]:
     """A sentence or two a technique."""
     lines = []
     enough = fewest_test_patients(run)[0] >= FEWEST
@@ -146,13 +145,13 @@ def _heat(temperature: float) -> str:
     return f"{said} about as sure as it should be"
 
 
-def _columns(run: Run) -> dict[str, str]:
+def _columns(run: Results) -> dict[str, str]:
     named = {"brier": "Brier", "brier_balanced": "Brier, class-balanced", "ece": "ECE"}
     own = {"excess": "Excess"} if run.positive is not None else {"classwise_ece": "ECE, class by class"}
     return named | own | {"log_loss": "Log loss"}
 
 
-def _numbers(run: Run, table: pd.DataFrame) -> Table:
+def _numbers(run: Results, table: pd.DataFrame) -> Table:
     columns = _columns(run)
     rows = []
     for position, (_, row) in enumerate(table.iterrows()):
@@ -167,7 +166,7 @@ def _numbers(run: Run, table: pd.DataFrame) -> Table:
     return Table("calibration", caption, headers, rows, table)
 
 
-def _classes(run: Run, data: pd.DataFrame) -> Table:
+def _classes(run: Results, data: pd.DataFrame) -> Table:
     order = {name: i for i, name in enumerate(dict.fromkeys(data["technique"]))}
     # With two classes the calibration error is the same for both.
     numbers = ("brier",) if run.positive is not None else ("brier", "ece")
@@ -186,7 +185,7 @@ def _classes(run: Run, data: pd.DataFrame) -> Table:
     return Table("calibration_by_class", caption, headers, rows, data, columns_text=frozenset({1}))
 
 
-def _method(run: Run) -> list[str]:
+def _method(run: Results) -> list[str]:
     two = run.positive is not None
     lines = [
         "Temperature: one number for each seed, fitted on its validation predictions by likelihood; probabilities "

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.names import display_name, in_order
+from sweep.analysis.results import Results
 from sweep.analysis.tables import budget_table
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Paragraph, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE, duration
-from sweep.runs.run import Run
 
 
-def cost_table(run: Run) -> pd.DataFrame:
+def cost_table(run: Results) -> pd.DataFrame:
     """What each technique took.
 
     Returns:
@@ -47,7 +48,7 @@ def cost_table(run: Run) -> pd.DataFrame:
     return table.merge(pd.DataFrame(rows), on="technique")
 
 
-def wall_seconds(run: Run) -> float | None:
+def wall_seconds(run: Results) -> float | None:
     """Seconds from the run's beginning to its end, pauses included; None where it has not finished."""
     info = run.info
     if not info.get("finished"):
@@ -56,7 +57,7 @@ def wall_seconds(run: Run) -> float | None:
     return (ends[1] - ends[0]).total_seconds()
 
 
-def equal_budget(run: Run) -> tuple[bool, str]:
+def equal_budget(run: Results) -> tuple[bool, str]:
     """Whether every technique was given the same draws and seeds, and that in words.
 
     Compared are learning rate, epochs, batch size and seed of the planned trials. Draws that differ only in what a
@@ -102,8 +103,9 @@ def _seeds(count: int) -> str:
     return "seed" if count == 1 else f"{count} seeds"
 
 
-def cost_section(run: Run) -> Section:
+def cost_section(context: ReportContext) -> Section:
     """Trials, epochs, images, speed and time of each technique, and whether the budget was equal."""
+    run = context.run
     data = cost_table(run)
     fair, words = equal_budget(run)
     blocks: list[Block] = [Paragraph(words)]
@@ -120,7 +122,7 @@ def cost_section(run: Run) -> Section:
     return Section("cost", "Cost", blocks, values=values)
 
 
-def _total(run: Run, data: pd.DataFrame) -> str:
+def _total(run: Results, data: pd.DataFrame) -> str:
     seconds, gpu = float(data["seconds"].sum()), float(data["gpu_seconds"].sum())
     text = f"Together {int(data['epochs'].sum()):,} epochs"
     if data["images"].notna().any():

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sweep.analysis.decisions.operating_points import Curves, score_curves
 from sweep.analysis.figures.precision_recall import precision_recall_plot
 from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.names import display_name
-from sweep.analysis.scored import scored_trials
+from sweep.report.context import ReportContext
 from sweep.report.section import Figures, Paragraph, Section
 from sweep.report.table import Cell, Table
 from sweep.report.text.intervals import interval_sentence, ranged_cell
-from sweep.runs.run import Run
 
 REFERENCES = (
     ("ROC curves", "Fawcett, Pattern Recognition Letters 27(8), 2006"),
@@ -20,17 +17,16 @@ REFERENCES = (
 )
 
 
-def curves_section(run: Run, rng: np.random.Generator) -> Section | None:
+def curves_section(context: ReportContext) -> Section | None:
     """Curves of the scores, before anything is decided.
 
-    Args:
-        rng: of patients drawn.
     Returns:
         None where the test split was not opened.
     """
-    if scored_trials(run) is None:
+    run = context.run
+    if run.test_set is None:
         return None
-    curves = score_curves(run, rng)
+    curves = score_curves(run, context.patients_rng())
     if curves is None:
         text = "Curves are drawn for two classes, both of them in the test split."
         if run.positive is None:

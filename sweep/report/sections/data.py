@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from balancing.quality.audit import SEVERITIES, Audit, Finding
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Folded, Listing, Paragraph, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE
@@ -13,8 +14,9 @@ _MOST_GROUPS = 40
 REFERENCES = (("Near duplicates", "Zauner, Implementation and benchmarking of perceptual image hash functions, 2010"),)
 
 
-def data_audit_section(audit: Audit | None) -> Section:
+def data_section(context: ReportContext) -> Section:
     """What was found in the data when the run began."""
+    audit = context.run.audit()
     if audit is None:
         text = "This run was made by a version that did not audit its data; `sweep audit --data ...` does."
         return Section("data", "The data", [Paragraph(text)])

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import display_name, inline_name
-from sweep.analysis.statistics.paired import paired_differences, seed_differences
-from sweep.analysis.statistics.significance import fewest_test_patients, significant
-from sweep.analysis.tables import selection_metric
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.significance import significant
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import signed_limits
 from sweep.report.text.numbers import NONE, p_value, signed, three
 from sweep.report.words.verdict import answer_values
-from sweep.runs.run import Run
 
 REFERENCES = (
     (
@@ -40,9 +40,10 @@ REFERENCES = (
 )
 
 
-def differences_section(run: Run) -> Section | None:
+def differences_section(context: ReportContext) -> Section | None:
     """None without a tested baseline and partner."""
-    table = paired_differences(run)
+    run = context.run
+    table = run.differences()
     if table.empty:
         return None
     plot = forest_plot(run)
@@ -56,9 +57,9 @@ def differences_section(run: Run) -> Section | None:
     )
 
 
-def differences_table(run: Run, data: pd.DataFrame) -> Table:
+def differences_table(run: Results, data: pd.DataFrame) -> Table:
     """Each technique's paired difference in the metric selected by."""
-    name = inline_name(selection_metric(run))
+    name = inline_name(run.metric)
     sure = set(significant(data)["technique"]) if data["seeds"].max() > 1 else set()
     enough = not (data["fewest_patients"] < FEWEST).any()
     rows, strong = [], set()
@@ -101,9 +102,9 @@ def differences_table(run: Run, data: pd.DataFrame) -> Table:
     return Table("differences", caption, headers, rows, data, strong=frozenset(strong))
 
 
-def seeds_table(run: Run) -> Table:
+def seeds_table(run: Results) -> Table:
     """McNemar's and DeLong's tests, seed by seed."""
-    data = seed_differences(run)
+    data = run.seed_differences()
     order = {name: i for i, name in enumerate(data["technique"].drop_duplicates())}
     rows = [
         [
@@ -120,7 +121,7 @@ def seeds_table(run: Run) -> Table:
         ]
         for _, row in data.iterrows()
     ]
-    name = inline_name(selection_metric(run))
+    name = inline_name(run.metric)
     caption = (
         f"Two networks at a time: differences in test {name} and AUROC with their intervals over patients, McNemar's "
         "exact test on their decisions, DeLong's on their AUROC, each Holm-adjusted over its column. A small p here "

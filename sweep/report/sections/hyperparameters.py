@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from sweep.analysis.figures.importance import importance_plot
 from sweep.analysis.figures.learning_rate import learning_rate_plot
 from sweep.analysis.figures.parallel import parallel_plot
 from sweep.analysis.hyperparameters.factors import ended_trials, factor_name
 from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, LITTLE, Importance, importance
 from sweep.analysis.names import inline_name
-from sweep.analysis.tables import selection_metric
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Paragraph, Section
 from sweep.report.text.numbers import percent
-from sweep.runs.run import Run
 
 _NAME, _TITLE = "hyperparameters", "Hyperparameters"
 REFERENCES = (
@@ -27,14 +24,13 @@ REFERENCES = (
 )
 
 
-def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | None:
+def hyperparameters_section(context: ReportContext) -> Section | None:
     """What the validation metric hangs on, and every configuration beside the others.
 
-    Args:
-        rng: of the forests and shuffles.
     Returns:
         None where no trial has ended with a result. With one configuration a technique, a paragraph that says so.
     """
+    run = context.run
     trials = ended_trials(run)
     if trials.empty:
         return None
@@ -48,9 +44,9 @@ def hyperparameters_section(run: Run, rng: np.random.Generator) -> Section | Non
             "otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
         )
         return Section(_NAME, _TITLE, [Paragraph(text)])
-    metric = selection_metric(run)
+    metric = run.metric
     blocks: list[Block] = []
-    found = importance(run, rng)
+    found = importance(run, context.rng)
     if found is None:
         blocks.append(Paragraph(f"{len(trials)} trials are too few to rank the hyperparameters by importance."))
     else:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from balancing.components.registry import get_technique
 from balancing.data.patients import SPARSE
 from balancing.errors import UserError
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.names import display_name, in_order
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import is_phantom
-from sweep.analysis.statistics.significance import fewest_test_patients
 from sweep.analysis.trained_with import mixed_lines
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Citations, Code, Facts, Folded, Heading, Listing, Section
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
 from sweep.report.words.verdict import fewest_in_words
-from sweep.runs.run import Run
 
 
-def made_section(run: Run) -> Section:
+def made_section(context: ReportContext) -> Section:
     """Command, data, test openings, versions, configuration."""
+    run = context.run
     info, places = run.info, own_places(run)
     blocks: list[Block] = [
         Heading("Command"),
@@ -47,12 +48,12 @@ def made_section(run: Run) -> Section:
     return Section("made", "How it was made", blocks, values={"test_openings": run.test_openings()})
 
 
-def times_opened(run: Run) -> Counter[str]:
+def times_opened(run: Results) -> Counter[str]:
     """How often the test split was opened for each trial."""
     return Counter(trial for opening in run.test_openings() for trial in opening["trials"])
 
 
-def opening_lines(run: Run) -> list[str]:
+def opening_lines(run: Results) -> list[str]:
     """When the test split was opened and for how many trials."""
     lines = [f"Opened {o['time']} for {len(o['trials'])} trial(s)." for o in run.test_openings()]
     if not lines:
@@ -79,8 +80,9 @@ def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     return [*rows, ("Split fingerprint", str(data["split_fingerprint"]))]
 
 
-def limits_section(run: Run) -> Section:
+def limits_section(context: ReportContext) -> Section:
     """What the numbers do not say."""
+    run = context.run
     lines = ["This is research software, not for diagnosis; no number here says how a network does on other patients."]
     if is_phantom(run):
         lines.append("The images are drawings made by a program, not patients; no result carries over to medicine.")
@@ -109,8 +111,9 @@ def limits_section(run: Run) -> Section:
     return Section("limits", "Limits", [Listing(lines)])
 
 
-def references_section(run: Run, sections: Sequence[Section]) -> Section:
+def references_section(context: ReportContext) -> Section:
     """Techniques of the run, and the methods that its sections name."""
+    run = context.run
     rows = []
     for name in in_order(spec.technique for spec in run.specs()):
         try:
@@ -125,6 +128,6 @@ def references_section(run: Run, sections: Sequence[Section]) -> Section:
     rows.append(("Sweep", "Trials on many workers.", "Liaw et al., Tune, ICML AutoML Workshop 2018"))
     if "scheduler: asha" in run.config_yaml:
         rows.append(("Early stopping", "Successive halving within a technique.", "Li et al., MLSys 2020"))
-    cited = dict.fromkeys((what, source) for section in sections for what, source in section.references)
+    cited = dict.fromkeys((what, source) for section in context.before for what, source in section.references)
     rows += [(what, "", source.rstrip(".")) for what, source in cited]
     return Section("references", "References", [Citations(rows)])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from balancing.data.images import ImageSet
 from sweep.analysis.figures.records import number_plots
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Heading, Paragraph, Section
 from sweep.report.tables import results as shown_tables
-from sweep.runs.run import Run
 
 
-def results_section(run: Run, images: ImageSet | None) -> Section:
+def results_section(context: ReportContext) -> Section:
     """Each technique on the test split, with the floors beneath."""
+    run = context.run
     blocks: list[Block] = []
-    results = shown_tables.results(run, images)
+    results = shown_tables.results(run, context.images)
     if results:
         blocks.append(results)
     else:
@@ -34,8 +34,9 @@ def results_section(run: Run, images: ImageSet | None) -> Section:
     return Section("results", "Results", blocks, values=shown_tables.result_values(run))
 
 
-def evidence_section(run: Run) -> Section:
+def evidence_section(context: ReportContext) -> Section:
     """Epoch by epoch and decision by decision."""
+    run = context.run
     plots = [plot for plot in number_plots(run) if plot.name != "learning_rate"]  # that one is with the configurations
     blocks: list[Block] = [Figures(plots)] if plots else [Paragraph("No trial has numbers to draw yet.")]
     for table in (shown_tables.confusion(run), shown_tables.matrices(run)):
@@ -44,7 +45,7 @@ def evidence_section(run: Run) -> Section:
     return Section("evidence", "Epochs and decisions", blocks)
 
 
-def failures_section(run: Run) -> Section | None:
+def failures_section(context: ReportContext) -> Section | None:
     """Trials that did not end well."""
-    table = shown_tables.failures(run)
+    table = shown_tables.failures(context.run)
     return Section("failed", "Failures", [table]) if table else None

@@ -4,74 +4,59 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sweep.analysis.names import display_name
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Heading, Paragraph, Section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged, ranged_cell
-from sweep.report.text.numbers import NONE, decimals, percent
-from sweep.runs.run import Run
+from sweep.report.text.numbers import NONE
 
 if TYPE_CHECKING:
-    from balancing.data.images import ImageSet
-    from balancing.data.masks import Masks
+    from sweep.analysis.maps.checks import Looks
+from sweep.report.text.numbers import decimals, percent
+
+if TYPE_CHECKING:
     from sweep.analysis.figures.style import Plot
-    from sweep.analysis.maps.checks import Looks, MapSizes
+    from sweep.analysis.maps.checks import Looks
 
 NAME, TITLE = "looks", "Where the networks look"
 _REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask": "In the mask"}
 
 
-def looks_section(
-    run: Run,
-    images: ImageSet | None,
-    *,
-    method: str = "smoothgradcampp",
-    masks: Path | str | Masks | None = None,
-    wanted: bool = True,
-    rng: np.random.Generator,
-    device: str = "cpu",
-    sizes: MapSizes | None = None,
-) -> Section:
+def looks_section(context: ReportContext) -> Section:
     """The maps and all about them, or a sentence on why there are none.
 
-    Args:
-        images: the run's own, or None where they are not at hand.
-        method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
-        masks: a folder of masks (see ``balancing.data.masks.load_masks``), or masks; by default the images' own.
-        wanted: whether maps were asked for.
-        rng: of samples, noise and the bootstrap.
-        device: where the networks run.
-        sizes: how much is looked at.
     Raises:
         UserError: other images than the run's, an unknown method, masks that fit no image or can't be read.
     """
+    run, images, options = context.run, context.images, context.options
     again = f"sweep report {run_name(run)}"
-    if not wanted:
+    if not options.cams:
         return _without(f"Class activation maps were not asked for; `{again}` without --no-cams adds them.")
     if images is None:
         return _without(
             "The images were not at hand when this report was written, so it has no class activation maps; add them by "
             f"`{again} --data {shlex.quote(data_name(run.info['data']))}` with the run's own data."
         )
-    from balancing.data.masks import Masks, masks_of
+    from balancing.data.masks import masks_of
     from sweep.analysis.figures.cams import cam_plot
     from sweep.analysis.maps.cases import case_maps
     from sweep.analysis.maps.checks import looks
     from sweep.report.words.maps import NO_NETWORKS, sentences_of
 
-    found_masks = masks if isinstance(masks, Masks) else masks_of(images, masks)
+    method, device = options.cam_method, options.device
+    masks = masks_of(images, options.masks)
     shown = case_maps(run, images, method=method, device=device)
-    found = looks(run, images, method=method, masks=found_masks, rng=rng, device=device, sizes=sizes)
+    found = looks(run, images, method=method, masks=masks, rng=context.rng, device=device, sizes=options.map_sizes)
     if shown is None or found is None:
         return _without(NO_NETWORKS)
-    plot = cam_plot(shown, run.class_names, found_masks)
+    plot = cam_plot(shown, run.class_names, masks)
     sentences = sentences_of(found.table, found.checks)
     values = _values(found, sentences)
     return Section(NAME, TITLE, _blocks(plot, found, sentences), values=values, references=references(method))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,16 +11,13 @@ from sweep.analysis.figures.gallery import gallery_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.synthetic.measure import SAMPLE, chosen_specs, synthetic_numbers
 from sweep.analysis.synthetic.two_sample import FOLDS
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, limits, ranged
 from sweep.report.text.lists import techniques_listed
 from sweep.report.text.numbers import NONE, decimals, percent
-from sweep.runs.run import Run
-
-if TYPE_CHECKING:
-    from balancing.data.images import ImageSet
 
 
 def _one(value: float) -> str:
@@ -46,17 +42,15 @@ REFERENCES = (
 )
 
 
-def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generator) -> Section | None:
+def synthetic_section(context: ReportContext) -> Section | None:
     """What the techniques that mix images made.
 
-    Args:
-        images: the run's own, or None where they are not at hand.
-        rng: of what is shown and sampled.
     Returns:
         None where no chosen technique mixes images.
     Raises:
         UserError: other images than the run's.
     """
+    run, images = context.run, context.images
     specs = chosen_specs(run)
     if not specs:
         return None
@@ -68,7 +62,7 @@ def synthetic_section(run: Run, images: ImageSet | None, rng: np.random.Generato
             f"this part by `{again}` with the run's own data."
         )
         return Section("synthetic", "Synthetic images", [Paragraph(text)], values={"reason": text})
-    for_gallery, for_numbers = rng.spawn(2)
+    for_gallery, for_numbers = context.rng.spawn(2)
     data = synthetic_numbers(run, images, for_numbers)
     blocks, values = _in_words(data), {"techniques": data.to_dict("records")}
     plot = gallery_plot(run, images, for_gallery)

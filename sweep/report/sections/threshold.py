@@ -18,15 +18,15 @@ from sweep.analysis.decisions.table import (
     reference_rule,
     split_prior,
 )
-from sweep.analysis.decisions.thresholds import UNSTATED, Stated
+from sweep.analysis.decisions.thresholds import DecisionPreferences
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
-from sweep.analysis.scored import BASELINE
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import METRICS
-from sweep.analysis.statistics.paired import CONFIDENCE
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
-from sweep.analysis.tables import selection_metric
+from sweep.report.context import ReportContext
 from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import (
@@ -40,7 +40,6 @@ from sweep.report.text.intervals import (
 )
 from sweep.report.text.lists import listed, techniques_listed
 from sweep.report.text.numbers import p_equals, prevalence_text, signed, three
-from sweep.runs.run import Run
 
 PREVALENCES = (0.01, 0.1)
 REFERENCES = (
@@ -52,15 +51,13 @@ REFERENCES = (
 )
 
 
-def thresholds_section(run: Run, rng: np.random.Generator, stated: Stated = UNSTATED) -> Section | None:
+def thresholds_section(context: ReportContext) -> Section | None:
     """Tables and figures on thresholds.
 
-    Args:
-        rng: of patients drawn.
-        stated: what the user states of sensitivity, costs and prevalence.
     Returns:
         None where the test split was not opened.
     """
+    run, rng, stated = context.run, context.patients_rng(), context.options.decisions
     table = decision_table(run, rng, stated=stated)
     if table.empty:
         return None
@@ -93,7 +90,7 @@ def _sure(row: pd.Series, metric: str) -> bool:
     return apart and bool(row[f"difference_{metric}_p_holm"] < 1 - CONFIDENCE) and int(row["seeds"]) > 1
 
 
-def answer(run: Run, table: pd.DataFrame) -> list[str]:
+def answer(run: Results, table: pd.DataFrame) -> list[str]:
     """The answer in words: does the baseline with a tuned threshold do as well as the best technique?
 
     Args:
@@ -125,7 +122,7 @@ def answer(run: Run, table: pd.DataFrame) -> list[str]:
             f"Prior correction to equally frequent classes, which needs no validation data, has "
             f"{ranged(row, 'balanced_accuracy')}."
         )
-    metric = selection_metric(run)
+    metric = run.metric
     if metric != "balanced_accuracy" and len(others):
         second.append(f"In test {inline_name(metric)}, which the run selects by: {_compared(others, metric, rule)}")
     if len(others) and np.isfinite([plain["auroc"], *others["auroc"]]).all():
@@ -191,7 +188,7 @@ def _be(rows: pd.DataFrame) -> str:
     return "is" if len(rows) == 1 else "are"
 
 
-def _areas(run: Run, plain: pd.Series, others: pd.DataFrame) -> str:
+def _areas(run: Results, plain: pd.Series, others: pd.DataFrame) -> str:
     """The techniques decide at 0.5, and a threshold may help them too: AUROC is free of that."""
     best = others.iloc[int(others["auroc"].to_numpy().argmax())]
     moved = "no threshold changes" if run.positive is not None else "is free of thresholds"
@@ -202,8 +199,8 @@ def _areas(run: Run, plain: pd.Series, others: pd.DataFrame) -> str:
     )
 
 
-def _decisions(run: Run, table: pd.DataFrame) -> Table:
-    metrics = list(dict.fromkeys(["balanced_accuracy", selection_metric(run)]))
+def _decisions(run: Results, table: pd.DataFrame) -> Table:
+    metrics = list(dict.fromkeys(["balanced_accuracy", run.metric]))
     has_reference = bool(table["difference_balanced_accuracy"].notna().any())
     two = run.positive is not None
     headers = ["Decision", *(["Threshold"] if two else [])]
@@ -241,7 +238,7 @@ def _held(table: pd.DataFrame) -> str:
     return interval_sentence(table["seeds"])
 
 
-def _method(run: Run, table: pd.DataFrame, stated: Stated) -> list[str]:
+def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> list[str]:
     lines = []
     split = run.split()
     labels = split.loc[split["split"] == "validation", "label"].to_numpy()
@@ -270,7 +267,7 @@ def _method(run: Run, table: pd.DataFrame, stated: Stated) -> list[str]:
     return lines or ["The most probable class is decided for."]
 
 
-def _operating(run: Run, points: pd.DataFrame) -> Table:
+def _operating(run: Results, points: pd.DataFrame) -> Table:
     names = [point_name(sensitivity) for sensitivity in SENSITIVITIES]
     headers = ["Technique", *(f"Specificity at {100 * s:g} % sensitivity" for s in SENSITIVITIES)]
     rows = [

@@ -8,24 +8,23 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.trivial_baselines import pixel_floor
 from sweep.analysis.names import METRICS, display_name, inline_name, metric_name
-from sweep.analysis.statistics.paired import metric_intervals, paired_differences, validation_intervals
-from sweep.analysis.statistics.significance import fewest_test_patients, significant
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import (
     STUDY_METRICS,
     confusion_matrices_table,
     confusion_table,
     failures_table,
     results_table,
-    selection_metric,
     study_comparison,
 )
 from sweep.report.shared_names import own_places, without_folders
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged_cell, with_interval
 from sweep.report.text.numbers import NONE, parameters, three
-from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -39,13 +38,13 @@ def _whole(value: float) -> Cell:
     return number(f"{int(value):,}", value)
 
 
-def results(run: Run, images: ImageSet | None = None) -> Table | None:
+def results(run: Results, images: ImageSet | None = None) -> Table | None:
     """The main table: each technique on the test split with 95 % intervals, the floors beneath."""
     data = results_table(run)
     if data.empty or data["balanced_accuracy"].isna().all():
         return None
-    intervals = metric_intervals(run).set_index(["technique", "metric"])
-    differences = paired_differences(run)
+    intervals = run.intervals().set_index(["technique", "metric"])
+    differences = run.differences()
     judged = len(differences) and differences["seeds"].max() > 1
     sure = set(significant(differences)["technique"]) if judged else set()
     rows, strong = [], set()
@@ -85,12 +84,12 @@ def _mean_cell(mean: float, low: float, high: float) -> Cell:
     return number(three(mean) if low == high else with_interval(mean, low, high), mean)
 
 
-def result_values(run: Run) -> dict[str, Any]:
+def result_values(run: Results) -> dict[str, Any]:
     """The main table for machines."""
-    return {"metric": selection_metric(run), "techniques": metric_intervals(run).to_dict("records")}
+    return {"metric": run.metric, "techniques": run.intervals().to_dict("records")}
 
 
-def _results_caption(run: Run, data: pd.DataFrame, any_strong: bool) -> str:
+def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     counts = run.info["data"]["class_counts"]["test"]
     named = ", ".join(f"{n} {name}" for name, n in zip(run.class_names, counts, strict=True))
     text = f"Test split ({named}), each technique at the configuration chosen for it on validation"
@@ -103,7 +102,7 @@ def _results_caption(run: Run, data: pd.DataFrame, any_strong: bool) -> str:
     else:
         text += "Averages over the classes, each against the rest. "
     text += "Beneath: what needs no network: answering without looking, and logistic regression on thumbnails. "
-    metric = inline_name(selection_metric(run))
+    metric = inline_name(run.metric)
     if any_strong:
         text += "Bold: beats the baseline significantly at the 5 % level (Holm-adjusted)."
     elif "baseline" not in set(data["technique"]):
@@ -122,13 +121,13 @@ def _results_caption(run: Run, data: pd.DataFrame, any_strong: bool) -> str:
     return text
 
 
-def configurations(run: Run) -> Table | None:
+def configurations(run: Results) -> Table | None:
     """The configuration chosen for each technique, and how it did on validation."""
     data = results_table(run)
     if data.empty:
         return None
-    metric = inline_name(selection_metric(run))
-    intervals = validation_intervals(run).rename(columns={"low": "validation_low", "high": "validation_high"})
+    metric = inline_name(run.metric)
+    intervals = run.validation_intervals().rename(columns={"low": "validation_low", "high": "validation_high"})
     data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
     rows = []
     for position, (_, row) in enumerate(data.iterrows()):
@@ -161,10 +160,10 @@ def configurations(run: Run) -> Table | None:
     )
 
 
-def shift_sentence(run: Run) -> str | None:
+def shift_sentence(run: Results) -> str | None:
     """How far the test split lies from validation, where that is far; None elsewhere."""
     data = results_table(run)
-    metric = selection_metric(run)
+    metric = run.metric
     both = data[["validation", metric]].astype(float).mean() if not data.empty else pd.Series(dtype=float)
     if both.empty or both.isna().any() or abs(both["validation"] - both[metric]) < FAR:
         return None
@@ -177,7 +176,7 @@ def shift_sentence(run: Run) -> str | None:
     )
 
 
-def confusion(run: Run) -> Table | None:
+def confusion(run: Results) -> Table | None:
     """TP, TN, FP, FN of every chosen trial."""
     data = confusion_table(run)
     if data.empty:
@@ -202,7 +201,7 @@ def confusion(run: Run) -> Table | None:
     )
 
 
-def matrices(run: Run) -> Table | None:
+def matrices(run: Results) -> Table | None:
     """The full confusion matrices, for more than two classes; as files only."""
     data = confusion_matrices_table(run) if run.positive is None else pd.DataFrame()
     if data.empty:
@@ -216,12 +215,12 @@ def matrices(run: Run) -> Table | None:
     return Table("confusion_matrices", caption, headers, rows, data, columns_text=frozenset({2}))
 
 
-def study(run: Run) -> Table | None:
+def study(run: Results) -> Table | None:
     """Ours beside the study's, on its own test split."""
     data = study_comparison(run)
     if data is None:
         return None
-    intervals = metric_intervals(run).pivot(index="technique", columns="metric", values=["low", "high"])
+    intervals = run.intervals().pivot(index="technique", columns="metric", values=["low", "high"])
     intervals.columns = pd.Index([f"{column[1]}_{column[0]}" for column in intervals.columns])
     wanted = [f"{metric}_{end}" for metric in STUDY_METRICS for end in ("low", "high")]
     data = data.merge(intervals.reindex(columns=wanted), left_on="technique", right_index=True, how="left")
@@ -243,7 +242,7 @@ def study(run: Run) -> Table | None:
     return Table("study", caption, headers, rows, data)
 
 
-def failures(run: Run) -> Table | None:
+def failures(run: Results) -> Table | None:
     """Trials that failed or diverged, with their errors."""
     data = failures_table(run)
     if data.empty:

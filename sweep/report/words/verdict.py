@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients, winners_and_losers
 from sweep.analysis.names import display_name, in_order, inline_name
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import is_phantom
-from sweep.analysis.statistics.paired import opened_trials, paired_differences
 from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
-from sweep.analysis.statistics.significance import fewest_test_patients, significant, winners_and_losers
-from sweep.analysis.tables import selection_metric, test_table
+from sweep.analysis.statistics.significance import significant
 from sweep.report.text.intervals import INTERVAL, signed_limits
 from sweep.report.text.lists import listed
 from sweep.report.text.numbers import p_equals, percent, signed
-from sweep.runs.run import Run
 
 _MANY_SEEDS = 1000
 
@@ -26,7 +25,7 @@ def _interval(row: pd.Series) -> str:
     return f"{INTERVAL} {signed_limits(row['low'], row['high'])}"
 
 
-def verdict(run: Run) -> str:
+def verdict(run: Results) -> str:
     """The answer in one sentence, no bolder than the numbers; a second one where the data are drawings."""
     sentence = _verdict(run)
     if is_phantom(run):
@@ -36,10 +35,10 @@ def verdict(run: Run) -> str:
     return sentence
 
 
-def _verdict(run: Run) -> str:
-    metric = selection_metric(run)
+def _verdict(run: Results) -> str:
+    metric = run.metric
     name = inline_name(metric)
-    tested = test_table(run)
+    tested = run.test_table()
     if tested.empty:
         return "No answer yet: the test split has not been opened in this run."
     names = in_order(tested["technique"])
@@ -47,7 +46,7 @@ def _verdict(run: Run) -> str:
         return f"No comparison: this run tested {display_name(names[0])} alone, so there is nothing to set beside it."
     if "baseline" not in names:
         return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
-    table = paired_differences(run)
+    table = run.differences()
     if table.empty:
         return "No paired comparison: no seed was tested both with the baseline and with another technique."
     if not np.isfinite(table["difference"]).any():
@@ -79,7 +78,7 @@ def _verdict(run: Run) -> str:
     return sentence
 
 
-def too_few_patients(run: Run, metric: str) -> str:
+def too_few_patients(run: Results, metric: str) -> str:
     """That nothing is declared, why, and what to do; ``metric`` as spoken."""
     label = fewest_test_patients(run)[1]
     return (
@@ -89,7 +88,7 @@ def too_few_patients(run: Run, metric: str) -> str:
     )
 
 
-def fewest_in_words(run: Run) -> str:
+def fewest_in_words(run: Results) -> str:
     """``3 patients``; ``3 images (patients unknown)`` where no patient of the run is known."""
     count = fewest_test_patients(run)[0]
     ending = "" if count == 1 else "s"
@@ -124,7 +123,7 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     """How large the best technique's difference had to be to be told from chance, and how many seeds it would take.
 
     Args:
-        table: ``paired_differences`` with two seeds or more.
+        table: ``Results.differences`` with two seeds or more.
     """
     several = table[table["seeds"] > 1]
     row = several.iloc[int(several["difference"].to_numpy().argmax())]
@@ -156,9 +155,9 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     )
 
 
-def _patients(run: Run) -> str:
+def _patients(run: Results) -> str:
     table = run.split()
-    rows = np.unique(np.concatenate([trial.rows for trial in opened_trials(run).values()]))
+    rows = np.unique(np.concatenate([trial.rows for trial in run.predictions]))
     known = table.set_index("row").loc[rows, "patient"]
     if (known == "").all():
         return f"{len(rows):,} test images (patients unknown)"
@@ -171,6 +170,6 @@ def _seeds(counts: pd.Series) -> str:
     return f"{low} seeds" if low == high else f"{low} to {high} seeds"
 
 
-def answer_values(run: Run) -> dict[str, Any]:
+def answer_values(run: Results) -> dict[str, Any]:
     """The verdict for machines: ``sentence``, and the parts of ``winners_and_losers``."""
     return {"sentence": verdict(run), **winners_and_losers(run)}

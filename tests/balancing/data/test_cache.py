@@ -26,7 +26,7 @@ from tests.balancing.samples import class_folders, encoded, noise, write_files
 
 
 def load(source: Path | str, cache: Path, **options: Any) -> ImageSet:
-    return load_images(str(source), image_size=12, cache_dir=cache, progress=False, **options)
+    return load_images(str(source), image_size=12, cache_dir=cache, **options)
 
 
 def left_in(cache: Path) -> list[str]:
@@ -58,7 +58,7 @@ def test_a_second_run_decodes_nothing(folder: Path, tmp_path: Path, monkeypatch:
 def test_what_changes_the_pixels_changes_the_entry(folder: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     first = load(folder, cache)
-    other_size = load_images(str(folder), image_size=13, cache_dir=cache, progress=False)
+    other_size = load_images(str(folder), image_size=13, cache_dir=cache)
     assert other_size.pixels_path != first.pixels_path
     shutil.copytree(folder, tmp_path / "moved" / "xrays")  # times of change are kept
     assert load(tmp_path / "moved" / "xrays", cache).pixels_path == first.pixels_path
@@ -163,7 +163,7 @@ from balancing.data import images
 slow = float(sys.argv[3])
 decode = decoding.decode
 decoding.decode = lambda content, size, bits: (time.sleep(slow), decode(content, size, bits))[1]
-found = images.load_images(sys.argv[1], image_size=12, cache_dir=Path(sys.argv[2]), workers=1, progress=False)
+found = images.load_images(sys.argv[1], image_size=12, cache_dir=Path(sys.argv[2]), workers=1)
 print(found.fingerprint)
 """
 

@@ -26,7 +26,7 @@ posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users")
 
 
 def load(source: Path, cache: Path) -> ImageSet:
-    return load_images(str(source), image_size=12, cache_dir=cache, progress=False)
+    return load_images(str(source), image_size=12, cache_dir=cache)
 
 
 def mode(path: Path) -> int:
@@ -199,7 +199,7 @@ def test_a_cache_that_cannot_be_written_serves_what_it_holds(
     assert load(folder, cache).fingerprint == first.fingerprint
     monkeypatch.setattr(balancing.data.cache.tempfile, "mkdtemp", read_only)
     with pytest.raises(UserError, match=r"cannot be written \(Read-only file system\)"):
-        load_images(str(folder), image_size=13, cache_dir=cache, progress=False)
+        load_images(str(folder), image_size=13, cache_dir=cache)
 
 
 def test_no_home_gives_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from tests.balancing.samples import class_folders, hub_table, png, write_files, 
 
 
 def load(source: Path, **options: object) -> ImageSet:
-    return load_images(str(source), image_size=12, progress=False, **options)  # type: ignore[arg-type]
+    return load_images(str(source), image_size=12, **options)  # type: ignore[arg-type]
 
 
 def counts(images: ImageSet) -> dict[str, list[int]]:

@@ -27,7 +27,7 @@ STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def load(path: Path, **options: object) -> object:
-    return load_images(str(path), image_size=12, progress=False, **options)  # type: ignore[arg-type]
+    return load_images(str(path), image_size=12, **options)  # type: ignore[arg-type]
 
 
 def table(path: Path, n: int = 8, **columns: object) -> Path:
@@ -184,7 +184,7 @@ def test_long_texts_take_no_more_memory_than_they_have() -> None:
 def test_file_names_are_shown_as_one_line(tmp_path: Path, name: bytes) -> None:
     root = write_files(tmp_path / "set", class_folders(3))
     (tmp_path / "set" / "train" / "NORMAL" / os.fsdecode(name)).write_bytes(png(90))
-    images = load_images(str(root), image_size=12, progress=False)
+    images = load_images(str(root), image_size=12)
     (found,) = [n for n in images.names.tolist() if n.endswith(".png") and "\\" in n]
     assert found.isprintable()
     assert found.encode("utf-8")
@@ -209,12 +209,12 @@ def test_labels_that_are_none(tmp_path: Path, columns: dict, options: dict, sent
 
 def test_many_classes_with_enough_images_are_read(tmp_path: Path) -> None:
     path = table(tmp_path / "x.parquet", 210, label=[f"c{i % 21}" for i in range(210)])
-    assert len(load_images(str(path), image_size=8, progress=False).class_names) == 21
+    assert len(load_images(str(path), image_size=8).class_names) == 21
 
 
 def test_spaces_are_no_part_of_a_class_or_a_patient(tmp_path: Path) -> None:
     path = table(tmp_path / "x.parquet", label=["a ", "b"] * 2 + ["a", "b"] * 2, patient=["p", " p "] + [""] * 6)
-    images = load_images(str(path), image_size=12, patient_column="patient", progress=False)
+    images = load_images(str(path), image_size=12, patient_column="patient")
     assert images.class_names == ("a", "b")
     assert "Spaces around labels are no part of the class: a." in images.notes
     assert images.patients is not None
@@ -224,7 +224,7 @@ def test_spaces_are_no_part_of_a_class_or_a_patient(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", [float("nan"), None])
 def test_a_missing_number_is_no_patient(tmp_path: Path, missing: float | None) -> None:
     path = table(tmp_path / "x.parquet", patient=pa.array([missing, 1.0] * 4, pa.float64()))
-    images = load_images(str(path), image_size=12, patient_column="patient", progress=False)
+    images = load_images(str(path), image_size=12, patient_column="patient")
     assert images.patients is not None
     assert sorted(set(images.patients.tolist()))[0] == "1"
     assert len(set(images.patients.tolist())) == 5

@@ -32,7 +32,7 @@ def folder(root: Path, images: list[np.ndarray], kind: str = "PNG") -> Path:
 
 
 def load(path: Path) -> ImageSet:
-    return load_images(str(path), image_size=SIZE, progress=False, workers=2)
+    return load_images(str(path), image_size=SIZE, workers=2)
 
 
 def scaled(image: np.ndarray, bits: int) -> np.ndarray:

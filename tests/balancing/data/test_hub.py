@@ -67,7 +67,7 @@ def test_datasets_gives_what_reading_the_parquet_gives(tmp_path: Path) -> None:
     folder = write_hub_folder(tmp_path / "set", {"train": 3, "validation": 1, "test": 2})
     source = HubSource(str(folder), None, Options())
     listing, contents = source.listing(), list(source.contents())
-    direct = load_images(str(folder), image_size=12, progress=False)
+    direct = load_images(str(folder), image_size=12)
     assert listing.names == direct.names.tolist()
     assert listing.splits == direct.splits.tolist()
     assert listing.labels == direct.labels.tolist()
@@ -90,33 +90,33 @@ def test_a_hub_id_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folder = write_hub_folder(tmp_path / "set", {"train": 3, "test": 2})
     asked = the_hub_is(monkeypatch, folder)
     cache = tmp_path / "cache"
-    first = load_images(f"{REPOSITORY}@main", image_size=12, cache_dir=cache, progress=False)
+    first = load_images(f"{REPOSITORY}@main", image_size=12, cache_dir=cache)
     assert asked == [f"commit {REPOSITORY} main", f"load {REPOSITORY} {COMMIT}"]
-    direct = load_images(str(folder), image_size=12, cache_dir=cache, progress=False)
+    direct = load_images(str(folder), image_size=12, cache_dir=cache)
     assert first.fingerprint == direct.fingerprint
     assert first.source == f"{REPOSITORY}@main"
 
     asked.clear()
-    second = load_images(f"{REPOSITORY}@main", image_size=12, cache_dir=cache, progress=False)
+    second = load_images(f"{REPOSITORY}@main", image_size=12, cache_dir=cache)
     assert asked == [f"commit {REPOSITORY} main"]  # the same commit: nothing is downloaded or decoded
     assert second.pixels_path == first.pixels_path
 
     the_hub_is_gone(monkeypatch)
-    third = load_images(f"{REPOSITORY}@main", image_size=12, cache_dir=cache, progress=False)
+    third = load_images(f"{REPOSITORY}@main", image_size=12, cache_dir=cache)
     assert third.pixels_path == first.pixels_path
     assert third.notes[0].startswith("The Hub could not be asked, so the images decoded on 20")
     with pytest.raises(UserError, match="the Hub cannot be reached"):
-        load_images(f"{REPOSITORY}@main", image_size=13, cache_dir=cache, progress=False)
+        load_images(f"{REPOSITORY}@main", image_size=13, cache_dir=cache)
 
 
 def test_a_commit_or_offline_mode_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = the_hub_is(monkeypatch, write_hub_folder(tmp_path / "set", {"train": 3}))
     for source in (f"{REPOSITORY}@{COMMIT}", REPOSITORY):
-        first = load_images(source, image_size=12, cache_dir=tmp_path / "cache", progress=False)
+        first = load_images(source, image_size=12, cache_dir=tmp_path / "cache")
         asked.clear()
         if source == REPOSITORY:
             monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        again = load_images(source, image_size=12, cache_dir=tmp_path / "cache", progress=False)
+        again = load_images(source, image_size=12, cache_dir=tmp_path / "cache")
         assert again.pixels_path == first.pixels_path
         assert asked == []
         assert not any("could not be asked" in note for note in again.notes)
@@ -124,13 +124,13 @@ def test_a_commit_or_offline_mode_asks_nobody(tmp_path: Path, monkeypatch: pytes
 
 def test_a_new_commit_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     the_hub_is(monkeypatch, write_hub_folder(tmp_path / "one", {"train": 3}))
-    first = load_images(REPOSITORY, image_size=12, cache_dir=tmp_path / "cache", progress=False)
+    first = load_images(REPOSITORY, image_size=12, cache_dir=tmp_path / "cache")
     the_hub_is(monkeypatch, write_hub_folder(tmp_path / "two", {"train": 4}), commit="f" * 40)
     # the patched load_dataset above would otherwise still lead to the first folder
     import datasets
 
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: {"train": datasets.Dataset(_table(4))})
-    second = load_images(REPOSITORY, image_size=12, cache_dir=tmp_path / "cache", progress=False)
+    second = load_images(REPOSITORY, image_size=12, cache_dir=tmp_path / "cache")
     assert (len(first), len(second)) == (6, 8)
 
 
@@ -165,7 +165,7 @@ def test_the_local_folder_wins_over_the_hub(tmp_path: Path, monkeypatch: pytest.
     asked = the_hub_is(monkeypatch, tmp_path)
     write_hub_folder(tmp_path / "somebody" / "xrays", {"train": 2})
     monkeypatch.chdir(tmp_path)
-    assert len(load_images(REPOSITORY, image_size=12, progress=False)) == 4
+    assert len(load_images(REPOSITORY, image_size=12)) == 4
     assert asked == []
 
 
@@ -196,7 +196,7 @@ def test_what_the_hub_refuses(monkeypatch: pytest.MonkeyPatch, kind: str, senten
 
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", refuse)
     with pytest.raises(UserError, match=sentence) as caught:
-        load_images(f"{REPOSITORY}@v2", image_size=12, progress=False)
+        load_images(f"{REPOSITORY}@v2", image_size=12)
     assert caught.value.__suppress_context__ or caught.value.__cause__ is None
 
 
@@ -268,7 +268,7 @@ def test_a_reader_of_datasets_is_no_hub_id(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("it was read"))
     with pytest.raises(UserError, match="is the name of a reader of datasets"):
-        load_images(word, image_size=12, progress=False)
+        load_images(word, image_size=12)
 
 
 def test_every_reader_of_this_datasets_is_known() -> None:

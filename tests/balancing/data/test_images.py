@@ -18,9 +18,7 @@ from balancing.errors import UserError
 
 
 def test_the_phantom_through_the_cache(tmp_path: Path) -> None:
-    images = load_images(
-        "phantom", image_size=24, phantom_images=96, phantom_seed=5, cache_dir=tmp_path, progress=False
-    )
+    images = load_images("phantom", image_size=24, phantom_images=96, phantom_seed=5, cache_dir=tmp_path)
     phantom = Phantom(96, 24, 5)
     np.testing.assert_array_equal(images.pixels, np.stack(list(phantom.images())))
     assert images.masks_path is not None
@@ -31,15 +29,13 @@ def test_the_phantom_through_the_cache(tmp_path: Path) -> None:
     assert images.patients.tolist() == phantom.patients
     assert images.names.tolist() == phantom.names
     assert "drawings, not patients" in images.notes[0]
-    other = load_images("phantom", image_size=24, phantom_images=96, phantom_seed=6, cache_dir=tmp_path, progress=False)
+    other = load_images("phantom", image_size=24, phantom_images=96, phantom_seed=6, cache_dir=tmp_path)
     assert other.fingerprint != images.fingerprint
 
 
 def test_the_phantoms_own_splits_are_used() -> None:
-    images = load_images("phantom", image_size=16, progress=False)
-    split = make_split(
-        images.labels, images.splits, images.patients, images.sha256, images.n_classes, images.class_names
-    )
+    images = load_images("phantom", image_size=16)
+    split = make_split(images)
     for name, rows in (("train", split.train), ("validation", split.validation), ("test", split.test)):
         np.testing.assert_array_equal(rows, np.flatnonzero(images.splits == name))
     assert not any("Leak" in note for note in split.notes)
@@ -69,7 +65,7 @@ def test_the_phantoms_own_splits_are_used() -> None:
 )
 def test_what_is_no_data(source: str, options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        load_images(source, progress=False, **options)
+        load_images(source, **options)
 
 
 def test_the_positive_class() -> None:

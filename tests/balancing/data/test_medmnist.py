@@ -25,7 +25,7 @@ def arrays(channels: int = 1, count: int = 6) -> dict[str, np.ndarray]:
 def test_pixels_labels_and_splits(tmp_path: Path, channels: int, compressed: bool) -> None:
     data = arrays(channels)
     (np.savez_compressed if compressed else np.savez)(tmp_path / "x.npz", **data)  # type: ignore[arg-type]
-    images = load_images(str(tmp_path / "x.npz"), image_size=28, progress=False)
+    images = load_images(str(tmp_path / "x.npz"), image_size=28)
     np.testing.assert_array_equal(
         images.pixels, np.concatenate([data[f"{k}_images"] for k in ("train", "val", "test")])
     )
@@ -40,7 +40,7 @@ def test_fortran_order_and_a_missing_split(tmp_path: Path) -> None:
     data = {key: value for key, value in arrays().items() if "val" not in key}
     data["train_images"] = np.asfortranarray(data["train_images"])
     np.savez(tmp_path / "x.npz", **data)  # type: ignore[arg-type]
-    images = load_images(str(tmp_path / "x.npz"), image_size=28, progress=False)
+    images = load_images(str(tmp_path / "x.npz"), image_size=28)
     np.testing.assert_array_equal(images.pixels[:6], data["train_images"])
     assert set(images.splits) == {"train", "test"}
 
@@ -62,10 +62,10 @@ def test_what_does_not_fit(tmp_path: Path, change: dict[str, np.ndarray | None],
     data = {key: value for key, value in {**arrays(), **change}.items() if value is not None}
     np.savez(tmp_path / "x.npz", **data)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=sentence):
-        load_images(str(tmp_path / "x.npz"), image_size=28, progress=False)
+        load_images(str(tmp_path / "x.npz"), image_size=28)
 
 
 def test_a_file_that_is_no_npz(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"cannot be read as \.npz"):
-        load_images(str(tmp_path / "x.npz"), image_size=28, progress=False)
+        load_images(str(tmp_path / "x.npz"), image_size=28)

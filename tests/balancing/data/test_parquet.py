@@ -17,7 +17,7 @@ from tests.balancing.samples import hub_table, noise, png, write_files, write_hu
 
 
 def load(source: Path, **options: Any) -> ImageSet:
-    return load_images(str(source), image_size=12, progress=False, **options)
+    return load_images(str(source), image_size=12, **options)
 
 
 def write(path: Path, columns: dict[str, Any]) -> Path:

@@ -92,7 +92,7 @@ def test_a_pattern_that_python_cannot_hold_is_told_before_anything_is_decoded(
 ) -> None:
     monkeypatch.setattr(balancing.data.images, "open_source", lambda *_, **__: pytest.fail("the source was opened"))
     with pytest.raises(UserError, match="^the patient pattern .* is no regular expression: ") as caught:
-        balancing.data.images.load_images("phantom", patient_pattern=pattern, progress=False)
+        balancing.data.images.load_images("phantom", patient_pattern=pattern)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
 

@@ -17,7 +17,7 @@ from balancing.data.splits import make_split
 @pytest.fixture(scope="module")
 def xrays(chest_xray_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
     cache = tmp_path_factory.mktemp("cache")
-    return load_images(str(chest_xray_dir), image_size=32, cache_dir=cache, progress=False)
+    return load_images(str(chest_xray_dir), image_size=32, cache_dir=cache)
 
 
 def test_counts(xrays: ImageSet) -> None:
@@ -66,7 +66,7 @@ def test_patients_and_identical_images(xrays: ImageSet) -> None:
 def test_split(xrays: ImageSet) -> None:
     assert xrays.patients is not None
     for seed in range(3):
-        split = make_split(xrays.labels, xrays.splits, xrays.patients, xrays.sha256, 2, xrays.class_names, seed=seed)
+        split = make_split(xrays, seed=seed)
         np.testing.assert_array_equal(split.test, np.flatnonzero(xrays.splits == "test"))
         assert len(split.train) + len(split.validation) == 5216 + 16
         for ids in (xrays.patients, xrays.sha256):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,13 @@ def made_up(seed: int, n: int = 600, n_classes: int = 2, official: str = "train"
         "official": np.full(n, official, dtype="<U10"),
         "patients": patients.astype(str),
         "sha256": sha256.astype(str),
-        "n_classes": n_classes,
         "class_names": [f"c{i}" for i in range(n_classes)],
     }
+
+
+def split_of(labels: Any, official: Any, patients: Any, sha256: Any, class_names: Any, **options: Any) -> Split:
+    images = SimpleNamespace(labels=labels, splits=official, patients=patients, sha256=sha256, class_names=class_names)
+    return make_split(images, **options)
 
 
 def partition(split: Split) -> np.ndarray:
@@ -38,7 +43,7 @@ def partition(split: Split) -> np.ndarray:
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_laws_of_a_cut(seed: int, n_classes: int) -> None:
     data = made_up(seed, n_classes=n_classes)
-    split = make_split(**data, seed=seed)
+    split = split_of(**data, seed=seed)
     np.testing.assert_array_equal(partition(split), np.arange(600))
     sides = (split.train, split.validation, split.test)
     for key in ("patients", "sha256"):
@@ -51,7 +56,7 @@ def test_laws_of_a_cut(seed: int, n_classes: int) -> None:
         have = np.bincount(data["labels"][held], minlength=n_classes)
         assert (np.abs(have - wanted) <= 10).all(), (have, wanted)
     assert not any("Leak" in note for note in split.notes)
-    again = make_split(**data, seed=seed)
+    again = split_of(**data, seed=seed)
     for one, other in zip(sides, (again.train, again.validation, again.test), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -63,7 +68,7 @@ def test_another_seed_is_another_split_and_patients_of_every_size_are_held_out()
     held_sizes = []
     rows = set()
     for seed in range(20):
-        split = make_split(**data, seed=seed)
+        split = split_of(**data, seed=seed)
         rows.add(tuple(split.test))
         held_sizes += np.unique(data["patients"][split.test], return_counts=True)[1].tolist()
     assert len(rows) == 20
@@ -73,7 +78,7 @@ def test_another_seed_is_another_split_and_patients_of_every_size_are_held_out()
 def test_official_splits_are_taken_where_large_enough() -> None:
     data = made_up(1, 900)
     data["official"][:300], data["official"][300:600] = "validation", "test"
-    split = make_split(**data)
+    split = split_of(**data)
     np.testing.assert_array_equal(split.validation, np.arange(300))
     np.testing.assert_array_equal(split.test, np.arange(300, 600))
     np.testing.assert_array_equal(split.train, np.arange(600, 900))
@@ -83,7 +88,7 @@ def test_official_splits_are_taken_where_large_enough() -> None:
 def test_a_small_official_validation_joins_training_and_test_stays() -> None:
     data = made_up(2, 900)
     data["official"][:60], data["official"][600:] = "validation", "test"
-    split = make_split(**data)
+    split = split_of(**data)
     np.testing.assert_array_equal(split.test, np.arange(600, 900))
     np.testing.assert_array_equal(np.union1d(split.train, split.validation), np.arange(600))
     zeros, ones = np.bincount(data["labels"][:60])
@@ -102,8 +107,8 @@ def test_the_threshold_is_each_classs_own() -> None:
     labels = np.array([0] * 50 + [1] * 50 + [0, 1] * 200)
     official = np.array(["validation"] * 100 + ["train"] * 400)
     rows = np.arange(500).astype(str)
-    assert len(make_split(labels, official, None, rows, 2, "ab").validation) == 100
-    split = make_split(labels, official, None, rows, 2, "ab", min_per_class=51)
+    assert len(split_of(labels, official, None, rows, "ab").validation) == 100
+    split = split_of(labels, official, None, rows, "ab", min_per_class=51)
     assert len(split.validation) not in (0, 100)
     assert "each image taken for a patient of its own" in " ".join(split.notes)
 
@@ -115,7 +120,7 @@ def test_leaks_between_official_splits_are_told() -> None:
     data["official"][:300], data["official"][300:600] = "validation", "test"
     data["sha256"][300] = data["sha256"][301] = data["sha256"][700]
     data["patients"][0] = data["patients"][800]
-    notes = make_split(**data).notes
+    notes = split_of(**data).notes
     assert "Leak: 2 test images byte-identical to train images, as the source has them." in notes
     assert "Leak: 1 patient in both train and validation, as the source has them." in notes
 
@@ -123,19 +128,19 @@ def test_leaks_between_official_splits_are_told() -> None:
 def test_a_class_that_is_missing_in_test_is_told() -> None:
     data = made_up(4, 900, n_classes=3)
     data["official"][np.flatnonzero(data["labels"] > 0)[:90]] = "test"
-    assert "The test split holds no image of c0" in " ".join(make_split(**data).notes)
+    assert "The test split holds no image of c0" in " ".join(split_of(**data).notes)
 
 
 def test_a_test_split_of_one_class_of_two_is_refused() -> None:
     data = made_up(4, 900)
     data["official"][np.flatnonzero(data["labels"] == 1)[:60]] = "test"
     with pytest.raises(UserError, match="the test split holds no image of c0"):
-        make_split(**data)
+        split_of(**data)
 
 
 def test_every_side_has_every_class_however_few() -> None:
     labels = np.array([0] * 100 + [1] * 3)
-    split = make_split(labels, np.full(103, "train"), None, np.arange(103).astype(str), 2, ["a", "b"])
+    split = split_of(labels, np.full(103, "train"), None, np.arange(103).astype(str), ["a", "b"])
     for side in (split.train, split.validation, split.test):
         assert set(labels[side]) == {0, 1}
 
@@ -166,17 +171,16 @@ def test_what_cannot_be_split(change: dict[str, Any], sentence: str) -> None:
         "official": np.full(20, "train"),
         "patients": None,
         "sha256": np.arange(20).astype(str),
-        "n_classes": 2,
         "class_names": ["a", "b"],
     }
     with pytest.raises(UserError, match=sentence):
-        make_split(**{**data, **change})
+        split_of(**{**data, **change})
 
 
 def test_notes_say_how_many_patients_of_each_class_a_part_holds_and_where_they_are_too_few() -> None:
     labels, patients = np.repeat([0, 1], 300), np.array([f"p{i // 100}" for i in range(300)] + [*map(str, range(300))])
     data = {"labels": labels, "official": np.full(600, "train"), "sha256": np.array([f"{i:064x}" for i in range(600)])}
-    split = make_split(**data, patients=patients, n_classes=2, class_names=("rare", "common"))
+    split = split_of(**data, patients=patients, class_names=("rare", "common"))
     for part in ("train", "validation", "test"):
         rows = getattr(split, part)
         n = [len(set(patients[rows][labels[rows] == c].tolist())) for c in (0, 1)]
@@ -187,10 +191,10 @@ def test_notes_say_how_many_patients_of_each_class_a_part_holds_and_where_they_a
     assert "give more patients of them, or a test split of your own" in few[0]
 
     official = np.where(np.isin(patients, ["p0", *map(str, range(50))]), "test", "train")
-    own = make_split(**{**data, "official": official}, patients=patients, n_classes=2, class_names=("rare", "common"))
+    own = split_of(**{**data, "official": official}, patients=patients, class_names=("rare", "common"))
     assert any("leave the test split out of the data" in note for note in own.notes)
-    enough = make_split(**data, patients=None, n_classes=2, class_names=("rare", "common"))
+    enough = split_of(**data, patients=None, class_names=("rare", "common"))
     assert not any(note.startswith("Too few") for note in enough.notes), "images stand for unknown patients"
     tiny = np.where(np.arange(600) % 100 == 0, "test", "train")
-    unknown = make_split(**{**data, "official": tiny}, patients=None, n_classes=2, class_names=("rare", "common"))
+    unknown = split_of(**{**data, "official": tiny}, patients=None, class_names=("rare", "common"))
     assert any("patients are unknown, so images stand for them" in note for note in unknown.notes)

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,14 @@ from balancing.quality.duplicates import (
     thumbnails,
 )
 from sweep.cli.audit_view import audit_view
-from sweep.report.sections.data import data_audit_section
+from sweep.report.context import ReportContext
+from sweep.report.sections.data import data_section
 from tests.sweep.fake_run import fake_images, fake_split
+
+
+def audited(found: Audit | None) -> ReportContext:
+    """A run of which the audit alone is known."""
+    return ReportContext(SimpleNamespace(audit=lambda: found))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -162,7 +169,7 @@ def test_few_patients_are_counted_as_patients_not_as_images(images: ImageSet) ->
     console = Console(file=io.StringIO(), width=200)
     console.print(*audit_view(whole))
     assert "Patients in test: 3 NORMAL, 120 PNEUMONIA." in console.file.getvalue()  # type: ignore[attr-defined]
-    assert "Test holds patients of NORMAL: 3, PNEUMONIA: 120." in str(data_audit_section(whole).blocks)
+    assert "Test holds patients of NORMAL: 3, PNEUMONIA: 120." in str(data_section(audited(whole)).blocks)
     unknown = audit(replace(images, patients=None), Split(split.train, split.validation, split.test[[0, -1]]))
     titles = [finding.title for finding in unknown.findings if finding.check == "few_patients"]
     assert titles[0].startswith("Class NORMAL has 1 image in test")
@@ -223,24 +230,16 @@ def test_what_people_see(images: ImageSet) -> None:
     text = console.export_text()
     assert "[red]<b>x</b>.png" in text
     assert "1 group of byte-identical images" in text
-    section = data_audit_section(found)
+    section = data_section(audited(found))
     assert section.name == "data"
     assert isinstance(section.values, dict)
     assert json.dumps(section.values)
-    assert data_audit_section(None).blocks
+    assert data_section(audited(None)).blocks
 
 
 def test_the_real_chest_x_rays(chest_xray_dir: Path, tmp_path: Path) -> None:
-    images = load_images(str(chest_xray_dir), image_size=64, cache_dir=tmp_path, progress=False)
-    split = make_split(
-        images.labels,
-        images.splits,
-        images.patients,
-        images.sha256,
-        n_classes=2,
-        class_names=images.class_names,
-        seed=0,
-    )
+    images = load_images(str(chest_xray_dir), image_size=64, cache_dir=tmp_path)
+    split = make_split(images)
     found = audit(images, split)
     assert not found.leaks
     of_check = {finding.check: finding for finding in found.findings}

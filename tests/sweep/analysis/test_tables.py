@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from sweep.analysis.names import colour, display_name, in_order
-from sweep.analysis.statistics.paired import paired_differences
+from sweep.analysis.results import Results
 from sweep.analysis.tables import (
     budget_table,
     confusion_matrices,
@@ -19,13 +19,10 @@ from sweep.analysis.tables import (
     results_table,
     study_comparison,
     study_table,
-    test_table,
 )
 from sweep.report.words.verdict import verdict
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
-
-test_table.__test__ = False  # type: ignore[attr-defined]
 
 STUDY_FIGURES = {
     "baseline": (0.7474, 0.8154, 0.8123),
@@ -57,7 +54,7 @@ def test_the_studys_counts_give_the_studys_figures() -> None:
 
 
 def test_results_are_scikit_learns_means_over_seeds_of_the_chosen_configuration(run: Run) -> None:
-    table = results_table(run).set_index("technique")
+    table = results_table(Results(run)).set_index("technique")
     assert list(table.index) == list(SIX)
     for chosen in run.selection():
         values: dict[str, list[float]] = {"balanced_accuracy": [], "f1": [], "auroc": [], "precision": []}
@@ -76,7 +73,7 @@ def test_results_are_scikit_learns_means_over_seeds_of_the_chosen_configuration(
 
 
 def test_confusion_table_counts_every_test_row(run: Run) -> None:
-    table = confusion_table(run)
+    table = confusion_table(Results(run))
     assert list(table.columns) == ["technique", "seed", "TP", "TN", "FP", "FN"]
     counts = run.info["data"]["class_counts"]["test"]
     assert (table["TP"] + table["FN"] == counts[1]).all()
@@ -84,8 +81,8 @@ def test_confusion_table_counts_every_test_row(run: Run) -> None:
 
 
 def test_more_classes_use_macro_averages_and_full_matrices(run3: Run) -> None:
-    tested = test_table(run3).set_index(["technique", "seed"])
-    for (technique, seed), matrix in confusion_matrices(run3).items():
+    tested = Results(run3).test_table().set_index(["technique", "seed"])
+    for (technique, seed), matrix in confusion_matrices(Results(run3)).items():
         assert matrix.shape == (3, 3)
         recalls = np.diag(matrix) / matrix.sum(axis=1)
         assert tested.loc[(technique, seed), "balanced_accuracy"] == pytest.approx(recalls.mean())
@@ -100,30 +97,30 @@ def test_floors_of_the_studys_test_split() -> None:
 
 
 def test_the_study_stands_beside_ours_on_its_own_test_split_only(tmp_path: Path, run: Run) -> None:
-    assert study_comparison(run) is None
+    assert study_comparison(Results(run)) is None
     images = fake_images(tmp_path / "images", size=8, per_class=(300, 460))
     ours = fake_run(tmp_path / "run", images, techniques=SIX[:2], test_counts=(234, 390), epochs=1, failing=False)
-    table = study_comparison(ours)
+    table = study_comparison(Results(ours))
     assert table is not None
     table = table.set_index("technique")
     assert table.loc["smote", "balanced_accuracy_study"] == pytest.approx(0.6752, abs=5e-5)
     assert np.isnan(table.loc["smote", "balanced_accuracy"])
     assert table.loc["baseline", "recall"] == pytest.approx(
-        results_table(ours).set_index("technique")["recall"]["baseline"]
+        results_table(Results(ours)).set_index("technique")["recall"]["baseline"]
     )
 
 
 def test_budget_is_equal_and_failures_are_listed(run: Run) -> None:
-    assert budget_table(run)["trials"].nunique() == 1
-    failures = failures_table(run)
+    assert budget_table(Results(run))["trials"].nunique() == 1
+    failures = failures_table(Results(run))
     assert sorted(failures["status"]) == ["diverged", "failed"]
     assert "out of memory" in " ".join(failures["error"])
 
 
 def test_before_the_test_split_is_opened_there_is_no_answer(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images"), opened=False)
-    assert verdict(run).startswith("No answer yet")
-    table = results_table(run)
+    assert verdict(Results(run)).startswith("No answer yet")
+    table = results_table(Results(run))
     assert table["balanced_accuracy"].isna().all()
     assert table["validation"].notna().all()
 
@@ -132,23 +129,23 @@ def test_verdict_names_what_stands_out_and_nothing_else(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", per_class=(300, 600), size=4)
     arguments = {"techniques": SIX[:3], "lrs": (0.001,), "epochs": 1, "failing": False}
     equal = fake_run(tmp_path / "equal", images, seeds=4, skills=(1, 1, 1), **arguments)  # type: ignore[arg-type]
-    assert verdict(equal).startswith("No technique beat the baseline significantly: ")
-    assert "4 seeds" in verdict(equal)
+    assert verdict(Results(equal)).startswith("No technique beat the baseline significantly: ")
+    assert "4 seeds" in verdict(Results(equal))
     better = fake_run(tmp_path / "better", images, seeds=4, skills=(0.2, 0.2, 3), **arguments)  # type: ignore[arg-type]
-    assert "Oversampling by +0." in verdict(better)
-    assert "Undersampling" not in verdict(better)
+    assert "Oversampling by +0." in verdict(Results(better))
+    assert "Undersampling" not in verdict(Results(better))
     single = fake_run(tmp_path / "single", images, seeds=1, skills=(0.2, 0.2, 3), **arguments)  # type: ignore[arg-type]
-    assert verdict(single).startswith("One run per technique decides nothing")
+    assert verdict(Results(single)).startswith("One run per technique decides nothing")
 
 
 def test_verdict_without_a_partner(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", source="phantom")
     alone = fake_run(tmp_path / "alone", images, techniques=SIX[:1], failing=False)
-    assert verdict(alone).startswith("No comparison: this run tested Baseline alone")
-    assert "drawings, not patients" in verdict(alone)
+    assert verdict(Results(alone)).startswith("No comparison: this run tested Baseline alone")
+    assert "drawings, not patients" in verdict(Results(alone))
     others = fake_run(tmp_path / "others", images, techniques=SIX[1:3], failing=False)
-    assert "no tested baseline" in verdict(others)
-    assert paired_differences(others).empty
+    assert "no tested baseline" in verdict(Results(others))
+    assert Results(others).differences().empty
 
 
 def test_names_and_colours() -> None:

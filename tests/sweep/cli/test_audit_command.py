@@ -63,7 +63,7 @@ def test_a_run_refuses_and_says_what_to_do(leaking: Path, tmp_path: Path) -> Non
 def test_a_leak_can_be_allowed(leaking: Path) -> None:
     base = {"data": {"source": str(leaking), "image_size": 16}, "train": {"weights": "none"}}
     with pytest.raises(UserError, match="--allow-leak"):
-        prepare(build_config(base), progress=False)
-    prepared = prepare(build_config(base, {"data.allow_leak": True}), progress=False)
+        prepare(build_config(base))
+    prepared = prepare(build_config(base, {"data.allow_leak": True}))
     assert prepared.audit is not None
     assert [finding.check for finding in prepared.audit.leaks] == ["duplicates_across_splits"]

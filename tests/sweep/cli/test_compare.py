@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from balancing.errors import UserError
-from sweep.analysis.statistics.paired import metric_intervals
+from sweep.analysis.results import Results
 from sweep.analysis.tables import results_table
 from sweep.cli.compare import compare_runs, compare_view
 from sweep.runs.run import Run
@@ -43,7 +43,7 @@ def test_each_run_keeps_its_numbers(runs: list[Run]) -> None:
         ["undersampling", "second"],
         ["oversampling", "first"],
     ]
-    own = metric_intervals(runs[1]).set_index(["technique", "metric"]).loc[("undersampling", "recall")]
+    own = Results(runs[1]).intervals().set_index(["technique", "metric"]).loc[("undersampling", "recall")]
     row = found.table.loc[3]
     assert (row["recall"], row["recall_low"], row["recall_high"]) == (own["mean"], own["low"], own["high"])
     assert found.warnings == []
@@ -52,7 +52,7 @@ def test_each_run_keeps_its_numbers(runs: list[Run]) -> None:
 
 def test_spread_over_seeds_and_csv(runs: list[Run]) -> None:
     found = compare_runs(runs)
-    expected = results_table(runs[0]).set_index("technique")["f1_sd"]
+    expected = results_table(Results(runs[0])).set_index("technique")["f1_sd"]
     own = found.table[found.table["run"] == "first"].set_index("technique")["f1_sd"]
     pd.testing.assert_series_equal(own, expected.loc[own.index])
     back = pd.read_csv(io.StringIO(found.csv()), keep_default_na=False)

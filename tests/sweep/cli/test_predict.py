@@ -11,10 +11,12 @@ from PIL import Image
 
 from balancing.data.images import ImageSet
 from balancing.errors import UserError
-from sweep.analysis.maps.networks import best_trials, network_input
+from sweep.analysis.maps.networks import best_trials
+from sweep.analysis.results import Results
 from sweep.cli.predict import best_trial, predict_images
 from sweep.runs.run import Run
 from sweep.training.network import restore
+from sweep.training.trial import to_input
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 
@@ -34,12 +36,12 @@ def test_the_best_trial_predicts_the_decoded_image(made: tuple[Run, ImageSet], t
     paths = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
     found = predict_images(run, paths, out=tmp_path / "out")
     technique, trial_id = best_trial(run)
-    best = best_trials(run).set_index("trial_id")["balanced_accuracy"]
+    best = best_trials(Results(run)).set_index("trial_id")["balanced_accuracy"]
     assert best[trial_id] == best.max()
     model, facts = restore(run.trial(trial_id).best)
     for prediction, row in zip(found, (3, 100), strict=True):
         with torch.no_grad():
-            batch = network_input(images.pixels[row], facts["spec"]["mean"], facts["spec"]["std"])
+            batch = to_input(torch.from_numpy(images.pixels[row])[None], facts["spec"]["mean"], facts["spec"]["std"])
             expected = model(batch).softmax(dim=1)[0].numpy()
         assert list(prediction.probabilities) == ["NORMAL", "PNEUMONIA"]
         assert list(prediction.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)

@@ -147,14 +147,14 @@ def test_weights_and_masks_are_made_absolute_and_ids_kept(home: Path) -> None:
 
 def test_the_data_may_be_where_the_runs_are(home: Path, started: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home / "study" / "images")
-    before = load_images(".", image_size=16, progress=False)
+    before = load_images(".", image_size=16)
     jobs.start(config_for("."), "x", None, quiet(), verbose=False)
     (run,) = started
     run.trial("t").write_predictions("validation", np.arange(2), np.zeros(2, int), np.ones((2, 2)) / 2)
     write_atomically(Path("runs/half-made/config.yaml"), b"")
     shutil.copy(run.path / "split.parquet", "runs/half-made/split.parquet")
     shutil.copytree(run.path, "loose-run")
-    after = load_images(".", image_size=16, progress=False)
+    after = load_images(".", image_size=16)
     assert after.fingerprint == before.fingerprint
     assert any("are no data and are passed over: loose-run, runs." in note for note in after.notes)
     assert not any("passed over" in note for note in before.notes)
@@ -176,7 +176,7 @@ def test_folders_of_this_tool_are_passed_over_and_no_others(tmp_path: Path) -> N
 @pytest.mark.parametrize("source", ["x" * 5000, "a/" * 3000, "~nobody-of-this-name/x", "\0"])
 def test_words_that_no_system_takes_give_a_sentence(source: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        load_images(source, image_size=16, cache_dir=tmp_path, progress=False)
+        load_images(source, image_size=16, cache_dir=tmp_path)
     assert len(str(caught.value)) < 700
     assert balancing.data.sources.local_path("x") is None
 

@@ -39,12 +39,12 @@ def config_for(source: Path | str, **space: Any) -> Config:
 
 
 def prepared(source: Path, **space: Any) -> Prepared:
-    return prepare(config_for(source, **space), progress=False)
+    return prepare(config_for(source, **space))
 
 
 def test_what_is_prepared_fits_together(source: Path) -> None:
     config = config_for(source, seeds=2)
-    found = prepare(config, progress=False)
+    found = prepare(config)
     images, split = found.images, found.split
     assert images.pixels.shape[1:] == (16, 16)
     assert np.bincount(images.labels[split.train]).tolist() == [40, 20]
@@ -66,18 +66,18 @@ def test_equal_data_gives_equal_trials_and_other_data_others(tmp_path: Path) -> 
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         path = write_source(tmp_path / f"{name}.npz", (40, 20), seed)
         config = config_for(path)
-        ids.append({spec.trial_id for spec in prepare(config, progress=False).specs(config)})
+        ids.append({spec.trial_id for spec in prepare(config).specs(config)})
     assert ids[0] == ids[1]
     assert not ids[0] & ids[2]
 
 
 def test_the_positive_class_can_be_named(source: Path) -> None:
     config = config_for(source)
-    name = prepare(config, progress=False).images.class_names[0]
+    name = prepare(config).images.class_names[0]
     named = build_config(config.model_dump(), {"data.positive": name})
-    assert prepare(named, progress=False).positive == 0
+    assert prepare(named).positive == 0
     with pytest.raises(UserError, match="no class is named 'unicorn'"):
-        prepare(build_config(config.model_dump(), {"data.positive": "unicorn"}), progress=False)
+        prepare(build_config(config.model_dump(), {"data.positive": "unicorn"}))
 
 
 def test_more_than_two_classes_have_no_positive_one(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_weights_are_asked_for_before_images_are_decoded(
     monkeypatch.setattr(room, "load_images", lambda *args, **kwargs: pytest.fail("images were decoded"))
     config = build_config(config_for(source).model_dump(), {"train.weights": str(tmp_path / "gone.pt")})
     with pytest.raises(UserError, match=r"gone\.pt"):
-        prepare(config, progress=False)
+        prepare(config)
 
 
 def test_a_source_that_is_not_there_gives_a_sentence(tmp_path: Path) -> None:

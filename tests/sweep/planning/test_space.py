@@ -255,6 +255,7 @@ OTHERWISE: dict[str, Any] = {
     "positive": 0,
     "data": "abc",
     "split": "abc",
+    "components": {"loss": "my_loss@0123456789ab"},
 }
 LABELS = {"draw", "seed_index"}
 
@@ -275,6 +276,16 @@ def test_labels_for_people_change_no_id(name: str) -> None:
     changed = replace(A_SPEC, **{name: 9})
     assert changed.trial_id == A_SPEC.trial_id
     assert changed.configuration_id == A_SPEC.configuration_id
+
+
+def test_a_field_that_came_later_leaves_earlier_ids_as_they_were() -> None:
+    assert "components" not in A_SPEC.to_dict()
+    assert A_SPEC.trial_id == "4c507b337119"
+
+
+def test_a_key_that_may_change_numbers_is_not_passed_over() -> None:
+    with pytest.raises(UserError, match="was made with 'loss', which this version does not know; use the version in"):
+        TrialSpec.from_dict({**A_SPEC.to_dict(), "loss": "focal"})
 
 
 def test_ids_forget_the_order_of_parameters_and_the_way_through_a_file() -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from balancing.quality.audit import Audit
-from sweep.analysis.snapshot import Snapshot
-from sweep.report.build import Content, Wanted, gather
+from sweep.analysis.results import Results
+from sweep.report.build import Content, gather
 from sweep.report.checklist import GUIDELINES, NOT_ANSWERED, checklist, held
+from sweep.report.context import ReportContext
 from sweep.report.section import Paragraph, Section
-from sweep.report.sections.data import data_audit_section
+from sweep.report.sections.data import data_section
 from sweep.runs.run import Run, write_json
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -47,8 +48,8 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Content]:
     folder = tmp_path_factory.mktemp("checklist")
     images = fake_images(folder / "images", size=8)
     made = fake_run(folder / "run", images, techniques=SIX[:2], lrs=(0.001, 0.005), epochs=2, audited=False)
-    run = Snapshot(made.path)
-    return run, gather(run, None, Wanted())
+    run = Results(made)
+    return run, gather(ReportContext(run))
 
 
 def test_items_are_in_order_and_named_once() -> None:
@@ -90,9 +91,9 @@ def test_patients_and_duplicates_need_an_audit(reported: tuple[Run, Content]) ->
     counts = {part: [1, 1] for part in ("train", "validation", "test")}
     for patients in ({"known": False}, {"known": True, "total": 6, "median_images": 1, "most_images": 1}):
         found = Audit(("a", "b"), counts, {**patients, "per_part": dict.fromkeys(counts, 2)}, {}, ())
-        audited = having(content, data_audit_section(found))
-        with_audit = Snapshot(run.path)
+        with_audit = Results(run)
         with_audit.audit = lambda found=found: found  # type: ignore[method-assign, misc]
+        audited = having(content, data_section(ReportContext(with_audit)))
         assert "#data-section" in where(with_audit, audited, "CLAIM 2024 20 ")
         assert ("data.patients" in held(with_audit, audited)) == patients["known"]
         assert ("data.images" in held(with_audit, audited)) != patients["known"]
@@ -101,7 +102,7 @@ def test_patients_and_duplicates_need_an_audit(reported: tuple[Run, Content]) ->
 def test_an_unopened_run_has_no_performance(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], epochs=1, opened=False)
-    content = gather(run, None, Wanted())
+    content = gather(ReportContext(run))
     for item in ("TRIPOD+AI 23a", "TRIPOD+AI 13 ", "CLAIM 2024 37 ", "CLAIM 2024 29 ", "CLAIM 2024 32 "):
         assert where(run, content, item) == NOT_ANSWERED
     assert "#made-section" in where(run, content, "TRIPOD+AI 18f")
@@ -112,7 +113,7 @@ def test_one_seed_says_nothing_of_sample_size(tmp_path: Path) -> None:
     run = fake_run(
         tmp_path / "run", images, techniques=SIX[:2], epochs=1, seeds=1, lrs=(0.001,), failing=False, audited=False
     )
-    content = gather(run, None, Wanted())
+    content = gather(ReportContext(run))
     assert where(run, content, "CLAIM 2024 21 ") == NOT_ANSWERED
     assert "differences" in held(run, content)
     assert "hyperparameters" not in held(run, content)  # one configuration: a sentence alone
@@ -121,7 +122,7 @@ def test_one_seed_says_nothing_of_sample_size(tmp_path: Path) -> None:
 def test_three_classes_have_no_tuned_threshold(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", ("a", "b", "c"), size=8)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], epochs=1, lrs=(0.001,), failing=False)
-    content = gather(run, None, Wanted())
+    content = gather(ReportContext(run))
     found = held(run, content)
     assert "threshold.tuned" not in found
     assert "threshold.prior" in found

@@ -14,14 +14,17 @@ from sweep.analysis.decisions.calibration import calibration_table, class_table
 from sweep.analysis.decisions.operating_points import benefit_curves, score_curves
 from sweep.analysis.decisions.trivial_baselines import pixel_floor, thumbnail_predictions
 from sweep.analysis.figures.decision_curve import decision_curve_plot
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import patient_draws
 from sweep.analysis.statistics.intervals import metric_spread, patients_behind
-from sweep.analysis.statistics.paired import metric_intervals, paired_differences, seed_differences
 from sweep.report.build import found_warnings
+from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
-from sweep.report.sections.saliency import _percents, _share
+from sweep.report.sections.saliency import _share
+from sweep.report.text.intervals import ranged
+from sweep.report.text.numbers import percent
 from sweep.report.words.maps import blackout_sentence, claim_sentence
 from sweep.report.words.verdict import verdict, what_it_would_take
 from tests.sweep.analysis.statistics.test_few_patients import run_with
@@ -32,24 +35,24 @@ TESTS = ["mcnemar", "mcnemar_holm", "delong", "delong_holm"]
 
 def test_tests_that_take_images_for_patients_are_not_made_of_a_handful(tmp_path: Path) -> None:
     run = run_with(tmp_path, FEWEST - 1)
-    assert seed_differences(run)[TESTS].isna().all(axis=None)
-    table = seeds_table(run)
+    assert Results(run).seed_differences()[TESTS].isna().all(axis=None)
+    table = seeds_table(Results(run))
     assert not any(re.fullmatch(r"<?0\.\d+", row[place].text) for row in table.rows for place in (4, 5, 8, 9))
     assert "neither test is made" in table.caption
 
 
 def test_of_enough_patients_they_are_made(tmp_path: Path) -> None:
     run = run_with(tmp_path, FEWEST)
-    assert (seed_differences(run)[TESTS] < 0.05).all(axis=None), "the techniques do differ on these images"
-    assert "neither test" not in seeds_table(run).caption
+    assert (Results(run).seed_differences()[TESTS] < 0.05).all(axis=None), "the techniques do differ on these images"
+    assert "neither test" not in seeds_table(Results(run)).caption
 
 
 def test_of_one_patient_no_standard_error_is_told(tmp_path: Path) -> None:
     """Drawn anew one patient gives the same numbers each time, which is no standard error of 0."""
     run = run_with(tmp_path, 1)
-    table = paired_differences(run)
+    table = Results(run).differences()
     assert table["patient_se"].isna().all()
-    assert metric_intervals(run)["patient_se"].isna().all()
+    assert Results(run).intervals()["patient_se"].isna().all()
     assert differences_table(run, table).rows[0][6].text == "\N{EN DASH}"
 
 
@@ -62,8 +65,8 @@ def test_logistic_regression_has_the_intervals_of_a_network(tmp_path: Path, pati
     kept["p_0"], kept["p_1"] = 1.0 - tested["label"], 1.0 * tested["label"]  # right of all who were tested
     (run.path / "floors").mkdir()
     kept.to_parquet(run.path / "floors" / "logistic_regression.parquet", index=False)
-    assert thumbnail_predictions(run, None) is not None
-    floor = pixel_floor(run, None, np.random.default_rng(0), samples=200)
+    assert thumbnail_predictions(Results(run), None) is not None
+    floor = pixel_floor(Results(run), None, np.random.default_rng(0), samples=200)
     row = floor[floor["kind"] == "thumbnail"].iloc[0]
     for metric in ("recall", "specificity", "balanced_accuracy"):
         assert row[metric] == 1
@@ -76,10 +79,10 @@ def test_logistic_regression_has_the_intervals_of_a_network(tmp_path: Path, pati
 
 def test_calibration_calls_nothing_better_or_worse_from_a_handful(tmp_path: Path) -> None:
     run = run_with(tmp_path, FEWEST - 1)
-    table = calibration_table(run, np.random.default_rng(0), samples=200)
+    table = calibration_table(Results(run), np.random.default_rng(0), samples=200)
     row = table[(table["technique"] == "smote") & (table["stage"] == "before")].iloc[0]
     assert row["difference_brier_high"] < 0, "the interval alone would say better"
-    section = calibration_section(run, np.random.default_rng(0))
+    section = calibration_section(ReportContext(Results(run)))
     words = str(section.blocks[1]) if section else ""
     assert "better than the baseline" not in words
     assert "from too few patients to call it better or worse" in words
@@ -88,7 +91,7 @@ def test_calibration_calls_nothing_better_or_worse_from_a_handful(tmp_path: Path
 
 def test_brier_scores_of_two_classes_end_at_1(tmp_path: Path) -> None:
     run = run_with(tmp_path, 1)
-    table = calibration_table(run, np.random.default_rng(0), samples=50)
+    table = calibration_table(Results(run), np.random.default_rng(0), samples=50)
     assert table[["brier_high", "brier_balanced_high"]].to_numpy().max() == 1
     differences = table[["difference_brier_low", "difference_brier_high"]].dropna().to_numpy()
     assert (differences.min(), differences.max()) == (-1, 1)
@@ -98,7 +101,7 @@ def test_a_class_of_one_patient_hides_no_other_classs_brier_score(tmp_path: Path
     images = fake_images(tmp_path / "images", ("A", "B", "C"), per_class=[40, 40, 40], size=4)
     options = {"lrs": (0.001,), "epochs": 1, "failing": False, "test_counts": (1, 15, 15)}
     run = fake_run(tmp_path / "run", images, techniques=("baseline",), **options)
-    table = class_table(run, np.random.default_rng(0), samples=50).set_index("class_name")
+    table = class_table(Results(run), np.random.default_rng(0), samples=50).set_index("class_name")
     assert (table.loc["A", "brier_high"] == 2).all(), "one patient tells nothing"
     assert (table.loc[["B", "C"], "brier_high"] < 1.5).all()
 
@@ -141,10 +144,10 @@ def test_one_image_that_errs_makes_no_metric_certain(patients: int) -> None:
 
 def test_the_area_has_one_interval_in_the_whole_report(tmp_path: Path) -> None:
     run = run_with(tmp_path, FEWEST)
-    curves = score_curves(run, np.random.default_rng(0), banded=20)
+    curves = score_curves(Results(run), np.random.default_rng(0), banded=20)
     assert curves is not None
     own = curves.points.set_index("technique")
-    table = metric_intervals(run)
+    table = Results(run).intervals()
     for row in table[table["metric"] == "auroc"].to_dict("records"):
         limits = own.loc[row["technique"], ["auroc_low", "auroc_high"]]
         assert limits.tolist() == pytest.approx([row["low"], row["high"]], abs=1e-6)
@@ -157,8 +160,8 @@ def test_a_verdict_from_some_patients_is_one_on_patients_like_these(
     tmp_path: Path, patients: int, warned: bool
 ) -> None:
     run = run_with(tmp_path, patients)
-    assert verdict(run).startswith("Statistically significant")
-    lines = [line for line in found_warnings(run) if "patients like these" in line]
+    assert verdict(Results(run)).startswith("Statistically significant")
+    lines = [line for line in found_warnings(Results(run)) if "patients like these" in line]
     assert bool(lines) == warned
     if warned:
         assert f"holds {patients} patients of class NORMAL" in lines[0]
@@ -167,7 +170,7 @@ def test_a_verdict_from_some_patients_is_one_on_patients_like_these(
 
 def test_no_sentence_says_nan(tmp_path: Path) -> None:
     run = run_with(tmp_path, 1)
-    plot = decision_curve_plot(benefit_curves(run, np.random.default_rng(0), samples=50), 0.5)
+    plot = decision_curve_plot(benefit_curves(Results(run), np.random.default_rng(0), samples=50), 0.5)
     assert "too few patients for an interval" in plot.caption
     gap = {"edge_gap": 0.1, "edge_gap_low": np.nan, "edge_gap_high": np.nan}
     claim = claim_sentence(
@@ -178,7 +181,7 @@ def test_no_sentence_says_nan(tmp_path: Path) -> None:
     black = blackout_sentence(pd.DataFrame([{"technique": "smote", "blackout_images": 9, **drop}]))
     unknown = {f"{name}{end}": np.nan for name in ("mask_ratio", "pointing") for end in ("_low", "_high")}
     row = pd.Series({"mask": 0.4, "mask_ratio": 1.2, "pointing": 0.5, **unknown})
-    for text in (plot.caption, claim, black, _share(row, "mask"), _percents(row, "pointing")):
+    for text in (plot.caption, claim, black, _share(row, "mask"), ranged(row, "pointing", percent)):
         assert "nan" not in text
         assert "\N{EN DASH} to" not in text
 

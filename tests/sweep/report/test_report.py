@@ -21,10 +21,11 @@ import pytest
 from balancing.errors import UserError
 from sweep.analysis.decisions.operating_points import score_curves
 from sweep.analysis.decisions.table import decision_table
-from sweep.analysis.statistics.paired import metric_intervals
+from sweep.analysis.results import Results
 from sweep.analysis.tables import results_table
 from sweep.report import render
-from sweep.report.build import Wanted, found_warnings, gather
+from sweep.report.build import found_warnings, gather
+from sweep.report.context import ReportContext, ReportOptions
 from sweep.report.render import write_report
 from sweep.report.section import Paragraph
 from sweep.report.sections.provenance import opening_lines
@@ -141,8 +142,8 @@ def test_a_winner_is_named_beside_what_a_threshold_does(tmp_path: Path, skill: f
     run = fake_run(
         tmp_path / "run", images, techniques=("baseline", "smote"), seeds=5, skills=(0.2, skill), failing=False
     )
-    page = write_report(run, cams=False)
-    content = gather(run, None, Wanted(cams=False))
+    page = write_report(run, options=ReportOptions(cams=False))
+    content = gather(ReportContext(Results(run), options=ReportOptions(cams=False)))
     assert ("is beaten by SMOTE" in content.verdict) == wins
     assert content.aside.startswith("Would a threshold do it? ") == wins
     markdown_text = (page.parent / "report.md").read_text(encoding="utf-8")
@@ -154,11 +155,11 @@ def test_tables_hold_the_unrounded_numbers(made: tuple[Run, Page]) -> None:
     run = made[0]
     with (run.path / "report" / "tables" / "results.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    expected = results_table(run)
+    expected = results_table(Results(run))
     assert [row["technique"] for row in rows] == list(SIX)
     assert [float(row["auroc"]) for row in rows] == expected["auroc"].tolist()
     assert rows[-1]["parameters"] == "k_neighbors=5"
-    found = metric_intervals(run).set_index(["technique", "metric"]).loc[("baseline", "f1")]
+    found = Results(run).intervals().set_index(["technique", "metric"]).loc[("baseline", "f1")]
     assert found["mean"] == pytest.approx(expected["f1"][0])
     shown = f"{found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
     assert shown in made[1].text
@@ -167,10 +168,10 @@ def test_tables_hold_the_unrounded_numbers(made: tuple[Run, Page]) -> None:
 
 def test_one_number_has_one_interval_wherever_it_stands(made: tuple[Run, Page]) -> None:
     run, _ = made
-    results = metric_intervals(run).set_index(["technique", "metric"])
-    curves = score_curves(run, np.random.default_rng(0))
+    results = Results(run).intervals().set_index(["technique", "metric"])
+    curves = score_curves(Results(run), np.random.default_rng(0))
     assert curves is not None
-    decided = decision_table(run, np.random.default_rng(0)).query("rule == 'argmax'").set_index("technique")
+    decided = decision_table(Results(run), np.random.default_rng(0)).query("rule == 'argmax'").set_index("technique")
     for technique, row in curves.points.set_index("technique").iterrows():
         for name in ("low", "high"):
             auroc = results.loc[(technique, "auroc"), name]
@@ -186,7 +187,7 @@ def test_a_test_split_far_from_validation_is_named(
 ) -> None:
     table = pd.DataFrame({"validation": [0.94, 0.98], "balanced_accuracy": [test - 0.01, test + 0.01]})
     monkeypatch.setattr(shown_tables, "results_table", lambda run: table)
-    sentence = shift_sentence(made[0])
+    sentence = shift_sentence(Results(made[0]))
     assert said in sentence if sentence and said else sentence is said
 
 
@@ -223,7 +224,7 @@ def test_equal_records_give_an_equal_report_and_old_files_go(made: tuple[Run, Pa
 def test_without_images_it_says_how_to_add_them(made: tuple[Run, Page], tmp_path: Path) -> None:
     run = made[0]
     for wanted, sentence in ((True, f"sweep report {run.path.name} --data phantom"), (False, "without --no-cams")):
-        section = looks_section(run, None, wanted=wanted, rng=np.random.default_rng(0))
+        section = looks_section(ReportContext(Results(run), options=ReportOptions(cams=wanted)))
         (block,) = section.blocks
         assert isinstance(block, Paragraph)
         assert sentence in block.text
@@ -247,10 +248,10 @@ def test_a_second_look_at_the_test_split_is_counted(made: tuple[Run, Page], tmp_
     shutil.copytree(made[0].path, tmp_path / "run")
     run = Run(tmp_path / "run")
     run.record_test_opening([run.selection()[0]["trial_ids"][0]])
-    warnings = found_warnings(run)
+    warnings = found_warnings(Results(run))
     assert any("opened more than once for 1 trial" in line for line in warnings)
     assert any("opened 1 more time(s)" in line for line in warnings)
-    assert "Each chosen trial was tested up to 2 times" in opening_lines(run)[-1]
+    assert "Each chosen trial was tested up to 2 times" in opening_lines(Results(run))[-1]
 
 
 def test_the_summary_fits_its_schema_and_says_what_the_page_says(made: tuple[Run, Page]) -> None:

@@ -11,9 +11,10 @@ import pytest
 from balancing.components.neighbours.store import NeighbourStore
 from balancing.data.images import ImageSet
 from balancing.errors import UserError
-from sweep.analysis.snapshot import Snapshot
+from sweep.analysis.results import Results
 from sweep.config.config import build_config, recorded_config
 from sweep.report.build import found_warnings
+from sweep.report.context import ReportOptions
 from sweep.report.render import write_report
 from sweep.runs.files import DamagedFile
 from sweep.runs.run import Run
@@ -57,7 +58,7 @@ def test_a_trial_with_a_damaged_file_counts_as_not_ended(run: Run, name: str, ho
     (line,) = run.damages()
     assert first in line
     assert name in line
-    (warning,) = [w for w in found_warnings(Snapshot(run.path)) if "counts as not ended" in w]
+    (warning,) = [w for w in found_warnings(Results(run)) if "counts as not ended" in w]
     assert f"sweep resume {run.path}" in warning
 
 
@@ -80,7 +81,7 @@ def test_a_block_of_zeros_within_predictions_is_noticed(run: Run, name: str) -> 
 @pytest.mark.parametrize("name", ["status.json", "epochs.json", "validation.parquet", "test.parquet", "spec.json"])
 def test_the_report_is_made_all_the_same(run: Run, name: str, how: str) -> None:
     damage(run.trial(run.specs()[0].trial_id).path / name, how)
-    page = write_report(run, None, cams=False)
+    page = write_report(run, None, ReportOptions(cams=False))
     assert page.is_file()
     if name != "spec.json":
         assert "sweep resume" in page.read_text() or name == "test.parquet"
@@ -94,7 +95,7 @@ def test_what_follows_from_other_records_is_made_anew(
     damage(run.path / name, how)
     if name != "audit.json":  # which the report makes anew by itself, or does without
         with pytest.raises(UserError, match=r"`sweep resume .*run` writes it anew"):
-            write_report(run, None, cams=False)
+            write_report(run, None, ReportOptions(cams=False))
     images = source[1]
     (line,) = (*run.mend(), *run.mend_split(images, fake_split(images)))
     assert name in line
@@ -121,7 +122,7 @@ def test_half_a_line_is_an_opening_of_the_test_split_all_the_same(run: Run) -> N
     run.record_test_opening(["a"])
     assert [o["trials"] for o in run.test_openings()] == [[], ["a"]]
     assert len(whole) == 1
-    assert write_report(run, None, cams=False).is_file()
+    assert write_report(run, None, ReportOptions(cams=False)).is_file()
 
 
 def test_what_killed_writers_left_is_removed_on_resume(run: Run) -> None:

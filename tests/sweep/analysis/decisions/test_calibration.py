@@ -23,6 +23,8 @@ from sweep.analysis.decisions.calibration import (
 )
 from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.figures.style import png
+from sweep.analysis.results import Results
+from sweep.report.context import ReportContext
 from sweep.report.section import Listing
 from sweep.report.sections.calibration import calibration_section
 from tests.sweep.fake_run import SIX, fake_images, fake_run
@@ -113,7 +115,7 @@ def test_probabilities_that_are_right_get_the_error_of_chance() -> None:
 def test_a_runs_table(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", per_class=(80, 200), size=4)
     run = fake_run(tmp_path / "run", images, failing=False, epochs=1, lrs=(0.001,))
-    table = calibration_table(run, np.random.default_rng(0), 200)
+    table = calibration_table(Results(run), np.random.default_rng(0), 200)
     assert table["technique"].tolist() == [name for name in SIX for _ in range(2)]
     assert table["stage"].tolist() == ["before", "after"] * 6
     for name in ("brier", "brier_balanced", "ece", "excess", "log_loss"):
@@ -125,16 +127,16 @@ def test_a_runs_table(tmp_path: Path) -> None:
     differences = table.set_index(["technique", "stage"])["difference_brier"]
     expected = means["smote", "after"] - means["baseline", "before"]
     assert differences["smote", "after"] == pytest.approx(expected)
-    pd.testing.assert_frame_equal(table, calibration_table(run, np.random.default_rng(0), 200))
+    pd.testing.assert_frame_equal(table, calibration_table(Results(run), np.random.default_rng(0), 200))
 
-    classes = class_table(run, np.random.default_rng(0), 50)
+    classes = class_table(Results(run), np.random.default_rng(0), 50)
     balanced = classes.groupby(["technique", "stage"])["brier"].mean()
     assert balanced["smote", "before"] == pytest.approx(
         table.set_index(["technique", "stage"])["brier_balanced"]["smote", "before"]
     )
-    lines = reliability_curves(run)
+    lines = reliability_curves(Results(run))
     assert lines.groupby(["technique", "stage"])["count"].sum().eq(2 * 70).all()
-    plot = reliability_plot(run, lines, table)
+    plot = reliability_plot(Results(run), lines, table)
     assert plot is not None
     assert png(plot.figure, 40).startswith(b"\x89PNG")
 
@@ -151,14 +153,14 @@ def test_sharpened_probabilities_are_called_too_sure_and_set_right(tmp_path: Pat
             logits = 4 * np.log(found[["p_0", "p_1"]].to_numpy(dtype=float))
             sharp = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
             run.trial(trial_id).write_predictions(part, found["row"].to_numpy(), found["label"].to_numpy(), sharp)
-    table = calibration_table(run, np.random.default_rng(0), 100).set_index(["technique", "stage"])
+    table = calibration_table(Results(run), np.random.default_rng(0), 100).set_index(["technique", "stage"])
     assert table.loc[("undersampling", "before"), "temperature"] == pytest.approx(4, rel=0.2)
     assert table.loc[("baseline", "before"), "temperature"] == pytest.approx(1, rel=0.2)
     before, after = table.loc[("undersampling", "before")], table.loc[("undersampling", "after")]
     assert before["ece"] > 3 * before["chance_ece"]
     assert after["ece"] < 0.5 * before["ece"]
     assert after["brier"] < before["brier"]
-    section = calibration_section(run, np.random.default_rng(0))
+    section = calibration_section(ReportContext(Results(run)))
     assert section is not None
     listing = next(block for block in section.blocks if isinstance(block, Listing))
     line = next(line for line in listing.lines if line.startswith("Undersampling"))
@@ -169,13 +171,13 @@ def test_sharpened_probabilities_are_called_too_sure_and_set_right(tmp_path: Pat
 def test_sections_for_every_shape_of_run(tmp_path: Path, classes: int) -> None:
     images = fake_images(tmp_path / "images", [f"class {c}" for c in range(classes)], size=4)
     run = fake_run(tmp_path / "run", images, seeds=classes - 1, failing=False, epochs=1, lrs=(0.001,))
-    section = calibration_section(run, np.random.default_rng(0))
+    section = calibration_section(ReportContext(Results(run)))
     assert section is not None
     assert isinstance(section.values, dict)
     assert len(section.values["techniques"]) == 12
     assert ("excess" in section.values["techniques"][0]) == (classes == 2)
     assert len(section.values["classes"]) == 12 * classes
     closed = fake_run(tmp_path / "closed", images, failing=False, epochs=1, opened=False)
-    assert calibration_section(closed, np.random.default_rng(0)) is None
-    assert calibration_table(closed, np.random.default_rng(0)).empty
-    assert reliability_curves(closed).empty
+    assert calibration_section(ReportContext(Results(closed))) is None
+    assert calibration_table(Results(closed), np.random.default_rng(0)).empty
+    assert reliability_curves(Results(closed)).empty

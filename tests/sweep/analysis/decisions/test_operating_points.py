@@ -32,15 +32,13 @@ from sweep.analysis.figures.precision_recall import precision_recall_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.figures.style import png, svg
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.intervals import distributions, spread
-from sweep.analysis.tables import test_table
+from sweep.report.context import ReportContext
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.curves import curves_section
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
-
-results_of = test_table  # pytest would take the name for a test
-del test_table
 
 
 def _sample(seed: int, n: int = 90, digits: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,45 +136,45 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_runs_curves_and_points(run: Run) -> None:
-    curves = score_curves(run, np.random.default_rng(0), 200, 50)
+    curves = score_curves(Results(run), np.random.default_rng(0), 200, 50)
     assert curves is not None
     assert curves.prevalence == pytest.approx(200 / 280)
-    expected = results_of(run).groupby("technique")["auroc"].mean()
+    expected = Results(run).test_table().groupby("technique")["auroc"].mean()
     assert curves.points.set_index("technique")["auroc"].to_dict() == pytest.approx(expected.to_dict())
-    for lines in (curves.roc, curves.pr, benefit_curves(run, np.random.default_rng(0), 50)):
+    for lines in (curves.roc, curves.pr, benefit_curves(Results(run), np.random.default_rng(0), 50)):
         assert list(dict.fromkeys(lines["technique"])) == list(SIX)
         assert np.isfinite(lines[["mean", "low", "high"]].to_numpy()).all()
         assert (lines["low"] <= lines["high"]).all()
     assert (curves.roc.groupby("technique")["mean"].diff().dropna() >= -1e-12).all(), "an ROC curve never falls"
-    points = operating_points(run, np.random.default_rng(0), 100)
+    points = operating_points(Results(run), np.random.default_rng(0), 100)
     assert (points["specificity_at_95"] <= points["specificity_at_90"]).all()
-    again = score_curves(run, np.random.default_rng(0), 200, 50)
+    again = score_curves(Results(run), np.random.default_rng(0), 200, 50)
     assert again is not None
     pd.testing.assert_frame_equal(curves.roc, again.roc)
 
 
 def test_predictive_values_of_a_run_follow_from_its_rates(run: Run) -> None:
-    table = predictive_table(run, np.random.default_rng(0), (0.05, 0.5), 50)
-    rates = results_of(run).query("technique == 'smote'")
+    table = predictive_table(Results(run), np.random.default_rng(0), (0.05, 0.5), 50)
+    rates = Results(run).test_table().query("technique == 'smote'")
     ppv, npv = predictive_values(rates["recall"].to_numpy(), rates["specificity"].to_numpy(), 0.05)
     own = table[(table["technique"] == "smote") & (table["prevalence"] == 0.05)].iloc[0]
     assert (own["ppv"], own["npv"]) == pytest.approx((ppv.mean(), npv.mean()), abs=1e-6)
-    curve = predictive_curves(run, np.array([0.05, 0.5]))
+    curve = predictive_curves(Results(run), np.array([0.05, 0.5]))
     assert curve["ppv"].tolist() == pytest.approx(table["ppv"].tolist(), abs=1e-6)
     assert set(table["rule"]) == {"argmax", "balanced_accuracy"}
 
 
 def test_figures_and_section(run: Run) -> None:
-    section = curves_section(run, np.random.default_rng(0))
+    section = curves_section(ReportContext(Results(run)))
     assert section is not None
     figures = [block for block in section.blocks if isinstance(block, Figures)]
     assert [plot.name for plot in figures[0].plots] == ["roc", "precision_recall"]
     assert isinstance(section.values, dict)
     assert len(section.values["areas"]) == len(SIX)
-    curves = score_curves(run, np.random.default_rng(0), 20, 20)
+    curves = score_curves(Results(run), np.random.default_rng(0), 20, 20)
     assert curves is not None
-    benefit = benefit_curves(run, np.random.default_rng(0), 20)
-    values = predictive_values_plot(run, curves.prevalence)
+    benefit = benefit_curves(Results(run), np.random.default_rng(0), 20)
+    values = predictive_values_plot(Results(run), curves.prevalence)
     assert values is not None
     for plot in (roc_plot(curves), precision_recall_plot(curves), values, decision_curve_plot(benefit, 0.7)):
         assert plot.caption.endswith(".")
@@ -188,26 +186,26 @@ def test_figures_and_section(run: Run) -> None:
 def test_more_classes_and_an_unopened_split(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "three", ("a", "b", "c"), size=4)
     many = fake_run(tmp_path / "many", images, failing=False, epochs=1, lrs=(0.001,))
-    section = curves_section(many, np.random.default_rng(0))
+    section = curves_section(ReportContext(Results(many)))
     assert section is not None
     assert isinstance(section.blocks[0], Paragraph)
     assert "two classes" in section.blocks[0].text
     images = fake_images(tmp_path / "images", size=4)
     closed = fake_run(tmp_path / "closed", images, failing=False, epochs=1, opened=False)
     for run in (many, closed):
-        assert score_curves(run, np.random.default_rng(0)) is None
-        assert operating_points(run, np.random.default_rng(0)).empty
-        assert benefit_curves(run, np.random.default_rng(0)).empty
-        assert predictive_table(run, np.random.default_rng(0), (0.1,)).empty
-        assert predictive_values_plot(run, 0.1) is None
-    assert curves_section(closed, np.random.default_rng(0)) is None
+        assert score_curves(Results(run), np.random.default_rng(0)) is None
+        assert operating_points(Results(run), np.random.default_rng(0)).empty
+        assert benefit_curves(Results(run), np.random.default_rng(0)).empty
+        assert predictive_table(Results(run), np.random.default_rng(0), (0.1,)).empty
+        assert predictive_values_plot(Results(run), 0.1) is None
+    assert curves_section(ReportContext(Results(closed))) is None
 
 
 @pytest.mark.parametrize("techniques", [SIX[:1], SIX[1:3]])
 def test_one_technique_or_no_baseline(tmp_path: Path, techniques: tuple[str, ...]) -> None:
     images = fake_images(tmp_path / "images", size=4)
     run = fake_run(tmp_path / "run", images, techniques=techniques, seeds=1, failing=False, epochs=1, lrs=(0.001,))
-    section = curves_section(run, np.random.default_rng(0))
+    section = curves_section(ReportContext(Results(run)))
     assert section is not None
     plots = [plot for block in section.blocks if isinstance(block, Figures) for plot in block.plots]
     assert all("One seed" in plot.caption for plot in plots)

@@ -17,7 +17,7 @@ from sweep.analysis.decisions.table import (
     training_prior,
 )
 from sweep.analysis.decisions.thresholds import (
-    Stated,
+    DecisionPreferences,
     candidates,
     decide_by_threshold,
     fit_temperature,
@@ -29,9 +29,9 @@ from sweep.analysis.decisions.thresholds import (
     threshold_f1,
     threshold_sensitivity,
 )
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import METRICS
-from sweep.analysis.statistics.paired import metric_intervals
-from sweep.analysis.tables import chosen_trials, predictions
+from sweep.report.context import ReportContext
 from sweep.report.section import Paragraph
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.table import Table
@@ -189,19 +189,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def lean(run: Run) -> None:
     """Multiplies the baseline's probabilities by the training prior."""
-    for trial in chosen_trials(run).itertuples():
+    for trial in Results(run).predictions:
         if trial.technique == "baseline":
-            for part in ("validation", "test"):
-                found = predictions(run, str(trial.trial_id), part)
-                assert found is not None
-                rows, labels, probabilities = found
-                leaning = probabilities * split_prior(run)
+            for part, known in (("validation", trial.validation), ("test", trial.test)):
+                leaning = known.probabilities * split_prior(Results(run))
                 leaning /= leaning.sum(axis=1, keepdims=True)
-                run.trial(str(trial.trial_id)).write_predictions(part, rows, labels, leaning)
+                run.trial(trial.trial_id).write_predictions(part, known.rows, known.labels, leaning)
 
 
 def test_the_table_against_decisions_made_by_hand(run: Run) -> None:
-    table = decision_table(run, np.random.default_rng(0), 200).set_index("decision")
+    table = decision_table(Results(run), np.random.default_rng(0), 200).set_index("decision")
     assert list(table.index[:6]) == [
         "Baseline", "Undersampling", "Oversampling", "Augmentation", "SMOTE", "Borderline-SMOTE",
     ]  # fmt: skip
@@ -214,18 +211,15 @@ def test_the_table_against_decisions_made_by_hand(run: Run) -> None:
     ]
     by_rule: dict[str, list[dict[str, float]]] = {}
     thresholds = []
-    for trial in chosen_trials(run).query("technique == 'baseline'").itertuples():
-        validation = predictions(run, str(trial.trial_id), "validation")
-        test = predictions(run, str(trial.trial_id), "test")
-        assert validation is not None
-        assert test is not None
-        threshold = threshold_balanced_accuracy(validation[1] == 1, validation[2][:, 1])
+    results = Results(run)
+    for trial in (trial for trial in results.predictions if trial.technique == "baseline"):
+        threshold = threshold_balanced_accuracy(trial.validation.labels == 1, trial.validation.probabilities[:, 1])
         thresholds.append(threshold)
-        certain = np.eye(2)[(test[2][:, 1] >= threshold).astype(int)]
-        by_rule.setdefault("threshold", []).append(evaluate(test[1], certain, 1))
-        shifted = shift_prior(test[2], split_prior(run))
-        by_rule.setdefault("prior", []).append(evaluate(test[1], shifted, 1))
-        by_rule.setdefault("argmax", []).append(evaluate(test[1], test[2], 1))
+        certain = np.eye(2)[(trial.probabilities[:, 1] >= threshold).astype(int)]
+        by_rule.setdefault("threshold", []).append(evaluate(trial.labels, certain, 1))
+        shifted = shift_prior(trial.probabilities, split_prior(results))
+        by_rule.setdefault("prior", []).append(evaluate(trial.labels, shifted, 1))
+        by_rule.setdefault("argmax", []).append(evaluate(trial.labels, trial.probabilities, 1))
     expected = {name: pd.DataFrame(rows).mean() for name, rows in by_rule.items()}
     named = {"argmax": "Baseline", "threshold": table.index[6], "prior": "Baseline + prior correction"}
     for rule, row in named.items():
@@ -233,7 +227,7 @@ def test_the_table_against_decisions_made_by_hand(run: Run) -> None:
             assert table.loc[row, metric] == pytest.approx(expected[rule][metric])
         assert table.loc[row, "auroc"] == pytest.approx(expected["argmax"]["auroc"]), "thresholds move no area"
     assert table.loc[table.index[6], "threshold"] == pytest.approx(np.mean(thresholds))
-    assert table.loc["Baseline + prior correction", "threshold"] == pytest.approx(split_prior(run)[1])
+    assert table.loc["Baseline + prior correction", "threshold"] == pytest.approx(split_prior(Results(run))[1])
     reference = table.loc[table.index[6], "balanced_accuracy"]
     differences = table["difference_balanced_accuracy"].drop(table.index[6])
     assert differences.to_dict() == pytest.approx((table["balanced_accuracy"] - reference)[differences.index].to_dict())
@@ -241,24 +235,24 @@ def test_the_table_against_decisions_made_by_hand(run: Run) -> None:
 
 
 def test_the_tables_intervals_and_its_repeatability(run: Run) -> None:
-    table = decision_table(run, np.random.default_rng(0))
-    pd.testing.assert_frame_equal(table, decision_table(run, np.random.default_rng(0)))
+    table = decision_table(Results(run), np.random.default_rng(0))
+    pd.testing.assert_frame_equal(table, decision_table(Results(run), np.random.default_rng(0)))
     for metric in METRICS:
         # Within the bootstrap's own error: where the seeds agree an interval is narrow.
         assert (table[f"{metric}_low"] <= table[metric] + 0.003).all()
         assert (table[metric] <= table[f"{metric}_high"] + 0.003).all()
     # The techniques' own rows are those that the rest of the report shows.
-    other = metric_intervals(run).query("metric == 'recall'").set_index("technique")
+    other = Results(run).intervals().query("metric == 'recall'").set_index("technique")
     own = table[table["rule"] == "argmax"].set_index("technique")
     assert own["recall"].to_dict() == pytest.approx(other["mean"].to_dict())
     assert own["recall_low"].to_dict() == pytest.approx(other["low"].to_dict(), abs=0.01)
 
 
 def test_stated_sensitivity_costs_and_prevalence_reach_the_table(run: Run) -> None:
-    stated = Stated(sensitivity=0.8, cost_ratio=20.0, prevalence=0.03)
-    table = decision_table(run, np.random.default_rng(0), 50, stated)
+    stated = DecisionPreferences(sensitivity=0.8, cost_ratio=20.0, prevalence=0.03)
+    table = decision_table(Results(run), np.random.default_rng(0), 50, stated)
     by_rule = table[table["technique"] == "baseline"].set_index("rule")
-    usual = decision_table(run, np.random.default_rng(0), 50)
+    usual = decision_table(Results(run), np.random.default_rng(0), 50)
     before = usual[usual["technique"] == "baseline"].set_index("rule")
     assert by_rule.loc["sensitivity", "decision"].endswith("(sensitivity 80\N{NO-BREAK SPACE}%)")
     assert by_rule.loc["sensitivity", "threshold"] > before.loc["sensitivity", "threshold"]
@@ -266,28 +260,27 @@ def test_stated_sensitivity_costs_and_prevalence_reach_the_table(run: Run) -> No
     assert "prevalence" not in before.index
     assert by_rule.loc["prevalence", "decision"].endswith("prior correction to 3\N{NO-BREAK SPACE}% positives")
     # By hand: the posterior odds at which the corrected ones are even.
-    prior = split_prior(run)[1]
-    for trial in chosen_trials(run).query("technique == 'baseline'").itertuples():
-        _, labels, probabilities = predictions(run, str(trial.trial_id), "test")  # type: ignore[misc]
+    results = Results(run)
+    prior = split_prior(results)[1]
+    for probabilities in (trial.probabilities for trial in results.predictions if trial.technique == "baseline"):
         called = decide_by_threshold(probabilities, 1, by_rule.loc["prevalence", "threshold"])
         corrected = probabilities[:, 1] * 0.03 / prior > probabilities[:, 0] * 0.97 / (1 - prior)
         assert (called == corrected).all()
-        assert len(labels) == len(called)
 
 
 def test_a_leaning_baseline_is_set_right_by_its_threshold_and_by_its_prior(run: Run) -> None:
-    table = decision_table(run, np.random.default_rng(0), 200)
+    table = decision_table(Results(run), np.random.default_rng(0), 200)
     of_baseline = table[table["technique"] == "baseline"].set_index("rule")["balanced_accuracy"]
     assert of_baseline["balanced_accuracy"] > of_baseline["argmax"] + 0.03
     assert of_baseline["prior"] > of_baseline["argmax"] + 0.03
 
 
 def test_relabelling_the_classes_relabels_thresholds(run: Run) -> None:
-    before = decision_table(run, np.random.default_rng(0), 50).set_index("rule").loc["balanced_accuracy"]
+    before = decision_table(Results(run), np.random.default_rng(0), 50).set_index("rule").loc["balanced_accuracy"]
     data = run.info["data"]
     run.update_info(data={**data, "positive": 0})
     try:
-        after = decision_table(run, np.random.default_rng(0), 50).set_index("rule").loc["balanced_accuracy"]
+        after = decision_table(Results(run), np.random.default_rng(0), 50).set_index("rule").loc["balanced_accuracy"]
     finally:
         run.update_info(data=data)
     assert after["threshold"] == pytest.approx(1 - before["threshold"])
@@ -297,13 +290,13 @@ def test_relabelling_the_classes_relabels_thresholds(run: Run) -> None:
 def test_the_training_prior_is_told_only_where_records_tell(run: Run) -> None:
     counts = run.info["data"]["class_counts"]["train"]
     for technique in ("baseline", "augmentation"):
-        assert training_prior(run, technique) == pytest.approx(np.array(counts) / sum(counts))
+        assert training_prior(Results(run), technique) == pytest.approx(np.array(counts) / sum(counts))
     for technique in ("smote", "undersampling", "gone_by_now"):
-        assert training_prior(run, technique) is None
+        assert training_prior(Results(run), technique) is None
 
 
 def test_sections_for_every_shape_of_run(tmp_path: Path, run: Run) -> None:
-    section = thresholds_section(run, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(Results(run)))
     assert section is not None
     tables = [block for block in section.blocks if isinstance(block, Table)]
     assert [table.name for table in tables] == ["thresholds", "operating_points"]
@@ -313,25 +306,25 @@ def test_sections_for_every_shape_of_run(tmp_path: Path, run: Run) -> None:
 
     three = fake_images(tmp_path / "three", ("a", "b", "c"), size=4)
     many = fake_run(tmp_path / "many", three, failing=False, epochs=1, lrs=(0.001,))
-    section = thresholds_section(many, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(Results(many)))
     assert section is not None
     assert "for two classes" in " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
-    table = decision_table(many, np.random.default_rng(0), 50)
+    table = decision_table(Results(many), np.random.default_rng(0), 50)
     assert table["rule"].tolist() == ["argmax"] * 6 + ["prior"]
     assert table["threshold"].isna().all()
 
     images = fake_images(tmp_path / "images", size=4)
     arguments = {"failing": False, "epochs": 1, "lrs": (0.001,)}
     closed = fake_run(tmp_path / "closed", images, opened=False, **arguments)  # type: ignore[arg-type]
-    assert thresholds_section(closed, np.random.default_rng(0)) is None
-    assert decision_table(closed, np.random.default_rng(0)).empty
+    assert thresholds_section(ReportContext(Results(closed))) is None
+    assert decision_table(Results(closed), np.random.default_rng(0)).empty
     alone = fake_run(tmp_path / "alone", images, techniques=SIX[1:3], **arguments)  # type: ignore[arg-type]
-    section = thresholds_section(alone, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(Results(alone)))
     assert section is not None
     assert isinstance(section.blocks[0], Paragraph)
     assert section.blocks[0].text.startswith("No answer")
     single = fake_run(tmp_path / "single", images, techniques=SIX[:2], seeds=1, **arguments)  # type: ignore[arg-type]
-    section = thresholds_section(single, np.random.default_rng(0))
+    section = thresholds_section(ReportContext(Results(single)))
     assert section is not None
     assert isinstance(section.blocks[0], Paragraph)
     assert section.blocks[0].text.startswith("One seed decides nothing")

@@ -22,6 +22,7 @@ from sweep.analysis.decisions.trivial_baselines import (
     thumbnail_settings,
     thumbnails,
 )
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import part_rows
 from sweep.analysis.statistics.bootstrap import METRICS
 from sweep.analysis.tables import floors
@@ -73,7 +74,7 @@ def test_guesses_under_weights_are_those_of_repeated_images() -> None:
 def test_the_regression_is_scikit_learns_pipeline_with_the_best_settings(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images")
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
-    train, validation, test = (part_rows(run, part) for part in ("train", "validation", "test"))
+    train, validation, test = (part_rows(Results(run), part) for part in ("train", "validation", "test"))
     found, settings = fit_thumbnails(images.pixels, images.labels, train, validation, test, "balanced_accuracy", 1)
     x = thumbnails(images.pixels, np.arange(len(images)))
     assert x.shape == (len(images), 256)
@@ -96,10 +97,10 @@ def test_rows_intervals_and_the_kept_predictions(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images")
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
     kept = run.path / "floors" / "logistic_regression.parquet"
-    none = pixel_floor(run, None, np.random.default_rng(0), samples=200)
+    none = pixel_floor(Results(run), None, np.random.default_rng(0), samples=200)
     assert list(none["kind"]) == ["always", "always", "guess"]
     assert not kept.exists()
-    found = pixel_floor(run, images, np.random.default_rng(0), samples=200)
+    found = pixel_floor(Results(run), images, np.random.default_rng(0), samples=200)
     assert list(found["kind"]) == ["thumbnail", "always", "always", "guess"]
     assert found.iloc[0]["auroc_low"] > 0.5
     for metric in METRICS:
@@ -110,31 +111,31 @@ def test_rows_intervals_and_the_kept_predictions(tmp_path: Path) -> None:
     assert list(always["answer"]) == list(table["answer"])
     for metric in METRICS:
         np.testing.assert_allclose(always[metric].astype(float), table[metric])
-    assert set(thumbnail_settings(run)) == {"C", "class_weight", "metric", "validation", "side"}
-    assert pixel_floor(run, None, np.random.default_rng(0), samples=200).round(5).equals(found.round(5))
+    assert set(thumbnail_settings(Results(run))) == {"C", "class_weight", "metric", "validation", "side"}
+    assert pixel_floor(Results(run), None, np.random.default_rng(0), samples=200).round(5).equals(found.round(5))
 
     written = kept.read_bytes()
     kept.write_bytes(b"torn")
-    assert thumbnail_predictions(run, None) is None
-    thumbnail_predictions(run, images)
+    assert thumbnail_predictions(Results(run), None) is None
+    thumbnail_predictions(Results(run), images)
     assert kept.read_bytes() == written
     assert list(kept.parent.glob(".*")) == []
     kept.unlink()
     with pytest.raises(UserError, match="fingerprint"):
-        pixel_floor(run, replace(images, fingerprint="0" * 16), np.random.default_rng(0))
+        pixel_floor(Results(run), replace(images, fingerprint="0" * 16), np.random.default_rng(0))
 
 
 def test_an_unopened_test_split_is_not_predicted(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images")
     run = fake_run(tmp_path / "run", images, lrs=(0.001,), opened=False)
-    assert "thumbnail" not in set(pixel_floor(run, images, np.random.default_rng(0), samples=50)["kind"])
+    assert "thumbnail" not in set(pixel_floor(Results(run), images, np.random.default_rng(0), samples=50)["kind"])
     assert not (run.path / "floors").exists()
 
 
 def test_more_than_two_classes(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images", ("a", "b", "c"))
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
-    found = pixel_floor(run, images, np.random.default_rng(0), samples=100).set_index("kind")
+    found = pixel_floor(Results(run), images, np.random.default_rng(0), samples=100).set_index("kind")
     assert list(found.index) == ["thumbnail", "always", "guess"]
     assert found.loc["guess", "balanced_accuracy"] == pytest.approx(1 / 3)
     assert found.loc["always", "balanced_accuracy"] == pytest.approx(1 / 3)
@@ -142,9 +143,9 @@ def test_more_than_two_classes(tmp_path: Path) -> None:
 
 
 def test_real_xrays_are_told_apart_by_thumbnails(chest_xray_dir: Path, tmp_path: Path) -> None:
-    images = load_images(str(chest_xray_dir), image_size=32, progress=False)
+    images = load_images(str(chest_xray_dir), image_size=32)
     run = fake_run(tmp_path / "run", images, techniques=("baseline",), lrs=(0.001,), failing=False)
-    found = pixel_floor(run, images, np.random.default_rng(0), samples=200).iloc[0]
+    found = pixel_floor(Results(run), images, np.random.default_rng(0), samples=200).iloc[0]
     assert found["balanced_accuracy_low"] > 0.8
 
 

@@ -15,7 +15,8 @@ from sweep.analysis.figures.learning_rate import learning_rate_plot
 from sweep.analysis.figures.recall_specificity import recall_specificity_plot
 from sweep.analysis.figures.records import number_plots
 from sweep.analysis.figures.style import png, style, svg
-from sweep.analysis.tables import chosen_trials, confusion_matrices, confusion_matrices_table
+from sweep.analysis.results import Results
+from sweep.analysis.tables import confusion_matrices, confusion_matrices_table
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 HOSTILE = ("--><script>alert(1)</script>", "$\\frac{1$ & 50 % _x_", "c")
@@ -57,7 +58,7 @@ def test_every_shape_of_run_has_its_figures(
 def test_a_name_is_text_in_every_figure_and_equal_runs_give_equal_files(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", HOSTILE, size=8), lrs=(0.001,))
     before = dict(matplotlib.rcParams)
-    first, second = ([svg(plot.figure) for plot in number_plots(run)] for _ in range(2))
+    first, second = ([svg(plot.figure) for plot in number_plots(Results(run))] for _ in range(2))
     assert first == second
     assert dict(matplotlib.rcParams) == before
     everything = ""
@@ -71,10 +72,10 @@ def test_a_name_is_text_in_every_figure_and_equal_runs_give_equal_files(tmp_path
 
 def test_epoch_lines_are_means_over_the_chosen_configurations_seeds(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", size=8))
-    plot = epochs_plot(run, "recall")
+    plot = epochs_plot(Results(run), "recall")
     assert plot is not None
     epochs = run.epochs()
-    chosen = chosen_trials(run)
+    chosen = Results(run).chosen_trials()
     axes = plot.figure.axes[0]
     for line, technique in zip(axes.get_lines(), SIX, strict=True):
         ids = chosen[chosen["technique"] == technique]["trial_id"]
@@ -85,12 +86,12 @@ def test_epoch_lines_are_means_over_the_chosen_configurations_seeds(tmp_path: Pa
 def test_nothing_to_draw_is_no_figure(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
     run = fake_run(tmp_path / "run", images, opened=False)
-    assert recall_specificity_plot(run) is None
+    assert recall_specificity_plot(Results(run)) is None
     run.write_selection([])
-    assert epochs_plot(run, "recall") is None
-    assert learning_rate_plot(run) is not None
+    assert epochs_plot(Results(run), "recall") is None
+    assert learning_rate_plot(Results(run)) is not None
     run.write_specs([])
-    assert number_plots(run) == []
+    assert number_plots(Results(run)) == []
 
 
 def test_style_does_not_leak() -> None:
@@ -104,14 +105,14 @@ def test_many_classes_keep_the_confusion_figure_and_its_table_small(tmp_path: Pa
     names = tuple(f"class {i}" for i in range(40))
     images = fake_images(tmp_path / "images", names, per_class=[8] * 40, size=4)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], lrs=(0.001,), failing=False, epochs=1)
-    plot = confusion_plot(run)
+    plot = confusion_plot(Results(run))
     assert plot is not None
     written = svg(plot.figure)
     assert "class 17" not in written + plot.caption + plot.alt
     assert "80 images of 40 classes" in plot.caption
     assert max(plot.figure.get_size_inches()) < 20
-    table = confusion_matrices_table(run)
+    table = confusion_matrices_table(Results(run))
     assert list(table.columns) == ["technique", "seed", "true class", "decided class", "images"]
-    counts = confusion_matrices(run)
+    counts = confusion_matrices(Results(run))
     assert table["images"].sum() == sum(int(matrix.sum()) for matrix in counts.values())
     assert len(table) == sum(int((matrix > 0).sum()) for matrix in counts.values())

@@ -15,6 +15,8 @@ from sweep.analysis.figures.parallel import parallel_plot
 from sweep.analysis.figures.style import png, svg
 from sweep.analysis.hyperparameters.factors import ended_trials, factor_name, factors
 from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, Importance, importance
+from sweep.analysis.results import Results
+from sweep.report.context import ReportContext
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.cost import cost_section, cost_table, equal_budget
 from sweep.report.sections.hyperparameters import hyperparameters_section
@@ -112,7 +114,7 @@ def test_an_own_parameter_concerns_its_technique_alone(
     run_of: Callable[[Result], Run], importance_of: Callable[[Result], Importance]
 ) -> None:
     run = run_of(by_own_parameter)
-    trials = ended_trials(run)
+    trials = ended_trials(Results(run))
     known = factors(trials)
     smote = (trials["technique"] == "smote").to_numpy()
     np.testing.assert_array_equal(known.rows["smote.k_neighbors"], smote)
@@ -128,7 +130,7 @@ def test_an_own_parameter_concerns_its_technique_alone(
 @pytest.mark.parametrize("result", [by_chance, by_configuration])
 def test_chance_is_called_chance(result: Result, run_of: Callable[[Result], Run]) -> None:
     run = run_of(result)
-    section = hyperparameters_section(run, rng())
+    section = hyperparameters_section(ReportContext(Results(run), rng=rng()))
     assert section is not None
     assert "mostly chance" in section.blocks[0].text  # type: ignore[union-attr]
     drawn = [plot.name for block in section.blocks if isinstance(block, Figures) for plot in block.plots]
@@ -139,7 +141,7 @@ def test_the_section_and_its_figures(
     run_of: Callable[[Result], Run], importance_of: Callable[[Result], Importance]
 ) -> None:
     run = run_of(by_learning_rate)
-    section = hyperparameters_section(run, rng())
+    section = hyperparameters_section(ReportContext(Results(run), rng=rng()))
     assert section is not None
     assert section.values["importance"] == importance_of(by_learning_rate).table.to_dict("records")  # type: ignore[index]
     assert isinstance(section.blocks[0], Paragraph)
@@ -150,7 +152,7 @@ def test_the_section_and_its_figures(
         assert plot.alt
         assert png(plot.figure, 40).startswith(b"\x89PNG")
     assert "48 configurations" in plots[2].caption
-    first, second = parallel_plot(run), parallel_plot(run)
+    first, second = parallel_plot(Results(run)), parallel_plot(Results(run))
     assert first is not None
     assert second is not None
     assert svg(first.figure) == svg(second.figure)
@@ -158,7 +160,7 @@ def test_the_section_and_its_figures(
 
 def test_few_configurations_are_warned_of(tmp_path: Path) -> None:
     few = made(tmp_path, by_learning_rate, draws=2)
-    section = hyperparameters_section(few, rng())
+    section = hyperparameters_section(ReportContext(Results(few), rng=rng()))
     assert section is not None
     assert FEW_CONFIGURATIONS > 12
     assert "Caution: 12 configurations are few" in section.blocks[0].text  # type: ignore[union-attr]
@@ -166,9 +168,9 @@ def test_few_configurations_are_warned_of(tmp_path: Path) -> None:
 
 def test_lines_end_at_their_configurations_mean(run_of: Callable[[Result], Run]) -> None:
     run = run_of(by_learning_rate)
-    plot = parallel_plot(run)
+    plot = parallel_plot(Results(run))
     assert plot is not None
-    trials = ended_trials(run)
+    trials = ended_trials(Results(run))
     means = trials.groupby("configuration", sort=False)["value"].mean()
     expected = np.sort((means - means.min()) / np.ptp(means))
     curves = [line for line in plot.figure.axes[0].get_lines() if len(line.get_xdata()) > 10]  # type: ignore[arg-type]
@@ -178,14 +180,14 @@ def test_lines_end_at_their_configurations_mean(run_of: Callable[[Result], Run])
 def test_one_configuration_says_so_and_no_result_is_no_section(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8)
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
-    section = hyperparameters_section(run, rng())
+    section = hyperparameters_section(ReportContext(Results(run), rng=rng()))
     assert section is not None
     assert len(section.blocks) == 1
     assert "one configuration alone" in section.blocks[0].text  # type: ignore[union-attr]
     run.write_specs([])
-    assert parallel_plot(run) is None
-    assert hyperparameters_section(run, rng()) is None
-    assert importance(run, rng()) is None
+    assert parallel_plot(Results(run)) is None
+    assert hyperparameters_section(ReportContext(Results(run), rng=rng())) is None
+    assert importance(Results(run), rng()) is None
 
 
 def test_names_of_factors() -> None:
@@ -207,7 +209,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_cost_sums_what_the_records_say(finished: Run) -> None:
-    table = cost_table(finished).set_index("technique")
+    table = cost_table(Results(finished)).set_index("technique")
     epochs = finished.epochs()
     for technique in SIX:
         own = epochs[epochs["technique"] == technique]
@@ -215,7 +217,7 @@ def test_cost_sums_what_the_records_say(finished: Run) -> None:
         assert table.loc[technique, "seconds"] == pytest.approx(own["seconds"].sum())
         assert table.loc[technique, "images_per_second"] == 100
     assert (table["gpu_seconds"] == 0).all()
-    section = cost_section(finished)
+    section = cost_section(ReportContext(Results(finished)))
     text = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
     assert "same draws" in text
     assert "Borderline-SMOTE (1 of 4)" in text
@@ -228,10 +230,10 @@ def test_cost_on_a_gpu_with_an_end(tmp_path: Path) -> None:
     for spec in run.specs():
         if spec.technique == "smote":
             run.trial(spec.trial_id).write_status("done", device="cuda:0")
-    table = cost_table(run).set_index("technique")
+    table = cost_table(Results(run)).set_index("technique")
     assert table.loc["smote", "gpu_seconds"] == table.loc["smote", "seconds"]
     assert table["gpu_trials"].sum() == 4
-    section = cost_section(run)
+    section = cost_section(ReportContext(Results(run)))
     (shown,) = [block for block in section.blocks if isinstance(block, Table)]
     assert shown.headers[-1] == "GPU hours"
     assert all(len(row) == len(shown.headers) for row in shown.rows)
@@ -241,21 +243,21 @@ def test_cost_on_a_gpu_with_an_end(tmp_path: Path) -> None:
 def test_budgets_equal_fallen_together_searched_and_unequal(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", size=8), failing=False)
     specs = run.specs()
-    assert equal_budget(run)[0]
+    assert equal_budget(Results(run))[0]
     # Two strengths for all but the baseline, to which they are the same.
     run.write_specs([*specs, *(replace(s, strength=0.5) for s in specs if s.technique != "baseline")])
-    fair, words = equal_budget(run)
+    fair, words = equal_budget(Results(run))
     assert not fair, "more configurations are more tries"
     assert "Baseline (4)" in words
     assert "fewer tries" in words
     # Each its own learning rate, as Optuna draws them.
     run.write_specs([replace(s, lr=s.lr * (1 + SIX.index(s.technique))) for s in specs])
-    fair, words = equal_budget(run)
+    fair, words = equal_budget(Results(run))
     assert fair
     assert "each technique's own" in words
     run.write_specs([s for s in specs if s.technique != "smote" or s.draw == 0])
-    fair, words = equal_budget(run)
+    fair, words = equal_budget(Results(run))
     assert not fair
     assert "SMOTE (2 of 4 missing)" in words
     run.write_specs([])
-    assert cost_section(run).blocks == [Paragraph("No trial is planned yet.")]
+    assert cost_section(ReportContext(Results(run))).blocks == [Paragraph("No trial is planned yet.")]

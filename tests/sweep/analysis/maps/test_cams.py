@@ -16,6 +16,7 @@ from sweep.analysis.figures.style import png
 from sweep.analysis.maps.cases import MOST_CASES, case_maps, choose_cases
 from sweep.analysis.maps.methods import CAM_METHODS, class_activation_map, class_activation_maps
 from sweep.analysis.maps.networks import Network, networks
+from sweep.analysis.results import Results
 from sweep.training.network import new_model
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -152,7 +153,7 @@ def test_outcomes_in_words() -> None:
 def test_grid_holds_every_technique_that_kept_its_network(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=40, masks=True, source="phantom")
     run = fake_run(tmp_path / "run", images, techniques=SIX[:3], lrs=(0.001,), checkpoints=2, failing=False)
-    found = case_maps(run, images)
+    found = case_maps(Results(run), images)
     assert found is not None
     assert found.missing == 1
     plot = cam_plot(found, run.class_names, masks_of(images))
@@ -166,19 +167,19 @@ def test_grid_holds_every_technique_that_kept_its_network(tmp_path: Path) -> Non
     assert any("correct" in t or "wrong" in t for t in titles)
     assert png(plot.figure, 40).startswith(b"\x89PNG")
     masks = as_masks(np.ones((len(images), 40, 40), dtype=bool), "the lung")
-    by_gradcam = case_maps(run, images, method="gradcam")
+    by_gradcam = case_maps(Results(run), images, method="gradcam")
     assert by_gradcam is not None
     other = cam_plot(by_gradcam, run.class_names, masks)
     assert other.caption.startswith("Grad-CAM on the last block")
     assert "The outline is the lung." in other.caption
     with pytest.raises(UserError, match="unknown activation map method"):
-        case_maps(run, images, method="nothing")
+        case_maps(Results(run), images, method="nothing")
 
 
 def test_a_network_predicts_as_training_did_and_finds_its_rows(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=32)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:1], lrs=(0.001,), checkpoints=1, failing=False)
-    (network,) = networks(run)
+    (network,) = networks(Results(run))
     assert isinstance(network, Network)
     some = network.rows[[5, 2, 9]]
     np.testing.assert_array_equal(network.of_rows(some), network.probabilities[[5, 2, 9]])
@@ -192,6 +193,6 @@ def test_a_network_predicts_as_training_did_and_finds_its_rows(tmp_path: Path) -
 def test_no_networks_no_maps_and_foreign_images_are_refused(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=32)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], lrs=(0.001,), epochs=1, failing=False)
-    assert case_maps(run, images) is None
+    assert case_maps(Results(run), images) is None
     with pytest.raises(UserError, match="fingerprint 0000, but the run used ffff"):
-        case_maps(run, fake_images(tmp_path / "others", size=32, fingerprint="0000"))
+        case_maps(Results(run), fake_images(tmp_path / "others", size=32, fingerprint="0000"))

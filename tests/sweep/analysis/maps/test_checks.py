@@ -21,6 +21,8 @@ from sweep.analysis.maps.checks import Looks, MapSizes, looks
 from sweep.analysis.maps.perturbation import area_under, blackout, deletion_insertion, without_edge
 from sweep.analysis.maps.randomisation import randomised, rank_correlations
 from sweep.analysis.reference_study.claim import judge_claim
+from sweep.analysis.results import Results
+from sweep.report.context import ReportContext, ReportOptions
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.saliency import looks_section, references
 from sweep.report.table import Table
@@ -182,7 +184,7 @@ def test_rank_correlation_is_spearmans() -> None:
 def test_a_corner_reader_is_found_out(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPatch) -> None:
     run, images = looked
     look_with(run, monkeypatch)
-    found = looks(run, images, method="gradcam", rng=np.random.default_rng(0), sizes=SMALL)
+    found = looks(Results(run), images, method="gradcam", rng=np.random.default_rng(0), sizes=SMALL)
     assert isinstance(found, Looks)
     checks = found.checks.set_index("technique")
     assert checks.loc["smote", "auroc_before"] == pytest.approx(1)
@@ -198,7 +200,7 @@ def test_a_corner_reader_is_found_out(looked: tuple[Run, ImageSet], monkeypatch:
     for name in ("deletion", "insertion"):
         gain = checks["floor"] - checks["deletion"] if name == "deletion" else checks["insertion"] - checks["floor"]
         assert checks[f"{name}_gain"].tolist() == pytest.approx(gain.tolist())
-    again = looks(run, images, method="gradcam", rng=np.random.default_rng(0), sizes=SMALL)
+    again = looks(Results(run), images, method="gradcam", rng=np.random.default_rng(0), sizes=SMALL)
     assert isinstance(again, Looks)
     pd.testing.assert_frame_equal(found.checks, again.checks)
 
@@ -210,7 +212,7 @@ def test_a_map_that_does_not_depend_on_weights_is_flagged(
     look_with(run, monkeypatch)
     # No weight lies before the block, and the window of SMOTE's network is bright or dark, never both: whatever the
     # head is drawn as, the map is the window, or nothing.
-    found = looks(run, images, method="layercam", rng=np.random.default_rng(1), sizes=SMALL)
+    found = looks(Results(run), images, method="layercam", rng=np.random.default_rng(1), sizes=SMALL)
     assert isinstance(found, Looks)
     row = found.checks.set_index("technique").loc["smote"]
     assert row["sanity_images"] > 0
@@ -221,7 +223,7 @@ def test_a_map_that_does_not_depend_on_weights_is_flagged(
 def test_the_section(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPatch) -> None:
     run, images = looked
     look_with(run, monkeypatch)
-    section = looks_section(run, images, method="gradcam", rng=np.random.default_rng(0), sizes=SMALL)
+    section = looks_section(ReportContext(Results(run), images, ReportOptions(cam_method="gradcam", map_sizes=SMALL)))
     assert (section.name, section.title) == ("looks", "Where the networks look")
     assert isinstance(section.blocks[0], Figures)
     tables = [block for block in section.blocks if isinstance(block, Table)]
@@ -237,9 +239,9 @@ def test_the_section(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPat
     assert values["sentences"]["claim"] in [block.text for block in section.blocks if isinstance(block, Paragraph)]
     assert [name for name, _ in references("layercam")][:2] == ["LayerCAM", "Deletion and insertion"]
     with pytest.raises(UserError, match="unknown activation map method"):
-        looks_section(run, images, method="cam", rng=np.random.default_rng(0))
+        looks_section(ReportContext(Results(run), images, ReportOptions(cam_method="cam")))
     with pytest.raises(UserError, match="there is no folder of masks"):
-        looks_section(run, images, masks="nowhere", rng=np.random.default_rng(0))
+        looks_section(ReportContext(Results(run), images, ReportOptions(masks="nowhere")))
 
 
 def only_text(section_blocks: object) -> str:
@@ -251,13 +253,15 @@ def only_text(section_blocks: object) -> str:
 def test_what_is_missing_is_said(looked: tuple[Run, ImageSet], tmp_path: Path) -> None:
     run, images = looked
     rng = np.random.default_rng(0)
-    assert "without --no-cams" in only_text(looks_section(run, images, wanted=False, rng=rng).blocks)
-    assert "sweep report run --data phantom" in only_text(looks_section(run, None, rng=rng).blocks)
+    assert "without --no-cams" in only_text(
+        looks_section(ReportContext(Results(run), images, ReportOptions(cams=False))).blocks
+    )
+    assert "sweep report run --data phantom" in only_text(looks_section(ReportContext(Results(run))).blocks)
     bare = fake_run(tmp_path / "run", images, **(CHEAP | {"checkpoints": 0}))  # type: ignore[arg-type]
-    assert "keeps no network" in only_text(looks_section(bare, images, rng=rng).blocks)
-    assert looks(bare, images, rng=rng) is None
+    assert "keeps no network" in only_text(looks_section(ReportContext(Results(bare), images)).blocks)
+    assert looks(Results(bare), images, rng=rng) is None
     with pytest.raises(UserError, match="fingerprint"):
-        looks_section(run, replace(images, fingerprint="0000"), rng=rng)
+        looks_section(ReportContext(Results(run), replace(images, fingerprint="0000")))
 
 
 def test_one_field_and_three_classes(tmp_path: Path) -> None:
@@ -265,7 +269,8 @@ def test_one_field_and_three_classes(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", ("a", "b", "c"), size=32)
     arguments = {"techniques": SIX[2:5:2], "lrs": (0.001,), "epochs": 1, "failing": False, "checkpoints": 2}
     run = fake_run(tmp_path / "run", images, seeds=1, **arguments)  # type: ignore[arg-type]
-    section = looks_section(run, images, rng=np.random.default_rng(0), sizes=replace(SMALL, images=6))
+    options = ReportOptions(map_sizes=replace(SMALL, images=6))
+    section = looks_section(ReportContext(Results(run), images, options))
     (checks,) = [block for block in section.blocks if isinstance(block, Table)]
     assert checks.data["curve_images"].tolist() == [0, 0]
     assert checks.data["auroc_drop"].notna().all()

@@ -24,6 +24,7 @@ from sweep.analysis.maps.regions import (
     sample_maps,
 )
 from sweep.analysis.reference_study.claim import judge_claim
+from sweep.analysis.results import Results
 from sweep.report.words.maps import claim_sentence
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
@@ -111,9 +112,9 @@ def test_samples_are_balanced_and_filled_up() -> None:
 
 def table_of(run: Run, images: ImageSet) -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    sampled = sample_maps(run, images, "gradcam", 16, rng=rng)
+    sampled = sample_maps(Results(run), images, "gradcam", 16, rng=rng)
     assert sampled is not None
-    return numbers_of(run, sampled, masks_of(images), rng)
+    return numbers_of(Results(run), sampled, masks_of(images), rng)
 
 
 def test_networks_that_look_at_a_known_place(looked: tuple[Run, ImageSet]) -> None:
@@ -152,9 +153,9 @@ def test_a_network_that_finds_drawn_lesions(looked: tuple[Run, ImageSet], monkey
     drawn = replace(images, pixels=np.where(masks, 255, 60).astype(np.uint8))
     whole = {name: corner_window(24, 24) for name in PAIR}
     monkeypatch.setattr(sweep.analysis.maps.networks, "restore", restored(run, whole))
-    sampled = sample_maps(run, drawn, "gradcam", 40, rng=np.random.default_rng(0))
+    sampled = sample_maps(Results(run), drawn, "gradcam", 40, rng=np.random.default_rng(0))
     assert sampled is not None
-    table = numbers_of(run, sampled, as_masks(masks), np.random.default_rng(0))
+    table = numbers_of(Results(run), sampled, as_masks(masks), np.random.default_rng(0))
     assert (table["pointing"] > 0.9).all()
     assert (table["mask_ratio_low"] > 5).all()
     assert (table["mask_area"] < 0.1).all()
@@ -164,7 +165,7 @@ def test_a_network_that_finds_drawn_lesions(looked: tuple[Run, ImageSet], monkey
 
 def test_intervals_keep_a_patients_images_together(looked: tuple[Run, ImageSet]) -> None:
     run, images = looked
-    sampled = sample_maps(run, images, "gradcam", 16, rng=np.random.default_rng(0))
+    sampled = sample_maps(Results(run), images, "gradcam", 16, rng=np.random.default_rng(0))
     assert sampled is not None
     noise = np.random.default_rng(1).random((4, 96, 96))
     # Four maps, each four times: of one patient they are four observations, of sixteen patients sixteen.
@@ -175,7 +176,7 @@ def test_intervals_keep_a_patients_images_together(looked: tuple[Run, ImageSet])
         split.loc[split["row"].isin(sampled.rows), "patient"] = patients
         run.split = lambda: split  # type: ignore[method-assign]
         try:
-            row = numbers_of(run, changed, None, np.random.default_rng(0)).iloc[0]
+            row = numbers_of(Results(run), changed, None, np.random.default_rng(0)).iloc[0]
         finally:
             del run.split  # type: ignore[method-assign]
         assert np.isnan(row["edge_gap"])
@@ -187,11 +188,11 @@ def test_small_images_tell_no_region(looked: tuple[Run, ImageSet], tmp_path: Pat
     images = bright_where_class_1(fake_images(tmp_path / "images", size=64))
     arguments = {"techniques": PAIR, "lrs": (0.001,), "epochs": 1, "failing": False, "checkpoints": 2}
     run = fake_run(tmp_path / "run", images, **arguments)  # type: ignore[arg-type]
-    sampled = sample_maps(looked[0], looked[1], "gradcam", 8, rng=np.random.default_rng(0))
+    sampled = sample_maps(Results(looked[0]), looked[1], "gradcam", 8, rng=np.random.default_rng(0))
     assert sampled is not None
     small = replace(sampled, rows=run.split().query("split == 'test'")["row"].to_numpy()[:8])
     small = replace(small, maps={name: maps[:, :64, :64] for name, maps in sampled.maps.items()})
-    table = numbers_of(run, small, None, np.random.default_rng(0))
+    table = numbers_of(Results(run), small, None, np.random.default_rng(0))
     assert table[[*REGIONS, "edge_gap", "edge_low"]].isna().all(axis=None)
     assert judge_claim(table) == "untold"
     assert "images of more than 64 pixels a side" in claim_sentence(table)

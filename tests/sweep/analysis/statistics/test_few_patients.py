@@ -12,13 +12,15 @@ from scipy import stats
 from balancing.data.patients import FEWEST
 from benchmarks.few_patients import METRICS as SIMULATED
 from benchmarks.few_patients import World, differences_of, is_called_different, metrics_of, one_sweep
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import patient_strata, weighted_metrics
 from sweep.analysis.statistics.few_patients import patient_draws
 from sweep.analysis.statistics.intervals import Spread, spread
-from sweep.analysis.statistics.paired import compare, metric_intervals, paired_differences
+from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable
 from sweep.analysis.statistics.significance import significant
 from sweep.report.build import found_warnings
+from sweep.report.context import ReportContext
 from sweep.report.sections.provenance import limits_section
 from sweep.report.words.verdict import answer_values, verdict
 from sweep.runs.run import Run
@@ -186,17 +188,17 @@ def run_with(folder: Path, per_class: int, skills: tuple[float, float] = (0.6, 3
 @pytest.mark.parametrize("patients", [1, 2, FEWEST - 1])
 def test_a_handful_of_patients_gives_no_verdict(tmp_path: Path, patients: int) -> None:
     run = run_with(tmp_path, patients)
-    table = paired_differences(run)
+    table = Results(run).differences()
     assert significant(table).empty
     assert (table["p"] == 1).all()
-    sentence = verdict(run)
+    sentence = verdict(Results(run))
     assert sentence.startswith(f"No verdict: the test split holds {patients} patient")
     assert "test on more patients" in sentence
     assert "could not be told" not in sentence
-    assert answer_values(run)["beats_baseline"] == []
-    assert any(f"holds {patients} patient" in line for line in found_warnings(run))
-    assert f"{patients} patient" in str(limits_section(run).blocks)
-    intervals = metric_intervals(run).set_index(["technique", "metric"])
+    assert answer_values(Results(run))["beats_baseline"] == []
+    assert any(f"holds {patients} patient" in line for line in found_warnings(Results(run)))
+    assert f"{patients} patient" in str(limits_section(ReportContext(Results(run))).blocks)
+    intervals = Results(run).intervals().set_index(["technique", "metric"])
     row = intervals.loc[("smote", "balanced_accuracy")]
     assert row["high"] - row["low"] > 0.1 if patients == 2 else True
     if patients == 1:
@@ -206,9 +208,9 @@ def test_a_handful_of_patients_gives_no_verdict(tmp_path: Path, patients: int) -
 
 def test_enough_patients_get_their_verdict(tmp_path: Path) -> None:
     run = run_with(tmp_path, 25)
-    assert verdict(run).startswith("Statistically significant")
-    assert "50 test patients" in verdict(run)
-    assert not any("no technique is declared" in line for line in found_warnings(run))
+    assert verdict(Results(run)).startswith("Statistically significant")
+    assert "50 test patients" in verdict(Results(run))
+    assert not any("no technique is declared" in line for line in found_warnings(Results(run)))
 
 
 def test_many_classes_take_little_memory() -> None:

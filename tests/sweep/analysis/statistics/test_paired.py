@@ -14,15 +14,15 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from balancing.metrics import evaluate
+from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import (
     METRICS,
     patient_weights,
-    patients_by_row,
     weighted_auroc,
     weighted_metrics,
 )
 from sweep.analysis.statistics.intervals import exact_limits, metric_spread, near_the_end, patients_behind, spread
-from sweep.analysis.statistics.paired import compare, metric_intervals, paired_differences, seed_differences
+from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable, seeds_needed, times_the_patients
 from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
 from sweep.report.words.verdict import what_it_would_take
@@ -136,7 +136,7 @@ def test_a_perfect_area_has_limits() -> None:
 
 def test_images_without_a_patient_are_their_own(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run", fake_images(tmp_path / "images"), failing=False)
-    patients = patients_by_row(run)
+    patients = Results(run).patients
     assert patients.nunique() == len(patients)
 
 
@@ -311,12 +311,12 @@ def test_delong_claims_nothing_where_nothing_tells_its_error() -> None:
 def test_tables_of_a_run(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", per_class=(120, 240), size=4)
     run = fake_run(tmp_path / "run", images, seeds=3, failing=False, epochs=1)
-    intervals = metric_intervals(run)
+    intervals = Results(run).intervals()
     assert set(intervals["technique"]) == set(SIX)
     assert (intervals["low"] <= intervals["mean"]).all()
     assert (intervals["mean"] <= intervals["high"]).all()
-    differences = paired_differences(run)
-    of_seeds = seed_differences(run)
+    differences = Results(run).differences()
+    of_seeds = Results(run).seed_differences()
     assert len(of_seeds) == 5 * 3
     means = of_seeds.groupby("technique")["difference"].mean()
     assert differences.set_index("technique")["difference"].to_dict() == pytest.approx(means.to_dict())
@@ -324,16 +324,16 @@ def test_tables_of_a_run(tmp_path: Path) -> None:
     assert of_seeds["delong_holm"].to_numpy() == pytest.approx(multipletests(of_seeds["delong"], method="holm")[1])
     assert (of_seeds["auroc_low"] <= of_seeds["auroc_difference"]).all()
     assert (of_seeds["auroc_difference"] <= of_seeds["auroc_high"]).all()
-    pd.testing.assert_frame_equal(differences, paired_differences(run))
-    pd.testing.assert_frame_equal(of_seeds, seed_differences(run))
+    pd.testing.assert_frame_equal(differences, Results(run).differences())
+    pd.testing.assert_frame_equal(of_seeds, Results(run).seed_differences())
 
 
 def test_relabelling_the_classes_relabels_the_result(tmp_path: Path) -> None:
     """With the other class positive, recall and specificity change places; balanced accuracy and its test do not."""
     images = fake_images(tmp_path / "images", per_class=(60, 120), size=4)
     run = fake_run(tmp_path / "run", images, seeds=3, failing=False, epochs=1)
-    before = paired_differences(run, "recall")
-    balanced = paired_differences(run, "balanced_accuracy")
+    before = Results(run).differences("recall")
+    balanced = Results(run).differences("balanced_accuracy")
     run.update_info(data={**run.info["data"], "positive": 0})
-    pd.testing.assert_frame_equal(before, paired_differences(run, "specificity"))
-    pd.testing.assert_frame_equal(balanced, paired_differences(run, "balanced_accuracy"))
+    pd.testing.assert_frame_equal(before, Results(run).differences("specificity"))
+    pd.testing.assert_frame_equal(balanced, Results(run).differences("balanced_accuracy"))

@@ -15,8 +15,8 @@ from balancing.data.images import ImageSet, load_images
 from balancing.errors import UserError
 from sweep.analysis.figures.gallery import gallery_plot, mixtures, pick
 from sweep.analysis.figures.style import png
+from sweep.analysis.results import Results
 from sweep.analysis.run_images import part_rows
-from sweep.analysis.statistics.bootstrap import patients_by_row as patients_of
 from sweep.analysis.synthetic.measure import (
     chosen_specs,
     draw_sample,
@@ -30,6 +30,7 @@ from sweep.analysis.synthetic.measure import (
 from sweep.analysis.synthetic.nearest import Pool
 from sweep.analysis.synthetic.texture import features, pooled, sharpness
 from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
+from sweep.report.context import ReportContext
 from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.table import Table
@@ -199,8 +200,8 @@ def test_gallery_shows_the_plans_mixtures(tmp_path: Path, colours: int) -> None:
     images = fake_images(tmp_path / "images", ("a", "b", "c"), size=32)
     images = as_image_set(images, population(len(images), colours=colours))
     run = fake_run(tmp_path / "run", images, lrs=(0.001,), failing=False)
-    assert list(chosen_specs(run)) == ["smote", "borderline_smote"]
-    plan = plan_of(run, images, chosen_specs(run)["smote"])
+    assert list(chosen_specs(Results(run))) == ["smote", "borderline_smote"]
+    plan = plan_of(Results(run), images, chosen_specs(Results(run))["smote"])
     rows = pick(plan, 3, np.random.default_rng(0))
     assert plan.synthetic[rows].all()
     assert (np.diff(plan.weight[rows]) > 0).all()
@@ -208,12 +209,12 @@ def test_gallery_shows_the_plans_mixtures(tmp_path: Path, colours: int) -> None:
         assert set(images.labels[[plan.base[row], plan.mate[row]]]) == {plan.labels[row]}
         expected = mixture.base + plan.weight[row] * (mixture.mate.astype(float) - mixture.base)
         np.testing.assert_allclose(mixture.image, expected, atol=1e-9)
-    plot = gallery_plot(run, images, np.random.default_rng(0))
+    plot = gallery_plot(Results(run), images, np.random.default_rng(0))
     assert plot is not None
     assert plot.raster
     assert "SMOTE" in plot.alt
     first = png(plot.figure, 40)
-    again = gallery_plot(run, images, np.random.default_rng(0))
+    again = gallery_plot(Results(run), images, np.random.default_rng(0))
     assert again is not None
     assert png(again.figure, 40) == first
 
@@ -222,7 +223,7 @@ def test_the_section(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=32)
     images = as_image_set(images, population(len(images)))
     run = fake_run(tmp_path / "run", images, lrs=(0.001,), failing=False)
-    section = synthetic_section(run, images, np.random.default_rng(0))
+    section = synthetic_section(ReportContext(Results(run), images))
     assert section is not None
     kinds = [type(block) for block in section.blocks]
     assert kinds[:4] == [Paragraph, Paragraph, Figures, Table]
@@ -230,35 +231,35 @@ def test_the_section(tmp_path: Path) -> None:
         assert isinstance(block, Paragraph)
         assert block.text.startswith(f"{name}: ")
         assert "of the sharpness of real ones" in block.text
-    numbers = synthetic_numbers(run, images, np.random.default_rng(4))
-    again = synthetic_numbers(run, images, np.random.default_rng(4))
+    numbers = synthetic_numbers(Results(run), images, np.random.default_rng(4))
+    again = synthetic_numbers(Results(run), images, np.random.default_rng(4))
     assert numbers.equals(again)
-    train = part_rows(run, "train")
+    train = part_rows(Results(run), "train")
     assert (numbers["training_rows"] - numbers["synthetic_rows"] == len(train)).all()
-    assert set(patients_of(run).index) == set(range(len(images)))
+    assert set(Results(run).patients.index) == set(range(len(images)))
 
-    without = synthetic_section(run, None, np.random.default_rng(0))
+    without = synthetic_section(ReportContext(Results(run), None))
     assert without is not None
     assert "sweep report" in without.blocks[0].text  # type: ignore[union-attr]
     other = fake_run(tmp_path / "other", images, techniques=("baseline", "oversampling"))
-    assert synthetic_section(other, images, np.random.default_rng(0)) is None
+    assert synthetic_section(ReportContext(Results(other), images)) is None
     with pytest.raises(UserError, match="fingerprint"):
-        synthetic_section(run, replace(images, fingerprint="0" * 16), np.random.default_rng(0))
+        synthetic_section(ReportContext(Results(run), replace(images, fingerprint="0" * 16)))
 
 
 def test_classes_of_equal_size_leave_nothing_to_mix(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=8, per_class=(40, 40))
     run = fake_run(tmp_path / "run", images, lrs=(0.001,), failing=False)
-    section = synthetic_section(run, images, np.random.default_rng(0))
+    section = synthetic_section(ReportContext(Results(run), images))
     assert section is not None
     assert "made no synthetic image here" in section.blocks[0].text  # type: ignore[union-attr]
-    assert gallery_plot(run, images, np.random.default_rng(0)) is None
+    assert gallery_plot(Results(run), images, np.random.default_rng(0)) is None
 
 
-def test_real_xrays_mixed_are_blurrier_and_classifier_two_sample_test(chest_xray_dir: Path, tmp_path: Path) -> None:
-    images = load_images(str(chest_xray_dir), image_size=32, progress=False)
+def test_real_xrays_mixed_are_blurrier_and_told_apart(chest_xray_dir: Path, tmp_path: Path) -> None:
+    images = load_images(str(chest_xray_dir), image_size=32)
     run = fake_run(tmp_path / "run", images, techniques=("baseline", "smote"), lrs=(0.001,), failing=False)
-    row = synthetic_numbers(run, images, np.random.default_rng(0), sample=150).iloc[0]
+    row = synthetic_numbers(Results(run), images, np.random.default_rng(0), sample=150).iloc[0]
     assert row["sharpness_ratio_high"] < 1
     assert row["distance_high"] < row["real_distance_low"]
     assert row["accuracy_low"] > 0.5

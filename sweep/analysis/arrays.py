@@ -1,0 +1,202 @@
+"""Predictions that are given as plain arrays, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from balancing.errors import UserError, suggestion
+from balancing.metrics import SELECTABLE
+from sweep.analysis.names import in_order
+from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
+
+# What a row of probabilities may miss 1 by: float16 has three digits.
+_ROUNDING = 5e-3
+
+
+@dataclass(frozen=True)
+class GivenPredictions:
+    """What plain arrays say.
+
+    Args:
+        trials: by technique (the registry's order), then seed.
+        class_names: (C,).
+        positive: its index for two classes, else None.
+    """
+
+    trials: tuple[TrialPredictions, ...]
+    class_names: list[str]
+    positive: int | None
+
+
+def trials_of_arrays(
+    labels: Any,
+    predictions: Mapping[str, Any],
+    patients: Any,
+    class_names: Sequence[str] | None,
+    positive: int | str | None,
+    validation: tuple[Any, Mapping[str, Any]] | None,
+    metric: str,
+) -> GivenPredictions:
+    """See ``sweep.analysis.results.Results.from_predictions``."""
+    if metric not in SELECTABLE:
+        raise UserError(f"unknown metric {metric!r}{suggestion(str(metric), SELECTABLE)}")
+    labels = _labels(labels, "labels")
+    if not predictions:
+        raise UserError("predictions must hold at least one technique, but are empty; give {technique: (S, N, C)}")
+    arrays = {str(name): _scores(name, value, len(labels)) for name, value in predictions.items()}
+    n_classes = next(iter(arrays.values())).shape[2]
+    for name, array in arrays.items():
+        if array.shape[2] != n_classes:
+            raise UserError(
+                f"all techniques must predict the same classes, but {name} has {array.shape[2]} and "
+                f"{next(iter(arrays))} {n_classes}; give each an array of (S, N, C)"
+            )
+    _check_classes(labels, n_classes, "labels")
+    names = [f"class {c}" for c in range(n_classes)] if class_names is None else [str(name) for name in class_names]
+    if len(names) != n_classes:
+        raise UserError(f"class_names must name {n_classes} classes, but name {len(names)}; give one a column")
+    test = (np.arange(len(labels)), labels, _patients(patients, len(labels)))
+    fitted = None if validation is None else _validation(validation, arrays, n_classes, first_row=len(labels))
+    trials = []
+    for name in in_order(arrays):
+        for seed, own in enumerate(arrays[name]):
+            known = None if fitted is None else _part(fitted[0], fitted[1][name][seed])
+            trials.append(TrialPredictions(name, seed, _part(test, own), known))
+    return GivenPredictions(tuple(trials), names, _positive(positive, names))
+
+
+def split_of_arrays(given: GivenPredictions) -> pd.DataFrame:
+    """The columns of ``Run.split`` of the images that were predicted; patients as they were given."""
+    frames = []
+    first = given.trials[0]
+    for name, part in (("test", first.test), ("validation", first.known_validation)):
+        if part is not None:
+            own = np.char.add("image ", part.rows.astype(str)) == part.patients
+            columns = {
+                "row": part.rows,
+                "name": np.char.add("image ", part.rows.astype(str)).astype(object),
+                "patient": np.where(own, "", part.patients).astype(object),
+                "label": part.labels,
+                "class_name": np.array(given.class_names, dtype=object)[part.labels],
+            }
+            frames.append(pd.DataFrame(columns).assign(official=name, split=name))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _labels(values: Any, what: str) -> np.ndarray:
+    labels = np.asarray(values)
+    if labels.ndim != 1 or not len(labels) or labels.dtype.kind not in "iu":
+        raise UserError(
+            f"{what} must be (N,) integers 0..C-1, N >= 1, but are {labels.dtype} of shape {labels.shape}; give the "
+            "class of each image by its number"
+        )
+    return labels.astype(np.int64)
+
+
+def _check_classes(labels: np.ndarray, n_classes: int, what: str) -> None:
+    wrong = labels[(labels < 0) | (labels >= n_classes)]
+    if len(wrong):
+        raise UserError(
+            f"{what} must lie in 0..{n_classes - 1}, for so many columns the predictions have, but there is "
+            f"{wrong[0]}; number the classes as the columns"
+        )
+
+
+def _scores(technique: str, values: Any, n_rows: int, rows: str = "labels") -> np.ndarray:
+    """(S, N, C) float64, as given."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[0] < 1 or array.shape[2] < 2:
+        raise UserError(
+            f"predictions of {technique} must be numbers of shape (S, N, C): seeds, images, two or more classes; but "
+            f"are {array.dtype} of shape {array.shape}; give one network as array[None]"
+        )
+    if array.shape[1] != n_rows:
+        raise UserError(
+            f"predictions of {technique} must have a row for each of the {n_rows} {rows}, but have {array.shape[1]}; "
+            "give all techniques the same images in the same order"
+        )
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        seed, row = np.argwhere(~np.isfinite(array))[0, :2]
+        raise UserError(
+            f"predictions of {technique} must be finite, but seed {seed} has {array[seed, row]} in row {row}; leave "
+            "out networks that diverged"
+        )
+    if array.min() >= 0 and array.max() <= 1:
+        sums = array.sum(axis=2)
+        if (np.abs(sums - 1) > _ROUNDING).any():
+            seed, row = np.argwhere(np.abs(sums - 1) > _ROUNDING)[0]
+            raise UserError(
+                f"probabilities of {technique} must sum to 1 in each row, but row {row} of seed {seed} sums to "
+                f"{sums[seed, row]:.3g}; give a column for each class"
+            )
+    return array
+
+
+def _part(images: tuple[np.ndarray, np.ndarray, np.ndarray], scores: np.ndarray) -> Predictions:
+    """One network's (N, C) scores beside the images' rows, labels and patients."""
+    rows, labels, patients = images
+    if scores.min() >= 0 and scores.max() <= 1:
+        return Predictions(rows, labels, scores, patients)
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return Predictions(rows, labels, raised / raised.sum(axis=1, keepdims=True), patients, scores)
+
+
+def _patients(values: Any, n_rows: int, first_row: int = 0) -> np.ndarray:
+    own = np.char.add("image ", np.arange(first_row, first_row + n_rows).astype(str))
+    if values is None:
+        return own
+    ids = np.asarray(values)
+    if ids.shape != (n_rows,):
+        raise UserError(
+            f"patients must be (N,) ids, one for each of the {n_rows} labels, but have shape {ids.shape}; give each "
+            "image its patient's"
+        )
+    ids = ids.astype(str)
+    return np.where(ids == "", own, ids)
+
+
+def _validation(
+    validation: tuple[Any, Mapping[str, Any]], arrays: Mapping[str, np.ndarray], n_classes: int, first_row: int
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]:
+    """The validation images, and technique -> (S, V, C)."""
+    try:
+        given, predictions = validation
+    except (TypeError, ValueError):
+        raise UserError(
+            "validation must be (labels (V,), {technique: (S, V, C)}), of the same networks as the test predictions"
+        ) from None
+    labels = _labels(given, "validation labels")
+    _check_classes(labels, n_classes, "validation labels")
+    found = {}
+    for name, array in arrays.items():
+        if name not in predictions:
+            raise UserError(f"validation must hold every technique, but lacks {name}; give its networks' predictions")
+        found[name] = _scores(name, predictions[name], len(labels), "validation labels")
+        if found[name].shape[::2] != array.shape[::2]:
+            raise UserError(
+                f"validation predictions of {name} must be of the same seeds and classes as its test predictions, "
+                f"{array.shape[::2]}, but are of {found[name].shape[::2]}"
+            )
+    rows = np.arange(first_row, first_row + len(labels))
+    return (rows, labels, _patients(None, len(labels), first_row)), found
+
+
+def _positive(positive: int | str | None, names: list[str]) -> int | None:
+    if len(names) > 2:
+        if positive is not None:
+            raise UserError(f"positive is for two classes, but there are {len(names)}; leave it away")
+        return None
+    if isinstance(positive, str) and positive in names:
+        return names.index(positive)
+    if isinstance(positive, int | np.integer) and not isinstance(positive, bool) and 0 <= positive < 2:
+        return int(positive)
+    raise UserError(
+        f"of two classes positive must be 0 ({names[0]}) or 1 ({names[1]}), or its name, but is {positive!r}; name the "
+        "class that is looked for"
+    )

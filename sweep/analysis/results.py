@@ -1,0 +1,296 @@
+"""One reader of results: of a run's folder, each file read once, or of plain arrays of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from balancing.metrics import evaluate
+from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
+from sweep.analysis.names import METRICS, in_order
+from sweep.analysis.reader import RunReader
+from sweep.analysis.statistics import paired
+from sweep.analysis.statistics.bootstrap import SAMPLES
+from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
+from sweep.analysis.statistics.predictions import Predictions, TestSet, TrialPredictions
+from sweep.runs.files import DamagedFile
+from sweep.runs.run import Run
+
+_SEED = 0  # of the bootstrap; the sections that are given a generator of their own use the same
+
+
+class Results(RunReader):
+    """What came out of a comparison, as it was when first looked at: for reading alone.
+
+    Args:
+        run: whose folder is read; every file once, so that a trial that ends meanwhile makes no two tables disagree.
+    """
+
+    def __init__(self, run: Run | None):
+        super().__init__(run)
+        self._parts: dict[tuple[str, str], Predictions | None] = {}
+        self._resampled: dict[str, dict[tuple[str, int], paired.Resampled]] = {}
+        self._tables: dict[tuple[str, str], pd.DataFrame] = {}
+
+    @classmethod
+    def of_run(cls, path: Path | str) -> Results:
+        """Of a run's folder.
+
+        Raises:
+            UserError: it is none.
+        """
+        return cls(Run(path))
+
+    @classmethod
+    def from_predictions(
+        cls,
+        labels: Sequence[int] | np.ndarray,
+        predictions: Mapping[str, Any],
+        *,
+        patients: Sequence[Any] | np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
+        positive: int | str | None = None,
+        validation: tuple[Any, Mapping[str, Any]] | None = None,
+        metric: str = "balanced_accuracy",
+    ) -> Results:
+        """Of plain arrays: no run folder, no training.
+
+        Args:
+            labels: (N,) int, true classes 0..C-1 of the test images.
+            predictions: technique -> (S, N, C) float: of each of S seeds the class probabilities (rows sum to 1) or,
+                where a value lies outside 0..1, the logits. The technique ``baseline`` is what others are compared
+                with, seed by seed.
+            patients: (N,) ids; images of one patient share one. None: each image is a patient.
+            class_names: (C,); ``class 0``, ``class 1`` ... by default.
+            positive: index or name of the class that is looked for; needed for two classes, None for more.
+            validation: ((V,) labels, technique -> (S, V, C)) of the same networks, where thresholds and temperatures
+                are fitted; only needed there.
+            metric: one of ``balancing.metrics.SELECTABLE``, which differences are of unless another is asked for.
+        Raises:
+            UserError: shapes, labels or probabilities don't fit, or two classes without a positive one.
+        """
+        given = trials_of_arrays(labels, predictions, patients, class_names, positive, validation, metric)
+        found = cls(None)
+        found.__dict__ |= {
+            "class_names": given.class_names,
+            "positive": given.positive,
+            "metric": metric,
+            "predictions": given.trials,
+            "_split": split_of_arrays(given),
+        }
+        return found
+
+    @cached_property
+    def metric(self) -> str:
+        """The metric that configurations were chosen by, on validation."""
+        chosen = self.selection()
+        if chosen:
+            return str(chosen[0]["metric"])
+        specs = self.specs()
+        return specs[0].metric if specs else "balanced_accuracy"
+
+    @cached_property
+    def _chosen(self) -> pd.DataFrame:
+        trials = self.trials()
+        ids = [trial_id for chosen in self.selection() for trial_id in chosen["trial_ids"]]
+        if not ids or trials.empty:
+            return trials.iloc[:0]
+        trials = trials[trials["trial_id"].isin(ids)]
+        rank = {name: i for i, name in enumerate(in_order(trials["technique"]))}
+        order = trials["technique"].map(rank)
+        return trials.assign(_rank=order).sort_values(["_rank", "seed"]).drop(columns="_rank").reset_index(drop=True)
+
+    def chosen_trials(self) -> pd.DataFrame:
+        """The rows of ``trials()`` that stand for their technique: every seed of the configuration chosen.
+
+        Ordered by technique (the registry's order), then seed; empty before selection.
+        """
+        return self._chosen.copy()
+
+    def class_counts(self, part: str) -> list[int]:
+        """(C,) images of each class in a part of the split: train, validation or test."""
+        split = self._split
+        labels = split.loc[split["split"] == part, "label"]
+        return [int(n) for n in np.bincount(labels.astype(np.int64), minlength=len(self.class_names))]
+
+    @cached_property
+    def patients(self) -> pd.Series:
+        """Index row, values str: the patient of each image; an image without one is its own patient."""
+        own = "image " + self._split["row"].astype(str)
+        return self._split["patient"].where(self._split["patient"] != "", own).set_axis(self._split["row"])
+
+    def patients_of(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) str, the patient of each of (n,) rows of the image set: see ``patients``."""
+        found: np.ndarray = self.patients.loc[rows].to_numpy(dtype=str)
+        return found
+
+    def patient_draws(
+        self, rows: np.ndarray, labels: np.ndarray, samples: int, rng: np.random.Generator
+    ) -> PatientDraws:
+        """Bootstrap weights of some images, patients drawn within classes.
+
+        Args:
+            rows: (n,) int64, rows of the image set.
+            labels: (n,) int64, their classes.
+            samples: B.
+            rng: of the draws.
+        """
+        return patient_draws(labels, self.patients_of(rows), samples, rng)
+
+    def predictions_of(self, trial_id: str, part: str) -> Predictions | None:
+        """One trial's predictions.
+
+        Args:
+            part: ``validation`` or ``test``.
+        Returns:
+            None where that part was never opened, or its file is damaged.
+        """
+        key = (trial_id, part)
+        if key not in self._parts:
+            self._parts[key] = self._read(trial_id, part)
+        return self._parts[key]
+
+    def _read(self, trial_id: str, part: str) -> Predictions | None:
+        try:
+            table = self.trial(trial_id).predictions(part)
+        except (FileNotFoundError, DamagedFile):
+            return None
+        columns = [f"p_{label}" for label in range(len(self.class_names))]
+        if not set(columns) <= set(table.columns) or not np.isfinite(table[columns].to_numpy()).all():
+            return None
+        table = table.sort_values("row", kind="stable")
+        rows = table["row"].to_numpy()
+        probabilities = table[columns].to_numpy(dtype=np.float64)
+        return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows))
+
+    @cached_property
+    def predictions(self) -> tuple[TrialPredictions, ...]:
+        """Of each chosen trial whose test split was opened; by technique (the registry's order), then seed."""
+        found = []
+        for trial in self._chosen.itertuples():
+            trial_id = str(trial.trial_id)
+            test = self.predictions_of(trial_id, "test")
+            if test is not None:
+                validation = self.predictions_of(trial_id, "validation")
+                found.append(TrialPredictions(str(trial.technique), int(str(trial.seed)), test, validation, trial_id))
+        return tuple(found)
+
+    @cached_property
+    def test_set(self) -> TestSet | None:
+        """Those of ``predictions`` that have validation predictions, on the same test rows.
+
+        None where there are none.
+
+        Raises:
+            UserError: predictions were given as plain arrays, without validation.
+            ValueError: two trials were tested on different rows.
+        """
+        trials = [trial for trial in self.predictions if trial.known_validation is not None]
+        if not trials and self._run is None:
+            _ = [trial.validation for trial in self.predictions]
+        return TestSet(trials) if trials else None
+
+    @cached_property
+    def _test_table(self) -> pd.DataFrame:
+        rows = []
+        for trial in self.predictions:
+            numbers = evaluate(trial.labels, trial.probabilities, self.positive)
+            named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
+            rows.append({**named, **numbers})
+        return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *METRICS])
+
+    def test_table(self) -> pd.DataFrame:
+        """Every chosen trial on the test split.
+
+        Returns:
+            One row a technique and seed: technique, seed, trial_id, and the numbers of ``balancing.metrics.evaluate``.
+            Trials for which the test split was not opened are missing.
+        """
+        return self._test_table.copy()
+
+    def resampled(self, part: str = "test") -> dict[tuple[str, int], paired.Resampled]:
+        """(technique, seed) -> the chosen trial on a part, ``test`` or ``validation``, under 2,000 draws of patients.
+
+        Techniques in order. On validation AUROC is left out unless configurations were chosen by it.
+        """
+        if part not in self._resampled:
+            if part == "test":
+                known = {(trial.technique, trial.seed): trial.test for trial in self.predictions}
+            else:
+                known = self._validations()
+            areas = part == "test" or self.metric == "auroc"
+            self._resampled[part] = paired.resample(known, self.positive, _SEED, SAMPLES, areas=areas)
+        return self._resampled[part]
+
+    def _validations(self) -> dict[tuple[str, int], Predictions]:
+        if self._run is None:
+            return {(trial.technique, trial.seed): trial.validation for trial in self.predictions}
+        found = {}
+        for trial in self._chosen.itertuples():
+            own = self.predictions_of(str(trial.trial_id), "validation")
+            if own is not None:
+                found[str(trial.technique), int(str(trial.seed))] = own
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """Each technique on the test split, at the configuration chosen for it.
+
+        Returns:
+            One row a technique, in the registry's order: technique, seeds, and of each metric its mean over seeds,
+            ``<metric>_low`` and ``<metric>_high`` (95 % interval, patients and seeds) and ``<metric>_sd`` (over seeds,
+            ddof 1; NaN for one). Empty where the test split was not opened.
+        """
+        intervals = self.intervals().set_index(["technique", "metric"])
+        parts = {"": "mean", "_low": "low", "_high": "high", "_sd": "seed_sd"}
+        rows = []
+        for technique in dict.fromkeys(name for name, _ in intervals.index):
+            own = intervals.loc[technique]
+            row = {"technique": technique, "seeds": int(own["seeds"].iloc[0])}
+            rows.append(row | {f"{m}{end}": own.loc[m, name] for m in METRICS for end, name in parts.items()})
+        return pd.DataFrame(rows, columns=None if rows else ["technique", "seeds", *METRICS])
+
+    def _remembered(self, kind: str, metric: str) -> pd.DataFrame:
+        key = (kind, metric)
+        if key not in self._tables:
+            make = {"differences": paired.paired_differences, "seeds": paired.seed_differences}[kind]
+            self._tables[key] = make(self.resampled(), metric, self.positive)
+        return self._tables[key].copy()
+
+    def differences(self, metric: str | None = None) -> pd.DataFrame:
+        """Each technique against the baseline on the test split, paired by seed and patient.
+
+        Args:
+            metric: the one configurations were chosen by, by default.
+        Returns:
+            As ``sweep.analysis.statistics.paired.compare``; empty without a baseline, or where no seed was tested with
+            both.
+        """
+        return self._remembered("differences", metric or self.metric)
+
+    def seed_differences(self, metric: str | None = None) -> pd.DataFrame:
+        """The comparison seed by seed: see ``sweep.analysis.statistics.paired.seed_differences``."""
+        return self._remembered("seeds", metric or self.metric)
+
+    @cached_property
+    def _intervals(self) -> pd.DataFrame:
+        return paired.metric_intervals(self.resampled(), self.positive)
+
+    def intervals(self) -> pd.DataFrame:
+        """Every metric of every technique on the test split: see ``sweep.analysis.statistics.paired``.
+
+        Returns:
+            technique, metric, mean (over seeds), low, high (95 %, patients and seeds), seed_sd, patient_se, seeds.
+        """
+        return self._intervals.copy()
+
+    def validation_intervals(self) -> pd.DataFrame:
+        """As ``intervals``, of the metric that configurations were chosen by, on the validation split.
+
+        The choice was made there, so the mean is a little too high, and the interval does not hold that.
+        """
+        return paired.metric_intervals(self.resampled("validation"), self.positive, [self.metric])

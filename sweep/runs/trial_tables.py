@@ -1,0 +1,83 @@
+"""A run's trials and their epochs as tables, from what their folders hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from balancing.metrics import SELECTABLE
+from sweep.runs.spec import TrialSpec
+
+
+class TrialRecord(NamedTuple):
+    """What a trial's folder says of it.
+
+    Args:
+        status: of ``TrialFolder.status``.
+        epochs: of ``TrialFolder.epochs``.
+    """
+
+    status: Mapping[str, Any]
+    epochs: Sequence[Mapping[str, Any]]
+
+
+def trials_table(specs: Sequence[TrialSpec], records: Mapping[str, TrialRecord]) -> pd.DataFrame:
+    """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
+
+    Args:
+        specs: the planned trials.
+        records: trial id -> what its folder holds; one of each.
+    Returns:
+        trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw, seed_index,
+        arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds, images_per_second, attempts,
+        and each metric of ``balancing.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
+    """
+    rows = []
+    for spec in specs:
+        status, epochs = records[spec.trial_id]
+        best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
+        named = spec.to_dict()
+        # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
+        named["arithmetic"] = named.pop("precision")
+        rows.append(
+            {
+                "trial_id": spec.trial_id,
+                "configuration": spec.configuration_id,
+                **named,
+                "status": status["status"],
+                "error": status.get("error"),
+                "attempts": status.get("attempts", 0),
+                "best_epoch": status.get("best_epoch"),
+                "epochs_run": len(epochs),
+                "seconds": sum(e["seconds"] for e in epochs),
+                "images_per_second": float(np.mean([e["images_per_second"] for e in epochs])) if epochs else None,
+                **{k: v for k, v in best.items() if k not in ("epoch", "seconds", "images_per_second")},
+            }
+        )
+    table = pd.DataFrame(rows)
+    for metric in SELECTABLE:
+        # A column of its own even where no trial has the number (null in JSON), so that readers may ask for it.
+        table[metric] = pd.to_numeric(table[metric]) if metric in table else np.nan
+    return table
+
+
+def epochs_table(specs: Sequence[TrialSpec], records: Mapping[str, TrialRecord]) -> pd.DataFrame:
+    """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers.
+
+    Args:
+        specs, records: as for ``trials_table``.
+    """
+    rows = []
+    for spec in specs:
+        named = {
+            "trial_id": spec.trial_id,
+            "technique": spec.technique,
+            "configuration": spec.configuration_id,
+            "seed": spec.seed,
+            "lr": spec.lr,
+        }
+        rows += [{**named, **epoch} for epoch in records[spec.trial_id].epochs]
+    return pd.DataFrame(rows)

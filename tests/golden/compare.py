@@ -1,0 +1,132 @@
+"""What differs between a recorded run and one made now.
+
+Whole numbers, names, ids and choices are compared exactly, floats exactly too where ``machine`` is the recorded one,
+else within a tolerance. Keys may be added; none may vanish or change its value.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.golden.kinds import DATA
+from tests.golden.taken import PARTS, PROSE
+
+# Of probabilities and losses, where another processor or release rounds otherwise.
+TOLERANCE = 5e-3
+_CLEAR = 0.05  # of balanced accuracy: more than one image of 33 that is decided otherwise
+_SAME_EVERYWHERE = ("format", "status", "data", "rows", "trials")
+
+_PACKAGES = ("numpy", "optuna", "pandas", "pillow", "scikit-learn", "scipy", "torch", "torchvision")
+_PROCESSOR = ("vendor_id", "cpu family", "model", "model name", "stepping")
+_INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd")
+
+
+def machine() -> dict[str, str]:
+    """All that the last bits of a float hang on: versions, and what the processor can do."""
+    import torch
+
+    found = {name: _version(name) for name in _PACKAGES}
+    found["torch built as"] = torch.__version__
+    found["capability"] = torch.backends.cpu.get_cpu_capability()
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().split("\n\n")[0].splitlines() if path.exists() else []
+    facts = dict(re.split(r"\s*:\s*", line, maxsplit=1) for line in lines if ":" in line)
+    found |= {name: facts[name] for name in _PROCESSOR if name in facts}
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    found["instructions"] = " ".join(name for name in _INSTRUCTIONS if name in flags)
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def differences(recorded: Any, found: Any, close: Callable[[float, float], bool] = operator.eq) -> list[str]:
+    """What of the recorded values is missing or another now, a line each; what is there besides doesn't matter."""
+    return list(_differences(recorded, found, close, ""))
+
+
+def _differences(recorded: Any, found: Any, close: Callable[[float, float], bool], place: str) -> Iterator[str]:
+    if isinstance(recorded, str) and recorded == PROSE:
+        return
+    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
+        for name, value in recorded.items():
+            if name not in found:
+                yield f"{place}/{name} is gone"
+            else:
+                yield from _differences(value, found[name], close, f"{place}/{name}")
+    elif isinstance(recorded, list) and isinstance(found, list):
+        if len(recorded) != len(found):
+            yield f"{place} has {len(found)} entries, not {len(recorded)}"
+        for number, (value, other) in enumerate(zip(recorded, found, strict=False)):
+            yield from _differences(value, other, close, f"{place}/{number}")
+    elif _is_number(recorded) and _is_number(found):
+        if not close(recorded, found):
+            yield f"{place} is {found!r}, not {recorded!r}"
+    elif type(recorded) is not type(found) or recorded != found:
+        yield f"{place} is {found!r}, not {recorded!r}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def nearly(tolerance: float) -> Callable[[float, float], bool]:
+    """Equal up to a share of the larger one, or up to that itself near 0."""
+    return lambda one, other: math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def recorded(name: str) -> Any:
+    """What ``record`` kept."""
+    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def is_recorded_machine() -> bool:
+    """Whether floats must be equal to their last bits here."""
+    return machine() == recorded("machine")
+
+
+def as_recorded(before: Mapping[str, Any], now: Mapping[str, Any], *, exact: bool) -> list[str]:
+    """How a run differs from the recorded one, a line each.
+
+    Args:
+        before, now: of ``taken.run``.
+        exact: every number. Else trials, rows and choices still; of the records, losses and probabilities within
+            ``TOLERANCE``; of the report, only that every key and name is there (``format1`` holds its arithmetic).
+    """
+    if exact:
+        return differences(before, now)
+    found = [
+        *differences({key: before[key] for key in _SAME_EVERYWHERE}, now),
+        *differences(_chosen(before), _chosen(now)),
+        *differences(_trained(before), _trained(now), nearly(TOLERANCE)),
+    ]
+    return found + differences({k: before[k] for k in ("report", "resampled")}, now, lambda one, other: True)
+
+
+def _chosen(run: Mapping[str, Any]) -> list[Any]:
+    return [(choice["technique"], choice["configuration"], choice["trial_ids"]) for choice in run["selection"]]
+
+
+def _trained(run: Mapping[str, Any], metric: str = "balanced_accuracy") -> dict[str, Any]:
+    """What training gave that moves smoothly with the last bits: no shares of decided images.
+
+    Predictions are those of the best epoch: of trials where that leads clearly, or there is none but it.
+    """
+    found = {}
+    for trial, record in run["records"].items():
+        losses = [{name: epoch[name] for name in ("loss", "train_loss")} for epoch in record["epochs"]]
+        leads = sorted((epoch[metric] for epoch in record["epochs"]), reverse=True)
+        parts = PARTS if len(leads) == 1 or leads[0] - leads[1] > _CLEAR else ()
+        found[trial] = {"epochs": losses, **{part: record[part] for part in parts if part in record}}
+    return found

@@ -1,0 +1,125 @@
+"""Run folders of format 1, kept as they were written, are read, reported, resumed and predicted with."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.models import resnet18
+
+from tests.golden import kinds, taken
+from tests.golden.compare import as_recorded, differences, is_recorded_machine, nearly, recorded
+
+SIZE = 32
+
+
+def statuses(run: Path) -> dict[str, str]:
+    """Trial id -> status of those that have begun."""
+    return {path.parent.name: json.loads(path.read_text())["status"] for path in run.glob("trials/*/status.json")}
+
+
+def chosen(run: dict[str, Any]) -> set[str]:
+    return {trial for choice in run["selection"] for trial in choice["trial_ids"]}
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    return shutil.copytree(kinds.FORMAT1 / "finished", tmp_path / "finished")
+
+
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of both runs, gone on with now; on another release of torch too."""
+    folder = tmp_path_factory.mktemp("format1")
+    for name in ("finished", "interrupted"):
+        shutil.copytree(kinds.FORMAT1 / name, folder / name)
+    commands = {name: ["resume", folder / name, "--allow-mixed"] for name in ("finished", "interrupted")}
+    kinds.call_all(commands, folder / "cache")
+    return folder
+
+
+def test_a_finished_run_is_reported_without_images(finished: Path, tmp_path: Path) -> None:
+    kinds.call(["report", finished, "--no-cams", "--data", tmp_path / "nowhere"], tmp_path / "cache")
+    # From recorded predictions: arithmetic of float64 alone, wherever that is done.
+    assert differences(recorded("format1"), taken.report(finished), nearly(1e-6)) == []
+
+
+def test_runs_are_compared(finished: Path, tmp_path: Path) -> None:
+    kinds.call(["compare", finished, finished, "--csv", tmp_path / "both.csv"], tmp_path / "cache")
+    table = taken.table(tmp_path / "both.csv")
+    results = recorded("format1")["plain"]["tables"]["results"]
+    assert sorted(table["balanced_accuracy"]) == pytest.approx(sorted(2 * results["balanced_accuracy"]))
+
+
+@pytest.mark.parametrize("name", ["finished", "interrupted"])
+def test_a_resumed_run_ends_with_the_numbers_of_an_undisturbed_one(name: str, resumed: Path) -> None:
+    before, now = recorded("quick"), taken.run(resumed / name)
+    if name == "interrupted" or not is_recorded_machine():
+        now["opened"] = now["opened"][-1:]
+    assert as_recorded(before, now, exact=is_recorded_machine()) == []
+
+
+@pytest.mark.parametrize("name", ["finished", "interrupted"])
+def test_trials_that_ended_are_not_trained_again_unless_chosen_without_a_network(name: str, resumed: Path) -> None:
+    before = kinds.FORMAT1 / name
+    ended = {trial for trial, status in statuses(before).items() if status == "done"}
+    kept = ended - chosen(recorded("quick"))
+    assert kept
+    assert ended - kept, "a chosen one has no network here"
+    for trial in kept:
+        place = Path("trials") / trial / "epochs.json"
+        assert (resumed / name / place).read_bytes() == (before / place).read_bytes()
+    for trial in chosen(recorded("quick")):
+        assert (resumed / name / "trials" / trial / "best.pt").is_file()
+
+
+def test_the_fixtures_are_what_they_are_called() -> None:
+    assert set(statuses(kinds.FORMAT1 / "finished").values()) == {"done"}
+    assert len(statuses(kinds.FORMAT1 / "finished")) == len(recorded("quick")["trials"])
+    assert "running" in statuses(kinds.FORMAT1 / "interrupted").values()
+    assert len(statuses(kinds.FORMAT1 / "interrupted")) < len(recorded("quick")["trials"])
+    assert not (kinds.FORMAT1 / "interrupted" / "selection.json").exists()
+    assert not list(kinds.FORMAT1.rglob("*.pt"))
+
+
+def test_a_network_in_the_layout_of_format_1_predicts(finished: Path, tmp_path: Path) -> None:
+    (trial,) = (choice["trial_ids"][0] for choice in recorded("quick")["selection"] if choice["technique"] == "smote")
+    folder = finished / "trials" / trial
+    for other in finished.glob("trials/*"):  # so that this one is the technique's best
+        if other != folder and other.name in chosen(recorded("quick")):
+            epochs = json.loads((other / "epochs.json").read_text())
+            (other / "epochs.json").write_text(json.dumps([{**epoch, "balanced_accuracy": 0.0} for epoch in epochs]))
+    status = json.loads((folder / "status.json").read_text())
+    spec = {k: v for k, v in json.loads((folder / "spec.json").read_text()).items() if k != "trial_id"}
+    torch.manual_seed(5)
+    model = resnet18(weights=None, num_classes=2).eval()
+    with torch.no_grad():
+        model.fc.weight.mul_(0.5)
+    facts = {"epoch": status["best_epoch"], "spec": spec, "class_names": ["clear", "lesion"], "positive": 1}
+    validation = {
+        "rows": torch.arange(2),
+        "labels": torch.tensor([0, 1]),
+        "probabilities": torch.full((2, 2), 0.5),
+    }
+    network = {"network": status["network"], "validation": validation}
+    torch.save({"model": model.state_dict(), **facts, **network}, folder / "best.pt")
+
+    pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "new.png")
+    command = ["predict", finished, tmp_path / "new.png", "--technique", "smote", "--out", tmp_path / "maps"]
+    output = kinds.call(command, tmp_path / "cache")
+    scaled = (torch.from_numpy(pixels).float() / 255 - spec["mean"]) / spec["std"]
+    with torch.inference_mode():
+        expected = model(scaled.expand(1, 3, SIZE, SIZE)).softmax(dim=1)[0].tolist()
+    assert 0.02 < min(expected) < 0.45, "no near certainty, and no tie"
+    printed = [float(number) for number in re.findall(r"\b[01]\.\d+\b", output)]
+    for probability in expected:
+        assert any(number == pytest.approx(probability, abs=0.006) for number in printed), output
+    assert list((tmp_path / "maps").glob("*.png"))
