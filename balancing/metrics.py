@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-# Those a user may select by; all are better when higher. ``loss`` is reported but not selected by.
-SELECTABLE = ("balanced_accuracy", "recall", "specificity", "precision", "f1", "auroc")
+# As ``evaluate`` gives them; all are better when higher. ``loss`` is reported but nothing is selected by it.
+METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "auroc")
+# Those a user may select by; the first is the usual one.
+SELECTABLE = ("balanced_accuracy", *(name for name in METRICS if name != "balanced_accuracy"))
 COUNTS = ("tp", "tn", "fp", "fn")
 
 
@@ -29,23 +31,39 @@ def decide(probabilities: np.ndarray) -> np.ndarray:
 
 
 def auroc(is_positive: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the receiver operating characteristic, from mid-ranks; ties count half.
+    """Area under the receiver operating characteristic; ties count half.
 
     Args:
         is_positive: (N,) bool.
         scores: (N,) float, higher means more likely positive.
     Returns:
-        In [0, 1]; NaN where a class is absent.
+        In [0, 1]; NaN where a class is absent, or a score is NaN.
     Reference: Hanley & McNeil, Radiology 1982.
     """
-    n_positive = int(is_positive.sum())
-    n_negative = len(is_positive) - n_positive
-    if n_positive == 0 or n_negative == 0:
+    if not len(scores) or np.isnan(scores).any():
         return float("nan")
-    from scipy.stats import rankdata  # here: it takes a second, and configurations need the metrics' names alone
+    return float(weighted_auroc(is_positive, scores, np.ones((1, len(scores))))[0])
 
-    rank_sum = rankdata(scores)[is_positive].sum()
-    return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+def weighted_auroc(is_positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """``auroc`` under several sets of weights, as of bootstrap samples.
+
+    Args:
+        is_positive: (N,) bool, N >= 1.
+        scores: (N,) float, without NaN.
+        weights: (B, N), >= 0: how often each row counts.
+    Returns:
+        (B,) float64; NaN where a class has no weight.
+    """
+    order = np.argsort(scores, kind="stable")
+    _, start = np.unique(scores[order], return_index=True)
+    sorted_weights = weights[:, order]
+    positive = np.add.reduceat(sorted_weights * is_positive[order], start, axis=1, dtype=np.float64)
+    negative = np.add.reduceat(sorted_weights * ~is_positive[order], start, axis=1, dtype=np.float64)
+    below = np.cumsum(negative, axis=1) - 0.5 * negative
+    total = positive.sum(axis=1) * negative.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, (positive * below).sum(axis=1) / total, np.nan)
 
 
 def rates(tp: float, tn: float, fp: float, fn: float) -> dict[str, float]:

@@ -282,12 +282,15 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     _import_all()
     import torch
 
-    from balancing.components.registry import get_technique
+    from balancing.components.techniques import get_technique
     from balancing.data.splits import make_split
     from sweep.runs.spec import TrialSpec
-    from sweep.training.trial import SplitImages, build_plan, on_device, training_batches
+    from sweep.training.batches import training_batches
+    from sweep.training.hardware import on_device
+    from sweep.training.inputs import SplitImages
+    from sweep.training.method import method_of
 
-    strength = get_technique(technique).effective_strength(0.5)
+    strength = get_technique(technique).strength(0.5)
     spec = TrialSpec(technique=technique, lr=1e-3, epochs=1, seed=0, strength=strength, image_size=size)
     device = torch.device("cpu")
     before = set(sys.modules)
@@ -297,9 +300,10 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     split = make_split(images)
     clock.append(time.perf_counter())
     seen = SplitImages(images.pixels, images.labels, images.class_names, split.train, split.validation, split.test)
-    plan = build_plan(spec, seen)
+    method = method_of(spec, seen)
+    method.plan(1)
     clock.append(time.perf_counter())
-    next(training_batches(on_device(images.pixels, device), plan, spec, 1, device))
+    next(training_batches(on_device(images.pixels, device), method, spec, 1, device))
     clock.append(time.perf_counter())
     return {
         "seconds": clock[-1] - clock[0],
@@ -325,7 +329,7 @@ def _import_readers() -> None:
 
 def _import_all() -> None:
     """What a run imports when first needed."""
-    from balancing.components.registry import techniques
+    from balancing.components.techniques import techniques
 
     _import_readers()
     for name in ("balancing.components.neighbours.search", "balancing.data.sources.drawn", "sweep.training.trial"):

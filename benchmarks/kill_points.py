@@ -26,7 +26,9 @@ from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training import checkpoints, trial
 from sweep.training.checkpoints import network_fault
-from sweep.training.trial import SplitImages, train_trial
+from sweep.training.inputs import SplitImages
+from sweep.training.network import Trained
+from sweep.training.trial import train_trial
 
 EPOCHS = 5
 
@@ -41,6 +43,9 @@ class Small(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.seen, self.decided = nn.Conv2d(3, 4, 3, stride=4), nn.Linear(4, 2)
+
+    def train_parts(self, trained: Trained) -> None:
+        self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = self.decided(self.seen(images).relu().mean((2, 3)))

@@ -103,7 +103,9 @@ def _make_run(root: Path, name: str, techniques: Sequence[str]) -> None:
     from sweep.planning.prepare import prepare
     from sweep.runs.run import Run
     from sweep.runs.selection import select
-    from sweep.training.trial import SplitImages, predict_part, train_trial
+    from sweep.training.inputs import SplitImages
+    from sweep.training.predict import predict_part
+    from sweep.training.trial import train_trial
 
     config = build_config(
         read_file("demo"),

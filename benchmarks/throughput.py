@@ -17,125 +17,26 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
-from balancing.components.registry import techniques
-from balancing.data.splits import Split, make_split
-from benchmarks.common import (
-    Measured,
-    cores,
-    gigabytes,
-    in_fresh_process,
-    load,
-    peak_bytes,
-    seconds,
-    show,
-    source,
-    times,
-)
+from balancing.components.named import STUDY
+from balancing.components.techniques import get_technique
+from benchmarks.bare_step import BATCH, Bare, images_and_split, timed
+from benchmarks.common import gigabytes, in_fresh_process, peak_bytes, seconds, show, times
+from benchmarks.notebook_epoch import at_once, notebook_table
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.dtype import fast_precision
-from sweep.training.hardware import evaluation_batch, keep_freed_memory, memory_format, on_device
-from sweep.training.network import new_model
-from sweep.training.trial import (
-    SplitImages,
-    build_plan,
-    new_optimizer,
-    placed,
-    predict,
-    train_epoch,
-    train_trial,
-    training_batches,
-)
-
-BATCH = 32
-
-
-def images_and_split(size: int, rows: int | None = None) -> tuple[SplitImages, Split]:
-    """The benchmark's images, split as a sweep splits them; ``rows`` keeps the first so many training rows."""
-    found = load(size)
-    split = make_split(found)
-    train = split.train
-    if rows is not None:  # evenly, so that both classes stay
-        train = train[np.linspace(0, len(train) - 1, min(rows, len(train))).astype(int)]
-    view = SplitImages(found.pixels, found.labels, found.class_names, train, split.validation, split.test)
-    return view, split
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def _timed(device: torch.device, work: Callable[[], object]) -> float:
-    _wait(device)
-    began = time.perf_counter()
-    work()
-    _wait(device)
-    return time.perf_counter() - began
-
-
-class Bare:
-    """The bare step: one resident batch, nothing else.
-
-    Args:
-        size: pixels a side.
-        device: where.
-        precision: ``float32`` or ``bfloat16``.
-        compile_mode: of ``torch.compile``; None runs eagerly.
-    """
-
-    def __init__(self, size: int, device: torch.device, precision: str, compile_mode: str | None = None):
-        self.device, self.precision = device, precision
-        self.layout = memory_format(size, precision, device)
-        self.model: nn.Module = new_model(2, 0).to(device, memory_format=self.layout)  # type: ignore[call-overload]
-        self.optimizer = new_optimizer(self.model, 1e-4)
-        self.forward = torch.compile(self.model, mode=compile_mode) if compile_mode else self.model
-        generator = torch.Generator().manual_seed(0)
-        self.batch = self._images(BATCH, size, generator)
-        self.evaluated = self._images(evaluation_batch(size, device), size, generator)
-        self.labels = torch.randint(0, 2, (BATCH,), generator=generator).to(device)
-
-    def _images(self, n: int, size: int, generator: torch.Generator) -> torch.Tensor:
-        images = torch.randn(n, 3, size, size, generator=generator)
-        return images.contiguous(memory_format=self.layout).to(self.device)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
-
-    def train(self, images: int) -> float:
-        """Seconds for so many images' worth of steps."""
-        self.model.train()
-
-        def work() -> None:
-            for _ in range(max(1, images // BATCH)):
-                with self._autocast():
-                    loss = nn.functional.cross_entropy(self.forward(self.batch), self.labels)
-                self.optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                self.optimizer.step()
-
-        return _timed(self.device, work) * images / (max(1, images // BATCH) * BATCH)
-
-    def evaluate(self, images: int) -> float:
-        """Seconds for so many images' worth of forward passes."""
-        self.model.eval()
-        n = max(1, round(images / len(self.evaluated)))
-
-        def work() -> None:
-            with torch.inference_mode(), self._autocast():
-                for _ in range(n):
-                    self.forward(self.evaluated)
-
-        return _timed(self.device, work) * images / (n * len(self.evaluated))
+from sweep.training.epoch import train_epoch
+from sweep.training.hardware import keep_freed_memory, on_device
+from sweep.training.method import method_of
+from sweep.training.network import new_model, to_device
+from sweep.training.optimizer import new_optimizer
+from sweep.training.predict import predict
+from sweep.training.trial import train_trial
 
 
 def epoch_of(
@@ -155,16 +56,17 @@ def epoch_of(
     if technique == "augmentation":
         spec = TrialSpec.from_dict({**spec.to_dict(), "strength": 1.0})
     began = time.perf_counter()
-    plan = build_plan(spec, images)
+    method = method_of(spec, images)
+    plan = method.plan(1)
     planned = time.perf_counter() - began
     pixels = on_device(images.pixels, device)
-    model = placed(new_model(2, 0), spec, device)
-    optimizer = new_optimizer(model, spec.lr)
+    network = to_device(new_model(2, 0), spec, device)
+    optimizer = new_optimizer(network, spec.lr)
     bare = Bare(size, device, precision)
     held_out = images.validation[: max(1, len(images.train) * len(images.validation) // len(split.train))]
 
     def train() -> object:
-        return train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
+        return train_epoch(network, optimizer, pixels, method, spec, 1, device)
 
     bare.train(2 * BATCH)  # first steps choose kernels and take memory
     bare.evaluate(1)
@@ -174,8 +76,8 @@ def epoch_of(
         # The bare step before and after, so that a machine that slows down meanwhile favours neither.
         before = bare.train(len(plan) // 2)
         forward = bare.evaluate(len(held_out))
-        trained = _timed(device, train)
-        predicted = _timed(device, lambda: predict(model, pixels, held_out, spec, device))
+        trained = timed(device, train)
+        predicted = timed(device, lambda: predict(network, pixels, held_out, spec, device))
         limit = before + bare.train(len(plan) - len(plan) // 2)
         found["limit"].append(len(plan) / limit)
         found["training"].append(len(plan) / trained)
@@ -198,14 +100,14 @@ def epoch_of(
 def techniques_table(sizes: list[int], rows: dict[int, int], device: str, precision: str, threads: int, n: int) -> None:
     for size in sizes:
         lines = []
-        for technique in techniques():
+        for name in STUDY:
             done = in_fresh_process(
-                "benchmarks.throughput", "epoch_of", technique.name, size, rows[size], device, precision, threads, n
+                "benchmarks.throughput", "epoch_of", name, size, rows[size], device, precision, threads, n
             )
             found = done.value
             lines.append(
                 [
-                    technique.name,
+                    name,
                     f"{found['limit']:.1f}",
                     f"{found['training']:.1f}",
                     f"{found['share']:.1%}",
@@ -227,153 +129,14 @@ def techniques_table(sizes: list[int], rows: dict[int, int], device: str, precis
         )  # fmt: skip
 
 
-class Notebook:
-    """The notebook's data set: PIL opens, repeats and resizes an image each time it is asked for."""
-
-    def __init__(self, files: list[Path], labels: np.ndarray, size: int):
-        from torchvision import transforms
-
-        self.files, self.labels = files, labels
-        self.transform = transforms.Compose(
-            [
-                transforms.Grayscale(num_output_channels=3),
-                transforms.Resize((size, size)),
-                transforms.ToTensor(),
-                transforms.Normalize([0.5] * 3, [0.5] * 3),
-            ]
-        )
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        from PIL import Image
-
-        with Image.open(self.files[index]) as image:
-            return self.transform(image), int(self.labels[index])
-
-
-def training_files(folder: Path, n: int, size: int) -> tuple[list[Path], np.ndarray]:
-    """JPEG files of the first ``n`` training images: those of the parquet as they are, the phantom's saved."""
-    from PIL import Image
-
-    files, labels = [], []
-    if source() == "phantom":
-        found = load(size)
-        for row in range(min(n, len(found))):
-            files.append(folder / f"{row}.jpg")
-            Image.fromarray(np.asarray(found.pixels[row])).save(files[-1], quality=90)
-            labels.append(int(found.labels[row]))
-        return files, np.array(labels)
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(next(Path(source()).rglob("train-*.parquet")))
-    step = max(1, len(table) // n)
-    for row, record in enumerate(table.take(list(range(0, len(table), step))[:n]).to_pylist()):
-        files.append(folder / f"{row}.jpg")
-        files[-1].write_bytes(record["image"]["bytes"])
-        labels.append(int(record["label"]))
-    return files, np.array(labels)
-
-
-def notebook_epoch(size: int, n: int, device_name: str, threads: int) -> dict[str, float]:
-    """In a process of its own: one epoch the notebook's way; the first batches, in which workers start, count too."""
-    from torch.utils.data import DataLoader
-
-    device = torch.device(device_name)
-    torch.set_num_threads(threads)
-    with tempfile.TemporaryDirectory() as name:
-        files, labels = training_files(Path(name), n, size)
-        model = new_model(2, 0).to(device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-        criterion = nn.CrossEntropyLoss()
-        loader: DataLoader = DataLoader(Notebook(files, labels, size), BATCH, shuffle=True, num_workers=2)  # type: ignore[arg-type]
-        model.train()
-
-        def work() -> None:
-            running = 0.0
-            for images, targets in loader:
-                images, targets = images.to(device), targets.to(device)
-                optimizer.zero_grad()
-                loss = criterion(model(images), targets)
-                loss.backward()
-                optimizer.step()
-                running += loss.item() * len(targets)
-
-        took = _timed(device, work)
-    return {"images_per_second": len(files) / took, "seconds": took}
-
-
-def our_epoch(size: int, n: int, device_name: str, threads: int, precision: str) -> dict[str, float]:
-    """In a process of its own: one baseline epoch of a trial."""
-    device = torch.device(device_name)
-    torch.set_num_threads(threads)
-    keep_freed_memory()
-    images, _ = images_and_split(size, n)
-    spec = TrialSpec("baseline", lr=1e-4, epochs=1, seed=0, image_size=size, batch_size=BATCH, precision=precision)
-    plan = build_plan(spec, images)
-    pixels = on_device(images.pixels, device)
-    model = placed(new_model(2, 0), spec, device)
-    optimizer = new_optimizer(model, spec.lr)
-    batches = training_batches(pixels, plan, spec, 1, device)
-    took = _timed(device, lambda: train_epoch(model, optimizer, batches, spec, device))
-    return {"images_per_second": len(plan) / took, "seconds": took}
-
-
-def notebook_table(size: int, n: int, device: str, precision: str, repeats: int) -> None:
-    """Both ways with all cores for one training, and ours as a sweep runs: a trial a core."""
-    threads = cores()
-    here = "benchmarks.throughput"
-    rates: dict[str, list[float]] = {"notebook": [], "one": [], "float32": [], "each": []}
-    peaks: dict[str, list[Measured]] = {name: [] for name in rates}
-    for _ in range(repeats):
-        for name, call in (
-            ("notebook", ("notebook_epoch", size, n, device, threads)),
-            ("one", ("our_epoch", size, n, device, threads, precision)),
-            ("float32", ("our_epoch", size, n, device, threads, "float32")),
-        ):
-            done = in_fresh_process(here, *call)
-            rates[name].append(done.value["images_per_second"])
-            peaks[name].append(done)
-        if device == "cpu":
-            each = _at_once(threads, here, "our_epoch", size, n, device, 1, precision)
-            rates["each"].append(sum(done.value["images_per_second"] for done in each))
-            peaks["each"] += each
-    theirs = statistics.median(rates["notebook"])
-    lines = []
-    for name, label in (
-        ("notebook", "the notebook's way: PIL, DataLoader (2 workers), float32"),
-        ("one", f"a trial here, {precision}"),
-        ("float32", "a trial here, float32"),
-        ("each", f"{threads} trials at once here, 1 thread each, {precision} (the default): together"),
-    ):
-        if not rates[name]:
-            continue
-        rate = statistics.median(rates[name])
-        peak = statistics.median(p.peak for p in peaks[name])
-        lines.append([label, f"{rate:.1f}", times(rate / theirs), gigabytes(peak)])
-    show(
-        f"The baseline on all cores: {size} px, batch {BATCH}, {threads} threads, {device}",
-        ["way", "images/s", "ratio", "peak memory (without loader workers)"],
-        lines,
-        [f"One epoch over {n:,} training images, loader's start included; in turn, medians of {repeats}."],
-    )
-
-
-def _at_once(count: int, *call: Any) -> list[Measured]:
-    """The same call in several fresh processes side by side."""
-    with ThreadPoolExecutor(count) as pool:
-        return [started.result() for started in [pool.submit(in_fresh_process, *call) for _ in range(count)]]
-
-
 def study_table(device: str, precision: str, size: int, rows: int | None, epochs: int) -> None:
     """The study's whole table in one process: six techniques, 5 epochs, its batch size and learning rate."""
     images, _ = images_and_split(size, rows)
     lines, total = [], 0.0
-    for technique in techniques():
+    for technique in map(get_technique, STUDY):
         spec = TrialSpec(
             technique.name, lr=0.005, epochs=epochs, seed=0, image_size=size, batch_size=BATCH, precision=precision,
-            strength=technique.effective_strength(0.0),
+            strength=technique.strength(0.0),
         )  # fmt: skip
         with tempfile.TemporaryDirectory() as name:
             folder = TrialFolder(Path(name))
@@ -413,7 +176,7 @@ def packed_table(counts: list[int], sizes: list[int], device: str, precision: st
     for size in sizes:
         alone = 0.0
         for count in counts:
-            found = _at_once(count, "benchmarks.throughput", "packed_step", size, device, precision, compile_mode, 20.0)
+            found = at_once(count, "benchmarks.throughput", "packed_step", size, device, precision, compile_mode, 20.0)
             total = sum(done.value["images_per_second"] for done in found)
             alone = alone or total
             lines.append([size, count, f"{total:.0f}", times(total / alone)])

@@ -15,10 +15,12 @@ from balancing.data.decoding import DECODER_VERSION, BadImage, BadImages
 from balancing.data.ingest import Bar, fill_entry, no_bar
 from balancing.data.patients import patient_ids
 from balancing.data.patterns import compile_pattern
-from balancing.data.sources import open_source
+from balancing.data.sources import open_source, refuse_columns
+from balancing.data.sources.arrays import PREFIX, SPLITS, ArraySource
 from balancing.data.sources.base import Options, Source
 from balancing.data.text import shown, text_array
 from balancing.errors import UserError, suggestion
+from balancing.html import html_table
 
 __all__ = ["BadImage", "BadImages", "ImageSet", "load_images", "resolve_positive"]
 
@@ -41,12 +43,13 @@ class ImageSet:
         widths, heights, channels: (N,) int64, as stored in the source, before resizing.
         masks_path: .npy of (N, H, W) bool, where lesions are known (the phantom), else None.
         source: what the user named, e.g. ``phantom`` or ``hf-vision/chest-xray-pneumonia@main``.
-        kind: of the source, ``phantom``, ``local`` or ``hub``; None where that is not known.
+        kind: of the source, ``phantom``, ``local``, ``hub`` or ``arrays``; None where that is not known.
         fingerprint: hex, of the pixels and labels: equal on every machine for equal content and size.
         pixels_path: the .npy file.
         bad: images left out with ``skip_bad``.
         grey_bits: that the 16-bit greys among them use together, by which all were scaled to 8 bits; None without any.
         notes: sentences a user should read, e.g. how patients were told apart.
+        reading: how ``load_images`` read them, so that they can be read again; None where they were not read.
     """
 
     pixels: np.ndarray
@@ -67,6 +70,7 @@ class ImageSet:
     grey_bits: int | None = None
     notes: tuple[str, ...] = field(default=())
     kind: str | None = None
+    reading: Reading | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,6 +78,57 @@ class ImageSet:
     @property
     def n_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side."""
+        return int(self.pixels.shape[1])
+
+    @classmethod
+    def from_arrays(
+        cls,
+        pixels: np.ndarray,
+        labels: np.ndarray | Sequence[int] | Sequence[str],
+        *,
+        patients: np.ndarray | Sequence[Any] | None = None,
+        class_names: Sequence[str] | None = None,
+        names: np.ndarray | Sequence[str] | None = None,
+        splits: np.ndarray | Sequence[str] | None = None,
+        image_size: int | None = None,
+    ) -> ImageSet:
+        """Images that are at hand as arrays. Like those of any source they are written into the cache, from where
+        trials read them, and where a run finds them again by ``source``, ``arrays:`` and a digest.
+
+        Args:
+            pixels: (N, H, W), or (N, H, W, 3) in colour; uint8. Colour images that are grey are stored as such.
+            labels: (N,) whole numbers, 0..C-1 where ``class_names`` are given; or class names.
+            patients: (N,) ids of any kind; one that is missing (None, NaN) is a patient of its own. None where nothing
+                tells patients apart: then each image counts as a patient.
+            class_names: (C,); by default the labels themselves, sorted.
+            names: (N,) of the images, for records and the report; their numbers by default.
+            splits: (N,) ``train``, ``validation`` or ``test``; by default all are ``train``, and are split later.
+            image_size: pixels a side, to which images are resized; by default they stay, and must be square.
+        Raises:
+            UserError: an array has a wrong type, shape or length; see ``load_images`` for the rest.
+        """
+        source = ArraySource(pixels, labels, patients=patients, class_names=class_names, names=names, splits=splits)
+        size = source.side() if image_size is None else image_size
+        _check_size(size)
+        cache = Cache()
+        key = _arrays_key(source.name, size)
+        entry = cache.find(key) or cache.build(
+            key,
+            lambda folder: fill_entry(folder, source, size, cache=cache, skip_bad=False, workers=None, bar=no_bar),
+        )
+        return _image_set(entry, source.name, source.kind, {}, tuple(cache.notes))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how many images of each class each of the source's own splits holds."""
+        counts = {name: np.bincount(self.labels[self.splits == name], minlength=self.n_classes) for name in SPLITS}
+        there = [name for name in SPLITS if counts[name].any()]
+        title = f"{self.source}: {len(self):,} images, {self.image_size} pixels a side"
+        rows = [[name, *(f"{counts[part][c]:,}" for part in there)] for c, name in enumerate(self.class_names)]
+        return html_table(title, ["class", *there], rows)
 
 
 class Reading(TypedDict, total=False):
@@ -110,7 +165,8 @@ def load_images(
     Args:
         source: ``phantom``; a local path: an image folder (``train|val|test/CLASS/*`` or ``CLASS/*``), a folder of
             parquet files (the Hub's layout), a .zip of either, one .parquet, a MedMNIST .npz; or else a Hub id
-            with optional ``@revision``.
+            with optional ``@revision``; or the ``source`` of images that ``ImageSet.from_arrays`` has put into the
+            cache.
         image_size: side of the square images in pixels, 8..2048.
         cache_dir: by default $BALANCING_ACT_CACHE, or else ~/.cache/balancing-act.
         workers: decoding threads; the number of cores by default.
@@ -121,13 +177,14 @@ def load_images(
         UserError: anything else a user can mend: no such path or column, the Hub out of reach, one class only,
             images without a label, no room in the cache.
     """
-    if isinstance(image_size, bool) or not isinstance(image_size, int) or not _SMALLEST <= image_size <= _LARGEST:
-        raise UserError(f"image_size must be a whole number in {_SMALLEST}..{_LARGEST}, but is {image_size!r}")
+    _check_size(image_size)
     patient_column, patient_pattern = reading.get("patient_column"), reading.get("patient_pattern")
     if patient_column is not None and patient_pattern is not None:
         raise UserError("a patient column and a patient pattern were both given; keep one of them")
     if patient_pattern is not None:
         compile_pattern(patient_pattern)  # before anything is decoded
+    if source.startswith(PREFIX):
+        return _kept_arrays(source, image_size, cache_dir, reading)
     options = Options(reading.get("image_column"), reading.get("label_column"), patient_column)
     phantom_images, phantom_seed = reading.get("phantom_images", 900), reading.get("phantom_seed", 0)
     opened = open_source(
@@ -148,7 +205,34 @@ def load_images(
         if opened.remembered:
             cache.remember([opened.name, *settings], key)
     notes = (*opened.notes, *cache.notes, *notes)
-    return _image_set(entry, source, opened.kind, patient_column, patient_pattern, notes)
+    return _image_set(entry, source, opened.kind, reading, notes)
+
+
+def _check_size(image_size: Any) -> None:
+    if isinstance(image_size, bool) or not isinstance(image_size, int) or not _SMALLEST <= image_size <= _LARGEST:
+        raise UserError(f"image_size must be a whole number in {_SMALLEST}..{_LARGEST}, but is {image_size!r}")
+
+
+def _arrays_key(source: str, image_size: int) -> str:
+    return entry_key("arrays", image_size, [source, image_size, DECODER_VERSION])
+
+
+def _kept_arrays(source: str, image_size: int, cache_dir: Path | None, reading: Reading) -> ImageSet:
+    """What ``ImageSet.from_arrays`` has put into the cache.
+
+    Raises:
+        UserError: it is not there, or not in this size; or columns were named.
+    """
+    columns = Options(reading.get("image_column"), reading.get("label_column"), reading.get("patient_column"))
+    refuse_columns(columns, source)
+    cache = Cache(cache_dir)
+    entry = cache.find(_arrays_key(source, image_size))
+    if entry is None:
+        raise UserError(
+            f"{source} were arrays in a program, and the cache {cache.folder} does not hold them with {image_size} "
+            "pixels a side; give them once more by balancing.ImageSet.from_arrays(..., image_size=...)"
+        )
+    return _image_set(entry, source, "arrays", reading, tuple(cache.notes))
 
 
 def _remembered(source: Source, cache: Cache, settings: list[Any]) -> tuple[Entry | None, tuple[str, ...]]:
@@ -172,11 +256,12 @@ def _image_set(
     entry: Entry,
     source: str,
     kind: str,
-    patient_column: str | None,
-    patient_pattern: str | None,
+    reading: Reading,
     notes: tuple[str, ...],
 ) -> ImageSet:
     import pyarrow.parquet as pq
+
+    patient_column, patient_pattern = reading.get("patient_column"), reading.get("patient_pattern")
 
     with pq.ParquetFile(entry.rows_path) as file:  # read_table would import pyarrow.dataset, for a tenth of a second
         table = file.read(use_threads=False)
@@ -217,6 +302,7 @@ def _image_set(
         bad=tuple(BadImage(name, reason) for name, reason in meta["bad"]),
         grey_bits=meta.get("grey_bits"),
         notes=(*notes, *meta["notes"], note),
+        reading=Reading(**reading),
     )
 
 

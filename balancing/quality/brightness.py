@@ -7,7 +7,7 @@ from PIL import Image
 
 from balancing.data.images import ImageSet
 from balancing.quality.findings import Finding
-from balancing.quality.shortcuts import auroc, guessed_by_tree
+from balancing.quality.shortcuts import area_or_half, guessed_by_tree
 
 # Twelve bits cut to eight leave 16 levels; resizing smooths others into far more, in images of this many pixels.
 FEW_LEVELS, _PIXELS = 32, 1_024
@@ -91,7 +91,9 @@ def _tells_class(images: ImageSet, counts: np.ndarray, train: np.ndarray) -> lis
     labels = images.labels[train]
     found = []
     for name, values in (("mean brightness", mean[train]), ("contrast (standard deviation)", contrast[train])):
-        areas = {c: auroc(labels == c, values) for c in (range(images.n_classes) if images.n_classes > 2 else [1])}
+        areas = {
+            c: area_or_half(labels == c, values) for c in (range(images.n_classes) if images.n_classes > 2 else [1])
+        }
         label, area = max(areas.items(), key=lambda item: abs(item[1] - 0.5))
         facts = {"property": name, "class": images.class_names[label], "auroc": area}
         told = f"tells {images.class_names[label]} from the rest with an AUROC of {max(area, 1 - area):.2f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from balancing.data.images import ImageSet
+from balancing.metrics import auroc
 from balancing.quality.findings import Finding
 
 # How far from 0.5 a size's AUROC must be to be called a shortcut.
@@ -13,15 +14,10 @@ _SHORTCUT = 0.2
 _TOLD, _FOLDS = 0.1, 5
 
 
-def auroc(positive: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve of scores (N,) for positive (N,) bool; 0.5 where a class is absent."""
-    from scipy.stats import rankdata
-
-    m = int(positive.sum())
-    n = len(positive) - m
-    if not m or not n:
-        return 0.5
-    return float((rankdata(scores)[positive].sum() - m * (m + 1) / 2) / (m * n))
+def area_or_half(positive: np.ndarray, scores: np.ndarray) -> float:
+    """AUROC of scores (N,) for positive (N,) bool; 0.5 where a class is absent, for then nothing is told."""
+    area = auroc(positive, scores)
+    return 0.5 if np.isnan(area) else area
 
 
 def shortcuts(images: ImageSet, rows: np.ndarray) -> list[Finding]:
@@ -36,7 +32,7 @@ def shortcuts(images: ImageSet, rows: np.ndarray) -> list[Finding]:
     classes = range(images.n_classes) if images.n_classes > 2 else [1]
     found = []
     for name, values in properties.items():
-        areas = {label: auroc(labels == label, values) for label in classes}
+        areas = {label: area_or_half(labels == label, values) for label in classes}
         label, area = max(areas.items(), key=lambda item: abs(item[1] - 0.5))
         if abs(area - 0.5) <= _SHORTCUT:
             found += _told_by_tree(name, values, labels, images.n_classes)

@@ -13,7 +13,7 @@ from balancing.quality.audit import Audit
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
-from sweep.runs.trial_tables import TrialRecord, epochs_table, trials_table
+from sweep.runs.trial_table import TrialRecord, epoch_table, trial_table
 
 
 class RunReader:
@@ -74,33 +74,29 @@ class RunReader:
         found: int | None = self.info["data"]["positive"]
         return found
 
-    @cached_property
-    def _specs(self) -> list[TrialSpec]:
-        return self._needs_run("hyperparameters").specs()
-
     def specs(self) -> list[TrialSpec]:
         """The planned trials, in order."""
-        return list(self._specs)
+        return [record.spec for record in self.records.values()]
 
     @cached_property
     def records(self) -> dict[str, TrialRecord]:
-        """Trial id -> status and epochs of each planned trial."""
-        return self._needs_run("trials").records()
+        """Trial id -> spec, status and epochs of each planned trial, in order."""
+        return {record.spec.trial_id: record for record in self._needs_run("hyperparameters").records()}
 
     @cached_property
     def _trials(self) -> pd.DataFrame:
-        return trials_table(self.specs(), self.records)
+        return trial_table(self.records.values())
 
     def trials(self) -> pd.DataFrame:
-        """One row a planned trial: see ``sweep.runs.trial_tables.trials_table``."""
+        """One row a planned trial: see ``sweep.runs.trial_table``."""
         return self._trials.copy()
 
     @cached_property
     def _epochs(self) -> pd.DataFrame:
-        return epochs_table(self.specs(), self.records)
+        return epoch_table(self.records.values())
 
     def epochs(self) -> pd.DataFrame:
-        """One row an epoch of every trial: see ``sweep.runs.trial_tables.epochs_table``."""
+        """One row an epoch of every trial: see ``sweep.runs.trial_table``."""
         return self._epochs.copy()
 
     @cached_property

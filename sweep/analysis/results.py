@@ -166,7 +166,8 @@ class Results(RunReader):
         table = table.sort_values("row", kind="stable")
         rows = table["row"].to_numpy()
         probabilities = table[columns].to_numpy(dtype=np.float64)
-        return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows))
+        logits = table[[f"logit_{label}" for label in range(len(columns))]].to_numpy(dtype=np.float64)
+        return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows), logits)
 
     @cached_property
     def predictions(self) -> tuple[TrialPredictions, ...]:

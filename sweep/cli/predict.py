@@ -20,8 +20,8 @@ from sweep.analysis.maps.networks import best_trials
 from sweep.analysis.results import Results
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
+from sweep.training.inputs import to_input
 from sweep.training.network import restore
-from sweep.training.trial import to_input
 
 _LONGEST_STEM = 200  # bytes
 

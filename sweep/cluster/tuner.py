@@ -9,8 +9,6 @@ by starting a new tuner over the trials that have not ended, and nothing is ever
 from __future__ import annotations
 
 import contextlib
-import shlex
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,34 +18,26 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
-from balancing.errors import UserError
 from sweep.cluster import ray_token
-from sweep.cluster.search import GRID, OptunaRounds, PairedASHA, RoundSearcher, grid_of
+from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
 from sweep.cluster.session import Slots, fit_slots, ray_session
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import Shared, check_networks, open_test, precision_here, train_on_worker
-from sweep.config.size import span
-from sweep.planning.halving import grace_epochs
+from sweep.planning.finish import record_stop, sweep_until_whole
+from sweep.planning.halving import halving_epochs
 from sweep.planning.prepare import Prepared
-from sweep.runs.events import SafeEvents
+from sweep.planning.resumable import ended_trials, settle_precision
+from sweep.planning.rounds import OptunaRounds
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
+from sweep.runs.observer import Observer, tell
 from sweep.runs.owner import Claim, NotOwner
 from sweep.runs.run import ENDED_AS, Run
-from sweep.runs.selection import select
 from sweep.runs.spec import TrialSpec
-from sweep.runs.trial_folder import ENDED
 from sweep.training.dtype import fast_precision
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from sweep.cli.progress import Progress
     from sweep.config.config import Config
-
-
-# How often chosen trials may turn out to have lost their networks before somebody is told.
-_ROUNDS = 3
 
 
 def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> Shared:
@@ -67,28 +57,20 @@ def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> 
         start=prepared.start,
         resume_seconds=config.train.resume_seconds,
         claim=claim,
-        halving=_halving(run, config) if config.sweep.scheduler == "asha" else None,
+        halving=halving_epochs(run, config) if config.sweep.scheduler == "asha" else None,
     )
 
 
-def _halving(run: Run, config: Config) -> tuple[int, int]:
-    """The most epochs of any trial, and the epochs that every trial gets."""
-    train, batch = sum(run.info["data"]["class_counts"]["train"]), int(span(config.space.batch_size)[1])
-    return int(span(config.space.epochs)[1]), config.sweep.grace or grace_epochs(train, batch)
-
-
 class _Watcher(tune.Callback):
-    """Tells the progress what happens, and records how trials ended that could not say so themselves.
-
-    What shows the progress must not decide: a closed terminal ends no sweep.
+    """Tells the observer what happens, and records how trials ended that could not say so themselves.
 
     Args:
         reasons: Tune's id of a trial -> why it was ended, where this process did it.
         interrupts: tells whether the user stops the sweep.
     """
 
-    def __init__(self, run: Run, progress: Progress, reasons: Mapping[str, str], interrupts: Interrupts):
-        self.run, self.progress, self.reasons, self.interrupts = run, progress, reasons, interrupts
+    def __init__(self, run: Run, observer: Observer, reasons: Mapping[str, str], interrupts: Interrupts):
+        self.run, self.observer, self.reasons, self.interrupts = run, observer, reasons, interrupts
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tune pickles its callbacks for a restore that is never made; an empty one stands in."""
@@ -98,28 +80,19 @@ class _Watcher(tune.Callback):
         self.interrupts.check()  # a stop that was asked for where nobody could hear it
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._show(lambda: self.progress.started(_id(trial)))
+        tell(self.observer.started, _id(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
         if "numbers" in result:
-            self._show(lambda: self.progress.epoch(_id(trial), result["numbers"]))
+            tell(self.observer.epoch, _id(trial), result["numbers"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         spec = TrialSpec.from_dict(trial.config["spec"])
         result = trial.last_result
         ended = result.get(ENDED_AS)
         if ended is None:  # the scheduler stopped it after an epoch: it could not say so itself
-            ended = "done" if result.get("epoch", 0) >= spec.epochs else "stopped"
-            folder = self.run.trial(spec.trial_id)
-            folder.write_spec(spec)  # one that was not begun has none yet
-            folder.write_status(ended, finished=now())
-            folder.tidy()
-            if "epoch" in result:
-                events = SafeEvents(self.run.events_folder(spec))
-                events.finish_trial(spec, folder, self.run.class_names)
-                if events.error:
-                    folder.write_status(ended, events_error=events.error)
-        self._show(lambda: self.progress.ended(spec.trial_id, ended, result.get("error") or ""))
+            ended = record_stop(self.run, spec, result.get("epoch", 0))
+        tell(self.observer.ended, spec.trial_id, ended, result.get("error") or "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
@@ -130,11 +103,7 @@ class _Watcher(tune.Callback):
             folder.write_status(ended, error=error, finished=now())
         else:  # it had ended before its worker was lost, or killed
             ended, error = folder.status()["status"], folder.status().get("error") or ""
-        self._show(lambda: self.progress.ended(_id(trial), ended, error))
-
-    def _show(self, show: Callable[[], None]) -> None:
-        with contextlib.suppress(Exception):
-            show()
+        tell(self.observer.ended, _id(trial), ended, error)
 
 
 def _id(trial: Trial) -> str:
@@ -148,35 +117,21 @@ def _last_line(trial: Trial) -> str:
     return lines[-1][:500] if lines else type(error).__name__
 
 
-def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str, tuple[str, float | None]]:
-    """Trial id -> (state, best value) of those that need not run again; those whose records are damaged must."""
-    ended = {}
-    for spec in specs:
-        folder = run.trial(spec.trial_id)
-        status = folder.status()
-        if status["status"] not in ENDED or folder.fault():
-            continue
-        values = [e[metric] for e in folder.epochs() if e.get(metric) is not None]
-        ended[spec.trial_id] = (status["status"], max(values, default=None))
-    return ended
-
-
 def run_sweep(
     run: Run,
     config: Config,
     prepared: Prepared,
-    console: Console,
+    observer: Observer,
     *,
     claim: Claim | None = None,
     interrupts: Interrupts | None = None,
-    verbose: bool = False,
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 
     Args:
         run: its folder, just made or of an earlier start.
         prepared: of the same configuration.
-        console: for notes and progress.
+        observer: told what happens.
         claim: this process's on the run; trials write for it alone.
         interrupts: entered, so that a stop that is asked for is not lost.
     Raises:
@@ -184,17 +139,15 @@ def run_sweep(
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
     interrupts = interrupts or Interrupts()
+    say = partial(tell, observer.note)
     with contextlib.ExitStack() as stack:
         with interrupts.kept():
-            dashboard = stack.enter_context(ray_session(config.resources, verbose=verbose, say=partial(_note, console)))
+            dashboard = stack.enter_context(ray_session(config.resources, verbose=observer.verbose, say=say))
         interrupts.install()  # Ray puts in its own
         try:
-            slots = fit_slots(config.resources)
-            _say_where(console, slots, dashboard, config)
-            waiting = Waiting(slots, partial(_note, console))
-            prepared = settle_precision(run, config, prepared, slots, waiting)
-            shared = share(run, prepared, config, claim)
-            _sweep_until_whole(run, config, prepared, shared, slots, console, waiting, interrupts, verbose=verbose)
+            sweep = Sweep(run, config, observer, claim, interrupts)
+            sweep.say_where(dashboard)
+            sweep.run_all(prepared)
             interrupts.check()
         except KeyboardInterrupt:
             interrupts.stop()  # Ray ends in peace, however long it takes
@@ -203,159 +156,116 @@ def run_sweep(
             raise
 
 
-def _sweep_until_whole(
-    run: Run,
-    config: Config,
-    prepared: Prepared,
-    shared: Shared,
-    slots: Slots,
-    console: Console,
-    waiting: Waiting,
-    interrupts: Interrupts,
-    *,
-    verbose: bool,
-) -> None:
-    """Sweeps and selects; where a chosen trial's network is gone, that trial is trained again, and chosen anew."""
-    for _ in range(_ROUNDS):
-        _tune(run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
-        faults = finish(run, config, shared, slots, waiting)
-        if not faults:
-            return
-        for trial_id, fault in faults.items():
-            run.trial(trial_id).reopen(fault)
-            _note(console, f"Trial {trial_id} was chosen, but {fault}: it counts as not ended and is trained again.")
-    run.update_info(status="failed")
-    raise UserError(
-        f"chosen trials of {run.path} keep losing their networks ({next(iter(faults.values()))}); make sure that "
-        f"nothing else writes there, then `sweep resume {shlex.quote(str(run.path))}`"
-    )
+class Sweep:
+    """One start of a run's sweep on the Ray that is there.
 
-
-def settle_precision(run: Run, config: Config, prepared: Prepared, slots: Slots, waiting: Waiting) -> Prepared:
-    """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
-
-    A worker that has what a trial gets is asked, except where that is this machine's processor.
+    Args:
+        run, config, observer, claim, interrupts: as of ``run_sweep``.
     """
-    if config.train.precision != "auto":
-        return prepared
-    precision = run.info.get("precision")
-    if precision is None:
-        if config.resources.address or slots.gpus:
-            ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
-            precision = get(ask.remote(slots.gpus), waiting, "all trials wait")
+
+    def __init__(self, run: Run, config: Config, observer: Observer, claim: Claim | None, interrupts: Interrupts):
+        self.run, self.config, self.observer = run, config, observer
+        self.claim, self.interrupts = claim, interrupts
+        self.say = partial(tell, observer.note)
+        self.slots = fit_slots(config.resources)
+
+    def say_where(self, dashboard: str) -> None:
+        """What a trial gets, how many run at once, and the dashboard's address, "" where there is none."""
+        slots = self.slots
+        where = f"{slots.gpus:g} GPU" if slots.gpus else "CPU only (no GPU here)"
+        times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
+        self.say(f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.")
+        if dashboard:
+            hint = ray_token.where(joined=bool(self.config.resources.address))
+            self.say(f"Ray dashboard: {dashboard} ({hint})")
+
+    def run_all(self, prepared: Prepared) -> None:
+        """Every trial, the selection, and the test split; see ``sweep.planning.finish.sweep_until_whole``."""
+        prepared = settle_precision(self.run, self.config, prepared, self._fast_precision)
+        shared = share(self.run, prepared, self.config, self.claim)
+        tester = RayTester(shared, self.slots, self._waiting())
+        sweep_until_whole(self.run, self.config.sweep.metric, partial(self._tune, prepared, shared), tester, self.say)
+
+    def _waiting(self) -> Waiting:
+        return Waiting(self.slots, self.say)
+
+    def _fast_precision(self) -> str:
+        """A worker that has what a trial gets is asked, except where that is this machine's processor."""
+        slots = self.slots
+        if not (self.config.resources.address or slots.gpus):
+            return fast_precision("cpu")
+        ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
+        found: str = get(ask.remote(slots.gpus), self._waiting(), "all trials wait")
+        return found
+
+    def _tune(self, prepared: Prepared, shared: Shared) -> None:
+        """Every trial that has not ended, by Tune."""
+        config, run, slots = self.config, self.run, self.slots
+        metric = config.sweep.metric
+        specs = run.specs() or (prepared.specs(config) if config.sweep.search == GRID else [])
+        ended = ended_trials(run, specs, metric)
+        searcher = None
+        if config.sweep.search == GRID:
+            run.write_specs(specs)
+            waiting = [spec for spec in specs if spec.trial_id not in ended]
+            if not waiting:
+                return
+            space, samples = grid_of(waiting), 1
         else:
-            precision = fast_precision("cpu")
-        run.update_info(precision=precision)
-    return prepared.in_precision(precision)
+            rounds = OptunaRounds(config, prepared.fixed)
+            searcher = RoundSearcher(rounds, run, self.observer)
+            space, samples = {}, rounds.total
+        scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
+        trainable = tune.with_resources(
+            tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
+            {"cpu": slots.cpus, "gpu": slots.gpus},
+        )
+        tuner = tune.Tuner(
+            trainable,
+            param_space=space,
+            tune_config=tune.TuneConfig(
+                num_samples=samples,
+                max_concurrent_trials=slots.concurrent or None,
+                reuse_actors=True,
+                scheduler=scheduler,
+                search_alg=searcher,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=self._run_config(),
+        )
+        tell(self.observer.begin, specs, ended, metric, slots.concurrent)
+        try:
+            tuner.fit()
+        finally:
+            tell(self.observer.end)
 
-
-def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -> None:
-    where = f"{slots.gpus:g} GPU" if slots.gpus else "CPU only (no GPU here)"
-    times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
-    _note(console, f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.")
-    if dashboard:
-        hint = ray_token.where(joined=bool(config.resources.address))
-        _note(console, f"Ray dashboard: {dashboard} ({hint})")
-
-
-def _note(console: Console, text: str) -> None:
-    """A terminal that is gone ends no sweep."""
-    with contextlib.suppress(OSError, ValueError):
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
-
-
-def _tune(
-    run: Run,
-    config: Config,
-    prepared: Prepared,
-    shared: Shared,
-    slots: Slots,
-    console: Console,
-    interrupts: Interrupts,
-    *,
-    verbose: bool,
-) -> None:
-    from sweep.cli.progress import Progress
-
-    metric = config.sweep.metric
-    specs = run.specs() or (prepared.specs(config) if config.sweep.search == GRID else [])
-    ended = ended_trials(run, specs, metric)
-    progress = Progress(specs, ended, metric, slots.concurrent, console)
-    searcher = None
-    if config.sweep.search == GRID:
-        run.write_specs(specs)
-        waiting = [spec for spec in specs if spec.trial_id not in ended]
-        if not waiting:
-            return
-        space, samples = grid_of(waiting), 1
-    else:
-        rounds = OptunaRounds(config, prepared.fixed)
-        searcher = RoundSearcher(rounds, run, progress)
-        space, samples = {}, rounds.total
-    scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
-    trainable = tune.with_resources(
-        tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
-        {"cpu": slots.cpus, "gpu": slots.gpus},
-    )
-    patience = Patience(Waiting(slots, partial(_note, console)), config.resources.trial_timeout)
-    tuner = tune.Tuner(
-        trainable,
-        param_space=space,
-        tune_config=tune.TuneConfig(
-            num_samples=samples,
-            max_concurrent_trials=slots.concurrent or None,
-            reuse_actors=True,
-            scheduler=scheduler,
-            search_alg=searcher,
-            trial_dirname_creator=lambda trial: trial.trial_id,
-        ),
-        run_config=tune.RunConfig(
+    def _run_config(self) -> tune.RunConfig:
+        patience = Patience(self._waiting(), self.config.resources.trial_timeout)
+        return tune.RunConfig(
             name="tune",
-            storage_path=str(run.path.resolve() / "ray"),
-            verbose=1 if verbose else 0,
-            callbacks=[patience, _Watcher(run, progress, patience.reasons, interrupts)],
-            failure_config=tune.FailureConfig(max_failures=config.sweep.retries),
-        ),
-    )
-    with progress:
-        tuner.fit()
+            storage_path=str(self.run.path.resolve() / "ray"),
+            verbose=1 if self.observer.verbose else 0,
+            callbacks=[patience, _Watcher(self.run, self.observer, patience.reasons, self.interrupts)],
+            failure_config=tune.FailureConfig(max_failures=self.config.sweep.retries),
+        )
 
 
-def finish(run: Run, config: Config, shared: Shared, slots: Slots, waiting: Waiting) -> dict[str, str]:
-    """Chooses a configuration for each technique on validation, opens the test split for those, tidies up.
+class RayTester:
+    """Looks at networks and predicts the test split on workers; see ``sweep.planning.finish.Tester``."""
 
-    Returns:
-        Trial id -> why its network can't stand for its record, of the chosen trials; where there is one, the test split
-        is not opened and nothing is tidied up.
-    Raises:
-        UserError: no trial ended with a result.
-    """
-    trials = run.trials()
-    selection = [] if trials.empty or config.sweep.metric not in trials else select(trials, config.sweep.metric)
-    if not selection:
-        errors: list[str] = [] if trials.empty else trials["error"].dropna().tolist()
-        reason = f" ({errors[0]})" if len(errors) else ""
-        run.update_info(status="failed")
-        raise UserError(f"no trial ended with a result{reason}; the records are in {run.path}")
-    chosen = [trial_id for choice in selection for trial_id in choice["trial_ids"]]
-    ref = ray.put(shared)
-    check = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(check_networks)
-    faults: dict[str, str] = get(check.remote(chosen, ref), waiting, "the chosen networks wait to be looked at")
-    if faults:
-        return faults
-    run.write_selection(selection)
-    unopened = [trial_id for trial_id in chosen if not run.trial(trial_id).is_tested()]
-    if unopened and len(shared.test):
-        run.record_test_opening(unopened)
-        task = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(open_test)
-        lanes = np.array_split(unopened, min(len(unopened), slots.concurrent or len(unopened)))
-        get([task.remote(list(lane), ref, slots.cpus, slots.gpus) for lane in lanes], waiting, "the test split waits")
-    # A failed trial may still be run by a resume, and then another configuration be chosen: keep its network.
-    if not (trials["status"] == "failed").any():
-        for trial_id in set(trials["trial_id"]) - set(chosen):
-            run.guard()
-            run.trial(trial_id).best.unlink(missing_ok=True)
-    run.guard()
-    shutil.rmtree(run.path / "ray", ignore_errors=True)  # Tune's own state: the records hold all that is needed
-    run.update_info(status="finished", finished=now())
-    return {}
+    def __init__(self, shared: Shared, slots: Slots, waiting: Waiting):
+        self._ref, self._slots, self._waiting = ray.put(shared), slots, waiting
+
+    def _on_workers(self, task: Callable[..., Any]) -> Any:
+        return ray.remote(num_cpus=self._slots.cpus, num_gpus=self._slots.gpus, max_retries=2)(task)
+
+    def faults(self, trial_ids: Sequence[str]) -> dict[str, str]:
+        asked = self._on_workers(check_networks).remote(list(trial_ids), self._ref)
+        found: dict[str, str] = get(asked, self._waiting, "the chosen networks wait to be looked at")
+        return found
+
+    def open_test(self, trial_ids: Sequence[str]) -> None:
+        slots, task = self._slots, self._on_workers(open_test)
+        lanes = np.array_split(list(trial_ids), min(len(trial_ids), slots.concurrent or len(trial_ids)))
+        asked = [task.remote(list(lane), self._ref, slots.cpus, slots.gpus) for lane in lanes]
+        get(asked, self._waiting, "the test split waits")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,11 @@ import numpy as np
 import ray
 from ray import tune
 
-from balancing.errors import UserError
-from sweep.runs.files import no_guard, now
-from sweep.runs.owner import Claim, NotOwner
+from sweep.runs.files import no_guard
+from sweep.runs.owner import Claim
 from sweep.runs.run import ASKS, ENDED_AS, Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
-from sweep.runs.versions import versions
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Shared:
 def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
     """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
     from balancing.components.neighbours.store import NeighbourStore
-    from sweep.training.trial import SplitImages
+    from sweep.training.inputs import SplitImages
 
     path = Path(shared.run_path)
     if not (path / "run.json").is_file() or Run(path).info["id"] != shared.run_id:
@@ -84,26 +81,15 @@ def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
 
 
 def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:
-    """Makes a reused worker as good as new; returns its device: a GPU only where the trial was given one."""
+    """Makes a reused worker as good as new; returns its device."""
     import gc
-    import random
 
-    import torch
+    from sweep.training.attempt import clean_process
 
-    from sweep.training.hardware import keep_freed_memory
-
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries may draw from it
-    torch.manual_seed(seed)
-    torch.set_num_threads(max(1, int(cpus)))
-    gc.collect()
+    device = clean_process(seed, cpus, gpus)
     if not gc.get_freeze_count():
         gc.freeze()  # what imports left need not be gone through again for every trial: 0.25 s each
-    if gpus and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        return torch.device("cuda")
-    keep_freed_memory()
-    return torch.device("cpu")
+    return device
 
 
 def precision_here(gpus: float) -> str:
@@ -113,35 +99,11 @@ def precision_here(gpus: float) -> str:
     return fast_precision("cuda" if gpus else "cpu")
 
 
-def _begin_attempt(folder: TrialFolder) -> None:
-    """Notes who trains from here on and with what; an attempt that another one followed may write no more."""
-    status, attempt, here = folder.status(), uuid.uuid4().hex[:12], versions()
-    trained_with = [known for known in status.get("trained_with", []) if known != here]
-    folder.write_status(
-        "running",
-        attempts=status.get("attempts", 0) + 1,
-        attempt=attempt,
-        node=socket.gethostname(),
-        pid=os.getpid(),
-        trained_with=[*trained_with, here] if folder.last.exists() else [here],
-    )
-    owners = folder.guard
-
-    def guard() -> None:
-        owners()
-        if folder.status().get("attempt", attempt) != attempt:
-            raise NotOwner(f"trial {folder.path.name} is trained by another worker now; this one stops")
-
-    folder.guard = guard
-
-
 def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
     """One trial, on a worker."""
-    import torch
-
     from sweep.runs.events import SafeEvents
-    from sweep.training.gpu_memory import explain
-    from sweep.training.trial import train_trial
+    from sweep.training.attempt import begin_attempt, train_with_events
+    from sweep.training.trial import Trial
 
     spec = TrialSpec.from_dict(config["spec"])
     device = _clean_worker(spec.seed, cpus, gpus)
@@ -151,30 +113,17 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
         folder.tidy()
         tune.report(_last_word(folder))
         return
-    _begin_attempt(folder)
+    begin_attempt(folder)
     if shared.halving and not folder.last.exists():  # one under way is judged by its next epoch
         folder.clear()  # stopped here, it leaves nothing that is half of a lost attempt
         tune.report({ASKS: True})  # of the scheduler, which knows all trials; told to stop, this does not return
-    events = SafeEvents(run.events_folder(spec))
 
     def report(numbers: dict[str, Any]) -> None:
-        events.epoch(numbers)
         tune.report({name: numbers[name] for name in ("epoch", spec.metric)} | {"numbers": numbers})
 
-    try:
-        ended = train_trial(
-            spec, images, folder, device=device, start=shared.start, report=report, resume_seconds=shared.resume_seconds
-        )
-        events.finish_trial(spec, folder, shared.class_names)
-        if events.error:
-            folder.write_status(ended, events_error=events.error)
-        tune.report(_last_word(folder))
-    except torch.OutOfMemoryError as error:  # tried again unchanged, it would end so again
-        message = explain(error, spec, images.pixels, device, gpus)
-        folder.write_status("failed", error=message, finished=now())
-        tune.report({ENDED_AS: "failed", "error": message})
-    finally:
-        events.close()
+    trial = Trial(spec, images, folder, device=device, start=shared.start)
+    train_with_events(trial, SafeEvents(run.events_folder(spec)), report, shared.resume_seconds)
+    tune.report(_last_word(folder))
 
 
 def _last_word(folder: TrialFolder) -> dict[str, Any]:
@@ -198,17 +147,8 @@ def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) ->
     Raises:
         UserError: the GPU's memory did not suffice.
     """
-    import torch
-
-    from sweep.training.gpu_memory import explain
-    from sweep.training.trial import predict_part
+    from sweep.training.attempt import predict_test
 
     device = _clean_worker(0, cpus, gpus)
     images, run = _open_shared(shared, gpus)
-    specs = {spec.trial_id: spec for spec in run.specs()}
-    for trial_id in trial_ids:
-        try:
-            predict_part(run.trial(trial_id), images, "test", device)
-        except torch.OutOfMemoryError as error:
-            message = explain(error, specs[trial_id], images.pixels, device, gpus)
-            raise UserError(f"the test split of {run.path} can't be predicted: {message}") from None
+    predict_test(run, images, trial_ids, device)

@@ -56,7 +56,7 @@ def recorded_source(run: Run) -> str:
     """
     data = run.info["data"]
     source, kind = str(data["source"]), data.get("kind")
-    if source == PHANTOM or kind == "hub":
+    if source == PHANTOM or kind in ("hub", "arrays"):
         return source
     if local_path(source) is not None:
         return absolute(source)

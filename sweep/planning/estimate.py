@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,18 @@ import torch
 from rich.table import Table
 from rich.text import Text
 
-from balancing.components.registry import TrainingData, get_technique
-from sweep.cli.progress import duration
+from balancing.components.axes import TrainingData
+from balancing.components.techniques import get_technique
+from sweep.duration import duration
 from sweep.planning.prepare import CHECKPOINT_BYTES, Prepared
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision
+from sweep.training.epoch import train_epoch
 from sweep.training.hardware import keep_freed_memory, on_device
-from sweep.training.network import new_model
-from sweep.training.trial import SplitImages, new_optimizer, placed, train_epoch, training_batches
+from sweep.training.inputs import SplitImages
+from sweep.training.method import method_of
+from sweep.training.network import new_model, to_device
+from sweep.training.optimizer import new_optimizer
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -94,15 +98,16 @@ def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads
     torch.set_num_threads(threads)
     keep_freed_memory()
     try:
-        model = placed(new_model(len(images.class_names), 0), spec, device)
-        optimizer = new_optimizer(model, 1e-5)
+        network = to_device(new_model(len(images.class_names), 0), spec, device)
+        optimizer = new_optimizer(network, 1e-5)
         pixels = on_device(images.pixels, device)
         rows = images.train[: _STEPS * spec.batch_size]
-        plan = TrainingPlan.of_rows(rows, images.labels[rows])
         first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
-        train_epoch(model, optimizer, training_batches(pixels, first, spec, 1, device), spec, device)
+        then = TrainingPlan.of_rows(rows, images.labels[rows])
+        method = replace(method_of(spec, images), plan=lambda epoch: first if epoch == 1 else then)
+        train_epoch(network, optimizer, pixels, method, spec, 1, device)
         began = time.perf_counter()
-        _, seen = train_epoch(model, optimizer, training_batches(pixels, plan, spec, 1, device), spec, device)
+        _, seen = train_epoch(network, optimizer, pixels, method, spec, 2, device)
         return seen / (time.perf_counter() - began)
     finally:
         torch.set_num_threads(before)

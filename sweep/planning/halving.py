@@ -5,10 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sweep.config.size import span
 from sweep.runs.run import Run
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import ENDED
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
 
 # What an epoch is judged by: the selection metric, then AUROC, which still tells networks apart that call everything
 # one class.
@@ -22,6 +27,12 @@ GRACE_STEPS = 40
 def grace_epochs(train_images: int, batch_size: int) -> int:
     """Epochs that ``GRACE_STEPS`` optimisation steps take, at least 1."""
     return max(1, -(-GRACE_STEPS * batch_size // max(1, train_images)))
+
+
+def halving_epochs(run: Run, config: Config) -> tuple[int, int]:
+    """The most epochs of any trial, and the epochs that every trial gets."""
+    train, batch = sum(run.info["data"]["class_counts"]["train"]), int(span(config.space.batch_size)[1])
+    return int(span(config.space.epochs)[1]), config.sweep.grace or grace_epochs(train, batch)
 
 
 def score_of(numbers: Mapping[str, Any], metric: str) -> Score:
@@ -190,3 +201,41 @@ def recorded_halvings(run: Run, metric: str, max_epochs: int, grace: int) -> dic
         if status in ENDED:
             halving.ended(spec.configuration_id, spec.seed_index, stopped=status == "stopped")
     return found
+
+
+class PairedHalving:
+    """Successive halving, one for each technique: trials are stopped for being behind their own kind.
+
+    One for all would stop the techniques that learn slowly, and so decide the comparison before it is made.
+
+    Args:
+        run: what it has recorded counts, so that a resumed sweep goes on where it was.
+        metric: reported each epoch, better when higher.
+        max_epochs, grace: see ``Halving``.
+    """
+
+    def __init__(self, run: Run, metric: str, max_epochs: int, grace: int):
+        self._metric, self._max_epochs, self._grace = metric, max_epochs, grace
+        self._of_technique = recorded_halvings(run, metric, max_epochs, grace)
+
+    def _of(self, spec: TrialSpec) -> Halving:
+        return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs, self._grace))
+
+    def starts(self, spec: TrialSpec) -> bool:
+        """Whether a trial is worth beginning; asked before its first epoch."""
+        halving = self._of(spec)
+        if halving.starts(spec.configuration_id, spec.seed_index):
+            return True
+        halving.ended(spec.configuration_id, spec.seed_index, stopped=True)
+        return False
+
+    def goes_on(self, spec: TrialSpec, numbers: Mapping[str, Any]) -> bool:
+        """Whether a trial goes on after an epoch, by its validation numbers; one with its last epoch always does."""
+        epoch = int(numbers["epoch"])
+        score = score_of(numbers, self._metric)
+        goes_on = self._of(spec).goes_on(spec.configuration_id, spec.seed_index, epoch, score)
+        return goes_on or epoch >= spec.epochs
+
+    def ended(self, spec: TrialSpec) -> None:
+        """A trial will report no more."""
+        self._of(spec).ended(spec.configuration_id, spec.seed_index)

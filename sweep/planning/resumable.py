@@ -1,13 +1,17 @@
-"""Whether a run may be gone on with: the same settings, the same data, and what trained its trials so far."""
+"""Whether a run may be gone on with (the same settings, the same data, what trained its trials), and what is left."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
 from sweep.runs.files import now
-from sweep.runs.run import Run, split_fingerprint
+from sweep.runs.run import Run
+from sweep.runs.spec import TrialSpec
+from sweep.runs.split_table import split_fingerprint
+from sweep.runs.trial_folder import ENDED
 from sweep.runs.versions import differing, release, versions
 
 if TYPE_CHECKING:
@@ -83,3 +87,31 @@ def trained_with(found: Run) -> list[dict[str, Any]]:
         if status["status"] != "waiting" or "attempts" in status:
             sets += status.get("trained_with") or [found.info["versions"]]
     return [known for number, known in enumerate(sets) if known not in sets[:number]]
+
+
+def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str, tuple[str, float | None]]:
+    """Trial id -> (state, best value) of those that need not run again; those whose records are damaged must."""
+    ended = {}
+    for spec in specs:
+        folder = run.trial(spec.trial_id)
+        status = folder.status()
+        if status["status"] not in ENDED or folder.fault():
+            continue
+        values = [e[metric] for e in folder.epochs() if e.get(metric) is not None]
+        ended[spec.trial_id] = (status["status"], max(values, default=None))
+    return ended
+
+
+def settle_precision(run: Run, config: Config, prepared: Prepared, fast: Callable[[], str]) -> Prepared:
+    """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
+
+    Args:
+        fast: asked where nothing is recorded: what is faster where trials run, ``float32`` or ``bfloat16``.
+    """
+    if config.train.precision != "auto":
+        return prepared
+    precision = run.info.get("precision")
+    if precision is None:
+        precision = fast()
+        run.update_info(precision=precision)
+    return prepared.in_precision(precision)

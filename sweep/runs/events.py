@@ -14,6 +14,7 @@ import numpy as np
 
 from balancing.metrics import COUNTS, SELECTABLE, confusion_matrix, decide
 from sweep.runs.confusion import draw_confusion
+from sweep.runs.predictions import class_values
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
@@ -102,8 +103,7 @@ class TrialEvents:
         best = next((e for e in folder.epochs() if e["epoch"] == folder.status().get("best_epoch")), None)
         if best is not None:
             table = folder.predictions("validation")
-            probabilities = table.filter(regex=r"^p_\d+$").to_numpy()
-            self.finish(spec, best, table["label"].to_numpy(), probabilities, class_names)
+            self.finish(spec, best, table["label"].to_numpy(), class_values(table, "p"), class_names)
 
     def finish(
         self,

@@ -12,7 +12,7 @@ RUN/
     spec.json          the trial's whole specification
     status.json        waiting | running | done | stopped | diverged | failed, with times, versions, best epoch, error
     epochs.json        a list: one object an epoch
-    validation.parquet one row an image: row, label, p_0..p_{C-1}, of the best epoch
+    validation.parquet one row an image: row, label, p_0..p_{C-1}, logit_0..logit_{C-1}, of the best epoch
     test.parquet       the same for the test split; only of chosen trials, only after selection
     best.pt            the network of the best epoch (state_dict), with its validation predictions
     last.pt            to go on from, gone when the trial has ended
@@ -27,9 +27,6 @@ RUN/
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
 import platform
 import shlex
@@ -46,7 +43,6 @@ from balancing.errors import UserError
 from sweep.runs.files import (
     DamagedFile,
     Guard,
-    append_json_line,
     no_guard,
     now,
     read_json,
@@ -55,11 +51,13 @@ from sweep.runs.files import (
     write_atomically,
     write_json,
 )
+from sweep.runs.openings import read_openings, record_opening
 from sweep.runs.out import check_free
-from sweep.runs.shapes import BAD_IMAGES, OPENING, RUN, SELECTION, TRIALS, Shape, misfit
+from sweep.runs.shapes import BAD_IMAGES, RUN, SELECTION, TRIALS, Shape
 from sweep.runs.spec import TrialSpec
+from sweep.runs.split_table import parts_of, read_split, split_fingerprint, split_of, write_split
 from sweep.runs.trial_folder import ENDED, TrialFolder
-from sweep.runs.trial_tables import TrialRecord, epochs_table, trials_table
+from sweep.runs.trial_table import TrialRecord, epoch_table, trial_table
 from sweep.runs.versions import versions
 
 if TYPE_CHECKING:
@@ -72,15 +70,6 @@ FORMAT = 1
 ENDED_AS = "ended"
 # The key of a report before the first epoch, by which a trial asks whether it is worth beginning.
 ASKS = "asks"
-
-
-def split_fingerprint(split: Split) -> str:
-    """12 hex digits of the rows of the three parts."""
-    digest = hashlib.sha256()
-    for rows in (split.train, split.validation, split.test):
-        digest.update(len(rows).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(rows, dtype="<i8").tobytes())
-    return digest.hexdigest()[:12]
 
 
 class Run:
@@ -148,7 +137,7 @@ class Run:
                 "positive": positive,
                 "class_counts": {
                     part: np.bincount(images.labels[rows], minlength=images.n_classes).tolist()
-                    for part, rows in (("train", split.train), ("validation", split.validation), ("test", split.test))
+                    for part, rows in parts_of(split).items()
                 },
                 "split_fingerprint": split_fingerprint(split),
                 "left_out": len(images.bad),
@@ -194,15 +183,7 @@ class Run:
         Raises:
             UserError: the file is missing or damaged.
         """
-        path = self.path / "split.parquet"
-        try:
-            table = pd.read_parquet(path)
-            _ = table[["row", "name", "label", "split"]]
-            return table
-        except Exception as error:  # a damaged parquet file can raise almost anything
-            raise UserError(
-                f"{path} is missing or damaged; `sweep resume {shlex.quote(str(self.path))}` writes it anew"
-            ) from error
+        return read_split(self.path)
 
     def bad_images(self) -> list[dict[str, str]]:
         """name and reason of each image that was left out; [] where their list is damaged."""
@@ -224,11 +205,7 @@ class Run:
 
     def split_of_rows(self) -> Split:
         """The run's split, from its records."""
-        from balancing.data.splits import Split
-
-        table = self.split()
-        rows = {part: table.loc[table["split"] == part, "row"].to_numpy() for part in ("train", "validation", "test")}
-        return Split(**rows, notes=())
+        return split_of(self.split())
 
     def write_specs(self, specs: Sequence[TrialSpec]) -> None:
         write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs], self.guard)
@@ -318,18 +295,18 @@ class Run:
         """Where a trial's TensorBoard event files lie."""
         return self.path / "tensorboard" / f"{spec.technique}-{spec.trial_id}"
 
-    def records(self) -> dict[str, TrialRecord]:
-        """Trial id -> what its folder holds, of each planned trial; every file is read once."""
-        folders = {spec.trial_id: self.trial(spec.trial_id) for spec in self.specs()}
-        return {trial_id: TrialRecord(folder.status(), folder.epochs()) for trial_id, folder in folders.items()}
-
     def trials(self) -> pd.DataFrame:
-        """One row a planned trial: see ``trials_table``."""
-        return trials_table(self.specs(), self.records())
+        """One row a planned trial, in order: see `sweep.runs.trial_table`."""
+        return trial_table(self.records())
 
     def epochs(self) -> pd.DataFrame:
-        """One row an epoch of every trial: see ``epochs_table``."""
-        return epochs_table(self.specs(), self.records())
+        """One row an epoch of every trial: see `sweep.runs.trial_table`."""
+        return epoch_table(self.records())
+
+    def records(self) -> list[TrialRecord]:
+        """What the folder of each planned trial holds, in order."""
+        folders = [(spec, self.trial(spec.trial_id)) for spec in self.specs()]
+        return [TrialRecord(spec, folder.status(), folder.epochs()) for spec, folder in folders]
 
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique (see ``sweep.runs.selection.select``); [] before selection."""
@@ -360,48 +337,11 @@ class Run:
     def record_test_opening(self, trial_ids: Sequence[str]) -> None:
         """Notes that the test split is about to be opened, when and for which trials."""
         self.guard()
-        append_json_line(self.path / "test_openings.jsonl", {"time": now(), "trials": list(trial_ids)})
+        record_opening(self.path / "test_openings.jsonl", trial_ids)
 
     def test_openings(self) -> list[dict[str, Any]]:
         """One object an opening: time, trials.
 
         A line that was cut off counts as an opening all the same, of a time and of trials that are not known.
         """
-        path = self.path / "test_openings.jsonl"
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        return [_opening(line) for line in lines if line.strip()]
-
-
-def _opening(line: bytes) -> dict[str, Any]:
-    unknown = {"time": "at a time that is not known (its record is damaged)", "trials": []}
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return unknown
-    return unknown if misfit(found, OPENING) else found
-
-
-def write_split(path: Path, images: ImageSet, split: Split, guard: Guard = no_guard) -> None:
-    """split.parquet of a run's folder."""
-    buffer = io.BytesIO()
-    split_table(images, split).to_parquet(buffer, index=False)
-    write_atomically(path / "split.parquet", buffer.getbuffer(), guard)
-
-
-def split_table(images: ImageSet, split: Split) -> pd.DataFrame:
-    """One row an image, with the part it belongs to and its patient ('' where patients are unknown)."""
-    part = np.full(len(images), "unused", dtype=object)
-    for name, rows in (("train", split.train), ("validation", split.validation), ("test", split.test)):
-        part[rows] = name
-    return pd.DataFrame(
-        {
-            "row": np.arange(len(images)),
-            "name": images.names.astype(object),
-            "patient": images.patients.astype(object) if images.patients is not None else "",
-            "label": images.labels,
-            "class_name": np.array(images.class_names, dtype=object)[images.labels],
-            "official": images.splits.astype(object),
-            "split": part,
-            "sha256": images.sha256.astype(object),
-        }
-    )
+        return read_openings(self.path / "test_openings.jsonl")

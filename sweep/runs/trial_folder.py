@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from sweep.runs.files import (
     DamagedFile,
@@ -21,14 +20,16 @@ from sweep.runs.files import (
     write_atomically,
     write_json,
 )
+from sweep.runs.predictions import Predictions, encoded, network_of, read
 from sweep.runs.shapes import EPOCHS, STATUS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sweep.runs.spec import TrialSpec
 
 # A trial in one of these states is not run again on resume.
 ENDED = ("done", "stopped", "diverged")
-_NETWORK = b"network"  # key of a parquet file's metadata: whose predictions these are
 
 
 def network_fingerprint(epoch: int, probabilities: np.ndarray) -> str:
@@ -106,9 +107,15 @@ class TrialFolder:
         write_json(self.path / "epochs.json", list(epochs), self.guard)
 
     def write_predictions(
-        self, part: str, rows: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, network: str = ""
+        self,
+        part: str,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        network: str = "",
+        logits: np.ndarray | None = None,
     ) -> None:
-        """Probabilities per row.
+        """Probabilities and logits of each row.
 
         Args:
             part: ``validation`` or ``test``.
@@ -116,50 +123,23 @@ class TrialFolder:
             labels: (n,) int64.
             probabilities: (n, C) float.
             network: of ``network_fingerprint``, noted in the file.
+            logits: (n, C) float; None keeps none.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pd.DataFrame({"row": rows, "label": labels})
-        for label in range(probabilities.shape[1]):
-            table[f"p_{label}"] = probabilities[:, label].astype(np.float32)
-        arrow = pa.Table.from_pandas(table, preserve_index=False)
-        arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _NETWORK: network.encode()})
-        sink = pa.BufferOutputStream()
-        pq.write_table(arrow, sink, write_page_checksum=True)
-        write_atomically(self.path / f"{part}.parquet", memoryview(sink.getvalue()), self.guard)
+        content = encoded(Predictions(rows, labels, probabilities, logits), network)
+        write_atomically(self.path / f"{part}.parquet", content, self.guard)
 
     def predictions(self, part: str) -> pd.DataFrame:
-        """Columns row, label, p_0..p_{C-1}.
+        """Columns row, label, p_0..p_{C-1}, logit_0..logit_{C-1}; see `sweep.runs.predictions`.
 
         Raises:
             FileNotFoundError: that part was never predicted.
             DamagedFile: the file can't be read.
         """
-        path = self.path / f"{part}.parquet"
-        try:
-            table = pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # a damaged parquet file can raise almost anything
-            raise DamagedFile(path, "no parquet table can be read from it") from error
-        columns = [*("row", "label"), *(f"p_{label}" for label in range(len(table.columns) - 2))]
-        kinds = [table[name].dtype.kind for name in columns if name in table]
-        if len(kinds) < 3 or kinds[:2] != ["i", "i"] or set(kinds[2:]) != {"f"}:
-            raise DamagedFile(path, "its columns are no predictions")
-        return table
+        return read(self.path / f"{part}.parquet")
 
     def network_of(self, part: str) -> str | None:
         """The network whose predictions a part's file holds; "" where it does not say, None where there is none."""
-        import pyarrow.parquet as pq
-
-        try:
-            metadata = pq.read_schema(self.path / f"{part}.parquet").metadata or {}
-        except FileNotFoundError:
-            return None
-        except Exception:  # damaged: as if it were not there
-            return None
-        return str(metadata.get(_NETWORK, b"").decode(errors="replace"))
+        return network_of(self.path / f"{part}.parquet")
 
     def is_tested(self) -> bool:
         """Whether the test predictions are there and of the network that the status tells of."""

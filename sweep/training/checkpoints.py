@@ -14,9 +14,10 @@ from torch import nn
 
 from balancing.metrics import evaluate
 from sweep.runs.files import DamagedFile, is_whole_zip, write_torch
+from sweep.runs.predictions import Predictions, class_values
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
-from sweep.training.network import save_best, saved_facts
+from sweep.training.network import ResNet18, save_best, saved_facts
 
 
 @dataclass
@@ -46,7 +47,7 @@ def keep_best(
     spec: TrialSpec,
     class_names: Sequence[str],
     epoch: int,
-    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    validation: Predictions,
 ) -> None:
     """Writes the network of a new best epoch with its predictions, in one file, so that they are of one attempt.
 
@@ -56,13 +57,12 @@ def keep_best(
     Args:
         progress: its network becomes the new one.
         epoch: from 1.
-        validation: rows (n,) int64, labels (n,) int64, probabilities (n, C) float32.
+        validation: its predictions.
     """
-    rows, labels, probabilities = validation
     if progress.kept and progress.kept == progress.network and folder.best.exists():
         folder.guard()
         os.replace(folder.best, folder.best_before)
-    progress.network = network_fingerprint(epoch, probabilities)
+    progress.network = network_fingerprint(epoch, validation.probabilities)
     save_best(
         folder.best,
         model,
@@ -73,12 +73,14 @@ def keep_best(
         positive=spec.positive,
         network=progress.network,
         validation={
-            "rows": torch.from_numpy(np.array(rows, dtype=np.int64)),
-            "labels": torch.from_numpy(np.array(labels, dtype=np.int64)),
-            "probabilities": torch.from_numpy(np.array(probabilities, dtype=np.float32)),
+            name: torch.from_numpy(np.array(part)) for name, part in validation._asdict().items() if part is not None
         },
     )
-    folder.write_predictions("validation", rows, labels, probabilities, progress.network)
+    _write_validation(folder, validation, progress.network)
+
+
+def _write_validation(folder: TrialFolder, found: Predictions, network: str) -> None:
+    folder.write_predictions("validation", found.rows, found.labels, found.probabilities, network, found.logits)
 
 
 def save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
@@ -98,10 +100,10 @@ def save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Opti
 
 def go_on_from(
     folder: TrialFolder,
-    fresh: Callable[[], tuple[nn.Module, torch.optim.Optimizer]],
+    fresh: Callable[[], tuple[ResNet18, torch.optim.Optimizer]],
     spec: TrialSpec,
     device: torch.device,
-) -> tuple[nn.Module, torch.optim.Optimizer, Progress]:
+) -> tuple[ResNet18, torch.optim.Optimizer, Progress]:
     """Network and optimizer as they were, where the folder has them; else new ones, and the folder cleared.
 
     A file to go on from that is damaged, or whose best network is gone, is no use: the trial starts anew, and its
@@ -147,8 +149,9 @@ def _put_back_best(folder: TrialFolder, progress: Progress, spec: TrialSpec) -> 
             os.replace(path, folder.best)
         if "validation" not in facts:  # of a version that kept them apart: the numbers must tell
             return _same_value(folder, progress, spec)
-        rows, labels, probabilities = (facts["validation"][k].numpy() for k in ("rows", "labels", "probabilities"))
-        folder.write_predictions("validation", rows, labels, probabilities, progress.network)
+        parts = facts["validation"]  # without logits where the version that wrote them kept none
+        kept = Predictions(**{name: parts[name].numpy() for name in Predictions._fields if name in parts})
+        _write_validation(folder, kept, progress.network)
         return True
     return False
 
@@ -159,8 +162,7 @@ def _same_value(folder: TrialFolder, progress: Progress, spec: TrialSpec) -> boo
         table = folder.predictions("validation")
     except (FileNotFoundError, DamagedFile):
         return False
-    probabilities = table.filter(regex=r"^p_\d+$").to_numpy(dtype=np.float32)
-    found = evaluate(table["label"].to_numpy(), probabilities, spec.positive)[spec.metric]
+    found = evaluate(table["label"].to_numpy(), class_values(table, "p"), spec.positive)[spec.metric]
     return math.isclose(found, progress.best_value, rel_tol=1e-6)
 
 

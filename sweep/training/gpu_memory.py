@@ -12,6 +12,7 @@ from torch import nn
 from sweep.runs.spec import TrialSpec
 from sweep.training.hardware import resident_limit
 from sweep.training.network import new_model
+from sweep.training.step import autocast
 
 PREDICTING = "while it predicted"
 # What cuDNN's workspaces, the allocator's gaps and a step's passing tensors take, on top of what backward needs.
@@ -42,8 +43,8 @@ def _bytes_kept(model: nn.Module, spec: TrialSpec, images: int) -> int:
         kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    mixed = torch.autocast("cpu", dtype=torch.bfloat16, enabled=spec.precision == "bfloat16")
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), mixed:
+    packing = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with packing, autocast(torch.device("cpu"), spec.precision):
         model.train()(torch.zeros(images, 3, spec.image_size, spec.image_size)).sum().backward()
     return sum(kept.values())
 

@@ -7,38 +7,88 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
-from torchvision.models import resnet18
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from balancing.errors import UserError
 from sweep.runs.files import Guard, is_stored, is_whole_zip, no_guard, write_torch
+from sweep.runs.spec import TrialSpec
 from sweep.training import imagenet
+from sweep.training.hardware import memory_format
 
 State = Mapping[str, torch.Tensor]
+# What of a network trains: all of it, or its head alone, with the body as it is.
+Trained = Literal["all", "head"]
 
 _ZIP = b"PK\x03\x04"  # by which torch.load tells its zip files from its older format
 
 
-def new_model(n_classes: int, seed: int, start: State | None = None) -> nn.Module:
+class ResNet18(ResNet):
+    """torchvision's ResNet18 in two parts, the body (``features``) and the head; its tensors keep torchvision's names.
+
+    Args:
+        n_classes: C, the units of the head.
+    Attributes:
+        last_block: name of the last block of the body, whose fields are the finest places that it can tell apart.
+        field: pixels a side of one field of the last block.
+    Reference: He et al., CVPR 2016.
+    """
+
+    last_block = "layer4"
+    field = 32
+
+    def __init__(self, n_classes: int):
+        super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=n_classes)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) float, normalised -> (B, F) float: what the head decides by; F is 512."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return torch.flatten(self.avgpool(x), 1)
+
+    def head(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F) features -> (B, C) logits."""
+        logits: torch.Tensor = self.fc(features)
+        return logits
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) -> (B, C) logits."""
+        return self.head(self.features(images))
+
+    def train_parts(self, trained: Trained) -> None:
+        """Makes ready for training what is to train; the rest keeps its weights and its batch-norm statistics."""
+        self.train()
+        for name, module in self.named_children():
+            trains = trained == "all" or name == "fc"
+            module.train(trains).requires_grad_(trains)
+
+
+def new_model(n_classes: int, seed: int, start: State | None = None) -> ResNet18:
     """ResNet18 for C classes, float32, on the CPU, equal for equal arguments.
 
     Args:
         n_classes: C, the units of the new head.
         seed: of the random weights (the head alone where ``start`` is given).
         start: weights without a head, as ``load_weights`` gives them; None starts from nothing.
-    Reference: He et al., CVPR 2016.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = resnet18(weights=None, num_classes=n_classes)
+        model = ResNet18(n_classes)
     if start is not None:
         missing, unexpected = model.load_state_dict(dict(start), strict=False)
         if set(missing) - {"fc.weight", "fc.bias"} or unexpected:
             raise ValueError(f"starting weights don't fit: missing {missing}, unexpected {unexpected}")
     return model
+
+
+def to_device(network: ResNet18, spec: TrialSpec, device: torch.device) -> ResNet18:
+    """The network on a device, its weights in the layout that the trial's images have there."""
+    layout = memory_format(spec.image_size, spec.precision, device)
+    moved: ResNet18 = network.to(device, memory_format=layout)
+    return moved
 
 
 def load_weights(weights: str, say: Callable[[str], None] = lambda note: None) -> tuple[State | None, str]:
@@ -98,7 +148,7 @@ def _fitting(loaded: Any, path: Path) -> State:
         raise UserError(f"checkpoint {path} holds no state_dict; save it as torch.save(model.state_dict(), FILE)")
     state = {name.removeprefix("module."): value for name, value in loaded.items()}
     state = {name: value for name, value in state.items() if not name.startswith("fc.")}
-    expected = {name: v.shape for name, v in resnet18(weights=None).state_dict().items() if not name.startswith("fc.")}
+    expected = {name: v.shape for name, v in ResNet18(1).state_dict().items() if not name.startswith("fc.")}
     wrong = [
         f"{name} is {tuple(state[name].shape)}, not {tuple(shape)}"
         for name, shape in expected.items()
@@ -147,7 +197,7 @@ def saved_facts(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def restore(path: Path) -> tuple[ResNet18, dict[str, Any]]:
     """A trained network in evaluation mode, float32, on the CPU, and the facts saved with it.
 
     Returns:
@@ -161,7 +211,7 @@ def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         if not is_whole_zip(path):
             raise ValueError("what it holds is not what its checksums say")
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        model = resnet18(weights=None, num_classes=len(saved["class_names"]))
+        model = ResNet18(len(saved["class_names"]))
         model.load_state_dict(saved.pop("model"))
     except Exception as error:  # a damaged file can raise almost anything
         raise UserError(f"checkpoint {path} is damaged; `sweep resume` of its run trains that trial again") from error

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import throughput
+from benchmarks import bare_step, notebook_epoch, throughput
 from benchmarks.asha import compared
 from benchmarks.common import Memory, in_fresh_process
 from benchmarks.overhead import line
@@ -26,7 +26,8 @@ def drawings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setenv("BALANCING_ACT_CACHE", str(tmp_path))
     monkeypatch.delenv("CHEST_XRAY_DIR", raising=False)
-    monkeypatch.setattr(throughput, "load", lambda size: load_images("phantom", image_size=size, phantom_images=300))
+    for module in (bare_step, notebook_epoch):
+        monkeypatch.setattr(module, "load", lambda size: load_images("phantom", image_size=size, phantom_images=300))
 
 
 @pytest.mark.usefixtures("drawings")
@@ -45,9 +46,9 @@ def test_an_epoch_and_its_limit_are_both_run(technique: str) -> None:
 
 @pytest.mark.usefixtures("drawings")
 def test_the_notebooks_way_trains_on_files(tmp_path: Path) -> None:
-    files, labels = throughput.training_files(tmp_path, 12, 32)
+    files, labels = notebook_epoch.training_files(tmp_path, 12, 32)
     assert [file.is_file() for file in files] == [True] * 12
-    data = throughput.Notebook(files, labels, 40)
+    data = notebook_epoch.Notebook(files, labels, 40)
     image, label = data[3]
     assert image.shape == (3, 40, 40)
     assert torch.equal(image[0], image[2])

@@ -12,9 +12,10 @@ from balancing.data.images import ImageSet
 from balancing.data.splits import Split
 from balancing.metrics import evaluate
 from balancing.quality.audit import audit
-from sweep.runs.run import Run, split_fingerprint
+from sweep.runs.run import Run
 from sweep.runs.selection import select
 from sweep.runs.spec import TrialSpec
+from sweep.runs.split_table import split_fingerprint
 from sweep.training.network import new_model, save_best
 
 SIX = ("baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote")

@@ -27,6 +27,8 @@ class Window(nn.Module):
 class Looking(nn.Module):
     """Decides for class 1 by brightness and for class 0 by darkness, within a window of fields."""
 
+    last_block = "layer4"
+
     def __init__(self, window: torch.Tensor):
         super().__init__()
         self.layer4 = Window(window)

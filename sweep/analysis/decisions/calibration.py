@@ -7,61 +7,18 @@ each trial's own validation predictions.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.decisions.thresholds import fit_temperature, temper
+from sweep.analysis.decisions.reliability import BINS, STAGES, Binning, bin_of, staged
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import bounded
 from sweep.analysis.statistics.paired import BASELINE
-from sweep.analysis.statistics.predictions import TrialPredictions
 
-BINS = 10
 # Of classes that are shown one by one.
 MOST_CLASSES = 30
-Binning = Literal["equal_count", "equal_width"]
-STAGES = ("before", "after")
-
-
-def bin_of(scores: np.ndarray, bins: int = BINS, binning: Binning = "equal_width") -> np.ndarray:
-    """Which bin each score falls into.
-
-    Equal width: [0, 1/bins], then (k/bins, (k+1)/bins]. Equal count: edges at the scores' quantiles, closed above too;
-    equal scores share a bin, so fewer bins may come out.
-
-    Args:
-        scores: (N,) float in [0, 1], N >= 1.
-        bins: >= 1.
-    Returns:
-        (N,) int64 in 0..bins-1.
-    """
-    if binning == "equal_width":
-        inner = np.arange(1, bins) / bins
-    else:
-        inner = np.unique(np.quantile(scores, np.arange(1, bins) / bins))
-    return np.searchsorted(inner, scores, side="left").astype(np.int64)
-
-
-def reliability(
-    happened: np.ndarray, scores: np.ndarray, bins: int = BINS, binning: Binning = "equal_count"
-) -> pd.DataFrame:
-    """Data of a reliability diagram.
-
-    Args:
-        happened: (N,) bool, whether what the score is a probability of was so.
-        scores: (N,) float in [0, 1].
-    Returns:
-        One row a bin that holds a score: count, predicted (mean score), observed (share that happened).
-    Reference: Niculescu-Mizil & Caruana, ICML 2005.
-    """
-    place = bin_of(scores, bins, binning)
-    table = pd.DataFrame({"bin": place, "predicted": scores, "observed": happened.astype(float)})
-    found = table.groupby("bin").agg(count=("predicted", "size"), predicted=("predicted", "mean"))
-    return found.assign(observed=table.groupby("bin")["observed"].mean()).reset_index(drop=True)
 
 
 def calibration_error(
@@ -170,13 +127,7 @@ def weighted_calibration(
     }
 
 
-def staged(trial: TrialPredictions) -> tuple[dict[str, np.ndarray], float]:
-    """A trial's test probabilities ``before`` and ``after`` temperature scaling, and its temperature."""
-    temperature = fit_temperature(trial.validation.labels, trial.validation.probabilities)
-    return {"before": trial.probabilities, "after": temper(trial.probabilities, temperature)}, temperature
-
-
-def calibration_table(run: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
+def calibration_table(results: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
     """Calibration of every technique on the test split, before and after temperature scaling.
 
     Args:
@@ -190,10 +141,10 @@ def calibration_table(run: Results, rng: np.random.Generator, samples: int = SAM
         baseline. Resampling raises a calibration error by chance once more; its samples are shifted back so that
         their mean is the value seen. Empty where the test split was not opened.
     """
-    test = run.test_set
+    test = results.test_set
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "seeds", "temperature", "brier", "ece"])
-    positive = run.positive
+    positive = results.positive
     draws = test.draws(samples, rng)
     weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
     found: dict[tuple[str, str], dict[int, dict[str, np.ndarray]]] = {}
@@ -263,7 +214,7 @@ def _difference(
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
 
 
-def class_table(run: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
+def class_table(results: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:
     """Calibration error and Brier score of each class, before and after temperature scaling.
 
     Returns:
@@ -272,12 +223,12 @@ def class_table(run: Results, rng: np.random.Generator, samples: int = SAMPLES) 
         test image are left out, and of more than ``MOST_CLASSES`` those with fewer than the others; empty where the
         test split was not opened.
     """
-    test = run.test_set
+    test = results.test_set
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "label", "class_name", "brier", "ece"])
     draws = test.draws(samples, rng)
     weights = np.vstack([np.ones((1, len(test.rows))), draws.weights])
-    n_classes = len(run.class_names)
+    n_classes = len(results.class_names)
     counts = np.bincount(test.labels, minlength=n_classes)
     shown = sorted(label for label in np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist() if counts[label])
     rows = []
@@ -286,43 +237,16 @@ def class_table(run: Results, rng: np.random.Generator, samples: int = SAMPLES) 
         errors: dict[str, list[list[np.ndarray]]] = {stage: [] for stage in STAGES}
         for trial in test.of(technique):
             for stage, probabilities in staged(trial)[0].items():
-                parts = brier_parts(test.labels, probabilities, run.positive)
+                parts = brier_parts(test.labels, probabilities, results.positive)
                 briers[stage].append(class_means(test.labels, parts, weights, n_classes))
                 each = [calibration_error(test.labels == c, probabilities[:, c], weights) for c in shown]
                 errors[stage].append(each)
         for stage in STAGES:
             for place, label in enumerate(shown):
-                row = {"technique": technique, "stage": stage, "label": label, "class_name": run.class_names[label]}
+                row = {"technique": technique, "stage": stage, "label": label, "class_name": results.class_names[label]}
                 own = np.stack([seed[:, label] for seed in briers[stage]])
                 # Of the other classes' patients the class's own images say nothing.
-                row |= _numbers("brier", own, draws.few.about("recall", label), run.positive)
-                row |= _numbers("ece", np.stack([seed[place] for seed in errors[stage]]), draws.few, run.positive)
+                row |= _numbers("brier", own, draws.few.about("recall", label), results.positive)
+                row |= _numbers("ece", np.stack([seed[place] for seed in errors[stage]]), draws.few, results.positive)
                 rows.append(row)
     return pd.DataFrame(rows)
-
-
-def reliability_curves(run: Results, bins: int = BINS, binning: Binning = "equal_count") -> pd.DataFrame:
-    """Reliability of every technique, all seeds' predictions together.
-
-    Returns:
-        technique, stage, count, predicted, observed: of the positive class; with more than two classes of the most
-        probable one. Empty where the test split was not opened.
-    """
-    test = run.test_set
-    frames = []
-    for technique in test.techniques if test is not None else ():
-        scores: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
-        happened: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
-        for trial in test.of(technique) if test is not None else ():
-            for stage, probabilities in staged(trial)[0].items():
-                if run.positive is None:
-                    scores[stage].append(probabilities.max(axis=1))
-                    happened[stage].append(probabilities.argmax(axis=1) == trial.labels)
-                else:
-                    scores[stage].append(probabilities[:, run.positive])
-                    happened[stage].append(trial.labels == run.positive)
-        for stage in STAGES:
-            joined = (np.concatenate(happened[stage]), np.concatenate(scores[stage]))
-            frames.append(reliability(*joined, bins, binning).assign(technique=technique, stage=stage))
-    columns = ["technique", "stage", "count", "predicted", "observed"]
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)

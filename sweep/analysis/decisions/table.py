@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from balancing.components.registry import get_technique
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from balancing.metrics import decide, evaluate
+from balancing.metrics import METRICS, decide, evaluate
 from sweep.analysis.decisions.thresholds import (
     USUAL,
     DecisionPreferences,
@@ -29,33 +29,33 @@ from sweep.analysis.decisions.thresholds import (
 )
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import metric_spread, patients_behind
 from sweep.analysis.statistics.paired import BASELINE, compare
 from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
 
 
-def split_prior(run: Results, part: str = "train") -> np.ndarray:
+def split_prior(results: Results, part: str = "train") -> np.ndarray:
     """(C,) float64: share of each class in a part of the split (train | validation | test)."""
-    table = run.split()
-    counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(run.class_names))
+    table = results.split()
+    counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(results.class_names))
     return counts / counts.sum()
 
 
-def training_prior(run: Results, technique: str) -> np.ndarray | None:
+def training_prior(results: Results, technique: str) -> np.ndarray | None:
     """The class frequencies that a technique's networks were trained with, where the records tell.
 
     Returns:
-        (C,) the training split's for techniques that leave the classes as they are (the baseline, augmentation). None
-        for all others: what a sampler makes depends on its parameters and, near borders, on the images, and a loss may
-        weigh classes as it likes.
+        (C,) the training split's for techniques all of whose components say that they keep it (the baseline's none,
+        augmentations). None for all others: what a sampler makes depends on its parameters and, near borders, on the
+        images, and a loss may weigh classes as it likes.
     """
     try:
-        family = get_technique(technique).family
-    except UserError:  # an older run's technique that this version no longer has
+        keeps_prior = get_technique(technique).keeps_prior
+    except UserError:  # a technique that this version, or this machine, does not have
         return None
-    return split_prior(run) if family in ("none", "augmentation") else None
+    return split_prior(results) if keeps_prior else None
 
 
 def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:
@@ -125,7 +125,7 @@ def by_prevalence(trial: TrialPredictions, positive: int, prior: np.ndarray, pre
 
 
 def decision_table(
-    run: Results, rng: np.random.Generator, samples: int = SAMPLES, stated: DecisionPreferences = USUAL
+    results: Results, rng: np.random.Generator, samples: int = SAMPLES, stated: DecisionPreferences = USUAL
 ) -> pd.DataFrame:
     """Every technique at 0.5, and what a threshold or prior correction makes of the baseline, on the test split.
 
@@ -148,12 +148,12 @@ def decision_table(
         validation patients would give another is seen over seeds only as far as training moves the scores.
         Empty where the test split was not opened.
     """
-    test = run.test_set
+    test = results.test_set
     if test is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
     draws = test.draws(samples, rng)
-    behind = patients_behind(test.labels, test.patients, run.positive)
-    decided = decisions(run, test, stated)
+    behind = patients_behind(test.labels, test.patients, results.positive)
+    decided = decisions(results, test, stated)
     names = rules(stated) | {"prior": "prior correction"}
     if stated.prevalence is not None:
         names["prevalence"] = f"prior correction to {100 * stated.prevalence:g}\N{NO-BREAK SPACE}% positives"
@@ -166,10 +166,10 @@ def decision_table(
             # A threshold leaves the scores, and so their area, as they are; so does prior correction of two classes.
             same_area = seed in known and one.probabilities.shape[1] == 2
             found = weighted_metrics(
-                test.labels, one.probabilities, run.positive, draws.weights, one.decisions, areas=not same_area
+                test.labels, one.probabilities, results.positive, draws.weights, one.decisions, areas=not same_area
             )
             resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
-            values[technique, rule][seed] = _numbers(test.labels, one, run.positive)
+            values[technique, rule][seed] = _numbers(test.labels, one, results.positive)
     rows = []
     for (technique, rule), of_seeds in decided.items():
         name = display_name(technique)
@@ -180,7 +180,7 @@ def decision_table(
         own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
         shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
         for metric in METRICS:
-            found_spread = metric_spread(metric, own, shaken, behind, draws.few, run.positive)
+            found_spread = metric_spread(metric, own, shaken, behind, draws.few, results.positive)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,
@@ -188,22 +188,22 @@ def decision_table(
             }
         rows.append(row)
     table = pd.DataFrame(rows)
-    for metric in dict.fromkeys(["balanced_accuracy", run.metric]):
-        few = draws.few.about(metric, run.positive, paired=True)
-        table = _with_differences(table, metric, values, resampled, reference_rule(run), few)
+    for metric in dict.fromkeys(["balanced_accuracy", results.metric]):
+        few = draws.few.about(metric, results.positive, paired=True)
+        table = _with_differences(table, metric, values, resampled, reference_rule(results), few)
     return table
 
 
-def reference_rule(run: Results) -> str:
+def reference_rule(results: Results) -> str:
     """The rule of the baseline's row that all others are compared with in ``decision_table``."""
-    return "prior" if run.positive is None else "balanced_accuracy"
+    return "prior" if results.positive is None else "balanced_accuracy"
 
 
 def decisions(
-    run: Results, test: TestSet, stated: DecisionPreferences = USUAL
+    results: Results, test: TestSet, stated: DecisionPreferences = USUAL
 ) -> dict[tuple[str, str], dict[int, Decided]]:
     """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
-    positive = run.positive
+    positive = results.positive
     found: dict[tuple[str, str], dict[int, Decided]] = {
         (technique, "argmax"): {trial.seed: by_argmax(trial, positive) for trial in test.of(technique)}
         for technique in test.techniques
@@ -214,7 +214,7 @@ def decisions(
     if positive is not None:
         for rule in rules():
             found[BASELINE, rule] = {t.seed: by_threshold(t, positive, rule, stated) for t in baseline}
-    prior = training_prior(run, BASELINE)
+    prior = training_prior(results, BASELINE)
     if prior is not None and prior.min() > 0:
         found[BASELINE, "prior"] = {trial.seed: by_prior(trial, positive, prior) for trial in baseline}
         if positive is not None and stated.prevalence is not None:

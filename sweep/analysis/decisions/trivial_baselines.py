@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balancing.metrics import evaluate, judged_classes
+from balancing.metrics import METRICS, evaluate, judged_classes
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.bootstrap import METRICS, SAMPLES, weighted_metrics
+from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import metric_spread, near_the_end, patients_behind, spread
 from sweep.analysis.tables import floors
@@ -28,7 +28,7 @@ _FOLDER, _NAME = "floors", "logistic_regression"
 
 
 def pixel_floor(
-    run: Results, images: ImageSet | None, rng: np.random.Generator, samples: int = SAMPLES
+    results: Results, images: ImageSet | None, rng: np.random.Generator, samples: int = SAMPLES
 ) -> pd.DataFrame:
     """The floors on the test split, with 95 % intervals from drawing patients anew.
 
@@ -45,29 +45,29 @@ def pixel_floor(
     Raises:
         UserError: other images than the run's.
     """
-    split = run.split()
+    split = results.split()
     tested = split[split["split"] == "test"]
     if tested.empty:
         return pd.DataFrame(columns=["answer", "kind", *METRICS])
     labels = tested["label"].to_numpy(dtype=np.int64)
-    names, positive = run.class_names, run.positive
+    names, positive = results.class_names, results.positive
     rows_tested = tested["row"].to_numpy(dtype=np.int64)
-    draws = run.patient_draws(rows_tested, labels, samples, rng)
+    draws = results.patient_draws(rows_tested, labels, samples, rng)
 
     def looked_up(probabilities: np.ndarray) -> dict[str, float]:
         resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
         return _with_intervals(evaluate(labels, probabilities, positive), resampled, draws.few, positive)
 
     rows = []
-    found = thumbnail_predictions(run, images) if run.test_openings() else None
+    found = thumbnail_predictions(results, images) if results.test_openings() else None
     if found is not None:
         predicted = found.set_index("row").loc[tested["row"]]
         probabilities = predicted[[f"p_{c}" for c in range(len(names))]].to_numpy(dtype=np.float64)
-        side = thumbnail_settings(run).get("side", SIDE)
+        side = thumbnail_settings(results).get("side", SIDE)
         answer = f"Logistic regression on {side} x {side} pixels"
         own = evaluate(labels, probabilities, positive)
         resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
-        behind = patients_behind(labels, run.patients_of(rows_tested), positive)
+        behind = patients_behind(labels, results.patients_of(rows_tested), positive)
         rows.append(
             {"answer": answer, "kind": "thumbnail", **_of_a_network(own, resampled, behind, draws.few, positive)}
         )
@@ -77,7 +77,7 @@ def pixel_floor(
         certain = np.zeros((len(labels), len(names)))
         certain[:, [f"Always {name}" for name in names].index(answer)] = 1.0
         rows.append({"answer": answer, "kind": "always", **looked_up(certain)})
-    prior = np.array(run.info["data"]["class_counts"]["train"], dtype=np.float64)
+    prior = np.array(results.info["data"]["class_counts"]["train"], dtype=np.float64)
     guesses = guessing(labels, prior / prior.sum(), positive, np.ones((1, len(labels))))
     resampled = guessing(labels, prior / prior.sum(), positive, draws.weights)
     row: dict[str, Any] = {"answer": "Guessing by the training prior", "kind": "guess"}
@@ -171,7 +171,7 @@ def _expected(n_class: int, n: int, prior: float) -> tuple[float, float]:
     return float(share * chance.sum()), float((chance * 2 * m * share / (m + n_class)).sum())
 
 
-def thumbnail_predictions(run: Results, images: ImageSet | None) -> pd.DataFrame | None:
+def thumbnail_predictions(results: Results, images: ImageSet | None) -> pd.DataFrame | None:
     """The logistic regression's test predictions, from the run's folder or else computed and kept there.
 
     Returns:
@@ -179,10 +179,10 @@ def thumbnail_predictions(run: Results, images: ImageSet | None) -> pd.DataFrame
     Raises:
         UserError: other images than the run's.
     """
-    path = run.path / _FOLDER / f"{_NAME}.parquet"
-    split = run.split()
+    path = results.path / _FOLDER / f"{_NAME}.parquet"
+    split = results.split()
     test = split.loc[split["split"] == "test", "row"].to_numpy(dtype=np.int64)
-    columns = ["row", "label", *(f"p_{c}" for c in range(len(run.class_names)))]
+    columns = ["row", "label", *(f"p_{c}" for c in range(len(results.class_names)))]
     with contextlib.suppress(OSError, ValueError):  # missing or damaged: computed again
         kept = pd.read_parquet(path)
         if list(kept.columns) == columns and np.array_equal(kept["row"], test):
@@ -191,10 +191,10 @@ def thumbnail_predictions(run: Results, images: ImageSet | None) -> pd.DataFrame
         return None
     from sweep.analysis.run_images import check_images, part_rows
 
-    check_images(run, images)
-    train, validation = part_rows(run, "train"), part_rows(run, "validation")
+    check_images(results, images)
+    train, validation = part_rows(results, "train"), part_rows(results, "validation")
     probabilities, settings = fit_thumbnails(
-        images.pixels, images.labels, train, validation, test, run.metric, run.positive
+        images.pixels, images.labels, train, validation, test, results.metric, results.positive
     )
     table = pd.DataFrame({"row": test, "label": images.labels[test]})
     for label in range(probabilities.shape[1]):
@@ -205,9 +205,9 @@ def thumbnail_predictions(run: Results, images: ImageSet | None) -> pd.DataFrame
     return table
 
 
-def thumbnail_settings(run: Results) -> dict[str, Any]:
+def thumbnail_settings(results: Results) -> dict[str, Any]:
     """C, class_weight (None or ``balanced``), metric, validation (its value), side; {} where they are not kept."""
-    path = run.path / _FOLDER / f"{_NAME}.json"
+    path = results.path / _FOLDER / f"{_NAME}.json"
     return read_json(path) if path.is_file() else {}
 
 

@@ -11,9 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from sweep.analysis.decisions.operating_points import (
-    predictive_curves,
-)
+from sweep.analysis.decisions.predictive_values import predictive_curves
 from sweep.analysis.figures.panels import DASHED
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.names import colour, display_name, marker

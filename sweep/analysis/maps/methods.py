@@ -10,6 +10,7 @@ from torch import nn
 from torchcam.methods import GradCAM, LayerCAM, SmoothGradCAMpp
 
 from balancing.errors import UserError, suggestion
+from sweep.training.network import ResNet18
 
 
 class CamMethod(NamedTuple):
@@ -45,9 +46,8 @@ CAM_METHODS = {
         batched=True,
     ),
 }
-LAYER = "layer4"
 # Pixels a side of one field of the last block.
-FIELD = 32
+FIELD = ResNet18.field
 METHOD = CAM_METHODS[DEFAULT_METHOD].name
 _BATCH = 16
 
@@ -69,8 +69,8 @@ def class_activation_map(
     """The map of one image on the last block, by torchcam.
 
     Args:
-        model: ResNet18, any device; used in evaluation mode and float32, left as it was.
-        image: (3, H, W) or (1, 3, H, W), normalised as in training (``sweep.training.trial.to_input``).
+        model: names its ``last_block``, any device; used in evaluation mode and float32, left as it was.
+        image: (3, H, W) or (1, 3, H, W), normalised as in training (``sweep.training.inputs.to_input``).
         target_class: whose evidence is shown, 0..C-1.
         seed: of the noise that SmoothGradCAM++ adds; equal seeds give equal maps.
         method: a key of ``CAM_METHODS``.
@@ -95,10 +95,10 @@ def class_activation_maps(
 
     torchcam draws SmoothGradCAM++'s noise from the global generator and weighs the activations of the last noisy
     pass; so the generator is seeded here for each image (and put back), its images go one at a time, and everything
-    is float32. On two cores a map at 224 px takes 0.1 to 0.2 s by SmoothGradCAM++, a sixth of that by the others.
+    is float32. SmoothGradCAM++ takes several times as long as the others.
 
     Args:
-        model: ResNet18, any device; used in evaluation mode and float32, left as it was.
+        model: names its ``last_block``, any device; used in evaluation mode and float32, left as it was.
         images: (N, 3, H, W), normalised as in training.
         targets: (N,) the class whose evidence is shown, 0..C-1.
         seeds: (N,) of each image's noise.
@@ -120,7 +120,7 @@ def class_activation_maps(
             torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
             torch.enable_grad(),
             torch.autocast(device.type, enabled=False),
-            chosen.extractor(model, target_layer=LAYER, input_shape=tuple(images.shape[1:])) as extractor,
+            chosen.extractor(model, target_layer=model.last_block, input_shape=tuple(images.shape[1:])) as extractor,
         ):
             for start in range(0, len(images), step):
                 part = slice(start, start + step)

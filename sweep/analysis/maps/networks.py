@@ -14,8 +14,9 @@ from sweep.analysis.maps.methods import class_activation_maps
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
 from sweep.runs.spec import TrialSpec
+from sweep.training.inputs import to_input
 from sweep.training.network import restore
-from sweep.training.trial import predict, to_input
+from sweep.training.predict import predict
 
 
 def best_trials(run: Results) -> pd.DataFrame:

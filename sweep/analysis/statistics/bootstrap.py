@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.metrics import judged_classes
+from balancing.metrics import judged_classes, weighted_auroc
 
 SAMPLES = 2000
-METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "auroc")
 
 
 def patient_weights(labels: np.ndarray, patients: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -60,28 +59,6 @@ def patient_strata(labels: np.ndarray, patient: np.ndarray) -> np.ndarray:
         if len(others) and (stratum == kind).sum() < 2:
             stratum[stratum == kind] = np.bincount(others).argmax()
     return stratum
-
-
-def weighted_auroc(is_positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve in each bootstrap sample; ties count half.
-
-    Args:
-        is_positive: (N,) bool.
-        scores: (N,) float.
-        weights: (B, N), >= 0.
-    Returns:
-        (B,) float64; NaN where a class has no weight.
-    Reference: Hanley & McNeil, Radiology 1982, with weights.
-    """
-    order = np.argsort(scores, kind="stable")
-    _, start = np.unique(scores[order], return_index=True)
-    sorted_weights = weights[:, order]
-    positive = np.add.reduceat(sorted_weights * is_positive[order], start, axis=1, dtype=np.float64)
-    negative = np.add.reduceat(sorted_weights * ~is_positive[order], start, axis=1, dtype=np.float64)
-    below = np.cumsum(negative, axis=1) - 0.5 * negative
-    total = positive.sum(axis=1) * negative.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, (positive * below).sum(axis=1) / total, np.nan)
 
 
 def weighted_rates(tp: np.ndarray, actual: np.ndarray, decided: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
@@ -137,7 +114,7 @@ def weighted_metrics(
         decisions: (N,) int64; the most probable class by default.
         areas: whether AUROC is wanted, which takes most of the time.
     Returns:
-        Each of ``METRICS`` -> (B,) float64.
+        Each of ``balancing.metrics.METRICS`` -> (B,) float64.
     """
     n_classes = probabilities.shape[1]
     decided = probabilities.argmax(axis=1) if decisions is None else decisions

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
-from balancing.metrics import decide, evaluate
+from balancing.metrics import METRICS, decide, evaluate
 from sweep.analysis.names import in_order
-from sweep.analysis.statistics.bootstrap import METRICS, weighted_metrics
+from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.statistics.intervals import metric_spread, patients_behind, spread
 from sweep.analysis.statistics.predictions import Predictions

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import TrainingData, get_technique
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
@@ -62,7 +63,8 @@ def plan_of(run: Results, images: ImageSet, spec: TrialSpec) -> TrainingPlan:
         UserError: other images than the run's.
     """
     from balancing.components.neighbours.store import NeighbourStore
-    from sweep.training.trial import SplitImages, build_plan
+    from sweep.training.inputs import SplitImages
+    from sweep.training.method import build_plan
 
     check_images(run, images)
     train, validation, test = (part_rows(run, part) for part in ("train", "validation", "test"))

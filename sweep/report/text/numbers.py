@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import sweep.duration
 from sweep.analysis.figures.text import NONE, decimals, percent, signed
 
 __all__ = [
@@ -48,13 +49,8 @@ def p_equals(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``12 s``, ``3 min 20 s``, ``1 h 02 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    """``3.2 s``, ``12 s``, ``3 min 20 s``, ``1 h 02 min``."""
+    return f"{seconds:.1f} s" if seconds < 10 else sweep.duration.duration(seconds)
 
 
 def parameters(values: Mapping[str, Any]) -> str:

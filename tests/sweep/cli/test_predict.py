@@ -15,8 +15,8 @@ from sweep.analysis.maps.networks import best_trials
 from sweep.analysis.results import Results
 from sweep.cli.predict import best_trial, predict_images
 from sweep.runs.run import Run
+from sweep.training.inputs import to_input
 from sweep.training.network import restore
-from sweep.training.trial import to_input
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 

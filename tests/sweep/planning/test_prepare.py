@@ -12,7 +12,7 @@ from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.planning import prepare as room
 from sweep.planning.prepare import Prepared, check_techniques, free_run_folder, prepare
-from sweep.runs.run import split_fingerprint
+from sweep.runs.split_table import split_fingerprint
 
 
 @pytest.fixture

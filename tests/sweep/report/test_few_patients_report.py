@@ -11,7 +11,8 @@ import pytest
 
 from balancing.data.patients import FEWEST
 from sweep.analysis.decisions.calibration import calibration_table, class_table
-from sweep.analysis.decisions.operating_points import benefit_curves, score_curves
+from sweep.analysis.decisions.net_benefit import benefit_curves
+from sweep.analysis.decisions.operating_points import score_curves
 from sweep.analysis.decisions.trivial_baselines import pixel_floor, thumbnail_predictions
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.results import Results
@@ -22,7 +23,7 @@ from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
-from sweep.report.sections.saliency import _share
+from sweep.report.sections.looks import _share
 from sweep.report.text.intervals import ranged
 from sweep.report.text.numbers import percent
 from sweep.report.words.maps import blackout_sentence, claim_sentence

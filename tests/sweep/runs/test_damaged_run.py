@@ -47,7 +47,7 @@ def damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["empty", "half", "zeros"])
 @pytest.mark.parametrize("name", ["status.json", "epochs.json", "validation.parquet"])
 def test_a_trial_with_a_damaged_file_counts_as_not_ended(run: Run, name: str, how: str) -> None:
-    from sweep.cluster.tuner import ended_trials
+    from sweep.planning.resumable import ended_trials
 
     specs = run.specs()
     assert set(ended_trials(run, specs, "balanced_accuracy")) == {spec.trial_id for spec in specs}

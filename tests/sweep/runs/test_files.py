@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from sweep.runs.files import (
     DamagedFile,
@@ -15,6 +20,7 @@ from sweep.runs.files import (
     unfinished_files,
     write_atomically,
     write_json,
+    write_torch,
 )
 
 
@@ -120,3 +126,61 @@ def test_a_link_to_itself_in_a_records_place_is_damage(tmp_path: Path) -> None:
     (tmp_path / "a.json").symlink_to("a.json")
     with pytest.raises(DamagedFile, match="symbolic links"):
         read_json(tmp_path / "a.json")
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "deep" / "status.json"
+    write_json(path, {"old": 1})
+
+    def broken(source: Path, target: Path) -> None:
+        assert read_json(path) == {"old": 1}  # nothing was put in place yet
+        raise OSError("no room")
+
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(OSError, match="no room"):
+        write_json(path, {"new": 2})
+    assert read_json(path) == {"old": 1}
+    assert os.listdir(path.parent) == ["status.json"]
+
+
+def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    write_json(path, {"old": 1})
+    code = (
+        "import os, sys; from pathlib import Path; from sweep.runs.files import write_json\n"
+        "os.replace = lambda *paths: os.kill(os.getpid(), 9)\n"
+        "write_json(Path(sys.argv[1]), {'new': 2})"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert ended.returncode == -9
+    assert read_json(path) == {"old": 1}
+    write_json(path, {"newer": 3})
+    assert read_json(path) == {"newer": 3}
+
+
+def test_a_value_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, [1])
+    with pytest.raises(TypeError):
+        write_json(path, [object()])
+    with pytest.raises(Exception, match="pickle"):
+        write_torch(tmp_path / "a.pt", lambda: None)
+    assert read_json(path) == [1]
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_what_is_no_number_becomes_null_at_any_depth(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": [np.nan, {"b": (np.inf, np.float32("nan"), np.int64(3), np.float64(0.5), 1.5)}], 2: "é"})
+    text = path.read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail) == {"a": [None, {"b": [None, None, 3, 0.5, 1.5]}], "2": "é"}
+
+
+def test_binary_content_goes_through_unchanged(tmp_path: Path) -> None:
+    content = bytes(range(256))
+    write_atomically(tmp_path / "x" / "y", content)
+    assert (tmp_path / "x" / "y").read_bytes() == content
+    write_torch(tmp_path / "t.pt", {"a": torch.arange(5)})
+    assert torch.load(tmp_path / "t.pt", weights_only=True)["a"].tolist() == [0, 1, 2, 3, 4]

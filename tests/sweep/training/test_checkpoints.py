@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,19 @@ import pytest
 import torch
 
 from balancing.errors import UserError
-from balancing.metrics import evaluate
 from sweep.runs.files import write_torch
 from sweep.runs.owner import NotOwner
+from sweep.runs.predictions import class_values
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
 from sweep.training import trial
 from sweep.training.checkpoints import network_fault
+from sweep.training.inputs import SplitImages
 from sweep.training.network import restore, saved_facts
-from sweep.training.trial import SplitImages, predict, predict_part, train_trial
+from sweep.training.predict import predict, predict_part
+from sweep.training.trial import train_trial
+from tests.sweep.training.small import CPU, scripted
 
-CPU = torch.device("cpu")
 SPEC = TrialSpec("baseline", 1e-3, 5, 3, batch_size=8, image_size=16)
 
 
@@ -31,23 +32,11 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[TrialFolder]:
-    yield TrialFolder(tmp_path / "trial")
-    shutil.rmtree(tmp_path)  # checkpoints of 45 and 135 MB
-
-
-@pytest.fixture
 def images() -> SplitImages:
     rng = np.random.default_rng(0)
     labels = np.arange(24) % 2
     pixels = (rng.integers(0, 200, (24, 16, 16)) + 50 * labels[:, None, None]).astype(np.uint8)
     return SplitImages(pixels, labels.astype(np.int64), ("a", "b"), np.arange(12), np.arange(12, 18), np.arange(18, 24))
-
-
-def scripted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
-    """Makes the next epochs' metric say these values: what other hardware would have measured."""
-    left = iter(values)
-    monkeypatch.setattr(trial, "evaluate", lambda *given: {**evaluate(*given), SPEC.metric: next(left)})
 
 
 def killed_after(images: SplitImages, folder: TrialFolder, epoch: int, saved: tuple[int, ...]) -> None:
@@ -198,6 +187,21 @@ def test_a_trial_of_an_earlier_version_goes_on_where_its_numbers_agree(
     trained = go_on(images, folder)
     assert trained == ([1, 2, 3, 4, 5] if lost else [3, 4, 5])
     assert folder.status()["best_epoch"] == restore(folder.best)[1]["epoch"]
+
+
+def test_a_trial_of_a_version_that_kept_no_logits_goes_on_with_its_best_network(
+    images: SplitImages, folder: TrialFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.9, 0.1, 0.1, 0.1, 0.1])
+    killed_after(images, folder, 2, saved=(1, 2))
+    saved = torch.load(folder.best, weights_only=True)
+    logits = saved["validation"].pop("logits")
+    write_torch(folder.best, saved)
+    (folder.path / "validation.parquet").unlink()
+    assert go_on(images, folder) == [3, 4, 5]
+    assert_of_one_attempt(folder, images)
+    stand_in = class_values(folder.predictions("validation"), "logit")
+    np.testing.assert_allclose(stand_in, logits.log_softmax(dim=1), atol=1e-5)
 
 
 def test_what_a_worker_may_not_write_any_more_stays_as_it_is(images: SplitImages, folder: TrialFolder) -> None:

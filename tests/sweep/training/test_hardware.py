@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from sweep.training.dtype import fast_precision
-from sweep.training.hardware import ahead, evaluation_batch, keep_freed_memory, memory_format
+from sweep.training.hardware import ahead, evaluation_batch, keep_freed_memory, memory_format, on_device
 from sweep.training.network import new_model
-from sweep.training.trial import new_optimizer
+from sweep.training.optimizer import new_optimizer
+from tests.sweep.training.small import make_images
 
 CPU = torch.device("cpu")
 
@@ -115,3 +117,11 @@ def test_fused_adam_steps_like_the_plain_one() -> None:
             optimizer.step()
     for one, other in zip(fused.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_on_device_copies_nothing_on_the_cpu() -> None:
+    pixels = make_images().pixels
+    pixels.flags.writeable = False
+    tensor = on_device(pixels, CPU)
+    assert tensor.data_ptr() == pixels.ctypes.data
+    np.testing.assert_array_equal(tensor.numpy(), pixels)

@@ -11,21 +11,19 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
 from sweep.analysis.decisions.calibration import (
-    bin_of,
     brier_parts,
     calibration_error,
     calibration_table,
     chance_error,
     class_table,
-    reliability,
-    reliability_curves,
     weighted_calibration,
 )
+from sweep.analysis.decisions.reliability import bin_of, reliability, reliability_curves
 from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.figures.style import png
 from sweep.analysis.results import Results
+from sweep.report.blocks import Listing
 from sweep.report.context import ReportContext
-from sweep.report.section import Listing
 from sweep.report.sections.calibration import calibration_section
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 

@@ -9,24 +9,20 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from balancing.metrics import weighted_auroc
+from sweep.analysis.decisions.net_benefit import benefit_curves, net_benefit, treat_all
 from sweep.analysis.decisions.operating_points import (
     FALSE_POSITIVE_RATES,
     RECALLS,
-    auroc_of,
     average_precision,
-    benefit_curves,
-    net_benefit,
     operating_points,
     precision_at,
-    predictive_curves,
-    predictive_table,
-    predictive_values,
     roc_at,
     score_curves,
     specificity_at,
-    treat_all,
     weighted_counts,
 )
+from sweep.analysis.decisions.predictive_values import predictive_curves, predictive_table, predictive_values
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.precision_recall import precision_recall_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
@@ -34,8 +30,8 @@ from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.figures.style import png, svg
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.intervals import distributions, spread
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.curves import curves_section
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
@@ -55,7 +51,7 @@ def test_areas_against_scikit_learn(seed: int) -> None:
     positive, scores, weights = _sample(seed, digits=seed % 3)
     counts = weighted_counts(positive, scores, weights)
     expected = [roc_auc_score(positive, scores, sample_weight=w) for w in weights]
-    assert auroc_of(counts) == pytest.approx(expected)
+    assert weighted_auroc(positive, scores, weights) == pytest.approx(expected)
     expected = [average_precision_score(positive, scores, sample_weight=w) for w in weights]
     assert average_precision(counts) == pytest.approx(expected)
 
@@ -87,7 +83,7 @@ def test_curves_against_scikit_learn(seed: int) -> None:
 def test_a_class_without_weight_has_no_curve() -> None:
     positive, scores, _ = _sample(0)
     none = weighted_counts(positive, scores, np.where(positive, 0.0, 1.0)[None])
-    for value in (roc_at(none), precision_at(none), specificity_at(none, 0.9), auroc_of(none), average_precision(none)):
+    for value in (roc_at(none), precision_at(none), specificity_at(none, 0.9), average_precision(none)):
         assert np.isnan(value).all()
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_curve, roc_curve
 
-from balancing.metrics import evaluate
+from balancing.metrics import METRICS, evaluate
 from sweep.analysis.decisions.table import (
     decision_table,
     split_prior,
@@ -30,9 +30,8 @@ from sweep.analysis.decisions.thresholds import (
     threshold_sensitivity,
 )
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.bootstrap import METRICS
+from sweep.report.blocks import Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Paragraph
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.table import Table
 from sweep.runs.run import Run

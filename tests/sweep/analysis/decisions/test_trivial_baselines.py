@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from balancing.data.images import ImageSet, load_images
 from balancing.errors import UserError
-from balancing.metrics import evaluate
+from balancing.metrics import METRICS, evaluate
 from sweep.analysis.decisions.trivial_baselines import (
     fit_thumbnails,
     guessing,
@@ -24,7 +24,6 @@ from sweep.analysis.decisions.trivial_baselines import (
 )
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import part_rows
-from sweep.analysis.statistics.bootstrap import METRICS
 from sweep.analysis.tables import floors
 from tests.sweep.fake_run import fake_images, fake_run
 

@@ -47,7 +47,7 @@ def test_every_shape_of_run_has_its_figures(
     tmp_path: Path, classes: int, arguments: dict[str, Any], names: set[str]
 ) -> None:
     images = fake_images(tmp_path / "images", tuple(f"class {i}" for i in range(classes)), size=8)
-    plots = number_plots(fake_run(tmp_path / "run", images, **arguments))
+    plots = number_plots(Results(fake_run(tmp_path / "run", images, **arguments)))
     assert {plot.name for plot in plots} == names
     for plot in plots:
         assert plot.caption.endswith(".")

@@ -16,8 +16,8 @@ from sweep.analysis.figures.style import png, svg
 from sweep.analysis.hyperparameters.factors import ended_trials, factor_name, factors
 from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, Importance, importance
 from sweep.analysis.results import Results
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.cost import cost_section, cost_table, equal_budget
 from sweep.report.sections.hyperparameters import hyperparameters_section
 from sweep.report.table import Table
@@ -88,7 +88,7 @@ def importance_of(run_of: Callable[[Result], Run]) -> Callable[[Result], Importa
     """Its importances, computed once."""
 
     def found(result: Result) -> Importance:
-        known = importance(run_of(result), rng())
+        known = importance(Results(run_of(result)), rng())
         assert known is not None
         return known
 

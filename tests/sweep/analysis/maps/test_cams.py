@@ -24,6 +24,8 @@ from tests.sweep.fake_run import SIX, fake_images, fake_run
 class Bright(nn.Module):
     """Decides for class 1 by brightness anywhere; its last block is the brightness itself, at a quarter of the size."""
 
+    last_block = "layer4"
+
     def __init__(self) -> None:
         super().__init__()
         self.layer4 = nn.AvgPool2d(4)

@@ -13,14 +13,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from balancing.metrics import evaluate
+from balancing.metrics import METRICS, evaluate, weighted_auroc
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.bootstrap import (
-    METRICS,
-    patient_weights,
-    weighted_auroc,
-    weighted_metrics,
-)
+from sweep.analysis.statistics.bootstrap import patient_weights, weighted_metrics
 from sweep.analysis.statistics.intervals import exact_limits, metric_spread, near_the_end, patients_behind, spread
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable, seeds_needed, times_the_patients

@@ -30,8 +30,8 @@ from sweep.analysis.synthetic.measure import (
 from sweep.analysis.synthetic.nearest import Pool
 from sweep.analysis.synthetic.texture import features, pooled, sharpness
 from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.table import Table
 from tests.sweep.fake_run import fake_images, fake_run

@@ -4,32 +4,80 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from sweep.analysis.names import display_name
+from sweep.report.blocks import Block, Figures, Heading, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Heading, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, run_name
+from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged, ranged_cell
-from sweep.report.text.numbers import NONE
-
-if TYPE_CHECKING:
-    from sweep.analysis.maps.checks import Looks
-from sweep.report.text.numbers import decimals, percent
+from sweep.report.text.numbers import NONE, decimals, percent
 
 if TYPE_CHECKING:
     from sweep.analysis.figures.style import Plot
     from sweep.analysis.maps.checks import Looks
 
-NAME, TITLE = "looks", "Where the networks look"
 _REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask": "In the mask"}
 
 
-def looks_section(context: ReportContext) -> Section:
+class EnergyRow(TypedDict):
+    technique: str
+    seeds: NotRequired[Count]
+    images: Count
+    corners: float | None
+    border: float | None
+    centre: float | None
+
+
+class ChecksRow(TypedDict):
+    technique: str
+    seeds: NotRequired[Count]
+    curve_images: Count
+    blackout_images: Count
+    sanity_images: Count
+    deletion: float | None
+    insertion: float | None
+    auroc_drop: float | None
+    correlation: float | None
+
+
+class Sentences(TypedDict):
+    claim: str
+    faithfulness: str
+    blackout: str
+    sanity: str
+
+
+class LooksSummary(TypedDict):
+    """where the networks look"""
+
+    method: Literal["smoothgradcampp", "gradcam", "layercam"]
+    masks: str | None
+    sentences: Annotated[Sentences, CELLS]
+    energy: Annotated[
+        list[Annotated[EnergyRow, CELLS]],
+        "share of the maps' energy by region (NAME), the region's share of the area (NAME_area), and their ratio "
+        "(NAME_ratio)",
+    ]
+    checks: list[Annotated[ChecksRow, CELLS]]
+
+
+@section(
+    "looks",
+    "Saliency",
+    700,
+    question="Where do the networks look?",
+    summary=Reason | LooksSummary,
+    answers=("looks.maps", "looks.edges", "looks.checks"),
+)
+def looks_section(context: ReportContext) -> SectionBody:
     """The maps and all about them, or a sentence on why there are none.
 
     Raises:
@@ -58,12 +106,19 @@ def looks_section(context: ReportContext) -> Section:
         return _without(NO_NETWORKS)
     plot = cam_plot(shown, run.class_names, masks)
     sentences = sentences_of(found.table, found.checks)
-    values = _values(found, sentences)
-    return Section(NAME, TITLE, _blocks(plot, found, sentences), values=values, references=references(method))
+    blocks, values = _blocks(plot, found, sentences), _values(found, sentences)
+    return SectionBody(blocks, values, references=references(method), answered=_answered(found))
 
 
-def _without(reason: str) -> Section:
-    return Section(NAME, TITLE, [Paragraph(reason)], values={"reason": reason})
+def _without(reason: str) -> SectionBody:
+    return SectionBody([Paragraph(reason)], {"reason": reason}, references=())
+
+
+def _answered(found: Looks) -> set[str]:
+    checks = found.checks
+    edges = {"looks.edges"} if checks["auroc_drop"].notna().any() else set()
+    checked = checks[["deletion", "correlation"]].notna().any(axis=None)
+    return {"looks.maps"} | edges | ({"looks.checks"} if checked else set())
 
 
 def _blocks(plot: Plot, found: Looks, sentences: Mapping[str, str]) -> list[Block]:
@@ -76,7 +131,7 @@ def _blocks(plot: Plot, found: Looks, sentences: Mapping[str, str]) -> list[Bloc
         Heading("The maps in numbers"),
         Paragraph(sentences["claim"]),
         *([energy_table(found)] if found.table[shares].notna().any(axis=None) else []),
-        Heading("Are the maps to be believed?"),
+        Heading("Sanity checks", "Are the maps to be believed?"),
         Paragraph(sentences["blackout"]),
         Paragraph(sentences["faithfulness"]),
         *([Figures([curves])] if curves is not None else []),

@@ -1,8 +1,8 @@
-"""A run's trials and their epochs as tables, from what their folders hold."""
+"""A run's trials and their epochs as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,28 +16,26 @@ class TrialRecord(NamedTuple):
     """What a trial's folder says of it.
 
     Args:
+        spec: of the trial.
         status: of ``TrialFolder.status``.
         epochs: of ``TrialFolder.epochs``.
     """
 
+    spec: TrialSpec
     status: Mapping[str, Any]
     epochs: Sequence[Mapping[str, Any]]
 
 
-def trials_table(specs: Sequence[TrialSpec], records: Mapping[str, TrialRecord]) -> pd.DataFrame:
+def trial_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
 
-    Args:
-        specs: the planned trials.
-        records: trial id -> what its folder holds; one of each.
-    Returns:
-        trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw, seed_index,
-        arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds, images_per_second, attempts,
-        and each metric of ``balancing.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
+    Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw,
+    seed_index, arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds,
+    images_per_second, attempts, and each metric of
+    ``balancing.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
     """
     rows = []
-    for spec in specs:
-        status, epochs = records[spec.trial_id]
+    for spec, status, epochs in trials:
         best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
         named = spec.to_dict()
         # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
@@ -64,14 +62,10 @@ def trials_table(specs: Sequence[TrialSpec], records: Mapping[str, TrialRecord])
     return table
 
 
-def epochs_table(specs: Sequence[TrialSpec], records: Mapping[str, TrialRecord]) -> pd.DataFrame:
-    """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers.
-
-    Args:
-        specs, records: as for ``trials_table``.
-    """
+def epoch_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
+    """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers."""
     rows = []
-    for spec in specs:
+    for spec, _, epochs in trials:
         named = {
             "trial_id": spec.trial_id,
             "technique": spec.technique,
@@ -79,5 +73,5 @@ def epochs_table(specs: Sequence[TrialSpec], records: Mapping[str, TrialRecord])
             "seed": spec.seed,
             "lr": spec.lr,
         }
-        rows += [{**named, **epoch} for epoch in records[spec.trial_id].epochs]
+        rows += [{**named, **epoch} for epoch in epochs]
     return pd.DataFrame(rows)

@@ -52,6 +52,47 @@ def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
     assert not torch.equal(one.fc.weight, other.fc.weight)  # type: ignore[arg-type, union-attr]
 
 
+def test_it_is_torchvisions_resnet18_by_name_start_and_output() -> None:
+    model = new_model(3, 11)
+    torch.manual_seed(11)
+    theirs = resnet18(weights=None, num_classes=3)
+    assert list(model.state_dict()) == list(theirs.state_dict())
+    assert same(model.state_dict(), theirs.state_dict())
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    for training in (True, False):
+        assert torch.equal(model.train(training)(images), theirs.train(training)(images))
+
+
+def test_its_output_is_its_heads_of_its_features() -> None:
+    model = new_model(3, 0).eval()
+    images = torch.randn(5, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        features = model.features(images)
+        assert features.shape == (5, 512)
+        assert torch.equal(model.head(features), model(images))
+
+
+@pytest.mark.parametrize(("size", "fields"), [(32, 1), (64, 2), (224, 7)])
+def test_it_names_its_last_block_and_how_fine_that_sees(size: int, fields: int) -> None:
+    model, seen = new_model(2, 0).eval(), []
+    model.get_submodule(model.last_block).register_forward_hook(lambda module, given, out: seen.append(out))
+    with torch.inference_mode():
+        features = model.features(torch.rand(1, 3, size, size))
+    assert seen[0].shape == (1, features.shape[1], fields, fields)
+    assert torch.equal(seen[0].mean(dim=(2, 3)), features)
+    assert fields == -(-size // model.field)
+
+
+def test_what_does_not_train_is_left_alone_and_trains_again_when_asked() -> None:
+    model = new_model(2, 0)
+    model.train_parts("head")
+    assert [name for name, p in model.named_parameters() if p.requires_grad] == ["fc.weight", "fc.bias"]
+    assert not any(module.training for module in model.modules() if isinstance(module, nn.BatchNorm2d))
+    model.train_parts("all")
+    assert all(p.requires_grad for p in model.parameters())
+    assert all(module.training for module in model.modules())
+
+
 @pytest.mark.parametrize("n_classes", [2, 5])
 def test_the_head_has_a_unit_for_each_class(n_classes: int) -> None:
     model = new_model(n_classes, 0).eval()

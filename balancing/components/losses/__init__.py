@@ -1,0 +1,1 @@
+"""Losses: ``(logits (B, C), soft targets (B, C)) -> (B,)``, one a file."""

@@ -1,0 +1,34 @@
+"""test_openings.jsonl of a run: one line for each time the test split was opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.runs.files import append_json_line, now
+from sweep.runs.shapes import OPENING, misfit
+
+
+def record_opening(path: Path, trial_ids: Sequence[str]) -> None:
+    """Adds a line: now, for these trials."""
+    append_json_line(path, {"time": now(), "trials": list(trial_ids)})
+
+
+def read_openings(path: Path) -> list[dict[str, Any]]:
+    """One object an opening: time, trials.
+
+    A line that was cut off counts as an opening all the same, of a time and of trials that are not known.
+    """
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [_opening(line) for line in lines if line.strip()]
+
+
+def _opening(line: bytes) -> dict[str, Any]:
+    unknown = {"time": "at a time that is not known (its record is damaged)", "trials": []}
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return unknown
+    return unknown if misfit(found, OPENING) else found

@@ -1,0 +1,61 @@
+"""What a trial sees: the images with their split, and what the network gets of stored pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from balancing.components.neighbours.store import NeighbourStore
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """What a trial sees of an image set.
+
+    Args:
+        pixels: (N, H, W) or (N, H, W, 3) uint8; may be memory-mapped or read-only.
+        labels: (N,) int64.
+        class_names: (C,).
+        train, validation, test: (n,) int64, disjoint rows.
+        neighbours: where nearest neighbours are kept between trials; None searches in each.
+        gpu_share: the part of a GPU that the trial was given, where it has one.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    neighbours: NeighbourStore | None = None
+    gpu_share: float = 1.0
+
+    def part(self, name: str) -> np.ndarray:
+        """Rows of ``train``, ``validation`` or ``test``."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+def to_input(pixels: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+    """What the network sees of stored pixels.
+
+    Args:
+        pixels: (B, H, W) or (B, H, W, 3), uint8 or float, in 0..255.
+        mean, std: of pixels in [0, 1].
+    Returns:
+        (B, 3, H, W) float32, (pixels / 255 - mean) / std; grey is repeated.
+    """
+    return normalise(channels_first(pixels), mean, std)
+
+
+def channels_first(pixels: torch.Tensor) -> torch.Tensor:
+    """(B, H, W) or (B, H, W, 3) -> (B, 1, H, W) or (B, 3, H, W) float32, same scale."""
+    pixels = pixels.float()
+    return pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+
+
+def normalise(images_BCHW: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+    """(B, 1, H, W) or (B, 3, H, W) in 0..255 -> (B, 3, H, W), (pixels / 255 - mean) / std; grey is repeated."""
+    scaled = (images_BCHW - 255.0 * mean) / (255.0 * std)
+    return scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled

@@ -1,0 +1,98 @@
+"""Arrays in, arrays out: what comes back is what imbalanced-learn makes, in the type that was given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE
+
+import balancing
+from balancing import resampling
+from balancing.errors import UserError
+
+
+def _arrays(shape: tuple[int, ...] = (8, 8), counts: tuple[int, ...] = (30, 14)) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    return rng.integers(0, 256, size=(len(labels), *shape), dtype=np.uint8), labels
+
+
+@pytest.mark.parametrize("technique", ["undersampling", "oversampling", "smote", "borderline_smote"])
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3), (40,)], ids=str)
+@pytest.mark.parametrize("counts", [(30, 14), (14, 30, 22)], ids=str)
+def test_equals_imblearn(technique: str, shape: tuple[int, ...], counts: tuple[int, ...]) -> None:
+    pixels, labels = _arrays(shape, counts)
+    X, y, plan = balancing.resample(technique, pixels, labels, random_state=3, check=True, return_plan=True)
+    assert X.dtype == np.uint8
+    assert X.shape == (len(plan), *shape)
+    assert y.dtype == labels.dtype
+    np.testing.assert_array_equal(X, np.rint(plan.realise(pixels)))
+    assert len(set(np.bincount(y).tolist())) == 1, "balanced"
+
+
+def test_rows_are_smotes_rounded_to_whole_levels() -> None:
+    pixels, labels = _arrays()
+    X, y = balancing.resample("smote", pixels, labels, random_state=5, k_neighbors=3)
+    flat = pixels.reshape(len(pixels), -1).astype(np.float64)
+    wanted, wanted_labels = SMOTE(random_state=5, k_neighbors=3).fit_resample(flat, labels)
+    np.testing.assert_array_equal(X.reshape(len(X), -1), np.rint(wanted))
+    np.testing.assert_array_equal(y, wanted_labels)
+
+
+@pytest.mark.parametrize("names", [np.array(["well", "ill"]), np.array([b"x", b"a"]), np.array([7, -2], dtype=np.int8)])
+def test_labels_keep_their_type_and_names_change_nothing_but_the_order_of_classes(names: np.ndarray) -> None:
+    pixels, labels = _arrays()
+    given = names[labels]
+    X, y = balancing.resample("smote", pixels, given)
+    assert y.dtype == names.dtype
+    np.testing.assert_array_equal(X[: len(pixels)], pixels)
+    np.testing.assert_array_equal(y[: len(pixels)], given)
+    assert (y[len(pixels) :] == names[1]).all()
+
+
+def test_baseline_gives_back_what_it_was_given() -> None:
+    pixels, labels = _arrays()
+    X, y = balancing.resample("baseline", pixels, labels)
+    np.testing.assert_array_equal(X, pixels)
+    np.testing.assert_array_equal(y, labels)
+
+
+def test_check_finds_a_plan_that_is_not_imblearns(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, labels = _arrays()
+    right = resampling.get_technique("smote")
+
+    def build(*arguments: object, **parameters: object) -> balancing.TrainingPlan:
+        plan = right.build(*arguments, **parameters)
+        return replace(plan, weight=np.where(plan.synthetic, 0.5, plan.weight))
+
+    monkeypatch.setattr(resampling, "get_technique", lambda name: replace(right, build=build))
+    balancing.resample("smote", pixels, labels)
+    with pytest.raises(UserError, match="16 of 60 rows of 'smote' are others"):
+        balancing.resample("smote", pixels, labels, check=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "parameters", "sentence"),
+    [
+        (lambda x, y: (x.astype(np.float32) / 255, y), {}, "float32"),
+        (lambda x, y: (x, y[:-1]), {}, "one value for each"),
+        (lambda x, y: (x, y / 2), {}, "whole numbers or words"),
+        (lambda x, y: (x, y), {"k_neighbours": 3}, "k_neighbors"),
+        (lambda x, y: (x, y), {"random_state": -1}, "random_state"),
+        (lambda x, y: (x, y), {"k_neighbors": 14}, "k_neighbors to 13"),
+    ],
+)
+def test_mistakes_are_one_sentence(change, parameters, sentence) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UserError, match=sentence) as caught:
+        balancing.resample("smote", *change(*_arrays()), **parameters)
+    assert "\n" not in str(caught.value)
+
+
+def test_check_says_where_imblearn_has_nothing_to_compare_with() -> None:
+    with pytest.raises(UserError, match="no 'baseline' to compare with"):
+        balancing.resample("baseline", *_arrays(), check=True)
+    pixels, labels = _arrays(counts=(30, 12, 14))
+    with pytest.raises(UserError, match="two classes only"):
+        balancing.resample("smote", pixels, labels, check=True, sampling_strategy=0.7)
