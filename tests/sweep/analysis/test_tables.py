@@ -150,6 +150,6 @@ def test_verdict_without_a_partner(tmp_path: Path) -> None:
 
 def test_names_and_colours() -> None:
     assert display_name("borderline_smote") == "Borderline-SMOTE"
-    assert [display_name(t) for t in ("baseline", "smote", "svm_smote")] == ["Baseline", "SMOTE", "SVM-SMOTE"]
+    assert [display_name(t) for t in ("baseline", "smote", "gone_one")] == ["Baseline", "SMOTE", "Gone one"]
     assert in_order(["zzz", "smote", "baseline", "smote"]) == ["baseline", "smote", "zzz"]
     assert len({colour(t) for t in SIX}) == len(SIX)
