@@ -66,12 +66,16 @@ class Hyperparameter:
             raise ValueError(f"a {self.label.lower()} must be above 0, but the range starts at {values.low:g}")
         return replace(values, log=self.log or values.log)
 
-    def scaled(self, values: Any) -> np.ndarray:
-        """Values as they stand on an axis: logarithms where that is how they are drawn and none is 0."""
+    def logarithmic(self, values: Iterable[float]) -> bool:
+        """Whether values stand on an axis by their logarithms: where that is how they are drawn, and none is 0."""
+        return self.log and all(value > 0 for value in values)
+
+    def scaled(self, values: Iterable[float]) -> np.ndarray:
+        """Values, (N,) float64, as they stand on an axis."""
         import numpy as np  # here: the command line reads the table too, and `--help` answers at once
 
         numbers = np.asarray(values, dtype=float)
-        return np.log10(numbers) if self.log and (numbers > 0).all() else numbers
+        return np.log10(numbers) if self.logarithmic(numbers) else numbers
 
 
 HYPERPARAMETERS = (

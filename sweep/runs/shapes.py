@@ -81,6 +81,7 @@ RUN: Shape = {
     "precision?": (str, None),
     "resumed?": [{}],
     "notes": [str],
+    "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
     "data": {
         "source": str,
         "fingerprint": str,
@@ -98,6 +99,7 @@ TRIALS: Shape = [
         "epochs": int,
         "seed": int,
         "parameters?": {},
+        "components?": {"*": str},
         **{f"{h.name}?": NUMBER if h.kind is float else int for h in HYPERPARAMETERS if h.name not in ("lr", "epochs")},
         "image_size?": int,
         "positive?": (int, None),
