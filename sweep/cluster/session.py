@@ -31,7 +31,7 @@ from sweep.cluster.address import check_address, no_ray
 from sweep.cluster.ray_folder import private_folder
 
 if TYPE_CHECKING:
-    from sweep.config.config import ResourceConfig
+    from sweep.config.sections import ResourceConfig
 
 _LOOPBACK = "127.0.0.1"
 

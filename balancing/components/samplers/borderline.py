@@ -33,6 +33,7 @@ def _check(
 
 @sampler(
     label="Borderline-SMOTE",
+    colour="#cc79a7",
     reference="Han, Wang & Mao, ICIC 2005",
     check=_check,
     k_neighbors=K_NEIGHBORS,

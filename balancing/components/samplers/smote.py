@@ -42,6 +42,7 @@ def _check(counts: Mapping[str, int], *, k_neighbors: int, sampling_strategy: fl
 
 @sampler(
     label="SMOTE",
+    colour="#d55e00",
     reference="Chawla et al., JAIR 16, 2002",
     check=_check,
     k_neighbors=K_NEIGHBORS,

@@ -11,6 +11,7 @@ import pandas as pd
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.tables import budget_table
+from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.report.blocks import Block, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -64,15 +65,16 @@ def wall_seconds(run: Results) -> float | None:
 def equal_budget(run: Results) -> tuple[bool, str]:
     """Whether every technique was given the same draws and seeds, and that in words.
 
-    Compared are learning rate, epochs, batch size and seed of the planned trials. Draws that differ only in what a
-    technique has not (the augmentation strength for the untouched baseline, another technique's own parameters) fall
-    together, and count once.
+    Compared are seed and shared hyperparameters of the planned trials, but for the strength. Draws that differ only in
+    what a technique has not (the augmentation strength for the untouched baseline, another technique's own parameters)
+    fall together, and count once.
     """
     specs = run.specs()
     names = in_order(spec.technique for spec in specs)
     if not specs:
         return True, "No trial is planned yet."
-    cells = {name: {(s.lr, s.epochs, s.batch_size, s.seed) for s in specs if s.technique == name} for name in names}
+    compared = [h.name for h in HYPERPARAMETERS if h.name != "strength"] + ["seed"]
+    cells = {name: {tuple(getattr(s, key) for key in compared) for s in specs if s.technique == name} for name in names}
     trials = {name: sum(s.technique == name for s in specs) for name in names}
     seeds = {name: {s.seed for s in specs if s.technique == name} for name in names}
     most = max(trials.values())

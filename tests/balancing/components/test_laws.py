@@ -11,16 +11,7 @@ import torch
 from balancing.components.axes import Phase, TrainingContext, TrainingData
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import FloatRange
-from balancing.components.registry import (
-    COMPONENTS,
-    Component,
-    augmentation,
-    decision,
-    loss,
-    mixer,
-    sampler,
-    schedule,
-)
+from balancing.components.registry import COMPONENTS, Component, augmentation, decision, loss, mixer, sampler, schedule
 from balancing.components.testing import LAWS, Law, check, run
 from balancing.errors import UserError
 from tests.balancing.components.registered import keep_registry

@@ -14,10 +14,11 @@ from balancing.components.axes import TrainingData
 from balancing.components.techniques import get_technique, techniques
 from balancing.data.images import ImageSet
 from balancing.data.splits import Split
+from sweep.cli.plan_view import cost_table, trials_table
 from sweep.config.config import Config, build_config
 from sweep.duration import duration
 from sweep.planning import estimate as room
-from sweep.planning.estimate import Estimate, cost_table, estimate, rows_per_epoch, trials_table
+from sweep.planning.estimate import Estimate, estimate, rows_per_epoch
 from sweep.planning.prepare import Prepared
 from sweep.runs.spec import TrialSpec
 
