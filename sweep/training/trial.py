@@ -115,7 +115,7 @@ class Trial:
     def _fresh(self) -> tuple[ResNet18, torch.optim.Optimizer]:
         network = new_model(len(self.images.class_names), self.spec.seed, self._start)
         network = to_device(network, self.spec, self.device)
-        return network, new_optimizer(network, self.spec.lr)
+        return network, new_optimizer(network, self.spec.lr, self.spec.weight_decay)
 
     def save(self) -> None:
         """Writes what ``restore`` goes on from."""

@@ -189,7 +189,7 @@ def thumbnail_predictions(results: Results, images: ImageSet | None) -> pd.DataF
             return kept
     if images is None:
         return None
-    from sweep.analysis.synthetic.measure import check_images, part_rows
+    from sweep.analysis.run_images import check_images, part_rows
 
     check_images(results, images)
     train, validation = part_rows(results, "train"), part_rows(results, "validation")
@@ -263,7 +263,7 @@ def fit_thumbnails(
 
 def thumbnails(pixels: np.ndarray, rows: np.ndarray, side: int = SIDE) -> np.ndarray:
     """(n, F) float64, 0..255: images as means of side x side fields, each colour by itself."""
-    from sweep.analysis.synthetic.measure import pooled
+    from sweep.analysis.synthetic.texture import pooled
 
     parts = [pooled(pixels[rows[start : start + _AT_ONCE]], side) for start in range(0, len(rows), _AT_ONCE)]
     if not parts:

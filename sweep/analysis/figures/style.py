@@ -76,6 +76,12 @@ class Plot:
     wide: bool = False
     raster: bool = False
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from sweep.analysis.notebook import plot_html
+
+        return plot_html(self)
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -132,8 +138,3 @@ def light_grid(axes: Axes, axis: str = "both") -> None:
     """Faint lines to read values by."""
     axes.grid(True, axis=axis, color=GRID, alpha=0.35, linewidth=0.5)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
-
-
-def shortened(text: str, length: int = 18) -> str:
-    """The text, with its end replaced by an ellipsis where it is longer than ``length``."""
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -23,7 +23,7 @@ from sweep.analysis.decisions.trivial_baselines import (
     thumbnails,
 )
 from sweep.analysis.results import Results
-from sweep.analysis.synthetic.measure import part_rows
+from sweep.analysis.run_images import part_rows
 from sweep.analysis.tables import floors
 from tests.sweep.fake_run import fake_images, fake_run
 
