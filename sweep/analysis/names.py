@@ -102,8 +102,3 @@ def marker(technique: str) -> str:
     if technique in STUDY:
         return _MARKERS[STUDY.index(technique)]
     return _MARKERS[int(_fractions(technique)[3] * len(_MARKERS))]
-
-
-def positive_name(class_names: list[str], positive: int | None) -> str:
-    """The positive class's name; '' for more than two classes."""
-    return class_names[positive] if positive is not None else ""
