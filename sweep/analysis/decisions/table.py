@@ -37,9 +37,14 @@ from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
 
 
 def split_prior(results: Results, part: str = "train") -> np.ndarray:
-    """(C,) float64: share of each class in a part of the split (train | validation | test)."""
-    table = results.split()
-    counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(results.class_names))
+    """(C,) float64: share of each class in a part of the split (train | validation | test).
+
+    Raises:
+        UserError: there is no image of it, as of the training part of plain predictions.
+    """
+    counts = np.array(results.class_counts(part))
+    if not counts.any():
+        raise UserError(f"these results hold no image of the {part} part, whose class shares were asked for")
     return counts / counts.sum()
 
 
@@ -49,13 +54,14 @@ def training_prior(results: Results, technique: str) -> np.ndarray | None:
     Returns:
         (C,) the training split's for techniques that leave the classes as they are (the baseline, augmentation). None
         for all others: what a sampler makes depends on its parameters and, near borders, on the images, and a loss may
-        weigh classes as it likes.
+        weigh classes as it likes. None too where the training images are not known, as of plain predictions.
     """
     try:
         family = get_technique(technique).family
     except UserError:  # an older run's technique that this version no longer has
         return None
-    return split_prior(results) if family in ("none", "augmentation") else None
+    known = family in ("none", "augmentation") and any(results.class_counts("train"))
+    return split_prior(results) if known else None
 
 
 def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:
