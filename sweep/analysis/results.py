@@ -12,7 +12,7 @@ import pandas as pd
 
 from balancing.metrics import evaluate
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
-from sweep.analysis.names import METRICS, in_order
+from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reader import RunReader
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.bootstrap import SAMPLES
@@ -203,7 +203,7 @@ class Results(RunReader):
             numbers = evaluate(trial.labels, trial.probabilities, self.positive)
             named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
             rows.append({**named, **numbers})
-        return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *METRICS])
+        return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *SHOWN_METRICS])
 
     def test_table(self) -> pd.DataFrame:
         """Every chosen trial on the test split.
@@ -252,8 +252,8 @@ class Results(RunReader):
         for technique in dict.fromkeys(name for name, _ in intervals.index):
             own = intervals.loc[technique]
             row = {"technique": technique, "seeds": int(own["seeds"].iloc[0])}
-            rows.append(row | {f"{m}{end}": own.loc[m, name] for m in METRICS for end, name in parts.items()})
-        return pd.DataFrame(rows, columns=None if rows else ["technique", "seeds", *METRICS])
+            rows.append(row | {f"{m}{end}": own.loc[m, name] for m in SHOWN_METRICS for end, name in parts.items()})
+        return pd.DataFrame(rows, columns=None if rows else ["technique", "seeds", *SHOWN_METRICS])
 
     def _remembered(self, kind: str, metric: str) -> pd.DataFrame:
         key = (kind, metric)

@@ -10,7 +10,7 @@ import pandas as pd
 from balancing.data.patients import FEWEST, patients_of_classes
 from sweep.analysis.names import display_name, in_order, inline_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.paired import CONFIDENCE
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
 
 _MANY_SEEDS = 1000
@@ -54,7 +54,7 @@ def _verdict(run: Results) -> str:
     names = in_order(tested["technique"])
     if len(names) < 2:
         return f"No comparison: this run tested {display_name(names[0])} alone, so there is nothing to set beside it."
-    if "baseline" not in names:
+    if BASELINE not in names:
         return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
     table = run.differences()
     if table.empty:

@@ -12,6 +12,7 @@ import numpy as np
 from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
 from sweep.report.context import ReportContext
@@ -103,7 +104,7 @@ def _aside(run: Results, sections: Sequence[Section]) -> str:
 
 
 def _title(techniques: list[str]) -> str:
-    others = [t for t in techniques if t != "baseline"]
+    others = [t for t in techniques if t != BASELINE]
     if len(others) == 1 and len(techniques) == 2:
         return f"Does {display_name(others[0])} help against class imbalance?"
     if len(others) > 1:

@@ -20,7 +20,7 @@ from sweep.analysis.decisions.calibration import calibration_table
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import score_curves
 from sweep.analysis.decisions.table import decision_table
-from sweep.analysis.names import METRIC_NAMES, METRICS
+from sweep.analysis.names import METRIC_NAMES, SHOWN_METRICS
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.tests import delong, mcnemar_exact
 from sweep.analysis.tables import confusion_matrices
@@ -78,7 +78,7 @@ def test_arrays_and_the_run_folder_give_exactly_the_same(run: Run) -> None:
     decided, known = (decision_table(results, np.random.default_rng(0), 50) for results in (given, read))
     shared = [name for name in known["decision"] if "prior" not in name]
     assert list(decided["decision"]) == shared
-    numbers = ["threshold", *METRICS]
+    numbers = ["threshold", *SHOWN_METRICS]
     both = [table.set_index("decision").loc[shared, numbers] for table in (decided, known)]
     pd.testing.assert_frame_equal(both[0], both[1], check_exact=True)
 
@@ -90,10 +90,10 @@ def test_the_table_is_that_of_intervals(run: Run) -> None:
     assert list(table.columns[:6]) == [
         "technique",
         "seeds",
-        *(f"{METRICS[0]}{end}" for end in ("", "_low", "_high", "_sd")),
+        *(f"{SHOWN_METRICS[0]}{end}" for end in ("", "_low", "_high", "_sd")),
     ]
     for row in table.to_dict("records"):
-        for metric in METRICS:
+        for metric in SHOWN_METRICS:
             own = intervals.loc[(row["technique"], metric)]
             assert (
                 row[f"{metric}_low"] == own["low"] <= row[metric] == own["mean"] <= row[f"{metric}_high"] == own["high"]
