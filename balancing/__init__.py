@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from balancing import metrics
     from balancing.components.plans import TrainingPlan
-    from balancing.components.registry import get_technique, techniques
+    from balancing.components.techniques import get_technique, techniques
     from balancing.data.images import ImageSet, load_images
     from balancing.data.splits import Split, make_split
     from balancing.errors import UserError
@@ -36,11 +36,11 @@ _HOME = {
     "Split": "balancing.data.splits",
     "TrainingPlan": "balancing.components.plans",
     "UserError": "balancing.errors",
-    "get_technique": "balancing.components.registry",
+    "get_technique": "balancing.components.techniques",
     "load_images": "balancing.data.images",
     "make_split": "balancing.data.splits",
     "resample": "balancing.resampling",
-    "techniques": "balancing.components.registry",
+    "techniques": "balancing.components.techniques",
 }
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import TrainingData, get_technique
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 
 Arrays = tuple[np.ndarray, np.ndarray]

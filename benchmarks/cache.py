@@ -282,7 +282,7 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     _import_all()
     import torch
 
-    from balancing.components.registry import get_technique
+    from balancing.components.techniques import get_technique
     from balancing.data.splits import make_split
     from sweep.runs.spec import TrialSpec
     from sweep.training.batches import training_batches
@@ -290,7 +290,7 @@ def first_batch(technique: str, size: int, phantom_images: int) -> dict[str, Any
     from sweep.training.inputs import SplitImages
     from sweep.training.method import method_of
 
-    strength = get_technique(technique).effective_strength(0.5)
+    strength = get_technique(technique).strength(0.5)
     spec = TrialSpec(technique=technique, lr=1e-3, epochs=1, seed=0, strength=strength, image_size=size)
     device = torch.device("cpu")
     before = set(sys.modules)
@@ -329,7 +329,7 @@ def _import_readers() -> None:
 
 def _import_all() -> None:
     """What a run imports when first needed."""
-    from balancing.components.registry import techniques
+    from balancing.components.techniques import techniques
 
     _import_readers()
     for name in ("balancing.components.neighbours.search", "balancing.data.sources.drawn", "sweep.training.trial"):

@@ -34,7 +34,7 @@ from benchmarks.common import (
 from benchmarks.resampling_growth import growth_table
 
 if TYPE_CHECKING:
-    from balancing.components.registry import TrainingData
+    from balancing.components.axes import TrainingData
 
 # Technique -> imbalanced-learn's sampler.
 PEERS = {"smote": "SMOTE", "borderline_smote": "BorderlineSMOTE", "adasyn": "ADASYN"}
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def names() -> list[str]:
     """The registered techniques that imbalanced-learn has too."""
-    from balancing.components.registry import techniques
+    from balancing.components.techniques import techniques
 
     return [technique.name for technique in techniques() if technique.name in PEERS]
 
@@ -141,7 +141,7 @@ def training_data(size: int, most: int | None) -> TrainingData:
         size: side of the images.
         most: images, evenly from the whole; None takes all.
     """
-    from balancing.components.registry import TrainingData
+    from balancing.components.axes import TrainingData
 
     images = load(size)
     rows = np.flatnonzero(images.splits == "train")
@@ -152,7 +152,7 @@ def training_data(size: int, most: int | None) -> TrainingData:
 
 def ours(name: str, size: int, most: int | None) -> dict[str, Any]:
     """Makes our plan; then each of its rows, to be hashed."""
-    from balancing.components.registry import get_technique
+    from balancing.components.techniques import get_technique
 
     _import_torch()
     data = training_data(size, most)

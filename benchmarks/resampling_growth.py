@@ -84,7 +84,8 @@ def write_many(path: Path, n: int, size: int) -> np.ndarray:
 
 def grown(name: str, folder: str, count: int) -> dict[str, Any]:
     """One plan for the first ``count`` images written into a folder."""
-    from balancing.components.registry import TrainingData, get_technique
+    from balancing.components.axes import TrainingData
+    from balancing.components.techniques import get_technique
 
     importlib.import_module("balancing.components.neighbours.search")  # torch, which a plan's first search would import
     pixels = np.load(Path(folder) / "pixels.npy", mmap_mode="r")[:count]

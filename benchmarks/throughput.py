@@ -22,7 +22,8 @@ from pathlib import Path
 
 import torch
 
-from balancing.components.registry import techniques
+from balancing.components.named import STUDY
+from balancing.components.techniques import get_technique
 from benchmarks.bare_step import BATCH, Bare, images_and_split, timed
 from benchmarks.common import gigabytes, in_fresh_process, peak_bytes, seconds, show, times
 from benchmarks.notebook_epoch import at_once, notebook_table
@@ -99,14 +100,14 @@ def epoch_of(
 def techniques_table(sizes: list[int], rows: dict[int, int], device: str, precision: str, threads: int, n: int) -> None:
     for size in sizes:
         lines = []
-        for technique in techniques():
+        for name in STUDY:
             done = in_fresh_process(
-                "benchmarks.throughput", "epoch_of", technique.name, size, rows[size], device, precision, threads, n
+                "benchmarks.throughput", "epoch_of", name, size, rows[size], device, precision, threads, n
             )
             found = done.value
             lines.append(
                 [
-                    technique.name,
+                    name,
                     f"{found['limit']:.1f}",
                     f"{found['training']:.1f}",
                     f"{found['share']:.1%}",
@@ -132,10 +133,10 @@ def study_table(device: str, precision: str, size: int, rows: int | None, epochs
     """The study's whole table in one process: six techniques, 5 epochs, its batch size and learning rate."""
     images, _ = images_and_split(size, rows)
     lines, total = [], 0.0
-    for technique in techniques():
+    for technique in map(get_technique, STUDY):
         spec = TrialSpec(
             technique.name, lr=0.005, epochs=epochs, seed=0, image_size=size, batch_size=BATCH, precision=precision,
-            strength=technique.effective_strength(0.0),
+            strength=technique.strength(0.0),
         )  # fmt: skip
         with tempfile.TemporaryDirectory() as name:
             folder = TrialFolder(Path(name))

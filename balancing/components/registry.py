@@ -1,144 +1,72 @@
-"""The one place that knows all techniques, their searched ranges and their references.
+"""The one place that knows all components: one registry and one kind of entry for all axes.
 
-A new technique is one decorated builder in its family's file under ``balancing/samplers``::
+A component is one decorated builder in its axis' folder, which declares all that others must know::
 
-    @technique(family="sampler", reference="Chawla et al., JAIR 2002", k_neighbors=IntRange(3, 9, default=5))
+    @sampler(label="SMOTE", reference="Chawla et al., JAIR 2002", k_neighbors=IntRange(3, 9, default=5))
     def smote(data, random_state, *, k_neighbors): ...
 
-The command line, the search space, the report and the check suite find it here.
+Components from elsewhere register in the same way: in a script or notebook, or in an installed distribution whose
+entry points of the group ``balancing_act.components`` name the modules (or the functions) that define them.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
 
 import numpy as np
 
-from balancing.components.plans import TrainingPlan
-from balancing.components.ranges import Choice, FloatRange, IntRange, Range
+from balancing.components.axes import AXES
+from balancing.components.named import NAMED
+from balancing.components.origins import Origin, origin_of, replaces, source_digest
+from balancing.components.ranges import Range
 from balancing.errors import UserError, suggestion
 
-if TYPE_CHECKING:
-    from balancing.components.neighbours.store import NeighbourStore
+GROUP = "balancing_act.components"
 
-# The ranges are given again, so that a family's file needs one import.
-__all__ = [
-    "Choice",
-    "FloatRange",
-    "IntRange",
-    "Range",
-    "Technique",
-    "TrainingData",
-    "get_technique",
-    "technique",
-    "techniques",
-]
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
 
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a technique may look at: the training rows and nothing else.
-
-    Args:
-        pixels: (N, H, W) or (N, H, W, 3) uint8, the whole image set; only ``rows`` of it may be read.
-        labels: (N,) int64, the whole image set's; only ``rows`` of it may be read.
-        rows: (T,) int64, the training rows.
-        n_classes: C; labels lie in 0..C-1.
-        class_names: (C,) for error messages; may be empty.
-        neighbours: where nearest neighbours among ``pixels`` are kept; None searches each time.
-    """
-
-    pixels: np.ndarray
-    labels: np.ndarray
-    rows: np.ndarray
-    n_classes: int
-    class_names: tuple[str, ...] = ()
-    neighbours: NeighbourStore | None = field(default=None, compare=False)
-
-    @property
-    def train_labels(self) -> np.ndarray:
-        """(T,) int64: the classes of the training rows."""
-        return self.labels[self.rows]
-
-    @property
-    def class_counts(self) -> np.ndarray:
-        """(C,) int64: training images of each class."""
-        return np.bincount(self.train_labels, minlength=self.n_classes)
-
-    def class_name(self, label: int) -> str:
-        return self.class_names[label] if self.class_names else str(label)
-
-    def nearest(self, queries: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
-        """The k nearest other images of the pool: see `balancing.components.neighbours.search.nearest_neighbours`.
-
-        Args:
-            queries: (Q,) int64, training rows.
-            pool: (P,) int64, training rows, none twice.
-            k: in 1..P, or 1..P-1 where a query is in the pool.
-        Returns:
-            (Q, k) int64, rows of the image set, nearest first.
-        """
-        # Here, since torch takes seconds to import and not every command needs it.
-        from balancing.components.neighbours.search import nearest_neighbours
-
-        if self.neighbours is not None:
-            return self.neighbours.nearest(self.pixels, queries, pool, k)
-        return nearest_neighbours(self.pixels, queries, pool, k)
-
-    def nearest_in_both(self, members: np.ndarray, k_all: int, k_own: int) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest training images of any class and the nearest members, in one search.
-
-        Args:
-            members: (Q,) int64, a part of ``rows`` in their order.
-            k_all: in 1..T-1.
-            k_own: in 1..Q-1.
-        Returns:
-            (Q, k_all) and (Q, k_own) int64, rows of the image set, nearest first.
-        """
-        from balancing.components.neighbours.search import nearest_in_both
-
-        if self.neighbours is not None:
-            return self.neighbours.nearest_in_both(self.pixels, members, self.rows, k_all, k_own)
-        return nearest_in_both(self.pixels, members, self.rows, k_all, k_own)
-
-
-Builder = Callable[..., TrainingPlan]
 Check = Callable[..., None]
-Family = Literal["none", "sampler", "augmentation", "loss"]
+Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Technique:
-    """A technique, as the command line, the search space and the report know it.
+class Component:
+    """A component, as techniques, the command line, the search space and the report know it.
 
     Args:
-        name: as typed, e.g. ``borderline_smote``.
-        family: none | sampler | augmentation | loss.
+        axis: one of ``AXES``.
+        name: as typed, e.g. ``borderline_smote``; the builder's.
+        label: as people read it, e.g. ``Borderline-SMOTE``.
         summary: one line, the builder's docstring's first.
         reference: where the method comes from.
         parameters: name -> its searched range with a default.
-        strength_dial: what becomes of the augmentation strength that a draw asks for: ``free`` takes it as it is,
-            ``off`` sets it to 0 (the baseline stays untouched), ``on`` replaces 0 by 1 (never without).
-        build: ``build(data, random_state, **parameters) -> TrainingPlan``; ``random_state`` is an int in
-            0..2**32-1 and means what it means to imbalanced-learn, so that equal seeds give equal samples. Missing
-            parameters take their defaults; raises UserError like ``complete`` and ``check_feasible``.
+        function: the builder; see ``balancing.components.axes`` for what it is given and returns.
+        origin: where it is defined.
         check: ``check(counts, **parameters)`` with counts a mapping from class name to training images, in the
-            order of the labels; raises UserError where the technique cannot work with so few. None: it always can.
+            order of the labels; raises UserError where the component cannot work with so few. None: it always can.
+        keeps_prior: whether the network's answers carry the training split's class frequencies all the same.
+        colour: ``#rrggbb`` in figures; "" leaves the choice to them.
     """
 
+    axis: str
     name: str
-    family: Family
+    label: str
     summary: str
     reference: str
     parameters: Mapping[str, Range]
-    strength_dial: Literal["free", "off", "on"]
-    build: Builder
+    function: Callable[..., Any]
+    origin: Origin
     check: Check | None = None
+    keeps_prior: bool = False
+    colour: str = ""
 
     def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, the missing ones at their defaults, each checked.
@@ -149,117 +77,247 @@ class Technique:
         for given in parameters:
             if given not in self.parameters:
                 if not self.parameters:
-                    raise UserError(f"technique '{self.name}' has no parameters, but '{given}' was given; remove it")
+                    raise UserError(f"{self.axis} '{self.name}' has no parameters, but '{given}' was given; remove it")
                 raise UserError(
-                    f"technique '{self.name}' has no parameter '{given}'{suggestion(given, self.parameters)}"
+                    f"{self.axis} '{self.name}' has no parameter '{given}'{suggestion(given, self.parameters)}"
                 )
         return {
             name: spec.check(f"{self.name}.{name}", parameters.get(name, spec.default))
             for name, spec in self.parameters.items()
         }
 
-    def check_feasible(
-        self,
-        class_counts: Sequence[int] | np.ndarray,
-        class_names: Sequence[str] = (),
-        parameters: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Whether there are images enough; looks at counts alone, so it costs nothing before a sweep.
+    def build(self, *given: Any, **parameters: Any) -> Any:
+        """What the builder returns for complete and checked parameters; ``given`` is what the axis says."""
+        return self.function(*given, **self.complete(parameters))
 
-        Args:
-            class_counts: (C,) int, training images of each class.
-            class_names: (C,) for messages; labels are shown where it is empty.
-            parameters: as for ``complete``.
+    @property
+    def identity(self) -> str:
+        """The name; of a component from outside the package ``name@digest``, where the digest is of its source."""
+        return self.name if self.origin.own else f"{self.name}@{source_digest(self.function)}"
+
+
+def check_feasible(
+    components: Iterable[tuple[Component, Mapping[str, Any]]],
+    class_counts: Sequence[int] | np.ndarray,
+    class_names: Sequence[str] = (),
+) -> None:
+    """Whether there are images enough; looks at counts alone, so it costs nothing before a sweep.
+
+    Args:
+        components: each with its complete parameters.
+        class_counts: (C,) int, training images of each class.
+        class_names: (C,) for messages; labels are shown where it is empty.
+    Raises:
+        UserError: a class has no training image, or too few for a component.
+    """
+    names = class_names or [str(label) for label in range(len(class_counts))]
+    counts = {name: int(count) for name, count in zip(names, class_counts, strict=True)}
+    for name, count in counts.items():
+        if count == 0:
+            raise UserError(
+                f"every class needs training images, but class {name} has none; "
+                "add some, or leave this class out of the data"
+            )
+    for component, parameters in components:
+        if component.check is not None:
+            component.check(counts, **parameters)
+
+
+class Registry:
+    """Components of all axes by name.
+
+    The package's own are imported at the first question; entry points are imported when a name that is not known yet
+    is asked for, that of its name first, or when all are listed.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Component] = {}
+        self._waiting: list[EntryPoint] | None = None
+        self._broken: dict[str, str] = {}
+        self.loading = ""  # name and version of the distribution whose entry point is being imported
+        self._loaded_own = False
+
+    def add(self, component: Component) -> None:
+        """Registers a component.
+
         Raises:
-            UserError: a class has no training image or too few, or ``complete`` raises.
+            ValueError: its name or label is another's already.
         """
-        complete = self.complete(parameters or {})
-        names = class_names or [str(label) for label in range(len(class_counts))]
-        counts = {name: int(count) for name, count in zip(names, class_counts, strict=True)}
-        for name, count in counts.items():
-            if count == 0:
-                raise UserError(
-                    f"every class needs training images, but class {name} has none; "
-                    "add some, or leave this class out of the data"
+        if not component.origin.own:
+            self._load_own()  # so that a name that is taken is told here, and not to whoever comes later
+        for name, named in NAMED.items():
+            if component.name == name or component.label == named.label:
+                raise ValueError(
+                    f"the {component.axis} in {component.origin} is named like the technique '{name}'; rename it"
                 )
-        if self.check is not None:
-            self.check(counts, **complete)
+        for other in self._known.values():
+            same_name = other.name == component.name
+            if same_name and other.axis == component.axis and replaces(component.origin, other.origin, other.name):
+                continue
+            if same_name or other.label == component.label:
+                both = f"named '{other.name}'" if same_name else f"labelled '{other.label}'"
+                raise ValueError(
+                    f"two components are {both}: the {other.axis} in {other.origin} and the {component.axis} in "
+                    f"{component.origin}; rename one"
+                )
+        self._known[component.name] = component
 
-    def effective_strength(self, dial: float) -> float:
-        """The augmentation strength a trial trains with, given the draw's."""
-        if self.strength_dial == "off":
-            return 0.0
-        if self.strength_dial == "on" and dial == 0:
-            return 1.0
-        return dial
+    def get(self, name: str) -> Component | None:
+        """The component of that name; None where there is none.
+
+        Raises:
+            UserError: there is none, and a distribution that may have had it is broken.
+        """
+        self._load_own()
+        if name not in self._known:
+            self._load_entry_points(name)
+        if name not in self._known:
+            self._load_entry_points()
+        if name not in self._known and self._broken:
+            raise UserError(f"unknown technique '{name}'; {'; '.join(self._broken.values())}")
+        return self._known.get(name)
+
+    def all(self) -> tuple[Component, ...]:
+        """All components, by name."""
+        self._load_own()
+        self._load_entry_points()
+        return tuple(sorted(self._known.values(), key=lambda component: component.name))
+
+    def broken(self) -> list[str]:
+        """A sentence for each entry point that could not be loaded."""
+        self.all()
+        return list(self._broken.values())
+
+    def _load_own(self) -> None:
+        if self._loaded_own:
+            return
+        self._loaded_own = True
+        for axis in AXES.values():
+            package = importlib.import_module(f"balancing.components.{axis.folder}")
+            for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+                importlib.import_module(f"{package.__name__}.{module}")
+
+    def _load_entry_points(self, name: str | None = None) -> None:
+        """Imports the entry points of that name, or all that are left."""
+        if self._waiting is None:
+            self._waiting = list(entry_points(group=GROUP))
+        wanted = [point for point in self._waiting if name in (None, point.name)]
+        self._waiting = [point for point in self._waiting if point not in wanted]
+        for point in wanted:
+            distribution = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+            before, self.loading = self.loading, distribution
+            known = set(self._known)
+            try:
+                point.load()
+                if known == set(self._known):
+                    raise ValueError("it registers no component that is not there already")
+            except Exception as error:  # whatever an import can raise
+                self._broken[f"{distribution}:{point.name}"] = (
+                    f"the components of distribution {distribution} can't be loaded (entry point {point.name} = "
+                    f"{point.value}: {type(error).__name__}: {error}); mend or uninstall it"
+                )
+            finally:
+                self.loading = before
 
 
-_TECHNIQUES: dict[str, Technique] = {}
+COMPONENTS = Registry()
 
 
-def technique(
-    *,
-    family: Family,
-    reference: str,
-    strength_dial: Literal["free", "off", "on"] = "free",
-    check: Check | None = None,
-    **parameters: Range,
-) -> Callable[[Builder], Builder]:
-    """Registers the decorated builder under its own name.
+@dataclass(frozen=True)
+class _Declared:
+    """What a decorator says besides the ranges of parameters; see ``Component``."""
 
-    The decorated function first completes and checks its parameters and the class counts, so a builder can rely on
-    both. Arguments are those of ``Technique``.
-
-    Raises:
-        ValueError: the name is taken, or the builder has no docstring to show.
-    """
-
-    def register(build: Builder) -> Builder:
-        name = build.__name__
-        if name in _TECHNIQUES:
-            raise ValueError(f"two techniques are named '{name}'; rename one")
-        if not build.__doc__:
-            raise ValueError(f"technique '{name}' needs a docstring: its first line is shown to users")
-        summary = build.__doc__.strip().splitlines()[0]
-
-        @functools.wraps(build)
-        def checked(data: TrainingData, random_state: int, **given: Any) -> TrainingPlan:
-            complete = entry.complete(given)
-            entry.check_feasible(data.class_counts, data.class_names, complete)
-            return build(data, random_state, **complete)
-
-        entry = Technique(name, family, summary, reference, dict(parameters), strength_dial, checked, check)
-        _TECHNIQUES[name] = entry
-        return checked
-
-    return register
+    label: str
+    reference: str
+    check: Check | None
+    keeps_prior: bool | None
+    colour: str
 
 
-def _load_families() -> None:
-    import balancing.components.samplers as families
+def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Range], declared: _Declared) -> Component:
+    """A builder and its declarations as a component; raises ValueError where they are not whole or don't fit."""
+    name = builder.__name__
+    what = f"{axis} '{name}'"
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{what} can't be named so: small letters, digits and underscores alone, "
+            "since '+' joins components and '.' their parameters"
+        )
+    if not builder.__doc__ or not builder.__doc__.strip():
+        raise ValueError(f"{what} needs a docstring: its first line is shown to users")
+    for text in ("label", "reference"):
+        if not getattr(declared, text).strip():
+            raise ValueError(f"{what} needs a {text}, which is shown to users")
+    if declared.colour and not _COLOUR.fullmatch(declared.colour):
+        raise ValueError(f"the colour of {what} must be written as '#rrggbb', but is {declared.colour!r}")
+    _check_arguments(what, AXES[axis].given, builder, ranges)
+    return Component(
+        axis=axis,
+        name=name,
+        label=declared.label,
+        summary=builder.__doc__.strip().splitlines()[0],
+        reference=declared.reference,
+        parameters=dict(ranges),
+        function=builder,
+        origin=origin_of(builder, COMPONENTS.loading),
+        check=declared.check,
+        keeps_prior=AXES[axis].keeps_prior if declared.keeps_prior is None else declared.keeps_prior,
+        colour=declared.colour,
+    )
 
-    for module in sorted(m.name for m in pkgutil.iter_modules(families.__path__)):
-        importlib.import_module(f"{families.__name__}.{module}")
+
+def _check_arguments(what: str, given: Sequence[str], builder: Callable[..., Any], ranges: Mapping[str, Range]) -> None:
+    """Raises ValueError where a builder does not take what its axis gives it and what was declared."""
+    taken = inspect.signature(builder).parameters.values()
+    positional = [p.name for p in taken if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(positional) != len(given):
+        raise ValueError(
+            f"{what} is given {' and '.join(given) or 'nothing'} by position, but takes ({', '.join(positional)})"
+        )
+    for parameter, spec in ranges.items():
+        if not isinstance(spec, Range):
+            raise ValueError(f"{what} declares {parameter}={spec!r}; give an IntRange, a FloatRange or a Choice")
+    own = {p.name for p in taken if p.kind is p.KEYWORD_ONLY}
+    for wrong in sorted(own - set(ranges)):
+        raise ValueError(f"{what} takes a parameter '{wrong}', but declares no range of it; declare one")
+    for wrong in sorted(set(ranges) - own):
+        raise ValueError(f"{what} declares a range of '{wrong}', but does not take it by name; add it behind a '*'")
 
 
-# The order in which tables, figures and colours show techniques: the study's, then by name.
-_STUDY_ORDER = ("baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote")
+class Decorator:
+    """``@sampler(...)``, ``@loss(...)`` and so on: registers the decorated builder, and returns it as it is."""
+
+    def __init__(self, axis: str):
+        self.axis = axis
+
+    def __call__(
+        self,
+        *,
+        label: str,
+        reference: str,
+        check: Check | None = None,
+        keeps_prior: bool | None = None,
+        colour: str = "",
+        **parameters: Range,
+    ) -> Callable[[Builder], Builder]:
+        """Arguments are those of ``Component``; ``keeps_prior`` None is what the axis says.
+
+        Raises:
+            ValueError: the name or the label is taken, the builder has no docstring to show, or does not take what its
+                axis gives it and what is declared.
+        """
+        declared = _Declared(label, reference, check, keeps_prior, colour)
+
+        def decorate(builder: Builder) -> Builder:
+            COMPONENTS.add(_component(self.axis, builder, parameters, declared))
+            return builder
+
+        return decorate
 
 
-def techniques() -> tuple[Technique, ...]:
-    """All registered techniques, the study's six first, in the study's order."""
-    _load_families()
-    rank = {name: i for i, name in enumerate(_STUDY_ORDER)}
-    return tuple(sorted(_TECHNIQUES.values(), key=lambda t: (rank.get(t.name, len(rank)), t.name)))
-
-
-def get_technique(name: str) -> Technique:
-    """The technique of that name.
-
-    Raises:
-        UserError: there is none; the nearest name is suggested.
-    """
-    _load_families()
-    if name not in _TECHNIQUES:
-        raise UserError(f"unknown technique '{name}'{suggestion(name, _TECHNIQUES)}")
-    return _TECHNIQUES[name]
+sampler = Decorator("sampler")
+augmentation = Decorator("augmentation")
+mixer = Decorator("mixer")
+loss = Decorator("loss")
+schedule = Decorator("schedule")
+decision = Decorator("decision")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from balancing.cpus import usable_cpus
 from balancing.data.greybits import to_8_bits
 from balancing.data.imagefile import (
     MOST_PIXELS,
@@ -213,14 +213,6 @@ def _square(image: Image.Image, size: int) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def default_workers() -> int:
-    """The number of cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
-
-
 def decode_all(
     contents: Iterable[Content], size: int, workers: int | None = None, bits: int = 16
 ) -> Generator[Decoded | str, None, None]:
@@ -234,7 +226,7 @@ def decode_all(
     Yields:
         what `decode` returns.
     """
-    workers = workers or default_workers()
+    workers = workers or usable_cpus()
     Image.preinit()  # the common formats first: an image is offered to one format after the other
     Image.init()  # once, before threads race for it
     pending: deque[tuple[Future[Decoded | str], int]] = deque()

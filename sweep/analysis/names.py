@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from balancing.components.registry import techniques
+from balancing.components.techniques import techniques
 
 # Characters that no XML or HTML file may hold: most control characters, halves of pairs, two that are none.
 _ILLEGIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

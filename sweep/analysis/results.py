@@ -118,6 +118,11 @@ class Results(RunReader):
         labels = split.loc[split["split"] == part, "label"]
         return [int(n) for n in np.bincount(labels.astype(np.int64), minlength=len(self.class_names))]
 
+    def rows_of(self, part: str) -> np.ndarray:
+        """(n,) int64, the rows of a part of the split, in order: train, validation or test."""
+        found: np.ndarray = self._split.loc[self._split["split"] == part, "row"].to_numpy(dtype=np.int64)
+        return found
+
     @cached_property
     def patients(self) -> pd.Series:
         """Index row, values str: the patient of each image; an image without one is its own patient."""

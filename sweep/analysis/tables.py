@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "results_table",
     "study_comparison",
     "study_table",
+    "times_opened",
 ]
 
 
@@ -173,3 +175,8 @@ def study_comparison(results: Results) -> pd.DataFrame | None:
         return None
     ours = ours[["technique", *wanted, *(f"{metric}_sd" for metric in wanted)]]
     return study.merge(ours, on="technique", how="left", suffixes=("_study", ""))
+
+
+def times_opened(run: Results) -> Counter[str]:
+    """How often the test split was opened for each trial."""
+    return Counter(trial for opening in run.test_openings() for trial in opening["trials"])

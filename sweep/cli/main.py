@@ -15,10 +15,12 @@ import typer
 
 from balancing.errors import UserError
 from sweep.cli import jobs
+from sweep.sweeps import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sweep.config.config import Config
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,6 +50,37 @@ def _assignments(options: dict[str, Any], sets: list[str] | None) -> dict[str, A
     from sweep.config.config import parse_assignment
 
     return {**options, **dict(parse_assignment(text) for text in sets or [])}
+
+
+def _executor(local: bool, address: str | None) -> str:
+    """What trains the trials.
+
+    Raises:
+        UserError: this process and a cluster were both asked for.
+    """
+    if local and address is not None:
+        raise UserError(f"--local trains in this process, but --address {address} names a cluster; give one of them")
+    return "local" if local else "ray"
+
+
+def _start(config: Config, name: str, out: Path | None, *, executor: str, resume: bool = False, verbose: bool) -> None:
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = _console()
+    steps = jobs.reported(config, console)
+    progress = Progress(console, verbose=verbose)
+    sweeps.start(config, name, out, progress, executor=executor, resume=resume, steps=steps)
+
+
+def _resume(path: Path, config: Config, *, executor: str, allow_mixed: bool, verbose: bool) -> None:
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = _console()
+    steps = jobs.reported(config, console)
+    progress = Progress(console, verbose=verbose)
+    sweeps.resume(path, config, progress, executor=executor, allow_mixed=allow_mixed, steps=steps)
 
 
 Preset = Annotated[
@@ -129,6 +162,12 @@ AllowMixed = Annotated[
 TrialTimeout = Annotated[
     str | None, typer.Option(help="A trial that runs longer fails: seconds, 90m, 2h.", rich_help_panel=_WHERE)
 ]
+Local = Annotated[
+    bool,
+    typer.Option(
+        "--local", help="Train in this process, one trial after the other, without Ray.", rich_help_panel=_WHERE
+    ),
+]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any key: section.name=value; may be repeated.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own messages too.")]
 
@@ -136,13 +175,13 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show Ray's own m
 @app.command()
 def demo(
     out: Annotated[Path | None, typer.Option(help="Run folder; a new one under runs/ by default.")] = None,
+    local: Local = False,
     verbose: Verbose = False,
 ) -> None:
     """The first run: six techniques on drawn, chest-like images, in two to three minutes on a laptop."""
     from sweep.config.config import build_config, read_file
 
-    console = _console()
-    jobs.start(build_config(read_file("demo")), "demo", out, console, verbose=verbose)
+    _start(build_config(read_file("demo")), "demo", out, executor=_executor(local, None), verbose=verbose)
 
 
 @app.command()
@@ -170,6 +209,7 @@ def run(
     metric: Metric = None,
     scheduler: Scheduler = None,
     search: Search = None,
+    local: Local = False,
     address: Address = None,
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
@@ -221,12 +261,12 @@ def run(
     )
     from sweep.config.config import build_config, read_file
 
+    executor = _executor(local, address)
     config = build_config(read_file(preset), _assignments(options, sets))
-    console = _console()
     if resume and out is not None and (out / "run.json").exists():
-        jobs.resume(out, config, console, allow_mixed=allow_mixed, verbose=verbose)
+        _resume(out, config, executor=executor, allow_mixed=allow_mixed, verbose=verbose)
     else:
-        jobs.start(config, Path(preset).stem, out, console, resume=resume, verbose=verbose)
+        _start(config, Path(preset).stem, out, executor=executor, resume=resume, verbose=verbose)
 
 
 @app.command()
@@ -236,6 +276,7 @@ def resume(
     weights: Annotated[
         str | None, typer.Option(help="Where the run's own starting weights lie now.", rich_help_panel=_DATA)
     ] = None,
+    local: Local = False,
     address: Address = None,
     gpus_per_trial: Gpus = None,
     cpus_per_trial: Cpus = None,
@@ -260,7 +301,8 @@ def resume(
         resources__trial_timeout=trial_timeout,
     )
     config = recorded_config(found, options)
-    jobs.resume(run_folder, config, _console(), allow_mixed=allow_mixed, verbose=verbose)
+    executor = _executor(local, address)
+    _resume(run_folder, config, executor=executor, allow_mixed=allow_mixed, verbose=verbose)
 
 
 @app.command()
@@ -435,7 +477,7 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error_text(str(error))}", file=sys.stderr)
         sys.exit(2)
-    except jobs.Interrupted:
+    except Interrupted:
         sys.exit(130)
     except OSError as error:
         if error.errno not in _NO_BUGS:

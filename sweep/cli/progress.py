@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from rich.console import Console, Group
@@ -12,40 +13,30 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sweep.cli.decoding_bar import decoding_bar
+from sweep.duration import duration
+from sweep.runs.observer import Observer
 from sweep.runs.spec import TrialSpec
 
 
-def duration(seconds: float) -> str:
-    """``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-class Progress:
-    """Counts of trials and epochs, and the time they leave.
+class Progress(Observer):
+    """Notes as lines; counts of trials and epochs, and the time they leave.
 
     Args:
-        specs: all trials of the sweep, those already ended too.
-        ended: trial id -> (state, best value or None) of those ended before this start.
-        metric: what "best" means.
-        slots: how many trials run at once.
         console: where to show it; a terminal gets the live table.
+        verbose: show Ray's own messages too.
     """
 
-    def __init__(
-        self,
-        specs: Iterable[TrialSpec],
-        ended: Mapping[str, tuple[str, float | None]],
-        metric: str,
-        slots: int,
-        console: Console,
-    ):
+    def __init__(self, console: Console, *, verbose: bool = False):
+        self.console, self.verbose = console, verbose
+        self._live: Live | None = None
+        self._reset((), {}, "", 0)
+
+    def _reset(
+        self, specs: Iterable[TrialSpec], ended: Mapping[str, tuple[str, float | None]], metric: str, slots: int
+    ) -> None:
         self.specs = {spec.trial_id: spec for spec in specs}
-        self.metric, self.slots, self.console = metric, slots, console
+        self.metric, self.slots = metric, slots
         self.state: dict[str, str] = {trial_id: state for trial_id, (state, _) in ended.items()}
         self.best: dict[str, float] = {}
         self.epochs_done: dict[str, int] = defaultdict(int)
@@ -54,41 +45,46 @@ class Progress:
         for trial_id, (_, value) in ended.items():
             if trial_id in self.specs:
                 self._keep_best(self.specs[trial_id], value)
-        self._live: Live | None = None
 
-    def __enter__(self) -> Progress:
+    def note(self, sentence: str) -> None:
+        self.console.print(sentence, highlight=False, soft_wrap=True, markup=False)
+
+    def bar(self, total: int) -> AbstractContextManager[Callable[[], None]]:
+        return decoding_bar(total)
+
+    def begin(
+        self, specs: Iterable[TrialSpec], ended: Mapping[str, tuple[str, float | None]], metric: str, slots: int
+    ) -> None:
+        self._reset(specs, ended, metric, slots)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2)
             self._live.start()
-        return self
 
-    def __exit__(self, *exc: object) -> None:
+    def end(self) -> None:
         if self._live is not None:
             self._live.refresh()
             self._live.stop()
+            self._live = None
 
     def add(self, specs: Iterable[TrialSpec]) -> None:
-        """Trials that a search asked for as it went."""
         self.specs.update({spec.trial_id: spec for spec in specs})
 
     def started(self, trial_id: str) -> None:
         self.state[trial_id] = "running"
 
     def epoch(self, trial_id: str, numbers: Mapping[str, Any]) -> None:
-        """An epoch ended, with its validation metrics."""
         self.state[trial_id] = "running"
         self.epochs_done[trial_id] = int(numbers["epoch"])
         self.worked += 1
         self._keep_best(self.specs[trial_id], numbers.get(self.metric))
 
-    def ended(self, trial_id: str, state: str, message: str = "") -> None:
-        """A trial ended: done, stopped, diverged or failed."""
+    def ended(self, trial_id: str, state: str, error: str = "") -> None:
         self.state[trial_id] = state
         if self._live is None:
-            self._line(trial_id, state, message)
+            self._line(trial_id, state, error)
         elif state in ("failed", "diverged"):
             self.console.print(
-                Text(f"trial {trial_id} ({self.specs[trial_id].technique}) {state}: {message}", style="red")
+                Text(f"trial {trial_id} ({self.specs[trial_id].technique}) {state}: {error}", style="red")
             )
 
     def _keep_best(self, spec: TrialSpec, value: float | None) -> None:

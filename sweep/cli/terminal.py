@@ -9,7 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from balancing.components.registry import Choice, techniques
+from balancing.components.ranges import Choice
+from balancing.components.registry import COMPONENTS
+from balancing.components.techniques import techniques
 from balancing.data.text import shown
 
 if TYPE_CHECKING:
@@ -27,14 +29,15 @@ def techniques_list() -> list[RenderableType]:
     """All registered techniques: what each does, its parameters with searched ranges and defaults, its reference."""
     blocks: list[RenderableType] = []
     for technique in techniques():
-        blocks.append(Text.assemble((technique.name, "bold"), f"  ({technique.family})"))
+        blocks.append(Text.assemble((technique.name, "bold"), f"  ({' + '.join(technique.axes) or 'none'})"))
         lines = [technique.summary]
         for name, spec in technique.parameters.items():
             searched = " or ".join(map(str, spec.options)) if isinstance(spec, Choice) else f"{spec.low}..{spec.high}"
             lines.append(f"{name}: searched in {searched}, default {spec.default}")
         lines.append(technique.reference)
         blocks += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
-    return blocks
+    blocks.append(Text("\nTechniques are composed with plus signs, e.g. undersampling+class_weights."))
+    return blocks + [Text(sentence, style="red") for sentence in COMPONENTS.broken()]
 
 
 def results(run: Run) -> list[RenderableType]:

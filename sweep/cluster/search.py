@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
@@ -12,11 +12,9 @@ from ray.tune.search import Searcher
 
 from sweep.planning.halving import PairedHalving
 from sweep.planning.rounds import RecordedRounds, Rounds
+from sweep.runs.observer import Observer, tell
 from sweep.runs.run import ASKS, Run
 from sweep.runs.spec import TrialSpec
-
-if TYPE_CHECKING:
-    from sweep.cli.progress import Progress
 
 GRID = "grid"
 
@@ -56,9 +54,9 @@ class PairedASHA(FIFOScheduler):
 class RoundSearcher(Searcher):
     """Hands Optuna's rounds to Tune trial by trial."""
 
-    def __init__(self, rounds: Rounds, run: Run, progress: Progress):
+    def __init__(self, rounds: Rounds, run: Run, observer: Observer):
         super().__init__(metric=None, mode=None)
-        self._rounds, self._progress = RecordedRounds(rounds, run), progress
+        self._rounds, self._observer = RecordedRounds(rounds, run), observer
         self._waiting: list[TrialSpec] = []
         self._running: dict[str, TrialSpec] = {}
 
@@ -74,7 +72,7 @@ class RoundSearcher(Searcher):
             specs, self._waiting = self._rounds.begin()
             if not specs:
                 return Searcher.FINISHED
-            self._progress.add(specs)
+            tell(self._observer.add, specs)
         spec = self._waiting.pop(0)
         self._running[trial_id] = spec
         return {"spec": spec.to_dict()}

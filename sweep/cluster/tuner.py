@@ -30,15 +30,13 @@ from sweep.planning.resumable import ended_trials, settle_precision
 from sweep.planning.rounds import OptunaRounds
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
+from sweep.runs.observer import Observer, tell
 from sweep.runs.owner import Claim, NotOwner
 from sweep.runs.run import ENDED_AS, Run
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from sweep.cli.progress import Progress
     from sweep.config.config import Config
 
 
@@ -64,17 +62,15 @@ def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> 
 
 
 class _Watcher(tune.Callback):
-    """Tells the progress what happens, and records how trials ended that could not say so themselves.
-
-    What shows the progress must not decide: a closed terminal ends no sweep.
+    """Tells the observer what happens, and records how trials ended that could not say so themselves.
 
     Args:
         reasons: Tune's id of a trial -> why it was ended, where this process did it.
         interrupts: tells whether the user stops the sweep.
     """
 
-    def __init__(self, run: Run, progress: Progress, reasons: Mapping[str, str], interrupts: Interrupts):
-        self.run, self.progress, self.reasons, self.interrupts = run, progress, reasons, interrupts
+    def __init__(self, run: Run, observer: Observer, reasons: Mapping[str, str], interrupts: Interrupts):
+        self.run, self.observer, self.reasons, self.interrupts = run, observer, reasons, interrupts
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tune pickles its callbacks for a restore that is never made; an empty one stands in."""
@@ -84,11 +80,11 @@ class _Watcher(tune.Callback):
         self.interrupts.check()  # a stop that was asked for where nobody could hear it
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._show(lambda: self.progress.started(_id(trial)))
+        tell(self.observer.started, _id(trial))
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
         if "numbers" in result:
-            self._show(lambda: self.progress.epoch(_id(trial), result["numbers"]))
+            tell(self.observer.epoch, _id(trial), result["numbers"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         spec = TrialSpec.from_dict(trial.config["spec"])
@@ -96,7 +92,7 @@ class _Watcher(tune.Callback):
         ended = result.get(ENDED_AS)
         if ended is None:  # the scheduler stopped it after an epoch: it could not say so itself
             ended = record_stop(self.run, spec, result.get("epoch", 0))
-        self._show(lambda: self.progress.ended(spec.trial_id, ended, result.get("error") or ""))
+        tell(self.observer.ended, spec.trial_id, ended, result.get("error") or "")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
@@ -107,11 +103,7 @@ class _Watcher(tune.Callback):
             folder.write_status(ended, error=error, finished=now())
         else:  # it had ended before its worker was lost, or killed
             ended, error = folder.status()["status"], folder.status().get("error") or ""
-        self._show(lambda: self.progress.ended(_id(trial), ended, error))
-
-    def _show(self, show: Callable[[], None]) -> None:
-        with contextlib.suppress(Exception):
-            show()
+        tell(self.observer.ended, _id(trial), ended, error)
 
 
 def _id(trial: Trial) -> str:
@@ -129,18 +121,17 @@ def run_sweep(
     run: Run,
     config: Config,
     prepared: Prepared,
-    console: Console,
+    observer: Observer,
     *,
     claim: Claim | None = None,
     interrupts: Interrupts | None = None,
-    verbose: bool = False,
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 
     Args:
         run: its folder, just made or of an earlier start.
         prepared: of the same configuration.
-        console: for notes and progress.
+        observer: told what happens.
         claim: this process's on the run; trials write for it alone.
         interrupts: entered, so that a stop that is asked for is not lost.
     Raises:
@@ -148,20 +139,15 @@ def run_sweep(
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
     interrupts = interrupts or Interrupts()
+    say = partial(tell, observer.note)
     with contextlib.ExitStack() as stack:
         with interrupts.kept():
-            dashboard = stack.enter_context(ray_session(config.resources, verbose=verbose, say=partial(_note, console)))
+            dashboard = stack.enter_context(ray_session(config.resources, verbose=observer.verbose, say=say))
         interrupts.install()  # Ray puts in its own
         try:
-            slots = fit_slots(config.resources)
-            _say_where(console, slots, dashboard, config)
-            waiting = Waiting(slots, partial(_note, console))
-            prepared = settle_precision(run, config, prepared, partial(_fast_precision, config, slots, waiting))
-            shared = share(run, prepared, config, claim)
-            train = partial(_tune, run, config, prepared, shared, slots, console, interrupts, verbose=verbose)
-            sweep_until_whole(
-                run, config.sweep.metric, train, RayTester(shared, slots, waiting), partial(_note, console)
-            )
+            sweep = Sweep(run, config, observer, claim, interrupts)
+            sweep.say_where(dashboard)
+            sweep.run_all(prepared)
             interrupts.check()
         except KeyboardInterrupt:
             interrupts.stop()  # Ray ends in peace, however long it takes
@@ -170,85 +156,98 @@ def run_sweep(
             raise
 
 
-def _fast_precision(config: Config, slots: Slots, waiting: Waiting) -> str:
-    """A worker that has what a trial gets is asked, except where that is this machine's processor."""
-    if not (config.resources.address or slots.gpus):
-        return fast_precision("cpu")
-    ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
-    found: str = get(ask.remote(slots.gpus), waiting, "all trials wait")
-    return found
+class Sweep:
+    """One start of a run's sweep on the Ray that is there.
 
+    Args:
+        run, config, observer, claim, interrupts: as of ``run_sweep``.
+    """
 
-def _say_where(console: Console, slots: Slots, dashboard: str, config: Config) -> None:
-    where = f"{slots.gpus:g} GPU" if slots.gpus else "CPU only (no GPU here)"
-    times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
-    _note(console, f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.")
-    if dashboard:
-        hint = ray_token.where(joined=bool(config.resources.address))
-        _note(console, f"Ray dashboard: {dashboard} ({hint})")
+    def __init__(self, run: Run, config: Config, observer: Observer, claim: Claim | None, interrupts: Interrupts):
+        self.run, self.config, self.observer = run, config, observer
+        self.claim, self.interrupts = claim, interrupts
+        self.say = partial(tell, observer.note)
+        self.slots = fit_slots(config.resources)
 
+    def say_where(self, dashboard: str) -> None:
+        """What a trial gets, how many run at once, and the dashboard's address, "" where there is none."""
+        slots = self.slots
+        where = f"{slots.gpus:g} GPU" if slots.gpus else "CPU only (no GPU here)"
+        times = f"{slots.concurrent} at once" if slots.concurrent else "as many at once as nodes join"
+        self.say(f"Trials run on {slots.cpus:g} CPU core(s) and {where} each, {times}.")
+        if dashboard:
+            hint = ray_token.where(joined=bool(self.config.resources.address))
+            self.say(f"Ray dashboard: {dashboard} ({hint})")
 
-def _note(console: Console, text: str) -> None:
-    """A terminal that is gone ends no sweep."""
-    with contextlib.suppress(OSError, ValueError):
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
+    def run_all(self, prepared: Prepared) -> None:
+        """Every trial, the selection, and the test split; see ``sweep.planning.finish.sweep_until_whole``."""
+        prepared = settle_precision(self.run, self.config, prepared, self._fast_precision)
+        shared = share(self.run, prepared, self.config, self.claim)
+        tester = RayTester(shared, self.slots, self._waiting())
+        sweep_until_whole(self.run, self.config.sweep.metric, partial(self._tune, prepared, shared), tester, self.say)
 
+    def _waiting(self) -> Waiting:
+        return Waiting(self.slots, self.say)
 
-def _tune(
-    run: Run,
-    config: Config,
-    prepared: Prepared,
-    shared: Shared,
-    slots: Slots,
-    console: Console,
-    interrupts: Interrupts,
-    *,
-    verbose: bool,
-) -> None:
-    from sweep.cli.progress import Progress
+    def _fast_precision(self) -> str:
+        """A worker that has what a trial gets is asked, except where that is this machine's processor."""
+        slots = self.slots
+        if not (self.config.resources.address or slots.gpus):
+            return fast_precision("cpu")
+        ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
+        found: str = get(ask.remote(slots.gpus), self._waiting(), "all trials wait")
+        return found
 
-    metric = config.sweep.metric
-    specs = run.specs() or (prepared.specs(config) if config.sweep.search == GRID else [])
-    ended = ended_trials(run, specs, metric)
-    progress = Progress(specs, ended, metric, slots.concurrent, console)
-    searcher = None
-    if config.sweep.search == GRID:
-        run.write_specs(specs)
-        waiting = [spec for spec in specs if spec.trial_id not in ended]
-        if not waiting:
-            return
-        space, samples = grid_of(waiting), 1
-    else:
-        rounds = OptunaRounds(config, prepared.fixed)
-        searcher = RoundSearcher(rounds, run, progress)
-        space, samples = {}, rounds.total
-    scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
-    trainable = tune.with_resources(
-        tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
-        {"cpu": slots.cpus, "gpu": slots.gpus},
-    )
-    patience = Patience(Waiting(slots, partial(_note, console)), config.resources.trial_timeout)
-    tuner = tune.Tuner(
-        trainable,
-        param_space=space,
-        tune_config=tune.TuneConfig(
-            num_samples=samples,
-            max_concurrent_trials=slots.concurrent or None,
-            reuse_actors=True,
-            scheduler=scheduler,
-            search_alg=searcher,
-            trial_dirname_creator=lambda trial: trial.trial_id,
-        ),
-        run_config=tune.RunConfig(
+    def _tune(self, prepared: Prepared, shared: Shared) -> None:
+        """Every trial that has not ended, by Tune."""
+        config, run, slots = self.config, self.run, self.slots
+        metric = config.sweep.metric
+        specs = run.specs() or (prepared.specs(config) if config.sweep.search == GRID else [])
+        ended = ended_trials(run, specs, metric)
+        searcher = None
+        if config.sweep.search == GRID:
+            run.write_specs(specs)
+            waiting = [spec for spec in specs if spec.trial_id not in ended]
+            if not waiting:
+                return
+            space, samples = grid_of(waiting), 1
+        else:
+            rounds = OptunaRounds(config, prepared.fixed)
+            searcher = RoundSearcher(rounds, run, self.observer)
+            space, samples = {}, rounds.total
+        scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
+        trainable = tune.with_resources(
+            tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
+            {"cpu": slots.cpus, "gpu": slots.gpus},
+        )
+        tuner = tune.Tuner(
+            trainable,
+            param_space=space,
+            tune_config=tune.TuneConfig(
+                num_samples=samples,
+                max_concurrent_trials=slots.concurrent or None,
+                reuse_actors=True,
+                scheduler=scheduler,
+                search_alg=searcher,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=self._run_config(),
+        )
+        tell(self.observer.begin, specs, ended, metric, slots.concurrent)
+        try:
+            tuner.fit()
+        finally:
+            tell(self.observer.end)
+
+    def _run_config(self) -> tune.RunConfig:
+        patience = Patience(self._waiting(), self.config.resources.trial_timeout)
+        return tune.RunConfig(
             name="tune",
-            storage_path=str(run.path.resolve() / "ray"),
-            verbose=1 if verbose else 0,
-            callbacks=[patience, _Watcher(run, progress, patience.reasons, interrupts)],
-            failure_config=tune.FailureConfig(max_failures=config.sweep.retries),
-        ),
-    )
-    with progress:
-        tuner.fit()
+            storage_path=str(self.run.path.resolve() / "ray"),
+            verbose=1 if self.observer.verbose else 0,
+            callbacks=[patience, _Watcher(self.run, self.observer, patience.reasons, self.interrupts)],
+            failure_config=tune.FailureConfig(max_failures=self.config.sweep.retries),
+        )
 
 
 class RayTester:

@@ -12,8 +12,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from balancing.errors import UserError
-from sweep.cli.progress import duration
 from sweep.cluster.session import Slots, alive_nodes
+from sweep.duration import duration
 
 SAID_EVERY = 60.0
 _LOOKED_EVERY = 2.0

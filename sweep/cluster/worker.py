@@ -13,7 +13,7 @@ import numpy as np
 import ray
 from ray import tune
 
-from sweep.runs.files import no_guard, now
+from sweep.runs.files import no_guard
 from sweep.runs.owner import Claim
 from sweep.runs.run import ASKS, ENDED_AS, Run
 from sweep.runs.spec import TrialSpec
@@ -101,12 +101,9 @@ def precision_here(gpus: float) -> str:
 
 def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
     """One trial, on a worker."""
-    import torch
-
     from sweep.runs.events import SafeEvents
-    from sweep.training.attempt import begin_attempt
-    from sweep.training.gpu_memory import explain
-    from sweep.training.trial import train_trial
+    from sweep.training.attempt import begin_attempt, train_with_events
+    from sweep.training.trial import Trial
 
     spec = TrialSpec.from_dict(config["spec"])
     device = _clean_worker(spec.seed, cpus, gpus)
@@ -120,26 +117,13 @@ def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus
     if shared.halving and not folder.last.exists():  # one under way is judged by its next epoch
         folder.clear()  # stopped here, it leaves nothing that is half of a lost attempt
         tune.report({ASKS: True})  # of the scheduler, which knows all trials; told to stop, this does not return
-    events = SafeEvents(run.events_folder(spec))
 
     def report(numbers: dict[str, Any]) -> None:
-        events.epoch(numbers)
         tune.report({name: numbers[name] for name in ("epoch", spec.metric)} | {"numbers": numbers})
 
-    try:
-        ended = train_trial(
-            spec, images, folder, device=device, start=shared.start, report=report, resume_seconds=shared.resume_seconds
-        )
-        events.finish_trial(spec, folder, shared.class_names)
-        if events.error:
-            folder.write_status(ended, events_error=events.error)
-        tune.report(_last_word(folder))
-    except torch.OutOfMemoryError as error:  # tried again unchanged, it would end so again
-        message = explain(error, spec, images.pixels, device, gpus)
-        folder.write_status("failed", error=message, finished=now())
-        tune.report({ENDED_AS: "failed", "error": message})
-    finally:
-        events.close()
+    trial = Trial(spec, images, folder, device=device, start=shared.start)
+    train_with_events(trial, SafeEvents(run.events_folder(spec)), report, shared.resume_seconds)
+    tune.report(_last_word(folder))
 
 
 def _last_word(folder: TrialFolder) -> dict[str, Any]:

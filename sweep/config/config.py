@@ -14,8 +14,9 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from balancing.components.ranges import Interval
-from balancing.components.registry import Choice, IntRange, get_technique, techniques
+from balancing.components.named import STUDY
+from balancing.components.ranges import Choice, Interval, IntRange
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from balancing.metrics import SELECTABLE
 from sweep.config.bounds import check_shares, check_trials, seconds_of
@@ -122,9 +123,7 @@ class DataConfig(_Section):
 class SpaceConfig(_Section):
     """What is crossed: lists are crossed in full, ranges are drawn ``trials`` times, each with ``seeds`` seeds."""
 
-    techniques: Annotated[list[str], BeforeValidator(_names)] = Field(
-        default_factory=lambda: [t.name for t in techniques()], min_length=1
-    )
+    techniques: Annotated[list[str], BeforeValidator(_names)] = Field(default_factory=lambda: list(STUDY), min_length=1)
     lr: LogValues = 1e-3
     epochs: Values = 5
     strength: Values = 0.0
@@ -136,15 +135,14 @@ class SpaceConfig(_Section):
         default=False, description="draw the techniques' own parameters from their ranges too"
     )
     parameters: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="technique -> parameter -> value(s)"
+        default_factory=dict,
+        description="technique -> parameter -> value(s); of a composition, component.parameter -> value(s)",
     )
 
     @field_validator("techniques")
     @classmethod
     def _known(cls, names: list[str]) -> list[str]:
-        for name in names:
-            get_technique(name)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys(get_technique(name).name for name in names))
 
     @model_validator(mode="after")
     def _in_range(self) -> SpaceConfig:
@@ -157,15 +155,23 @@ class SpaceConfig(_Section):
     @field_validator("parameters")
     @classmethod
     def _parameters(cls, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        return {name: _own_parameters(name, values) for name, values in wanted.items()}
+        found: dict[str, dict[str, Any]] = {}
+        for name, values in wanted.items():
+            found.setdefault(get_technique(name).name, {}).update(_own_parameters(name, values))
+        return found
 
 
 def _own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """One technique's wanted values, each checked at its ends; ranges and lists may be written as text."""
     technique = get_technique(name)
     result: dict[str, Any] = {}
-    for parameter, given in values.items():
-        known = technique.parameters.get(parameter)
+    parts = {part.name for part in technique.parts}
+    nested = {key: values[key] for key in values if key in parts and isinstance(values[key], Mapping)}
+    flat = {key: value for key, value in values.items() if key not in nested}
+    flat |= {f"{part}.{key}": value for part, inner in nested.items() for key, value in inner.items()}
+    for written, given in flat.items():
+        parameter = technique.key_of(written)
+        known = technique.parameters[parameter]
         value = parse_values(given) if isinstance(given, str | Mapping | list) else given
         if isinstance(value, Interval) and isinstance(known, Choice):
             raise ValueError(f"{name}.{parameter} takes {known.options[0]} or a list, not the range {given}")
@@ -376,7 +382,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     if not equals:
         raise UserError(f"--set takes key=value, but got '{_shown(text)}'; e.g. --set space.lr=0.001")
     key = key.strip()
-    is_own = key.startswith("space.parameters.") and key.count(".") == 3
+    is_own = key.startswith("space.parameters.") and key.count(".") == 3 + ("+" in key)  # technique.component.parameter
     if key not in known_keys() and not is_own:
         raise UserError(f"unknown key '{_shown(key)}'{_key_suggestion(key)}")
     if not is_own and _takes_text(key):

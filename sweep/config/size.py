@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from balancing.components.ranges import Interval
-from balancing.components.registry import get_technique
+from balancing.components.techniques import get_technique
 from sweep.hyperparameters import SHARED
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import torch
 from rich.table import Table
 from rich.text import Text
 
-from balancing.components.registry import TrainingData, get_technique
-from sweep.cli.progress import duration
+from balancing.components.axes import TrainingData
+from balancing.components.techniques import get_technique
+from sweep.duration import duration
 from sweep.planning.prepare import CHECKPOINT_BYTES, Prepared
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision

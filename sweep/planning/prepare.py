@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balancing.components.registry import get_technique
+from balancing.components.techniques import get_technique
 from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split

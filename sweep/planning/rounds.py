@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from balancing.components.ranges import Interval
-from balancing.components.registry import Choice, FloatRange, IntRange, get_technique
+from balancing.components.ranges import Choice, FloatRange, Interval, IntRange
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.hyperparameters import SHARED
 from sweep.planning.space import make_spec
@@ -68,7 +68,8 @@ class OptunaRounds:
         return specs
 
     def _own_parameters(self, asked: Any, name: str) -> dict[str, Any]:
-        technique, wanted = get_technique(name), self._config.space.parameters.get(name, {})
+        technique = get_technique(name)
+        wanted = self._config.space.parameters.get(technique.name, {})
         chosen = {}
         for key, spec in technique.parameters.items():
             if key in wanted:

@@ -1,7 +1,8 @@
 """From configuration to the list of trials: paired draws, equal budgets. Pure Python, no Ray.
 
 Every technique gets the same draws of the shared hyperparameters and the same seeds; a draw depends on the base seed,
-its number and the parameter's name, never on the technique, so adding a technique or a parameter moves no other draw.
+its number, the parameter's axis and name, never on the technique, so adding a technique or a parameter moves no other
+draw, and techniques that share a parameter share its draws.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balancing.components.ranges import FloatRange, Interval, IntRange
-from balancing.components.registry import get_technique
+from balancing.components.techniques import get_technique
 from sweep.config.size import n_draws
 from sweep.hyperparameters import SHARED
 from sweep.runs.spec import TrialSpec
@@ -57,10 +58,10 @@ def shared_grid(config: Config, draw: int) -> list[dict[str, Any]]:
 def technique_parameters(config: Config, name: str, draw: int) -> dict[str, Any]:
     """One technique's own parameters in one draw, complete and checked."""
     technique = get_technique(name)
-    wanted = config.space.parameters.get(name, {})
+    wanted = config.space.parameters.get(technique.name, {})
     chosen: dict[str, Any] = {}
     for parameter, spec in technique.parameters.items():
-        rng = draw_rng(config.space.seed, draw, parameter)
+        rng = draw_rng(config.space.seed, draw, technique.draw_key(parameter))
         value = wanted.get(parameter)
         if value is None and config.space.search_parameters:
             chosen[parameter] = spec.draw(rng)
@@ -72,8 +73,7 @@ def technique_parameters(config: Config, name: str, draw: int) -> dict[str, Any]
             chosen[parameter] = FloatRange(value.low, value.high, value.low).draw(rng)
         elif value is not None:
             chosen[parameter] = value
-    unknown = {k: v for k, v in wanted.items() if k not in technique.parameters}
-    return technique.complete({**chosen, **unknown})
+    return technique.complete(chosen)
 
 
 def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
@@ -117,12 +117,13 @@ def make_spec(
     fixed: Mapping[str, Any],
 ) -> TrialSpec:
     """The spec of one technique at one point of the space."""
+    known = get_technique(technique)
     return TrialSpec(
-        technique=technique,
+        technique=known.name,
         parameters=dict(parameters),
         lr=float(shared["lr"]),
         epochs=int(shared["epochs"]),
-        strength=float(get_technique(technique).effective_strength(shared["strength"])),
+        strength=float(known.strength(shared["strength"])),
         batch_size=int(shared["batch_size"]),
         seed=config.space.seed + seed_index,
         image_size=config.data.image_size,
@@ -131,5 +132,6 @@ def make_spec(
         std=config.train.std,
         draw=draw,
         seed_index=seed_index,
+        components=known.components,
         **{"weights": config.train.weights, "precision": config.train.precision, **fixed},
     )

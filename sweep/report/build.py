@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
+from sweep.analysis.tables import times_opened
 from sweep.analysis.trained_with import mixed_lines
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
 from sweep.report.context import ReportContext
+from sweep.report.registry import made_sections
 from sweep.report.section import Section
-from sweep.report.sections.calibration import calibration_section
-from sweep.report.sections.cost import cost_section
-from sweep.report.sections.curves import curves_section
-from sweep.report.sections.data import data_section
-from sweep.report.sections.differences import differences_section
-from sweep.report.sections.hyperparameters import hyperparameters_section
-from sweep.report.sections.provenance import limits_section, made_section, references_section, times_opened
-from sweep.report.sections.results import evidence_section, failures_section, results_section
-from sweep.report.sections.saliency import looks_section
-from sweep.report.sections.synthetic import synthetic_section
-from sweep.report.sections.threshold import thresholds_section
 from sweep.report.shared_names import data_name, run_name
 
 
@@ -50,26 +39,6 @@ class Content:
     footer: str
 
 
-# In the report's order.
-_SECTIONS: tuple[Callable[[ReportContext], Section | None], ...] = (
-    results_section,
-    differences_section,
-    curves_section,
-    thresholds_section,
-    calibration_section,
-    evidence_section,
-    looks_section,
-    data_section,
-    synthetic_section,
-    hyperparameters_section,
-    failures_section,
-    cost_section,
-    made_section,
-    limits_section,
-    references_section,
-)
-
-
 def gather(context: ReportContext) -> Content:
     """The whole report of a run.
 
@@ -78,11 +47,7 @@ def gather(context: ReportContext) -> Content:
     """
     run = context.run
     info = run.info
-    sections: list[Section] = []
-    for number, make in enumerate(_SECTIONS):
-        made = make(replace(context, rng=np.random.default_rng([0, number]), before=tuple(sections)))
-        if made is not None and made.blocks:
-            sections.append(made)
+    sections = made_sections(context)
     version = info["versions"].get("balancing-act", "")
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),
@@ -96,11 +61,9 @@ def gather(context: ReportContext) -> Content:
 
 
 def _aside(run: Results, sections: Sequence[Section]) -> str:
-    won = beyond_doubt(run.differences())
-    for section in sections if len(won) else ():
-        if section.name == "threshold" and isinstance(section.values, Mapping):
-            return f"{section.title} {section.values['answer']}"
-    return ""
+    if not len(beyond_doubt(run.differences())):
+        return ""
+    return " ".join(section.aside for section in sections if section.aside)
 
 
 def _title(techniques: list[str]) -> str:

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from sweep.analysis.figures.style import WIDTH, Plot, png, settle, svg
 from sweep.analysis.names import INK, legible
 from sweep.analysis.results import Results
+from sweep.report.blocks import Block
 from sweep.report.build import Content, gather, report_folder
 from sweep.report.checklist import checklist
 from sweep.report.context import USUAL_REPORT, ReportContext, ReportOptions
@@ -76,7 +77,8 @@ def write_report(
     results = Results(run)
     content = gather(ReportContext(results, images, options))
     folder = report_folder(results)
-    tables, plots = tables_of(content.sections), plots_of(content.sections)
+    blocks = [block for section in content.sections for block in section.blocks]
+    tables, plots = tables_of(blocks), plots_of(blocks)
     _check_names([section.name for section in content.sections])
     _check_names([table.name for table in tables])
     _check_names([plot.name for plot in plots])
@@ -91,7 +93,7 @@ def write_report(
     page = folder / "index.html"
     for path, text in (
         (folder / "report.md", _markdown(content)),
-        (folder / "checklist.md", checklist(results, content)),
+        (folder / "checklist.md", checklist(content)),
         (page, _html(content, drawn)),
     ):
         write_atomically(path, legible(text).encode())
@@ -165,10 +167,13 @@ def _html(content: Content, drawn: Mapping[str, _Drawn]) -> str:
     environment.filters["prose"] = html_prose
     script = (_TEMPLATES / "table.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+    def show(block: Block) -> Markup:
+        return Markup(environment.from_string(block.html).render(block=block, show=show, drawn=drawn))
+
     return environment.get_template("index.html.j2").render(
         content=content,
-        drawn=drawn,
-        kind=lambda block: type(block).__name__,
+        show=show,
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
@@ -179,5 +184,9 @@ def _markdown(content: Content) -> str:
     # Not HTML: every value goes through the ``md`` filter or into a code block instead.
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=False, undefined=StrictUndefined)
     environment.filters |= {"md": markdown, "prose": markdown_prose, "code": code_block}
-    text = environment.get_template("report.md.j2").render(content=content, kind=lambda block: type(block).__name__)
+
+    def show(block: Block) -> str:
+        return environment.from_string(block.markdown).render(block=block, show=show)
+
+    text = environment.get_template("report.md.j2").render(content=content, show=show)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -1,85 +1,36 @@
-"""What a section of the report is made of, before it becomes HTML or Markdown.
-
-Every topic of the report is a module in ``sweep.report.sections`` that gives a ``Section``; ``render`` writes them.
-All text here is plain: it is escaped where it is written.
-"""
+"""A section of the report: what its function gives, and what the registry makes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweep.analysis.figures.style import Plot
+from sweep.report.blocks import Block, Figures, Heading, Paragraph
 from sweep.report.table import Table
 
-
-@dataclass(frozen=True)
-class Heading:
-    """A heading within a section."""
-
-    text: str
+# (what, where it comes from) of each method used, for the list at the end.
+References = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Paragraph:
-    """One paragraph of plain text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A bulleted list; each line plain text."""
-
-    lines: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Names with their values, as a definition list."""
-
-    rows: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Code:
-    """Text shown as it is: a command, a configuration.
+class SectionBody:
+    """What a section's function gives for one run.
 
     Args:
-        language: for Markdown's fence, e.g. ``sh``.
+        blocks: in order; none leaves the section away.
+        values: what ``summary.json`` holds of it, as the declared ``summary``: numbers, strings, lists and dicts only.
+        references: of the methods used in this run; None for those declared.
+        answered: which of the declared ``answers`` this run's section gives; None for all of them where it has a table,
+            a figure or a list, and for none where it has sentences alone, which say why there is nothing.
+        aside: what must stand beside a verdict that names a winner; "" for nothing.
     """
 
-    text: str
-    language: str = ""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures that may stand side by side on a wide page."""
-
-    plots: Sequence[Plot]
-
-
-@dataclass(frozen=True)
-class Folded:
-    """Blocks that open on a click."""
-
-    summary: str
     blocks: Sequence[Block]
-
-
-@dataclass(frozen=True)
-class Citations:
-    """What, with a remark, and where it comes from.
-
-    Args:
-        rows: (name, remark or "", source).
-    """
-
-    rows: Sequence[tuple[str, str, str]]
-
-
-Block = Heading | Paragraph | Listing | Facts | Code | Figures | Folded | Table | Citations
+    values: Mapping[str, object] | None = None
+    references: References | None = None
+    answered: Collection[str] | None = None
+    aside: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,36 +38,37 @@ class Section:
     """A part of the report with its own heading and anchor.
 
     Args:
-        name: lower-case anchor, unique in the report.
+        name: lower-case anchor, key in ``summary.json`` and file in ``sweep.report.sections``; unique in the report.
         title: its heading.
-        blocks: in order; none leaves the section away.
-        values: what ``summary.json`` holds of it under ``name``: numbers, strings, lists and dicts only.
-        references: (what, source) of each method used, for the list at the end.
+        question: what it answers, in plain words, beneath the heading; "" for none.
+        answered: items and topics of reporting guidelines that it answers.
     """
 
     name: str
     title: str
     blocks: Sequence[Block]
-    values: object = None
-    references: Sequence[tuple[str, str]] = ()
+    question: str = ""
+    values: Mapping[str, object] | None = None
+    references: References = ()
+    answered: frozenset[str] = frozenset()
+    aside: str = ""
 
 
 def inside(blocks: Sequence[Block]) -> list[Block]:
-    """All blocks in order, also those that are folded."""
-    found: list[Block] = []
-    for block in blocks:
-        found.append(block)
-        if isinstance(block, Folded):
-            found += inside(block.blocks)
-    return found
+    """All blocks in order, also those that others hold."""
+    return [one for block in blocks for one in (block, *inside(block.inside()))]
 
 
-def tables_of(sections: Sequence[Section]) -> list[Table]:
-    """Every table of the report."""
-    return [block for section in sections for block in inside(section.blocks) if isinstance(block, Table)]
+def tables_of(blocks: Sequence[Block]) -> list[Table]:
+    """Every table."""
+    return [block for block in inside(blocks) if isinstance(block, Table)]
 
 
-def plots_of(sections: Sequence[Section]) -> list[Plot]:
-    """Every figure of the report."""
-    figures = [block for section in sections for block in inside(section.blocks) if isinstance(block, Figures)]
-    return [plot for block in figures for plot in block.plots]
+def plots_of(blocks: Sequence[Block]) -> list[Plot]:
+    """Every figure."""
+    return [plot for block in inside(blocks) if isinstance(block, Figures) for plot in block.plots]
+
+
+def shows_something(blocks: Sequence[Block]) -> bool:
+    """Whether there is a table, a figure or a list, not only sentences."""
+    return any(not isinstance(block, Heading | Paragraph) for block in inside(blocks))

@@ -11,9 +11,8 @@ import numpy as np
 
 from sweep.analysis.results import Results
 from sweep.report.build import Content
+from sweep.report.schema import SCHEMA_VERSION
 from sweep.report.shared_names import data_name, shown_command
-
-SCHEMA_VERSION = 1
 
 
 def summary_json(run: Results, content: Content) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pandas as pd
 
+from sweep.report.blocks import Block
 from sweep.report.csvfile import csv_text
 from sweep.report.text.numbers import latex
 
@@ -38,7 +40,7 @@ def number(text: str, value: float | None) -> Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """One table.
 
     Args:
@@ -51,6 +53,9 @@ class Table:
         data: the unrounded numbers, for the CSV file.
         columns_text: indices of columns that hold text (the first always does).
     """
+
+    html: ClassVar[str] = '{% include "table.html.j2" %}'
+    markdown: ClassVar[str] = '{% include "table.md.j2" %}'
 
     name: str
     caption: str

@@ -8,11 +8,14 @@ import random
 import socket
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from balancing.errors import UserError
+from sweep.runs.events import SafeEvents
+from sweep.runs.files import now
 from sweep.runs.owner import NotOwner
 from sweep.runs.run import Run
 from sweep.runs.trial_folder import TrialFolder
@@ -21,6 +24,7 @@ from sweep.training.gpu_memory import explain
 from sweep.training.hardware import keep_freed_memory
 from sweep.training.inputs import SplitImages
 from sweep.training.predict import predict_part
+from sweep.training.trial import Report, Trial
 
 
 def clean_process(seed: int, cpus: float, gpus: float) -> torch.device:
@@ -65,6 +69,35 @@ def begin_attempt(folder: TrialFolder) -> None:
             raise NotOwner(f"trial {folder.path.name} is trained by another worker now; this one stops")
 
     folder.guard = guard
+
+
+def train_with_events(trial: Trial, events: SafeEvents, report: Report, resume_seconds: float) -> str:
+    """Trains a trial to its end and writes its event files, which are closed however that ends.
+
+    Args:
+        report: called after each epoch with its numbers; may raise to stop the trial.
+        resume_seconds: least time between two files to go on from.
+    Returns:
+        How it ended: ``done``, ``diverged``, or ``failed`` where the GPU's memory did not suffice, which another try
+        would not change.
+    """
+
+    def told(numbers: dict[str, Any]) -> None:
+        events.epoch(numbers)
+        report(numbers)
+
+    try:
+        ended = trial.run(told, resume_seconds)
+        events.finish_trial(trial.spec, trial.folder, trial.images.class_names)
+        if events.error:
+            trial.folder.write_status(ended, events_error=events.error)
+        return ended
+    except torch.OutOfMemoryError as error:
+        message = explain(error, trial.spec, trial.images.pixels, trial.device, trial.images.gpu_share)
+        trial.folder.write_status("failed", error=message, finished=now())
+        return "failed"
+    finally:
+        events.close()
 
 
 def predict_test(run: Run, images: SplitImages, trial_ids: Sequence[str], device: torch.device) -> None:

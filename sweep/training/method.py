@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
-import torch
-
-from balancing.components.augmentations.rotate_flip import augment
+from balancing.components.axes import Augment, Loss, Mix, Phase, TrainingContext, TrainingData
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import TrainingData, get_technique
+from balancing.components.techniques import get_technique
 from sweep.runs.spec import TrialSpec
 from sweep.training.inputs import SplitImages
 from sweep.training.network import Trained
-from sweep.training.step import Loss
-
-# (images (B, 1 or 3, H, W) float in 0..255, the epoch's generator) -> the same, augmented.
-Augment = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
-# (x, the partners' x, targets (B, C), the partners' targets, the epoch's generator) -> (x, targets); x as augmented.
-Mix = Callable[
-    [torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Generator], tuple[torch.Tensor, torch.Tensor]
-]
 
 
 def _all(epoch: int) -> Trained:
@@ -51,16 +41,41 @@ class Method:
 
 
 def method_of(spec: TrialSpec, images: SplitImages) -> Method:
-    """The spec's method: one plan for all epochs, cross-entropy, rotation and flips by its strength, the whole network.
+    """The spec's method: what its technique's components say, in each epoch what its schedule lets train.
 
-    The plan is built when first asked for, and raises UserError where the technique can't work with so few images.
+    Plans and what follows from their class counts are made when first asked for; making one raises UserError where the
+    technique can't work with so few images.
     """
-    plan = cache(partial(build_plan, spec, images))
+    technique, own = get_technique(spec.technique), dict(spec.parameters)
+    n_classes = len(images.class_names)
+
+    @cache
+    def plan(sampled: bool) -> TrainingPlan:
+        if sampled:
+            return build_plan(spec, images)
+        return TrainingPlan.of_rows(images.train, images.labels[images.train])
+
+    @cache
+    def context(sampled: bool = True) -> TrainingContext:
+        return TrainingContext(plan(sampled).class_counts(n_classes), spec.epochs, spec.strength)
+
+    @cache
+    def phase(epoch: int) -> Phase:
+        return technique.schedule(context(), **own)(epoch)
+
+    @cache
+    def loss(sampled: bool, weighted: bool) -> Loss:
+        return technique.loss(context(sampled), **own) if weighted else cross_entropy
+
+    augment = cache(lambda: technique.augment(context(), **own))
+    mix = cache(lambda: technique.mix(context(), **own))
     return Method(
-        len(images.class_names),
-        plan=lambda epoch: plan(),
-        loss=lambda epoch: cross_entropy,
-        augment=lambda batch, generator: augment(batch, spec.strength, generator),
+        n_classes,
+        plan=lambda epoch: plan(phase(epoch).sampled),
+        loss=lambda epoch: loss(phase(epoch).sampled, phase(epoch).weighted),
+        augment=lambda batch, generator: augment()(batch, generator),
+        mix=(lambda *batch: mix()(*batch)) if technique.part("mixer") else None,
+        trained=lambda epoch: phase(epoch).trained,
     )
 
 

@@ -14,7 +14,7 @@ Recorded by the code of commit b8b5aab, the last before the rooms moved, with th
 changelog; then by kind, in a commit of its own. ``--only resampled`` replaces the group ``resampled`` alone, of every
 kind, of ``quick`` and of ``format1``: the sections that draw from a generator of their own (what networks look at,
 synthetic images, importance of hyperparameters); it refuses where anything else differs. A new version of torch or
-numpy, or another processor, needs no new recording: there the tests compare within tolerances (see ``compare``).
+numpy, or another processor, needs no new recording: there the tests compare what last bits leave alone (``compare``).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Augmentations: (images, generator) -> images, each batch."""
+"""Augmentations: change the images of each batch, never their classes."""

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-import torch
-from torch.nn.functional import grid_sample
+from functools import partial
+from typing import TYPE_CHECKING
+
+from balancing.components.axes import Augment, TrainingContext
+from balancing.components.registry import augmentation
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_ANGLE = 15.0  # degrees at strength 1, either way
 MAX_FLIP_PROBABILITY = 0.5  # at strength 1
+
+
+@augmentation(label="Rotation and flip", reference="Shorten & Khoshgoftaar, Journal of Big Data 6:60, 2019")
+def rotate_flip(context: TrainingContext) -> Augment:
+    """Each image rotated by up to 15 degrees and flipped left-right at random, as strongly as the strength says."""
+    return partial(_augment, context.strength)
+
+
+def _augment(strength: float, images_BCHW: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return augment(images_BCHW, strength, generator)
 
 
 def augment(images_BCHW: torch.Tensor, strength: float, generator: torch.Generator) -> torch.Tensor:
@@ -29,6 +45,8 @@ def augment(images_BCHW: torch.Tensor, strength: float, generator: torch.Generat
         raise ValueError(f"augmentation strength must lie in 0..1, but is {strength}")
     if strength == 0:
         return images_BCHW
+    import torch  # takes seconds, and whoever lists components needs none of it
+
     draws = torch.rand(2, len(images_BCHW), generator=generator, device=generator.device)
     angles = (2 * draws[0] - 1) * (MAX_ANGLE * strength)
     flips = draws[1] < MAX_FLIP_PROBABILITY * strength
@@ -49,6 +67,9 @@ def rotate_and_flip(images_BCHW: torch.Tensor, angles: torch.Tensor, flips: torc
     Raises:
         ValueError: images are not four-dimensional floating point.
     """
+    import torch
+    from torch.nn.functional import grid_sample
+
     if images_BCHW.dim() != 4 or not images_BCHW.is_floating_point():
         raise ValueError(
             f"images must be (B, C, H, W) floating point, but are {tuple(images_BCHW.shape)} {images_BCHW.dtype}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def cross_entropy(logits_BC: torch.Tensor, targets_BC: torch.Tensor) -> torch.Tensor:
@@ -16,5 +19,7 @@ def cross_entropy(logits_BC: torch.Tensor, targets_BC: torch.Tensor) -> torch.Te
     Returns:
         (B,) in nats, >= 0; a class without a share of the target counts nothing, however improbable.
     """
+    import torch  # takes seconds, and whoever lists components needs none of it
+
     shares = targets_BC * logits_BC.log_softmax(dim=1)
     return -torch.where(targets_BC > 0, shares, 0.0).sum(dim=1)

@@ -10,8 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import Choice, IntRange, TrainingData, technique
+from balancing.components.ranges import Choice, IntRange
+from balancing.components.registry import sampler
 from balancing.components.samplers.smote import K_NEIGHBORS, check_class_sizes, draw_mixtures
 from balancing.components.samplers.targets import SAMPLING_STRATEGY, rows_to_add
 from balancing.errors import UserError
@@ -29,8 +31,8 @@ def _check(
         )
 
 
-@technique(
-    family="sampler",
+@sampler(
+    label="Borderline-SMOTE",
     reference="Han, Wang & Mao, ICIC 2005",
     check=_check,
     k_neighbors=K_NEIGHBORS,

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import TrainingData, technique
+from balancing.components.registry import sampler
 from balancing.components.samplers.targets import SAMPLING_STRATEGY, most_rows, rows_to_add
 
 
-@technique(
-    family="sampler",
+@sampler(
+    label="Undersampling",
     reference="Japkowicz & Stephen, Intelligent Data Analysis 6(5), 2002",
     sampling_strategy=SAMPLING_STRATEGY,
 )
@@ -42,8 +43,8 @@ def undersampling(data: TrainingData, random_state: int, *, sampling_strategy: f
     return TrainingPlan.of_rows(data.rows[chosen], labels[chosen])
 
 
-@technique(
-    family="sampler",
+@sampler(
+    label="Oversampling",
     reference="Japkowicz & Stephen, Intelligent Data Analysis 6(5), 2002",
     sampling_strategy=SAMPLING_STRATEGY,
 )

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import IntRange, TrainingData, technique
+from balancing.components.ranges import IntRange
+from balancing.components.registry import sampler
 from balancing.components.samplers.targets import SAMPLING_STRATEGY, rows_to_add
 from balancing.errors import UserError
 
@@ -38,8 +40,8 @@ def _check(counts: Mapping[str, int], *, k_neighbors: int, sampling_strategy: fl
     check_class_sizes("smote", counts, k_neighbors, sampling_strategy)
 
 
-@technique(
-    family="sampler",
+@sampler(
+    label="SMOTE",
     reference="Chawla et al., JAIR 16, 2002",
     check=_check,
     k_neighbors=K_NEIGHBORS,

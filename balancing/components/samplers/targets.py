@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.registry import FloatRange
+from balancing.components.ranges import FloatRange
 
 SAMPLING_STRATEGY = FloatRange(0.5, 1.0, default=1.0, minimum=0.001)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from balancing.components.registry import get_technique
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from balancing.metrics import METRICS, decide, evaluate
 from sweep.analysis.decisions.thresholds import (
@@ -52,15 +52,16 @@ def training_prior(results: Results, technique: str) -> np.ndarray | None:
     """The class frequencies that a technique's networks were trained with, where the records tell.
 
     Returns:
-        (C,) the training split's for techniques that leave the classes as they are (the baseline, augmentation). None
-        for all others: what a sampler makes depends on its parameters and, near borders, on the images, and a loss may
-        weigh classes as it likes. None too where the training images are not known, as of plain predictions.
+        (C,) the training split's for techniques all of whose components say that they keep it (the baseline's none,
+        augmentations). None for all others: what a sampler makes depends on its parameters and, near borders, on the
+        images, and a loss may weigh classes as it likes. None too where the training
+        images are not known, as of plain predictions.
     """
     try:
-        family = get_technique(technique).family
-    except UserError:  # an older run's technique that this version no longer has
+        keeps_prior = get_technique(technique).keeps_prior
+    except UserError:  # a technique that this version, or this machine, does not have
         return None
-    known = family in ("none", "augmentation") and any(results.class_counts("train"))
+    known = keeps_prior and any(results.class_counts("train"))
     return split_prior(results) if known else None
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import TrainingData, get_technique
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results

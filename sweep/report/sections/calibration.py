@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal, NotRequired, TypedDict
+
 import pandas as pd
 
 from balancing.data.patients import FEWEST
@@ -11,8 +13,11 @@ from sweep.analysis.figures.curves import reliability_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.verdict import fewest_test_patients, signed
+from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
 from sweep.report.text.numbers import three
@@ -30,7 +35,40 @@ REFERENCES = (
 _STAGE_NAMES = {"before": "as trained", "after": "after temperature scaling"}
 
 
-def calibration_section(context: ReportContext) -> Section | None:
+class CalibrationRow(TypedDict):
+    technique: str
+    seeds: Count
+    stage: Annotated[Literal["before", "after"], "temperature scaling"]
+    temperature: float | None
+    ece: Annotated[float | None, "expected calibration error"]
+    chance_ece: Annotated[float | None, "what a perfectly calibrated network of this size shows"]
+
+
+class ClassCalibrationRow(TypedDict):
+    technique: str
+    seeds: NotRequired[Count]
+    stage: Literal["before", "after"]
+    label: Count
+    class_name: str
+
+
+class CalibrationSummary(TypedDict):
+    """calibration on the test split, before and after temperature scaling"""
+
+    techniques: list[Annotated[CalibrationRow, CELLS]]
+    classes: list[Annotated[ClassCalibrationRow, CELLS]]
+
+
+@section(
+    "calibration",
+    "Calibration",
+    500,
+    question="Do the probabilities mean what they say?",
+    summary=CalibrationSummary,
+    answers=("calibration",),
+    references=REFERENCES,
+)
+def calibration_section(context: ReportContext) -> SectionBody | None:
     """Reliability, Brier score and calibration error, before and after temperature scaling.
 
     Returns:
@@ -47,7 +85,7 @@ def calibration_section(context: ReportContext) -> Section | None:
     blocks += [_numbers(run, table), Folded("Class by class", [_classes(run, classes)])]
     blocks.append(Folded("How these numbers are made", [Listing(_method(run))]))
     values = {"techniques": table.to_dict("records"), "classes": classes.to_dict("records")}
-    return Section("calibration", "Calibration", blocks, values=values, references=REFERENCES)
+    return SectionBody(blocks, values=values)
 
 
 def _lead(run: Results, table: pd.DataFrame) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,11 @@ import pandas as pd
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.tables import budget_table
+from sweep.report.blocks import Block, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE, duration
 
@@ -103,14 +107,42 @@ def _seeds(count: int) -> str:
     return "seed" if count == 1 else f"{count} seeds"
 
 
-def cost_section(context: ReportContext) -> Section:
+class CostRow(TypedDict):
+    technique: str
+    trials: Count
+    ended: Count
+    configurations: Count
+    seeds: NotRequired[Count]
+    epochs: Count
+    seconds: float | None
+    gpu_seconds: float | None
+    images_per_second: float | None
+
+
+class CostSummary(TypedDict):
+    """what each technique was given"""
+
+    equal_budget: bool
+    wall_seconds: Annotated[float | None, "pauses included"]
+    techniques: list[Annotated[CostRow, CELLS]]
+
+
+@section(
+    "cost",
+    "Computational cost",
+    1200,
+    question="Was every technique given the same?",
+    summary=CostSummary,
+    answers=("cost",),
+)
+def cost_section(context: ReportContext) -> SectionBody:
     """Trials, epochs, images, speed and time of each technique, and whether the budget was equal."""
     run = context.run
     data = cost_table(run)
     fair, words = equal_budget(run)
     blocks: list[Block] = [Paragraph(words)]
     if data.empty:
-        return Section("cost", "Cost", blocks)
+        return SectionBody(blocks)
     lost = data[data["ended"] < data["trials"]]
     if len(lost):
         listed = ", ".join(
@@ -119,7 +151,7 @@ def cost_section(context: ReportContext) -> Section:
         blocks.append(Paragraph(f"Not all of it came to an end: trials that failed, diverged or still wait: {listed}."))
     blocks += [Paragraph(_total(run, data)), _shown(data)]
     values = {"equal_budget": fair, "wall_seconds": wall_seconds(run), "techniques": data.to_dict("records")}
-    return Section("cost", "Cost", blocks, values=values)
+    return SectionBody(blocks, values=values)
 
 
 def _total(run: Results, data: pd.DataFrame) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypedDict
+
 from sweep.analysis.decisions.operating_points import Curves, score_curves
 from sweep.analysis.figures.curves import precision_recall_plot, roc_plot
 from sweep.analysis.names import display_name
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table
 from sweep.report.text.intervals import interval_sentence, ranged_cell
 
@@ -16,7 +21,29 @@ REFERENCES = (
 )
 
 
-def curves_section(context: ReportContext) -> Section | None:
+class AreaRow(TypedDict):
+    technique: str
+    seeds: Count
+    auroc: float | None
+    average_precision: float | None
+
+
+class CurvesSummary(TypedDict):
+    """areas under ROC and precision-recall curves, test split; two classes only"""
+
+    areas: list[Annotated[AreaRow, CELLS]]
+    prevalence: Annotated[float | None, "share of positives in the test split"]
+
+
+@section(
+    "curves",
+    "ROC and precision-recall curves",
+    300,
+    summary=CurvesSummary,
+    answers=("curves",),
+    references=REFERENCES,
+)
+def curves_section(context: ReportContext) -> SectionBody | None:
     """Curves of the scores, before anything is decided.
 
     Returns:
@@ -30,10 +57,10 @@ def curves_section(context: ReportContext) -> Section | None:
         text = "Curves are drawn for two classes, both of them in the test split."
         if run.positive is None:
             text += " The results table has the AUROC, the mean over the classes, each against the rest."
-        return Section("curves", "Curves", [Paragraph(text)])
+        return SectionBody([Paragraph(text)], references=())
     figures = Figures([roc_plot(curves), precision_recall_plot(curves)])
     values = {"areas": curves.points.to_dict("records"), "prevalence": curves.prevalence}
-    return Section("curves", "Curves", [figures, _areas(curves)], values=values, references=REFERENCES)
+    return SectionBody([figures, _areas(curves)], values=values)
 
 
 def _areas(curves: Curves) -> Table:

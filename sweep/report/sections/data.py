@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal, NotRequired, TypedDict
+
 import pandas as pd
 
 from balancing.quality.audit import SEVERITIES, Audit, Finding
+from sweep.report.blocks import Block, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Folded, Listing, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import ANYTHING, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE
 
@@ -14,12 +19,52 @@ _MOST_GROUPS = 40
 REFERENCES = (("Near duplicates", "Zauner, Implementation and benchmarking of perceptual image hash functions, 2010"),)
 
 
-def data_section(context: ReportContext) -> Section:
+class PatientsSummary(TypedDict):
+    known: bool
+
+
+class SizesSummary(TypedDict):
+    width: list[Count]
+    height: list[Count]
+    channels: list[Count]
+
+
+class FindingSummary(TypedDict):
+    check: str
+    severity: Literal["leak", "warning", "note"]
+    title: str
+    advice: str
+    values: NotRequired[dict[str, object] | None]
+
+
+class DataSummary(TypedDict):
+    """the audit; files are in RUN/audit.json"""
+
+    class_names: list[str]
+    counts: dict[str, list[Count]]
+    patients: Annotated[PatientsSummary, ANYTHING]
+    sizes: Annotated[
+        dict[str, Annotated[SizesSummary, ANYTHING]],
+        "class -> smallest and largest width and height of the files, and their channel counts",
+    ]
+    findings: list[FindingSummary]
+
+
+@section(
+    "data",
+    "Data",
+    800,
+    question="What do the networks learn from, and what is wrong with it?",
+    summary=DataSummary,
+    answers=("data", "data.patients", "data.images"),
+    references=REFERENCES,
+)
+def data_section(context: ReportContext) -> SectionBody:
     """What was found in the data when the run began."""
     audit = context.run.audit()
     if audit is None:
         text = "This run was made by a version that did not audit its data; `sweep audit --data ...` does."
-        return Section("data", "The data", [Paragraph(text)])
+        return SectionBody([Paragraph(text)], references=())
     blocks: list[Block] = [counts_table(audit), Paragraph(_patients(audit)), Paragraph(_sizes(audit))]
     if audit.findings:
         blocks.append(findings_table(audit))
@@ -28,7 +73,8 @@ def data_section(context: ReportContext) -> Section:
         blocks.append(Paragraph("The audit found nothing to report."))
     values = audit.to_dict()
     values["findings"] = [{k: v for k, v in found.items() if k != "files"} for found in values["findings"]]
-    return Section("data", "The data", blocks, values=values, references=REFERENCES)
+    told_apart = "data.patients" if audit.patients["known"] else "data.images"
+    return SectionBody(blocks, values=values, answered={"data", told_apart})
 
 
 def counts_table(audit: Audit) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypedDict
+
 import numpy as np
 import pandas as pd
 
@@ -10,8 +12,11 @@ from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import display_name, inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_test_patients, signed
+from sweep.report.blocks import Block, Figures, Folded
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Folded, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import CELLS, Count, Share
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE, p_value
 
@@ -43,7 +48,39 @@ def interval(low: float, high: float) -> str:
     return NONE if np.isnan(low) or np.isnan(high) else f"{signed(low)} to {signed(high)}"
 
 
-def differences_section(context: ReportContext) -> Section | None:
+class DifferenceRow(TypedDict):
+    technique: str
+    seeds: Count
+    difference: Annotated[float | None, "paired, mean over seeds"]
+    low: Annotated[float | None, "95 % interval over patients and seeds"]
+    high: float | None
+    p: Annotated[float | None, "two-sided; 1 with one seed"]
+    p_holm: Share
+    seed_sd: Annotated[float | None, "over seeds"]
+    patient_se: Annotated[float | None, "of the part that all seeds share"]
+    patient_sd: Annotated[float | None, "of the bootstrap over patients alone"]
+
+
+class DifferencesSummary(TypedDict):
+    """each technique minus the baseline in the metric selected by, paired by seed and patient"""
+
+    sentence: str
+    metric: str
+    beats_baseline: list[str]
+    behind_baseline: list[str]
+    differences: list[Annotated[DifferenceRow, CELLS]]
+
+
+@section(
+    "differences",
+    "Paired differences",
+    200,
+    question="Does any technique beat the baseline?",
+    summary=DifferencesSummary,
+    answers=("differences", "differences.seeds"),
+    references=REFERENCES,
+)
+def differences_section(context: ReportContext) -> SectionBody | None:
     """None without a tested baseline and partner."""
     run = context.run
     table = run.differences()
@@ -51,13 +88,9 @@ def differences_section(context: ReportContext) -> Section | None:
         return None
     plot = forest_plot(run)
     blocks: list[Block] = [differences_table(run, table), *([Figures([plot])] if plot else [])]
-    return Section(
-        "differences",
-        "Against the baseline",
-        [*blocks, Folded("Seed by seed: the same two networks on the same test images", [seeds_table(run)])],
-        values=answer_values(run),
-        references=REFERENCES,
-    )
+    blocks.append(Folded("Seed by seed: the same two networks on the same test images", [seeds_table(run)]))
+    answered = {"differences"} | ({"differences.seeds"} if (table["seeds"] > 1).any() else set())
+    return SectionBody(blocks, values=answer_values(run), answered=answered)
 
 
 def differences_table(run: Results, data: pd.DataFrame) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from sweep.analysis.figures.overview import learning_rate_plot
 from sweep.analysis.hyperparameters.importance import (
@@ -17,10 +17,12 @@ from sweep.analysis.hyperparameters.importance import (
     percent,
 )
 from sweep.analysis.names import inline_name
+from sweep.report.blocks import Block, Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import Count
 
-_NAME, _TITLE = "hyperparameters", "Hyperparameters"
 REFERENCES = (
     (
         "Importance of hyperparameters",
@@ -30,7 +32,32 @@ REFERENCES = (
 )
 
 
-def hyperparameters_section(context: ReportContext) -> Section | None:
+class ImportanceRow(TypedDict):
+    factor: str
+    importance: float | None
+    low: float | None
+    high: float | None
+
+
+class HyperparametersSummary(TypedDict):
+    """what the validation metric hangs on"""
+
+    explained: Annotated[float | None, "R2 of the forest on held-out configurations"]
+    trials: Count
+    configurations: Count
+    importance: list[ImportanceRow]
+
+
+@section(
+    "hyperparameters",
+    "Hyperparameters",
+    1000,
+    question="What does the result hang on besides the technique?",
+    summary=HyperparametersSummary,
+    answers=("hyperparameters",),
+    references=REFERENCES,
+)
+def hyperparameters_section(context: ReportContext) -> SectionBody | None:
     """What the validation metric hangs on, and every configuration beside the others.
 
     Returns:
@@ -49,7 +76,7 @@ def hyperparameters_section(context: ReportContext) -> Section | None:
             "about how much the result hangs on its hyperparameters; a comparison at other settings may end "
             "otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
         )
-        return Section(_NAME, _TITLE, [Paragraph(text)])
+        return SectionBody([Paragraph(text)], references=())
     metric = run.metric
     blocks: list[Block] = []
     found = importance(run, context.rng)
@@ -65,7 +92,7 @@ def hyperparameters_section(context: ReportContext) -> Section | None:
     if found is not None:
         values = {"explained": found.explained, "trials": found.trials, "configurations": found.configurations}
         values |= {"importance": found.table.to_dict("records")}
-    return Section(_NAME, _TITLE, blocks, values=values, references=REFERENCES if found is not None else ())
+    return SectionBody(blocks, values, references=REFERENCES if found is not None else ())
 
 
 def _either(values: object) -> str:

@@ -1,14 +1,43 @@
-"""Results: the main table, the study beside it, what was chosen; and the evidence behind them."""
+"""Results: the main table, the study beside it, and what was chosen."""
 
 from __future__ import annotations
 
-from sweep.analysis.figures.overview import number_plots
+from typing import Annotated, TypedDict
+
+from sweep.report.blocks import Block, Heading, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Folded, Heading, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import CELLS, Bounds
 from sweep.report.tables import results as shown_tables
 
 
-def results_section(context: ReportContext) -> Section:
+class ResultRow(TypedDict):
+    technique: str
+    metric: str
+    mean: Annotated[float | None, "over seeds, test split"]
+    low: Annotated[float | None, "95 % interval over patients and seeds"]
+    high: float | None
+    seed_sd: float | None
+    patient_se: float | None
+    seeds: Annotated[int, Bounds(least=1)]
+
+
+class ResultsSummary(TypedDict):
+    """means over seeds on the test split, one row a technique and metric"""
+
+    metric: Annotated[str, "configurations were chosen by it, on validation"]
+    techniques: list[Annotated[ResultRow, CELLS]]
+
+
+@section(
+    "results",
+    "Results",
+    100,
+    summary=ResultsSummary,
+    answers=("results", "results.configurations"),
+)
+def results_section(context: ReportContext) -> SectionBody:
     """Each technique on the test split, with the floors beneath."""
     run = context.run
     blocks: list[Block] = []
@@ -31,21 +60,8 @@ def results_section(context: ReportContext) -> Section:
     shift = shown_tables.shift_sentence(run)
     if shift:
         blocks.append(Paragraph(shift))
-    return Section("results", "Results", blocks, values=shown_tables.result_values(run))
-
-
-def evidence_section(context: ReportContext) -> Section:
-    """Epoch by epoch and decision by decision."""
-    run = context.run
-    plots = [plot for plot in number_plots(run) if plot.name != "learning_rate"]  # that one is with the configurations
-    blocks: list[Block] = [Figures(plots)] if plots else [Paragraph("No trial has numbers to draw yet.")]
-    for table in (shown_tables.confusion(run), shown_tables.matrices(run)):
-        if table:
-            blocks.append(Folded(table.caption, [table]))
-    return Section("evidence", "Epochs and decisions", blocks)
-
-
-def failures_section(context: ReportContext) -> Section | None:
-    """Trials that did not end well."""
-    table = shown_tables.failures(context.run)
-    return Section("failed", "Failures", [table]) if table else None
+    values = shown_tables.result_values(run)
+    answered = {"results"} if values["techniques"] else set()
+    if configurations:
+        answered.add("results.configurations")
+    return SectionBody(blocks, values=values, answered=answered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Annotated, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,12 @@ import pandas as pd
 from sweep.analysis.figures.synthetic import gallery_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.synthetic.measure import FOLDS, SAMPLE, chosen_specs, synthetic_numbers
+from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, run_name
+from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE
 
@@ -24,7 +28,31 @@ REFERENCES = (
 )
 
 
-def synthetic_section(context: ReportContext) -> Section | None:
+class SyntheticRow(TypedDict):
+    technique: str
+    trial_id: str
+    seeds: NotRequired[Count]
+    training_rows: Count
+    synthetic_rows: Count
+    sample: Count
+
+
+class SyntheticSummary(TypedDict):
+    """how real synthetic training images look"""
+
+    techniques: list[Annotated[SyntheticRow, CELLS]]
+
+
+@section(
+    "synthetic",
+    "Synthetic images",
+    900,
+    question="What were the networks shown instead of real images?",
+    summary=Reason | SyntheticSummary,
+    answers=("synthetic",),
+    references=REFERENCES,
+)
+def synthetic_section(context: ReportContext) -> SectionBody | None:
     """What the techniques that mix images made.
 
     Returns:
@@ -43,7 +71,7 @@ def synthetic_section(context: ReportContext) -> Section | None:
             f"{names} trained with mixtures of images. The images were not at hand when this report was written; add "
             f"this part by `{again}` with the run's own data."
         )
-        return Section("synthetic", "Synthetic images", [Paragraph(text)], values={"reason": text})
+        return SectionBody([Paragraph(text)], {"reason": text}, references=())
     for_gallery, for_numbers = context.rng.spawn(2)
     data = synthetic_numbers(run, images, for_numbers)
     blocks, values = _in_words(data), {"techniques": data.to_dict("records")}
@@ -52,7 +80,7 @@ def synthetic_section(context: ReportContext) -> Section | None:
         blocks.append(Figures([plot]))
         blocks.append(_table(data))
         blocks.append(Folded("How these numbers are made", [Listing(_method(data))]))
-    return Section("synthetic", "Synthetic images", blocks, values=values, references=REFERENCES)
+    return SectionBody(blocks, values)
 
 
 def _percent(value: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal, NotRequired, TypedDict
+
 import numpy as np
 import pandas as pd
 
@@ -22,13 +24,17 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
 from sweep.analysis.verdict import signed
+from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Folded, Listing, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell, signed_range
 from sweep.report.text.numbers import p_value, three
 
 PREVALENCES = (0.01, 0.1)
+QUESTION = "Would a threshold do it?"
 REFERENCES = (
     ("Threshold for balanced accuracy", "Youden, Cancer 3(1), 1950"),
     ("Threshold for F1", "Lipton, Elkan & Naryanaswamy, ECML PKDD 2014"),
@@ -38,7 +44,57 @@ REFERENCES = (
 )
 
 
-def thresholds_section(context: ReportContext) -> Section | None:
+class DecisionRow(TypedDict):
+    decision: str
+    technique: str
+    rule: Annotated[
+        Literal["argmax", "balanced_accuracy", "f1", "sensitivity", "cost", "prior", "prevalence"],
+        "argmax: as the network decides; all others are the baseline's",
+    ]
+    seeds: Count
+    threshold: Annotated[float | None, "mean over seeds, on the positive class's probability as the network gave it"]
+    balanced_accuracy: float | None
+
+
+class OperatingPointRow(TypedDict):
+    technique: str
+    seeds: Count
+
+
+class PredictiveRow(TypedDict):
+    decision: str
+    technique: str
+    rule: str
+    seeds: NotRequired[Count]
+    prevalence: float | None
+    ppv: float | None
+    npv: float | None
+
+
+class ThresholdSummary(TypedDict):
+    """decision-level answers, fitted on validation, on the test split"""
+
+    answer: Annotated[str, "whether a tuned threshold of the baseline does what the techniques do"]
+    decisions: list[Annotated[DecisionRow, CELLS]]
+    operating_points: NotRequired[
+        Annotated[
+            list[Annotated[OperatingPointRow, CELLS]],
+            "specificity_at_95: specificity where the test curve reaches 95 % sensitivity",
+        ]
+    ]
+    predictive_values: NotRequired[list[Annotated[PredictiveRow, CELLS]]]
+
+
+@section(
+    "threshold",
+    "Decision threshold",
+    400,
+    question=QUESTION,
+    summary=ThresholdSummary,
+    answers=("threshold", "threshold.tuned", "threshold.prior"),
+    references=REFERENCES,
+)
+def thresholds_section(context: ReportContext) -> SectionBody | None:
     """Tables and figures on thresholds.
 
     Returns:
@@ -67,7 +123,8 @@ def thresholds_section(context: ReportContext) -> Section | None:
         folded = "Predictive values at " + ", ".join(_percent(p) for p in wanted[:-1]) + f" and {_percent(wanted[-1])}"
         blocks.append(Folded(folded, [_predictive(predictive, prevalence)]))
         values |= {"operating_points": points.to_dict("records"), "predictive_values": predictive.to_dict("records")}
-    return Section("threshold", "Would a threshold do it?", blocks, values=values, references=REFERENCES)
+    tuned = "threshold.tuned" if not points.empty and run.positive is not None else "threshold.prior"
+    return SectionBody(blocks, values=values, answered={"threshold", tuned}, aside=f"{QUESTION} {words[0]}")
 
 
 def _percent(share: float) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+import sweep.duration
+
 NONE = "\N{EN DASH}"
 _MARKDOWN = set("\\`*_[]|~^$")
 _CODE = re.compile(r"`([^`]+)`")
@@ -52,13 +54,8 @@ def p_value(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``12 s``, ``3 min 20 s``, ``1 h 02 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    """``3.2 s``, ``12 s``, ``3 min 20 s``, ``1 h 02 min``."""
+    return f"{seconds:.1f} s" if seconds < 10 else sweep.duration.duration(seconds)
 
 
 def parameters(values: Mapping[str, Any]) -> str:

@@ -28,9 +28,10 @@ from imblearn.under_sampling import RandomUnderSampler
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
+from balancing.components.axes import TrainingData
+from balancing.components.laws.common import make_data
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import TrainingData, get_technique
-from tests.checks import make_data
+from balancing.components.techniques import get_technique
 
 RANDOM_STATES = (0, 42, 2**32 - 1)
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from balancing.components.axes import TrainingData
+from balancing.components.laws.common import assert_same_plan, make_data, settings
 from balancing.components.neighbours import store as neighbour_store
 from balancing.components.neighbours.search import nearest_in_both, nearest_neighbours
 from balancing.components.neighbours.store import NeighbourStore
-from balancing.components.registry import TrainingData, get_technique, techniques
-from tests.checks import assert_same_plan, make_data, settings
+from balancing.components.techniques import get_technique, techniques
 
 PIXELS = np.random.default_rng(0).integers(0, 256, size=(60, 5, 5), dtype=np.uint8)
 QUERIES, POOL = np.arange(3, 43, 2), np.arange(1, 51)
@@ -93,17 +94,17 @@ def test_only_what_is_missing_of_both_is_searched(store: NeighbourStore, searche
     assert searches == [(20, 20, 16), (20, 50, 16)]
 
 
-@pytest.mark.parametrize("name", [technique.name for technique in techniques() if technique.family == "sampler"])
+@pytest.mark.parametrize("name", [technique.name for technique in techniques() if technique.axes == ("sampler",)])
 def test_plans_are_the_same_with_a_store_and_search_no_more(
     name: str, store: NeighbourStore, searches: list[tuple[int, ...]]
 ) -> None:
     technique, data = get_technique(name), make_data((40, 16, 22))
     stored = replace(data, neighbours=store)
-    for parameters in settings(technique):
+    for parameters in settings(technique.parts[0]):
         assert_same_plan(technique.build(data, 3, **parameters), technique.build(stored, 3, **parameters))
     before = len(searches)
     for random_state in range(3):
-        for parameters in settings(technique):
+        for parameters in settings(technique.parts[0]):
             technique.build(stored, random_state, **parameters)
     assert len(searches) == before
 

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-import balancing.components.registry as module
+from balancing.components.axes import AXES, TrainingContext, TrainingData
+from balancing.components.laws.common import make_data
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import (
-    Choice,
-    FloatRange,
-    IntRange,
-    Range,
-    TrainingData,
-    get_technique,
-    technique,
-    techniques,
-)
+from balancing.components.ranges import Choice, FloatRange, IntRange, Range
+from balancing.components.registry import COMPONENTS, augmentation, decision, loss, sampler
+from balancing.components.techniques import get_technique, techniques
 from balancing.errors import UserError
-from tests.checks import make_data
+from tests.balancing.components.registered import keep_registry
 
 STUDY = ["baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote"]
 
 
 @pytest.fixture
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A copy, so that techniques made here are gone afterwards."""
-    monkeypatch.setattr(module, "_TECHNIQUES", dict(module._TECHNIQUES))
-    return
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_registry(monkeypatch)
 
 
 def test_the_study_comes_first_in_its_order() -> None:
     assert [t.name for t in techniques()][:6] == STUDY
 
 
-def test_strength_dials() -> None:
-    assert [get_technique("baseline").effective_strength(s) for s in (0.0, 0.5)] == [0.0, 0.0]
-    assert [get_technique("augmentation").effective_strength(s) for s in (0.0, 0.5)] == [1.0, 0.5]
-    assert [get_technique("smote").effective_strength(s) for s in (0.0, 0.5)] == [0.0, 0.5]
+def test_what_becomes_of_the_augmentation_strength_that_is_asked_for() -> None:
+    strengths = {name: [get_technique(name).strength(asked) for asked in (0.0, 0.5)] for name in STUDY}
+    assert strengths.pop("baseline") == [0.0, 0.0]
+    assert strengths.pop("augmentation") == [1.0, 0.5]
+    assert all(found == [0.0, 0.5] for found in strengths.values())
 
 
 def test_a_misspelt_name_is_met_with_the_right_one() -> None:
@@ -134,7 +125,7 @@ def test_one_decorated_builder_is_a_technique() -> None:
         if min(counts.values()) < n:
             raise UserError(f"too few: {counts}")
 
-    @technique(family="sampler", reference="here", check=needs_three, n=IntRange(1, 3, default=2))
+    @sampler(label="First rows", reference="here", check=needs_three, n=IntRange(1, 3, default=2))
     def first_rows(data: TrainingData, random_state: int, *, n: int) -> TrainingPlan:
         """The first rows.
 
@@ -144,12 +135,8 @@ def test_one_decorated_builder_is_a_technique() -> None:
 
     found = get_technique("first_rows")
     assert found in techniques()
-    assert (found.summary, found.reference, found.family, found.strength_dial) == (
-        "The first rows.",
-        "here",
-        "sampler",
-        "free",
-    )
+    assert (found.label, found.summary, found.reference) == ("First rows", "The first rows.", "here")
+    assert (found.axes, found.augmented, found.keeps_prior) == (("sampler",), "as asked", False)
     data = make_data((5, 2))
     assert len(found.build(data, 0)) == 2
     assert len(first_rows(data, 0, n=1)) == 1
@@ -160,19 +147,94 @@ def test_one_decorated_builder_is_a_technique() -> None:
 
 
 @pytest.mark.usefixtures("own_registry")
-def test_a_name_is_given_once_and_a_builder_says_what_it_does() -> None:
-    with pytest.raises(ValueError, match="two techniques are named 'smote'"):
+def test_a_name_and_a_label_are_given_once_and_an_error_says_where() -> None:
+    def smote(data: TrainingData, random_state: int) -> TrainingPlan:
+        """Another."""
+        raise NotImplementedError
 
-        @technique(family="sampler", reference="here")
-        def smote(data: TrainingData, random_state: int) -> TrainingPlan:
-            """Another."""
-            raise NotImplementedError
+    with pytest.raises(
+        ValueError,
+        match=r"two components are named 'smote': the sampler in .*smote\.py:\d+ and the sampler in .*test_registry",
+    ):
+        sampler(label="Another", reference="here")(smote)
+    smote.__name__ = "another"
+    with pytest.raises(ValueError, match=r"labelled 'SMOTE': the sampler in .*smote\.py:\d+ and the sampler in"):
+        sampler(label="SMOTE", reference="here")(smote)
+    for name, label in (("baseline", "Mine"), ("mine", "Baseline")):
+        smote.__name__ = name
+        with pytest.raises(ValueError, match=r"test_registry\.py:\d+ is named like the technique 'baseline'; rename"):
+            sampler(label=label, reference="here")(smote)
 
-    with pytest.raises(ValueError, match="'silent' needs a docstring"):
 
-        @technique(family="sampler", reference="here")
-        def silent(data: TrainingData, random_state: int) -> TrainingPlan:
-            raise NotImplementedError
+@pytest.mark.usefixtures("own_registry")
+def test_two_axes_share_no_name() -> None:
+    def smote(context: TrainingContext) -> None:
+        """A loss."""
+
+    with pytest.raises(ValueError, match=r"the sampler in .* and the loss in"):
+        loss(label="SMOTE loss", reference="here")(smote)
+
+
+@pytest.mark.parametrize("name", ["a+b", "a.b", "a@b", "Focal", "_focal", "2focal", "fo-cal", "föcal"])
+def test_names_are_such_as_can_be_composed(name: str) -> None:
+    def build(context: TrainingContext) -> None:
+        """A loss."""
+
+    build.__name__ = name
+    with pytest.raises(ValueError, match="can't be named so: small letters, digits and underscores alone"):
+        loss(label="A loss", reference="here")(build)
+
+
+def test_a_builder_says_what_it_does_and_takes_what_is_declared() -> None:
+    def silent(context: TrainingContext) -> None:
+        pass
+
+    def gamma(context: TrainingContext, *, gamma: float) -> None:
+        """A loss."""
+
+    def two(context: TrainingContext, other: int) -> None:
+        """A loss."""
+
+    with pytest.raises(ValueError, match="loss 'silent' needs a docstring: its first line is shown to users"):
+        loss(label="Silent", reference="here")(silent)
+    with pytest.raises(ValueError, match="loss 'gamma' needs a label"):
+        loss(label=" ", reference="here", gamma=FloatRange(0, 1, 0))(gamma)
+    with pytest.raises(ValueError, match="takes a parameter 'gamma', but declares no range of it; declare one"):
+        loss(label="G", reference="here")(gamma)
+    with pytest.raises(ValueError, match="declares a range of 'beta', but does not take it by name"):
+        loss(label="G", reference="here", gamma=FloatRange(0, 1, 0), beta=FloatRange(0, 1, 0))(gamma)
+    with pytest.raises(ValueError, match=r"declares gamma=3; give an IntRange, a FloatRange or a Choice"):
+        loss(label="G", reference="here", gamma=3)(gamma)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"is given context by position, but takes \(context, other\)"):
+        loss(label="Two", reference="here")(two)
+    with pytest.raises(ValueError, match="the colour of loss 'gamma' must be written as '#rrggbb', but is 'red'"):
+        loss(label="G", reference="here", gamma=FloatRange(0, 1, 0), colour="red")(gamma)
+    assert not {"silent", "gamma", "two"} & {component.name for component in COMPONENTS.all()}
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_component_that_is_defined_anew_replaces_itself() -> None:
+    """As a notebook's cell that is run again does."""
+    for label in ("First", "Second"):
+
+        @augmentation(label=label, reference="here")
+        def my_augmentation(context: TrainingContext) -> None:
+            """Mine."""
+
+    assert get_technique("my_augmentation").label == "Second"
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_component_that_no_trial_applies_is_refused_rather_than_passed_over() -> None:
+    @decision(label="Mine", reference="here")
+    def my_decision() -> None:
+        """Mine."""
+
+    assert not AXES["decision"].trains
+    for name in ("my_decision", "smote+my_decision"):
+        with pytest.raises(UserError, match="'my_decision' is a decision, and no sweep applies"):
+            get_technique(name)
+    assert "my_decision" not in {technique.name for technique in techniques()}
 
 
 def test_training_data_shows_the_training_rows() -> None:

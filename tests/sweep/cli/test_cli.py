@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sweep.cli.main
-from balancing.components.registry import techniques
+from balancing.components.techniques import techniques
 from sweep.config.config import build_config, preset_names, read_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from sweep.cli import progress as room
-from sweep.cli.progress import Progress, duration
+from sweep.cli.progress import Progress
 from sweep.runs.spec import TrialSpec
 
 SPECS = [TrialSpec(name, 0.01, 4, seed) for seed in (0, 1) for name in ("baseline", "smote")]
@@ -36,7 +36,9 @@ def made(
 ) -> tuple[Progress, io.StringIO]:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=120, color_system=None)
-    return Progress(SPECS if specs is None else specs, ended or {}, "recall", slots, console), file
+    found = Progress(console)
+    found.begin(SPECS if specs is None else specs, ended or {}, "recall", slots)
+    return found, file
 
 
 def table_of(found: Progress) -> dict[str, list[str]]:
@@ -45,24 +47,6 @@ def table_of(found: Progress) -> dict[str, list[str]]:
     console.print(found.render())
     _, *lines, last = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return {line.split()[0]: line.split()[1:] for line in lines} | {"": [last]}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (-5, "0 s"),
-        (0, "0 s"),
-        (42.4, "42 s"),
-        (59.6, "1 min 00 s"),
-        (185, "3 min 05 s"),
-        (3599.4, "59 min 59 s"),
-        (3600, "1 h 00 min"),
-        (7800, "2 h 10 min"),
-        (360000, "100 h 00 min"),
-    ],
-)
-def test_durations_in_words(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_the_table_counts_states_by_technique() -> None:
@@ -130,13 +114,13 @@ def test_trials_that_a_search_asks_for_are_added() -> None:
 
 def test_a_log_gets_one_plain_line_for_each_trial_that_ended() -> None:
     found, file = made()
-    with found:
-        found.started(IDS[0])
-        found.epoch(IDS[0], {"epoch": 1, "recall": 0.5})
-        assert file.getvalue() == ""
-        found.ended(IDS[0], "done")
-        found.started(IDS[1])
-        found.ended(IDS[1], "failed", "[bold]broken[/bold] " + "x" * 200)
+    found.started(IDS[0])
+    found.epoch(IDS[0], {"epoch": 1, "recall": 0.5})
+    assert file.getvalue() == ""
+    found.ended(IDS[0], "done")
+    found.started(IDS[1])
+    found.ended(IDS[1], "failed", "[bold]broken[/bold] " + "x" * 200)
+    found.end()
     lines = file.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("[1/4] baseline lr 0.01 seed 0 done, best recall of baseline so far 0.500; about ")
@@ -146,25 +130,21 @@ def test_a_log_gets_one_plain_line_for_each_trial_that_ended() -> None:
 
 def test_a_terminal_gets_a_live_table_and_lines_for_trouble_alone() -> None:
     found, file = made(terminal=True)
-    with found:
-        found.epoch(IDS[0], {"epoch": 4, "recall": 0.5})
-        found.ended(IDS[0], "done")
-        assert "[1/4]" not in file.getvalue()
-        found.ended(IDS[1], "diverged", "the loss became nan")
-        assert f"trial {IDS[1]} (smote) diverged: the loss became nan" in file.getvalue()
+    found.epoch(IDS[0], {"epoch": 4, "recall": 0.5})
+    found.ended(IDS[0], "done")
+    assert "[1/4]" not in file.getvalue()
+    found.ended(IDS[1], "diverged", "the loss became nan")
+    assert f"trial {IDS[1]} (smote) diverged: the loss became nan" in file.getvalue()
+    found.end()
     shown = file.getvalue()
     assert "\x1b[" in shown
     assert "best recall (validation)" in shown
     assert "2 of 4 trials ended" in shown.splitlines()[-1] or "2 of 4 trials ended" in shown
 
 
-def test_the_live_table_ends_with_the_block_that_an_error_leaves() -> None:
+def test_the_live_table_ends_with_the_training_and_comes_again_with_the_next() -> None:
     found, file = made(terminal=True)
-
-    def broken() -> None:
-        with found:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        broken()
-    assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") > 0  # the cursor is back
+    found.end()
+    found.begin(SPECS, {}, "recall", 2)
+    found.end()
+    assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") == 2  # the cursor is back

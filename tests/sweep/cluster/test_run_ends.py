@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from balancing.errors import UserError
-from sweep.cli import jobs
+from sweep import sweeps
 from sweep.config.config import build_config, recorded_config
 from sweep.runs.files import write_json
+from sweep.runs.observer import Observer
 from sweep.runs.owner import NotOwner
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
@@ -52,7 +52,7 @@ def follow(path: Path) -> None:
 
 
 def go_on(run: Run) -> None:
-    jobs.resume(run.path, recorded_config(run), Console(quiet=True))
+    sweeps.resume(run.path, recorded_config(run), Observer())
 
 
 def test_a_start_that_was_followed_takes_nothing_of_the_follower_away(
@@ -67,7 +67,7 @@ def test_a_start_that_was_followed_takes_nothing_of_the_follower_away(
 
     while_preparing(monkeypatch, happens)
     with pytest.raises(UserError, match="another process has taken run .* over"):
-        jobs.start(build_config(NEW), "x", path, Console(quiet=True))
+        sweeps.start(build_config(NEW), "x", path, Observer())
     assert (path / "config.yaml").read_text() == "the follower's"
     assert (path / "owner" / "2.json").exists()
 
@@ -82,8 +82,8 @@ def test_a_start_that_fails_by_itself_still_takes_its_own_beginning_away(
         raise KeyboardInterrupt
 
     while_preparing(monkeypatch, happens)
-    with pytest.raises(jobs.Interrupted):
-        jobs.start(build_config(NEW), "x", path, Console(quiet=True))
+    with pytest.raises(sweeps.Interrupted):
+        sweeps.start(build_config(NEW), "x", path, Observer())
     assert not path.exists()
 
 
@@ -99,7 +99,7 @@ def test_a_resume_that_was_followed_says_so_and_changes_nothing(run: Run, monkey
 
 
 @pytest.mark.parametrize(
-    ("error", "raised"), [(KeyboardInterrupt(), jobs.Interrupted), (UserError("no Ray"), UserError)]
+    ("error", "raised"), [(KeyboardInterrupt(), sweeps.Interrupted), (UserError("no Ray"), UserError)]
 )
 def test_a_resume_that_ends_early_leaves_no_run_that_seems_to_run(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException, raised: type[BaseException]

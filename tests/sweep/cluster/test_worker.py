@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ def shared(halving: tuple[int, int] | None = None) -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrialFolder:
-    monkeypatch.setattr(worker, "_open_shared", lambda shared, gpus: (None, FakeRun(tmp_path)))
+    images = SimpleNamespace(class_names=("a", "b"))
+    monkeypatch.setattr(worker, "_open_shared", lambda shared, gpus: (images, FakeRun(tmp_path)))
     monkeypatch.setattr(worker, "_clean_worker", lambda seed, cpus, gpus: torch.device("cpu"))
     return TrialFolder(tmp_path / "trials" / SPEC.trial_id)
 
@@ -54,8 +56,8 @@ def with_results(folder: TrialFolder, status: str, best: int = 1) -> None:
     folder.write_status(status, best_epoch=best, network=network)
 
 
-def trained_at_once(spec: TrialSpec, images: Any, folder: TrialFolder, **rest: Any) -> str:
-    with_results(folder, "done")
+def trained_at_once(trial: trial_module.Trial, *rest: Any) -> str:
+    with_results(trial.folder, "done")
     return "done"
 
 
@@ -82,7 +84,7 @@ def test_a_trial_whose_worker_was_lost_after_its_last_epoch_is_not_trained_again
     def trained(*given: Any, **options: Any) -> str:
         raise AssertionError("it is trained again")
 
-    monkeypatch.setattr(trial_module, "train_trial", trained)
+    monkeypatch.setattr(trial_module.Trial, "run", trained)
     with_results(folder, "done")
     folder.last.write_bytes(b"killed before it was tidied up")
     before = folder.status()
@@ -109,7 +111,7 @@ def test_a_trial_that_is_stopped_when_it_asks_again_leaves_nothing_of_a_lost_att
 def test_a_trial_that_can_go_on_does_not_ask_whether_to_begin(
     folder: TrialFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial_module, "train_trial", trained_at_once)
+    monkeypatch.setattr(trial_module.Trial, "run", trained_at_once)
     with_results(folder, "running")
     folder.last.write_bytes(b"to go on from")
     told = train(folder, monkeypatch, halving=(2, 1))
@@ -118,5 +120,5 @@ def test_a_trial_that_can_go_on_does_not_ask_whether_to_begin(
 
 
 def test_a_trial_that_begins_asks(folder: TrialFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial_module, "train_trial", trained_at_once)
+    monkeypatch.setattr(trial_module.Trial, "run", trained_at_once)
     assert train(folder, monkeypatch, halving=(2, 1))[0] == {ASKS: True}

@@ -10,7 +10,6 @@ import yaml
 from pydantic import ValidationError
 
 from balancing.components.ranges import Interval
-from balancing.components.registry import techniques
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config, known_keys, parse_assignment, preset_names, read_file
 
@@ -52,8 +51,8 @@ def test_the_compare_preset_searches_as_recommended() -> None:
     assert space.strength == Interval(0.0, 1.0)
 
 
-def test_every_technique_is_compared_by_default() -> None:
-    assert Config().space.techniques == [t.name for t in techniques()]
+def test_the_study_is_compared_by_default() -> None:
+    assert Config().space.techniques == STUDY_TECHNIQUES
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ import balancing.data.sources
 from balancing.data.images import load_images
 from balancing.data.sources.folder import walk
 from balancing.errors import UserError
+from sweep import sweeps
 from sweep.cli import jobs
 from sweep.config.config import Config, build_config, recorded_config
 from sweep.config.localpaths import recorded_source, require_writable, with_absolute_paths, written
 from sweep.planning import prepare
 from sweep.planning.prepare import CHECKPOINT_BYTES, require_room
 from sweep.runs.files import write_atomically
+from sweep.runs.observer import Observer
 from sweep.runs.run import Run
 from tests.sweep import fake_run as fakes
 from tests.sweep.fake_run import fake_images, fake_run
@@ -55,9 +57,9 @@ def config_for(source: str, **more: Any) -> Config:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
-    """``jobs.start`` and ``jobs.resume`` without the sweep: the runs they came to."""
+    """``sweeps.start`` and ``sweeps.resume`` without the sweep: the runs they came to."""
     runs: list[Run] = []
-    monkeypatch.setattr(jobs, "_sweep_and_report", lambda made, *_, **__: runs.append(Run(made.path)))
+    monkeypatch.setattr("sweep.cluster.tuner.run_sweep", lambda made, *_, **__: runs.append(Run(made.path)))
     return runs
 
 
@@ -68,39 +70,39 @@ def quiet() -> Console:
 def test_a_run_records_absolute_paths_and_goes_on_from_anywhere(
     home: Path, started: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs.start(config_for("study/images"), "x", home / "runs" / "a", quiet(), verbose=False)
+    sweeps.start(config_for("study/images"), "x", home / "runs" / "a", Observer())
     run, place = started[0], str(home / "study" / "images")
     assert recorded_config(run).data.source == run.info["data"]["source"] == place
     assert run.info["data"]["kind"] == "local"
     for folder, named in ((home, "study/images"), (home, "./study/../study/images"), (home.parent, place)):
         monkeypatch.chdir(folder)
         assert recorded_source(run) == place
-        jobs.resume(run.path, config_for(named), quiet(), verbose=False)
+        sweeps.resume(run.path, config_for(named), Observer())
     assert len(started) == 4
     shutil.move(place, home / "elsewhere")
-    jobs.resume(run.path, config_for(str(home / "elsewhere")), quiet(), verbose=False)
+    sweeps.resume(run.path, config_for(str(home / "elsewhere")), Observer())
     with pytest.raises(UserError, match=rf"were {place}, where nothing is now; .*--data PATH"):
         recorded_source(run)
     assert jobs.images_of(run, None, quiet()) is None
     found = jobs.images_of(run, str(home / "elsewhere"), quiet())
     assert found is not None
     with pytest.raises(UserError, match="was started with data.source"):
-        jobs.resume(run.path, config_for("study/images"), quiet(), verbose=False)
+        sweeps.resume(run.path, config_for("study/images"), Observer())
 
 
 def test_a_resume_on_other_images_or_weights_is_refused(home: Path, started: list[Run]) -> None:
     from sweep.planning.space import trial_specs
 
     config = config_for("study/images")
-    jobs.start(config, "x", home / "runs" / "a", quiet(), verbose=False)
+    sweeps.start(config, "x", home / "runs" / "a", Observer())
     (run,) = started
     run.write_specs(trial_specs(config, weights="sha256:0123456789abcdef"))
     with pytest.raises(UserError, match="starting weights of .* were sha256:0123456789abc, but are none now"):
-        jobs.resume(run.path, config, quiet(), verbose=False)
+        sweeps.resume(run.path, config, Observer())
     shutil.copytree("study/images", "other")
     Image.fromarray(np.zeros((16, 16), np.uint8)).save("other/cat/cat0.png")
     with pytest.raises(UserError, match=r"images of .* were .*, but are .* now"):
-        jobs.resume(run.path, config_for("other"), quiet(), verbose=False)
+        sweeps.resume(run.path, config_for("other"), Observer())
 
 
 def older(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> Run:
@@ -148,7 +150,7 @@ def test_weights_and_masks_are_made_absolute_and_ids_kept(home: Path) -> None:
 def test_the_data_may_be_where_the_runs_are(home: Path, started: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home / "study" / "images")
     before = load_images(".", image_size=16)
-    jobs.start(config_for("."), "x", None, quiet(), verbose=False)
+    sweeps.start(config_for("."), "x", None, Observer())
     (run,) = started
     run.trial("t").write_predictions("validation", np.arange(2), np.zeros(2, int), np.ones((2, 2)) / 2)
     write_atomically(Path("runs/half-made/config.yaml"), b"")
@@ -158,7 +160,7 @@ def test_the_data_may_be_where_the_runs_are(home: Path, started: list[Run], monk
     assert after.fingerprint == before.fingerprint
     assert any("are no data and are passed over: loose-run, runs." in note for note in after.notes)
     assert not any("passed over" in note for note in before.notes)
-    jobs.resume(run.path, config_for("."), quiet(), verbose=False)
+    sweeps.resume(run.path, config_for("."), Observer())
     assert len(started) == 2
 
 
@@ -224,7 +226,7 @@ def test_room_for_the_run_is_asked_for_before_anything_is_read(tmp_path: Path, m
     disk(monkeypatch, needed - 1)
     out = tmp_path / "not" / "there"
     with pytest.raises(UserError, match=rf"checkpoints of 6 trials may take 0.57 GB in {out}, where 0.57 GB are free"):
-        jobs.start(config, "x", out, quiet(), verbose=False)
+        sweeps.start(config, "x", out, Observer())
     assert not out.parent.exists()
     disk(monkeypatch, needed)
     require_room(out, config)

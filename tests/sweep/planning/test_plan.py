@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from balancing.components.registry import TrainingData, get_technique, techniques
+from balancing.components.axes import TrainingData
+from balancing.components.techniques import get_technique, techniques
 from balancing.data.images import ImageSet
 from balancing.data.splits import Split
-from sweep.cli.progress import duration
 from sweep.config.config import Config, build_config
+from sweep.duration import duration
 from sweep.planning import estimate as room
 from sweep.planning.estimate import Estimate, cost_table, estimate, rows_per_epoch, trials_table
 from sweep.planning.prepare import Prepared

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest
 
-from balancing.components import registry
-from balancing.components.registry import IntRange, get_technique, techniques
+from balancing.components.named import STUDY
+from balancing.components.ranges import IntRange
+from balancing.components.registry import COMPONENTS
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.config.bounds import MOST_TRIALS
 from sweep.config.config import Config, build_config, parse_assignment, read_file
@@ -22,7 +24,7 @@ from sweep.hyperparameters import SHARED
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
 
-ALL = [t.name for t in techniques()]
+ALL = list(STUDY)
 RANGES = ("space.lr=1e-4..1e-2", "space.epochs=3..10", "space.strength=0.1..1", "space.batch_size=8..64")
 
 
@@ -54,7 +56,7 @@ def test_every_technique_gets_the_same_draws_and_seeds() -> None:
         assert set(of_technique) == set(ALL)
         assert len({spec.seed for spec in of_technique.values()}) == 1
         assert len({(s.lr, s.epochs, s.batch_size) for s in of_technique.values()}) == 1
-        dials = {s.strength for name, s in of_technique.items() if get_technique(name).strength_dial != "off"}
+        dials = {s.strength for name, s in of_technique.items() if get_technique(name).augmented != "never"}
         assert len(dials) == 1
     assert len({spec.lr for spec in places[0, 0].values()} | {spec.lr for spec in places[1, 0].values()}) == 2
     assert {places[draw, seed]["smote"].seed for draw in range(6) for seed in range(3)} == {11, 12, 13}
@@ -71,9 +73,9 @@ def test_adding_a_technique_moves_no_other_draw(left_out: str) -> None:
 def test_adding_a_parameter_moves_no_other_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     options = (*RANGES, "space.trials=4", "space.search_parameters=true")
     before = specs_of(*options)
-    smote = get_technique("smote")
+    (smote,) = get_technique("smote").parts
     more = {"a_new_one": IntRange(1, 100, default=1), **smote.parameters}
-    monkeypatch.setitem(registry._TECHNIQUES, "smote", replace(smote, parameters=more))
+    monkeypatch.setitem(COMPONENTS._known, "smote", replace(smote, parameters=more))
     after = specs_of(*options)
     assert len({spec.parameters["a_new_one"] for spec in after if spec.technique == "smote"}) > 1
     for old, new in zip(before, after, strict=True):

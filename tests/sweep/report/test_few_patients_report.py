@@ -14,7 +14,8 @@ from sweep.analysis.cam_words import blackout_sentence
 from sweep.analysis.decisions.calibration import calibration_table, class_table
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import score_curves
-from sweep.analysis.decisions.trivial_baselines import pixel_floor, thumbnail_predictions
+from sweep.analysis.decisions.thumbnails import thumbnail_predictions
+from sweep.analysis.decisions.trivial_baselines import pixel_floor
 from sweep.analysis.figures.curves import decision_curve_plot
 from sweep.analysis.maps.regions import study_claim
 from sweep.analysis.results import Results
@@ -26,7 +27,7 @@ from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
-from sweep.report.sections.saliency import _percents, _share
+from sweep.report.sections.looks import _percents, _share
 from tests.sweep.analysis.statistics.test_few_patients import run_with
 from tests.sweep.fake_run import fake_images, fake_run
 

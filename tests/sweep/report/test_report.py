@@ -18,18 +18,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.analysis.decisions.operating_points import score_curves
 from sweep.analysis.decisions.table import decision_table
+from sweep.analysis.decisions.trivial_baselines import pixel_floor
+from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.tables import results_table
 from sweep.report import render
+from sweep.report.blocks import Paragraph
 from sweep.report.build import found_warnings, gather
 from sweep.report.context import ReportContext, ReportOptions
+from sweep.report.registry import sections
 from sweep.report.render import write_report
-from sweep.report.section import Paragraph
-from sweep.report.sections.provenance import opening_lines
-from sweep.report.sections.saliency import looks_section
+from sweep.report.schema import schema_text
+from sweep.report.sections.looks import looks_section
+from sweep.report.sections.made import opening_lines
 from sweep.report.table import number
 from sweep.report.tables import results as shown_tables
 from sweep.report.tables.results import shift_sentence
@@ -103,36 +108,43 @@ def test_the_page_loads_nothing_and_is_well_formed(made: tuple[Run, Page]) -> No
     assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
 
 
-def test_it_opens_with_the_answer_and_says_what_the_data_are(made: tuple[Run, Page]) -> None:
-    text = made[1].text
-    order = [
-        "No technique beat the baseline beyond doubt",
-        "drawings, not patients",
-        "Results",
-        "Always PNEUMONIA",
-        "Against the baseline",
-        "Would a threshold do it?",
-        "Calibration",
-        "Epochs and decisions",
-        "Where the networks look",
-        "The data",
-        "Synthetic images",
-        "Failures",
-        "out of memory",
-        "Cost",
-        "How it was made",
-        "space:\n  seeds: 2",
-        "Limits",
-        "not for diagnosis",
-        "References",
-        "Chawla",
-    ]
-    places = [text.index(part, text.index("</style>") if "</style>" in text else 0) for part in order[:2]]
+def test_it_opens_with_the_answer_and_holds_every_section_in_order(made: tuple[Run, Page]) -> None:
+    run, page = made
+    text = (run.path / "report" / "index.html").read_text(encoding="utf-8")
+    header, main = text.index("<header>"), text.index("<main>")
+    content = gather(ReportContext(run))
+    assert header < text.index(content.verdict[:30]) < main
+    anchors = [str(a["id"]) for _, a in page.elements if str(a.get("id", "")).endswith("-section")]
+    expected = [f"{one.name}-section" for one in sections()]
+    assert anchors == expected
+    assert [a["href"] for a in page.all("a")] == [f"#{anchor}" for anchor in expected]
+    places = [text.index(f'<h2 id="{one.name}-section">{one.title}</h2>') for one in sections()]
     assert places == sorted(places)
-    body = text[text.index(order[0]) :]
-    position = 0
-    for part in order[2:]:
-        position = body.index(part, position)
+    assert "space:\n  seeds: 2" in page.text, "the whole configuration"
+    for technique in SIX:
+        assert display_name(technique) in page.text
+        assert get_technique(technique).reference.rstrip(".") in page.text
+
+
+def test_tables_stand_in_their_sections(made: tuple[Run, Page]) -> None:
+    text = (made[0].path / "report" / "index.html").read_text(encoding="utf-8")
+    parts = {part.split("-section", 1)[0]: part for part in text.split('<section aria-labelledby="')[1:]}
+    for section, table in (
+        ("results", "results"),
+        ("results", "configurations"),
+        ("differences", "differences"),
+        ("differences", "seed_differences"),
+        ("curves", "areas"),
+        ("threshold", "thresholds"),
+        ("calibration", "calibration"),
+        ("evidence", "confusion"),
+        ("data", "class_counts"),
+        ("failed", "failures"),
+        ("cost", "costs"),
+    ):
+        assert f'<table id="{table}">' in parts[section]
+    footer = parts["results"].split("<tfoot>")[1].split("</tfoot>")[0]
+    assert footer.count("<tr>") == len(pixel_floor(made[0], None, np.random.default_rng(0))), "what needs no network"
 
 
 @pytest.mark.parametrize(("skill", "wins"), [(0.2, False), (3.0, True)])
@@ -256,8 +268,7 @@ def test_a_second_look_at_the_test_split_is_counted(made: tuple[Run, Page], tmp_
 def test_the_summary_fits_its_schema_and_says_what_the_page_says(made: tuple[Run, Page]) -> None:
     run, page = made
     summary = json.loads((run.path / "report" / "summary.json").read_text(encoding="utf-8"))
-    schema = json.loads((Path(render.__file__).parent / "summary.schema.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
+    schema = json.loads(schema_text())
     jsonschema.validate(summary, schema)
     for name in summary["sections"]:  # every section is described, so nonsense in any of them is found
         for nonsense in ("banana", {"unheard": 1}):

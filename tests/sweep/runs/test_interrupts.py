@@ -16,6 +16,7 @@ import pytest
 
 from sweep.runs import interrupts as interrupts_module
 from sweep.runs.interrupts import EXIT_CODE, Interrupts
+from sweep.runs.observer import Observer
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -160,7 +161,7 @@ def test_a_sigterm_while_ray_starts_stops_as_any_other(monkeypatch: pytest.Monke
     nothing: Any = SimpleNamespace(resources=None)
     with Interrupts() as interrupts:
         with pytest.raises(KeyboardInterrupt):
-            run.run_sweep(nothing, nothing, nothing, nothing, interrupts=interrupts)
+            run.run_sweep(nothing, nothing, nothing, Observer(), interrupts=interrupts)
         interrupts.stop()
 
 

@@ -12,10 +12,12 @@ import pytest
 from rich.console import Console
 
 from balancing.errors import UserError
-from sweep.cli import jobs
+from sweep import sweeps
+from sweep.cli.progress import Progress
 from sweep.config.config import Config, build_config
 from sweep.planning import prepare
 from sweep.runs.files import write_atomically
+from sweep.runs.observer import Observer
 from sweep.runs.out import claim_out, leave_out, missing_folders
 from sweep.runs.run import Run
 
@@ -58,7 +60,7 @@ def test_it_is_refused_before_any_image_is_read(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(prepare, "prepare", lambda *given, **more: pytest.fail("too late"))
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="not a directory"):
-        jobs.start(Config(), "demo", tmp_path / "file" / "run", Console(quiet=True), verbose=False)
+        sweeps.start(Config(), "demo", tmp_path / "file" / "run", Observer())
 
 
 @pytest.mark.parametrize("left", [["config.yaml"], ["config.yaml", "split.parquet", "bad_images.json"]])
@@ -99,8 +101,8 @@ def test_a_start_that_fails_leaves_nothing_behind(
         monkeypatch.setattr(prepare, "prepare", fail)
     else:
         monkeypatch.setattr("sweep.runs.run.write_json", fail)  # after config.yaml and split.parquet
-    with pytest.raises(UserError if how == "mistake" else jobs.Interrupted):
-        jobs.start(config(), "demo", tmp_path / "deep" / "run", Console(quiet=True), verbose=False)
+    with pytest.raises(UserError if how == "mistake" else sweeps.Interrupted):
+        sweeps.start(config(), "demo", tmp_path / "deep" / "run", Observer())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -121,8 +123,8 @@ def test_a_run_is_there_as_soon_as_it_is_whole(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(Run, "write_audit", interrupted)
     console = Console(record=True, width=200, file=io.StringIO())
-    with pytest.raises(jobs.Interrupted):
-        jobs.start(config(), "demo", tmp_path / "run", console, verbose=False)
+    with pytest.raises(sweeps.Interrupted):
+        sweeps.start(config(), "demo", tmp_path / "run", Progress(console))
     assert "go on by:  sweep resume" in console.export_text()
     assert Run(tmp_path / "run").specs() == []
 
@@ -134,7 +136,7 @@ def test_a_run_is_there_as_soon_as_it_is_whole(tmp_path: Path, monkeypatch: pyte
 def test_a_cluster_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path, address: str) -> None:
     given = build_config({"data": {"source": "phantom"}, "resources": {"address": address}})
     with pytest.raises(UserError, match="--address") as error:
-        jobs.start(given, "demo", tmp_path / "run", Console(quiet=True), verbose=False)
+        sweeps.start(given, "demo", tmp_path / "run", Observer())
     assert len(str(error.value)) < 400
     assert list(tmp_path.iterdir()) == []
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import techniques
+from balancing.components.techniques import techniques
 from sweep.runs.spec import TrialSpec
 from sweep.training.batches import epoch_generator, training_batches
 from sweep.training.hardware import on_device

@@ -13,6 +13,7 @@ import torch
 from balancing.errors import UserError
 from sweep.runs.files import write_torch
 from sweep.runs.owner import NotOwner
+from sweep.runs.predictions import class_values
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
 from sweep.training import trial
@@ -186,6 +187,21 @@ def test_a_trial_of_an_earlier_version_goes_on_where_its_numbers_agree(
     trained = go_on(images, folder)
     assert trained == ([1, 2, 3, 4, 5] if lost else [3, 4, 5])
     assert folder.status()["best_epoch"] == restore(folder.best)[1]["epoch"]
+
+
+def test_a_trial_of_a_version_that_kept_no_logits_goes_on_with_its_best_network(
+    images: SplitImages, folder: TrialFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [0.9, 0.1, 0.1, 0.1, 0.1])
+    killed_after(images, folder, 2, saved=(1, 2))
+    saved = torch.load(folder.best, weights_only=True)
+    logits = saved["validation"].pop("logits")
+    write_torch(folder.best, saved)
+    (folder.path / "validation.parquet").unlink()
+    assert go_on(images, folder) == [3, 4, 5]
+    assert_of_one_attempt(folder, images)
+    stand_in = class_values(folder.predictions("validation"), "logit")
+    np.testing.assert_allclose(stand_in, logits.log_softmax(dim=1), atol=1e-5)
 
 
 def test_what_a_worker_may_not_write_any_more_stays_as_it_is(images: SplitImages, folder: TrialFolder) -> None:

@@ -15,7 +15,7 @@ for name in blocked.split():
 import importlib, pkgutil, sweep.training
 for module in pkgutil.walk_packages(sweep.training.__path__, "sweep.training."):
     importlib.import_module(module.name)
-from balancing.components.registry import get_technique, techniques
+from balancing.components.techniques import get_technique, techniques
 import balancing.components.augmentations.rotate_flip, balancing.components.plans
 import balancing.data.images, balancing.data.splits
 assert len(techniques()) >= 6

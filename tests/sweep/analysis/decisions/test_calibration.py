@@ -22,8 +22,8 @@ from sweep.analysis.decisions.reliability import bin_of, reliability, reliabilit
 from sweep.analysis.figures.curves import reliability_plot
 from sweep.analysis.figures.style import png
 from sweep.analysis.results import Results
+from sweep.report.blocks import Listing
 from sweep.report.context import ReportContext
-from sweep.report.section import Listing
 from sweep.report.sections.calibration import calibration_section
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 

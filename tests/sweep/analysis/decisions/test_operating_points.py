@@ -27,8 +27,8 @@ from sweep.analysis.figures.curves import decision_curve_plot, precision_recall_
 from sweep.analysis.figures.style import png, svg
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.intervals import distributions, spread
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.curves import curves_section
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run

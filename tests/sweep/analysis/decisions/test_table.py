@@ -30,8 +30,8 @@ from sweep.analysis.decisions.thresholds import (
     threshold_sensitivity,
 )
 from sweep.analysis.results import Results
+from sweep.report.blocks import Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Paragraph
 from sweep.report.sections.threshold import thresholds_section
 from sweep.report.table import Table
 from sweep.runs.run import Run

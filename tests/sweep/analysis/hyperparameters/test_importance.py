@@ -22,8 +22,8 @@ from sweep.analysis.hyperparameters.importance import (
     parallel_plot,
 )
 from sweep.analysis.results import Results
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.cost import cost_section, cost_table, equal_budget
 from sweep.report.sections.hyperparameters import hyperparameters_section
 from sweep.report.table import Table

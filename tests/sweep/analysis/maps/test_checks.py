@@ -33,9 +33,9 @@ from sweep.analysis.maps.checks import (
     without_edge,
 )
 from sweep.analysis.results import Results
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext, ReportOptions
-from sweep.report.section import Figures, Paragraph
-from sweep.report.sections.saliency import looks_section, references
+from sweep.report.sections.looks import looks_section, references
 from sweep.report.table import Table
 from sweep.runs.run import Run
 from sweep.training.network import new_model
@@ -273,7 +273,7 @@ def test_the_section(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPat
     run, images = looked
     look_with(run, monkeypatch)
     section = looks_section(ReportContext(Results(run), images, ReportOptions(cam_method="gradcam", map_sizes=SMALL)))
-    assert (section.name, section.title) == ("looks", "Where the networks look")
+    assert (section.name, section.title) == ("looks", "Saliency")
     assert isinstance(section.blocks[0], Figures)
     tables = [block for block in section.blocks if isinstance(block, Table)]
     assert [table.name for table in tables] == ["looks", "looks_checks"]

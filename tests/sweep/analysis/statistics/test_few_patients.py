@@ -21,7 +21,7 @@ from sweep.analysis.statistics.power import detectable
 from sweep.analysis.verdict import answer_values, beyond_doubt, verdict
 from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
-from sweep.report.sections.provenance import limits_section
+from sweep.report.sections.limits import limits_section
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
 

@@ -32,8 +32,8 @@ from sweep.analysis.synthetic.measure import (
     told_apart,
     weighted_median,
 )
+from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Figures, Paragraph
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.table import Table
 from tests.sweep.fake_run import fake_images, fake_run

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from sweep.analysis.figures.style import Plot
 from sweep.analysis.names import display_name
+from sweep.report.blocks import Block, Figures, Heading, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.section import Block, Figures, Heading, Paragraph, Section
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, run_name
+from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged, ranged_cell
 from sweep.report.text.numbers import NONE
@@ -20,11 +23,60 @@ from sweep.report.text.numbers import NONE
 if TYPE_CHECKING:
     from sweep.analysis.maps.checks import Looks
 
-NAME, TITLE = "looks", "Where the networks look"
 _REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask": "In the mask"}
 
 
-def looks_section(context: ReportContext) -> Section:
+class EnergyRow(TypedDict):
+    technique: str
+    seeds: NotRequired[Count]
+    images: Count
+    corners: float | None
+    border: float | None
+    centre: float | None
+
+
+class ChecksRow(TypedDict):
+    technique: str
+    seeds: NotRequired[Count]
+    curve_images: Count
+    blackout_images: Count
+    sanity_images: Count
+    deletion: float | None
+    insertion: float | None
+    auroc_drop: float | None
+    correlation: float | None
+
+
+class Sentences(TypedDict):
+    claim: str
+    faithfulness: str
+    blackout: str
+    sanity: str
+
+
+class LooksSummary(TypedDict):
+    """where the networks look"""
+
+    method: Literal["smoothgradcampp", "gradcam", "layercam"]
+    masks: str | None
+    sentences: Annotated[Sentences, CELLS]
+    energy: Annotated[
+        list[Annotated[EnergyRow, CELLS]],
+        "share of the maps' energy by region (NAME), the region's share of the area (NAME_area), and their ratio "
+        "(NAME_ratio)",
+    ]
+    checks: list[Annotated[ChecksRow, CELLS]]
+
+
+@section(
+    "looks",
+    "Saliency",
+    700,
+    question="Where do the networks look?",
+    summary=Reason | LooksSummary,
+    answers=("looks.maps", "looks.edges", "looks.checks"),
+)
+def looks_section(context: ReportContext) -> SectionBody:
     """The maps and all about them, or a sentence on why there are none.
 
     Raises:
@@ -50,12 +102,21 @@ def looks_section(context: ReportContext) -> Section:
         return _without(plot)
     found = looks(run, images, method=method, masks=masks, rng=context.rng, device=device, **options.map_sizes)
     if isinstance(found, str):
-        return Section(NAME, TITLE, [Figures([plot]), Paragraph(found)], values={"reason": found})
-    return Section(NAME, TITLE, _blocks(plot, found), values=_values(found), references=references(method))
+        return SectionBody(
+            [Figures([plot]), Paragraph(found)], {"reason": found}, references=(), answered={"looks.maps"}
+        )
+    return SectionBody(_blocks(plot, found), _values(found), references=references(method), answered=_answered(found))
 
 
-def _without(reason: str) -> Section:
-    return Section(NAME, TITLE, [Paragraph(reason)], values={"reason": reason})
+def _without(reason: str) -> SectionBody:
+    return SectionBody([Paragraph(reason)], {"reason": reason}, references=())
+
+
+def _answered(found: Looks) -> set[str]:
+    checks = found.checks
+    edges = {"looks.edges"} if checks["auroc_drop"].notna().any() else set()
+    checked = checks[["deletion", "correlation"]].notna().any(axis=None)
+    return {"looks.maps"} | edges | ({"looks.checks"} if checked else set())
 
 
 def _blocks(plot: Plot, found: Looks) -> list[Block]:
@@ -68,7 +129,7 @@ def _blocks(plot: Plot, found: Looks) -> list[Block]:
         Heading("The maps in numbers"),
         Paragraph(found.sentences["claim"]),
         *([energy_table(found)] if found.table[shares].notna().any(axis=None) else []),
-        Heading("Are the maps to be believed?"),
+        Heading("Sanity checks", "Are the maps to be believed?"),
         Paragraph(found.sentences["blackout"]),
         Paragraph(found.sentences["faithfulness"]),
         *([Figures([curves])] if curves is not None else []),

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from balancing.errors import UserError
-from sweep.cli import jobs
-from sweep.cli.outages import chain, outage
+from sweep import sweeps
 from sweep.runs.interrupts import Interrupts
+from sweep.runs.observer import Observer
+from sweep.runs.outages import chain, outage
 from sweep.runs.owner import Claim, NotOwner
 
 RUN = Path("runs/my run")
@@ -79,6 +80,6 @@ def test_a_sweep_ends_by_the_sentence(error: Exception, match: str, monkeypatch:
     interrupts = Interrupts()
     with (
         pytest.raises(expected, match="Traceback" if match == "k" else match),
-        jobs._sole(RUN, owner, interrupts, nothing),
+        sweeps._sole(RUN, owner, interrupts, nothing),
     ):
-        jobs._sweep_and_report(made, nothing, nothing, nothing, owner, interrupts, verbose=False)
+        sweeps._Work("ray", Observer(), owner, interrupts, ()).do(made, nothing, nothing)

@@ -1,0 +1,242 @@
+"""The contracts: what a component of each axis is given, and what it returns.
+
+A component is a decorated builder: it is given a context and its parameters once, and returns what training (or the
+decision after it) then calls. ``balancing.components.testing`` has the laws of each axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from balancing.components.plans import TrainingPlan
+
+if TYPE_CHECKING:
+    import torch
+
+    from balancing.components.neighbours.store import NeighbourStore
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a sampler may look at: the training rows and nothing else.
+
+    Args:
+        pixels: (N, H, W) or (N, H, W, 3) uint8, the whole image set; only ``rows`` of it may be read.
+        labels: (N,) int64, the whole image set's; only ``rows`` of it may be read.
+        rows: (T,) int64, the training rows.
+        n_classes: C; labels lie in 0..C-1.
+        class_names: (C,) for error messages; may be empty.
+        neighbours: where nearest neighbours among ``pixels`` are kept; None searches each time.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+    n_classes: int
+    class_names: tuple[str, ...] = ()
+    neighbours: NeighbourStore | None = field(default=None, compare=False)
+
+    @property
+    def train_labels(self) -> np.ndarray:
+        """(T,) int64: the classes of the training rows."""
+        return self.labels[self.rows]
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """(C,) int64: training images of each class."""
+        return np.bincount(self.train_labels, minlength=self.n_classes)
+
+    def class_name(self, label: int) -> str:
+        return self.class_names[label] if self.class_names else str(label)
+
+    def nearest(self, queries: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
+        """The k nearest other images of the pool: see `balancing.components.neighbours.search.nearest_neighbours`.
+
+        Args:
+            queries: (Q,) int64, training rows.
+            pool: (P,) int64, training rows, none twice.
+            k: in 1..P, or 1..P-1 where a query is in the pool.
+        Returns:
+            (Q, k) int64, rows of the image set, nearest first.
+        """
+        # Here, since torch takes seconds to import and not every command needs it.
+        from balancing.components.neighbours.search import nearest_neighbours
+
+        if self.neighbours is not None:
+            return self.neighbours.nearest(self.pixels, queries, pool, k)
+        return nearest_neighbours(self.pixels, queries, pool, k)
+
+    def nearest_in_both(self, members: np.ndarray, k_all: int, k_own: int) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest training images of any class and the nearest members, in one search.
+
+        Args:
+            members: (Q,) int64, a part of ``rows`` in their order.
+            k_all: in 1..T-1.
+            k_own: in 1..Q-1.
+        Returns:
+            (Q, k_all) and (Q, k_own) int64, rows of the image set, nearest first.
+        """
+        from balancing.components.neighbours.search import nearest_in_both
+
+        if self.neighbours is not None:
+            return self.neighbours.nearest_in_both(self.pixels, members, self.rows, k_all, k_own)
+        return nearest_in_both(self.pixels, members, self.rows, k_all, k_own)
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """What an augmentation, a mixer, a loss or a schedule may know of the training.
+
+    Args:
+        class_counts: (C,) int64, rows of each class in the plan that trains, so after sampling.
+        epochs: of the whole training, >= 1.
+        strength: of augmentation, in [0, 1]; a shared hyperparameter of the sweep.
+    """
+
+    class_counts: np.ndarray
+    epochs: int = 1
+    strength: float = 0.0
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_counts)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What trains in one epoch.
+
+    Args:
+        sampled: the technique's plan trains; False: the training rows as they are.
+        weighted: the technique's loss trains; False: cross-entropy.
+        trained: the whole network, or its head alone.
+    """
+
+    sampled: bool = True
+    weighted: bool = True
+    trained: Literal["all", "head"] = "all"
+
+
+class Sampler(Protocol):
+    """``@sampler``: which rows train."""
+
+    def __call__(self, data: TrainingData, random_state: int, /) -> TrainingPlan:
+        """The training plan.
+
+        Args:
+            data: T training rows, at least one of each class.
+            random_state: 0..2**32-1; means what it means to imbalanced-learn, so that equal seeds give equal samples.
+        """
+
+
+class Augment(Protocol):
+    """What an ``@augmentation`` returns: changes the images of a batch, never their classes."""
+
+    def __call__(self, images: torch.Tensor, generator: torch.Generator, /) -> torch.Tensor:
+        """Each image changed at random.
+
+        Args:
+            images: (B, C, H, W) floating point in 0..255, not normalised: 0 is black; any device.
+            generator: the source of all draws, on the CPU.
+        Returns:
+            (B, C, H, W), same dtype and device.
+        """
+
+
+class Mix(Protocol):
+    """What a ``@mixer`` returns: mixes each row of a batch with a partner."""
+
+    def __call__(
+        self,
+        x: torch.Tensor,
+        partner: torch.Tensor,
+        targets: torch.Tensor,
+        partner_targets: torch.Tensor,
+        generator: torch.Generator,
+        /,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mixed rows and their targets.
+
+        Args:
+            x, partner: (B, ...) floating point.
+            targets, partner_targets: (B, C), rows sum to 1.
+            generator: the source of all draws, on the CPU.
+        """
+
+
+class Loss(Protocol):
+    """What a ``@loss`` returns."""
+
+    def __call__(self, logits: torch.Tensor, targets: torch.Tensor, /) -> torch.Tensor:
+        """The loss of each row; the trial takes the mean.
+
+        Args:
+            logits: (B, C) floating point.
+            targets: (B, C) floating point, rows sum to 1 (one class each, unless rows were mixed).
+        Returns:
+            (B,) float32 or wider.
+        """
+
+
+class Schedule(Protocol):
+    """What a ``@schedule`` returns; a pure function, so that a resumed trial needs no state."""
+
+    def __call__(self, epoch: int, /) -> Phase:
+        """What trains in an epoch, in 1..context.epochs."""
+
+
+class Apply(Protocol):
+    """What a fitted decision does to logits."""
+
+    def __call__(self, logits: np.ndarray, /) -> np.ndarray:
+        """(N, C) float scores, of which the highest decides, from (N, C) float logits."""
+
+
+class Decision(Protocol):
+    """What a ``@decision`` returns: is fitted on validation, without training."""
+
+    def __call__(self, logits: np.ndarray, labels: np.ndarray, prior: np.ndarray | None, /) -> Apply:
+        """Fits.
+
+        Args:
+            logits: (V, C) float, of the validation split.
+            labels: (V,) int64.
+            prior: (C,) > 0, the class frequencies that the network's answers carry; None where they are not known.
+        """
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One of the ways to change what class imbalance does.
+
+    Args:
+        name: also the decorator's.
+        folder: of its components, under ``balancing/components``.
+        given: what a builder is given before its parameters, by position.
+        keeps_prior: whether training with a component of it leaves the class frequencies in the network's answers as
+            they are in the training split, unless the component says otherwise.
+        trains: whether trials apply it.
+    """
+
+    name: str
+    folder: str
+    given: tuple[str, ...]
+    keeps_prior: bool = False
+    trains: bool = True
+
+
+# In the order in which a composition's name has them.
+AXES = {
+    axis.name: axis
+    for axis in (
+        Axis("sampler", "samplers", ("data", "random_state")),
+        Axis("augmentation", "augmentations", ("context",), keeps_prior=True),
+        Axis("mixer", "mixers", ("context",)),
+        Axis("loss", "losses", ("context",)),
+        Axis("schedule", "schedules", ("context",)),
+        Axis("decision", "decisions", (), trains=False),
+    )
+}

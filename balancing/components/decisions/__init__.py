@@ -1,0 +1,1 @@
+"""Decisions: fitted on validation after training, from logits to classes."""

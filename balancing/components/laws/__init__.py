@@ -1,0 +1,1 @@
+"""The laws that components keep, an axis a file; ``balancing.components.testing`` runs them."""

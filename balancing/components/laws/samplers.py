@@ -1,0 +1,135 @@
+"""Laws of samplers."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+
+from balancing.components.laws.common import (
+    CLASS_COUNTS,
+    CLASS_NUMBERS,
+    SEED,
+    assert_same_plan,
+    make_data,
+    require,
+    settings,
+    untouched_global_state,
+)
+from balancing.components.plans import TrainingPlan
+from balancing.components.registry import Component, check_feasible
+from balancing.errors import UserError
+
+
+def law_plans_are_well_formed(component: Component) -> None:
+    """Every setting, 2, 3 and 5 classes: types, rows, labels and weights are what a TrainingPlan promises."""
+    for n_classes, parameters in itertools.product(CLASS_NUMBERS, settings(component)):
+        data = make_data(CLASS_COUNTS[:n_classes])
+        plan = component.build(data, SEED, **parameters)
+        require(isinstance(plan, TrainingPlan), f"a sampler returns a TrainingPlan, not {type(plan).__name__}")
+        types = {plan.base.dtype, plan.mate.dtype, plan.labels.dtype}
+        require(types == {np.dtype(np.int64)}, f"rows and labels are int64, not {types}")
+        require(plan.weight.dtype == np.float64, f"weights are float64, not {plan.weight.dtype}")
+        require(np.isin(plan.base, data.rows).all(), "a base is no training row")
+        require(np.isin(plan.mate, data.rows).all(), "a mate is no training row")
+        np.testing.assert_array_equal(plan.labels, data.labels[plan.base], err_msg="labels are those of the bases")
+        require((plan.weight[~plan.synthetic] == 0).all(), "a real row has a weight")
+        require((plan.class_counts(n_classes) > 0).all(), "a class was lost")
+
+
+def law_equal_seeds_give_equal_plans(component: Component) -> None:
+    """The plan depends on the seed alone, and leaves the global random state as it was."""
+    data = make_data(CLASS_COUNTS[:3])
+    with untouched_global_state():
+        assert_same_plan(component.build(data, SEED), component.build(data, SEED))
+
+
+def law_only_training_rows_are_read(component: Component) -> None:
+    """Other pixels and labels outside the training rows change nothing."""
+    for n_classes in CLASS_NUMBERS:
+        data = make_data(CLASS_COUNTS[:n_classes])
+        outside = np.setdiff1d(np.arange(len(data.labels)), data.rows)
+        for parameters in settings(component):
+            plan = component.build(data, SEED, **parameters)
+            for shade, label in ((0, 0), (255, n_classes - 1), (128, 10**6)):
+                pixels, labels = data.pixels.copy(), data.labels.copy()
+                # Copies of training images would be everybody's nearest neighbours.
+                pixels[outside] = shade if label < 10**6 else data.pixels[data.rows[: len(outside)]]
+                labels[outside] = label
+                poisoned = replace(data, pixels=pixels, labels=labels)
+                assert_same_plan(plan, component.build(poisoned, SEED, **parameters))
+
+
+def law_data_are_left_alone(component: Component) -> None:
+    """Works on read-only arrays, which is what a shared memory map is."""
+    data = make_data(CLASS_COUNTS[:2])
+    for array in (data.pixels, data.labels, data.rows):
+        array.flags.writeable = False
+    component.build(data, SEED)
+
+
+def law_relabelled_classes_relabel_the_plan(component: Component) -> None:
+    """Classes have no order: two swapped classes give the swapped plan, more give the permuted counts.
+
+    With more than two classes, samplers that draw from one generator class by class (as imbalanced-learn's random
+    ones do) pick other images; how many of each class they pick stays.
+    """
+    for parameters in settings(component):
+        data = make_data(CLASS_COUNTS[:2])
+        plan = component.build(replace(data, labels=1 - data.labels), SEED, **parameters)
+        restored = replace(plan, labels=1 - plan.labels)
+        same = _as_set_of_rows(restored) == _as_set_of_rows(component.build(data, SEED, **parameters))
+        require(same, f"two swapped classes give other rows ({parameters or 'defaults'})")
+
+        data = make_data(CLASS_COUNTS)
+        new_label = np.array([3, 0, 4, 1, 2])
+        counts = component.build(data, SEED, **parameters).class_counts(5)
+        permuted = component.build(replace(data, labels=new_label[data.labels]), SEED, **parameters)
+        np.testing.assert_array_equal(permuted.class_counts(5)[new_label], counts)
+
+
+def _as_set_of_rows(plan: TrainingPlan) -> list[tuple[float, ...]]:
+    """The plan's rows in an order of their own: order means nothing here."""
+    return sorted(zip(plan.base, plan.mate, plan.weight, plan.labels, strict=True))
+
+
+def law_counts_follow_sampling_strategy(component: Component) -> None:
+    """sampling_strategy is the ratio of the smallest to the largest class afterwards; 1 makes all equal."""
+    if "sampling_strategy" not in component.parameters:
+        return
+    for n_classes in CLASS_NUMBERS:
+        data = make_data(CLASS_COUNTS[:n_classes])
+        before = data.class_counts
+        for ratio in (0.5, 0.8, 1.0):
+            counts = component.build(data, SEED, sampling_strategy=ratio).class_counts(n_classes)
+            require(abs(counts.min() - ratio * counts.max()) < 1, f"{before} became {counts} for {ratio}")
+            require((counts >= before).all() or (counts <= before).all(), f"{before} became {counts}")
+        # Already there: nothing to do.
+        loose = component.build(data, SEED, sampling_strategy=0.25)
+        assert_same_plan(loose, component.build(data, SEED + 1, sampling_strategy=0.25))
+        np.testing.assert_array_equal(loose.class_counts(n_classes), before)
+
+
+def law_too_few_images_are_refused_beforehand(component: Component) -> None:
+    """What ``check`` lets pass can be built; a refusal names the class or the number."""
+    for n_small, parameters in itertools.product((0, 1, 2, 3, 4, 5, 6, 7, 9, 10), settings(component)):
+        data = make_data((12, n_small))
+        try:
+            check_feasible([(component, component.complete(parameters))], data.class_counts, data.class_names)
+        except UserError as refusal:
+            said = "KIND-1" in str(refusal) or str(12 + n_small) in str(refusal)
+            require(said, f"the refusal names neither class nor number: {refusal}")
+        else:
+            component.build(data, SEED, **parameters)
+
+
+LAWS = (
+    law_plans_are_well_formed,
+    law_equal_seeds_give_equal_plans,
+    law_only_training_rows_are_read,
+    law_data_are_left_alone,
+    law_relabelled_classes_relabel_the_plan,
+    law_counts_follow_sampling_strategy,
+    law_too_few_images_are_refused_beforehand,
+)

@@ -1,0 +1,1 @@
+"""Mixers: mix the rows of each batch with partners."""

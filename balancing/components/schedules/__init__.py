@@ -1,0 +1,1 @@
+"""Schedules: what trains in which epoch."""

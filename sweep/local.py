@@ -1,0 +1,234 @@
+"""The sweep in this process, one trial after the other, without Ray: with the same ids and the same numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from balancing.components.neighbours.store import NeighbourStore
+from balancing.cpus import usable_cpus
+from balancing.errors import UserError
+from sweep.duration import duration
+from sweep.planning.finish import record_stop, sweep_until_whole
+from sweep.planning.halving import PairedHalving, halving_epochs
+from sweep.planning.prepare import Prepared
+from sweep.planning.resumable import ended_trials, settle_precision
+from sweep.planning.rounds import OptunaRounds, RecordedRounds
+from sweep.runs.events import SafeEvents
+from sweep.runs.files import now
+from sweep.runs.interrupts import Interrupts
+from sweep.runs.observer import Observer, tell
+from sweep.runs.owner import NotOwner
+from sweep.runs.run import Run
+from sweep.runs.spec import TrialSpec
+from sweep.training.attempt import begin_attempt, clean_process, predict_test, train_with_events
+from sweep.training.checkpoints import network_fault
+from sweep.training.dtype import fast_precision
+from sweep.training.inputs import SplitImages
+from sweep.training.trial import Trial
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
+
+
+class _Stopped(Exception):
+    """Early stopping ended the trial after an epoch."""
+
+
+class _TooLong(Exception):
+    """The trial has run for longer than it may."""
+
+
+def check_local(config: Config) -> None:
+    """Raises UserError where a trial asks for more than this machine has, before anything is made."""
+    gpus, cpus, there = config.resources.gpus_per_trial, config.resources.cpus_per_trial, usable_cpus()
+    if gpus and not torch.cuda.is_available():
+        raise UserError(f"--gpus-per-trial {gpus:g} asks for a GPU, but this machine has none; leave it away")
+    if cpus is not None and cpus > there:
+        raise UserError(f"--cpus-per-trial {cpus:g} asks for more CPUs than there are ({there}); ask for at most that")
+
+
+def run_locally(
+    run: Run, config: Config, prepared: Prepared, observer: Observer, *, interrupts: Interrupts | None = None
+) -> None:
+    """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
+
+    Trials get the threads that Ray would give them: sums of floats depend on their number. Global random states,
+    threads and the determinism of cuDNN are put back afterwards.
+
+    Args:
+        run: its folder, just made or of an earlier start; guarded by the owner's claim.
+        prepared: of the same configuration.
+        observer: told what happens.
+        interrupts: entered, so that a stop that is asked for is not lost.
+    Raises:
+        UserError: no trial gave a result, or Optuna is not installed.
+        KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
+    """
+    cpus = config.resources.cpus_per_trial if config.resources.cpus_per_trial is not None else 1.0
+    gpus = config.resources.gpus_per_trial
+    gpus = float(torch.cuda.is_available()) if gpus is None else gpus
+    where = f"{gpus:g} GPU" if gpus else "CPU only"
+    tell(observer.note, f"Trials run in this process, one after the other, on {cpus:g} CPU core(s) and {where}.")
+    with _borrowed_process():
+        prepared = settle_precision(run, config, prepared, lambda: fast_precision("cuda" if gpus else "cpu"))
+        here = _Here(run, config, prepared, observer, interrupts or Interrupts(), cpus=cpus, gpus=gpus)
+        sweep_until_whole(run, config.sweep.metric, here.train_all, here, partial(tell, observer.note))
+    here.interrupts.check()
+
+
+@contextlib.contextmanager
+def _borrowed_process() -> Iterator[None]:
+    """What a trial changes of the whole process is put back: a notebook goes on in it."""
+    python, legacy, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()  # noqa: NPY002
+    cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
+            torch.set_num_threads(threads)
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
+
+
+@dataclass(frozen=True)
+class _Here:
+    """This process as the place where trials train, networks are looked at and the test split is predicted."""
+
+    run: Run
+    config: Config
+    prepared: Prepared
+    observer: Observer
+    interrupts: Interrupts
+    cpus: float
+    gpus: float
+
+    @property
+    def images(self) -> SplitImages:
+        images, split = self.prepared.images, self.prepared.split
+        return SplitImages(
+            images.pixels,
+            images.labels,
+            images.class_names,
+            split.train,
+            split.validation,
+            split.test,
+            NeighbourStore(self.run.neighbours),
+            gpu_share=self.gpus,
+        )
+
+    def train_all(self) -> None:
+        """Every trial that has not ended, in the order of the plan, or round by round."""
+        run, config, metric = self.run, self.config, self.config.sweep.metric
+        searched = config.sweep.search != "grid"
+        specs = run.specs() or ([] if searched else self.prepared.specs(config))
+        ended = ended_trials(run, specs, metric)
+        if not searched:
+            run.write_specs(specs)
+        waiting = [spec for spec in specs if spec.trial_id not in ended]
+        if not searched and not waiting:
+            return
+        halving = None
+        if config.sweep.scheduler == "asha":
+            halving = PairedHalving(run, metric, *halving_epochs(run, config))
+        tell(self.observer.begin, specs, ended, metric, 1)
+        try:
+            for spec in self._in_rounds() if searched else waiting:
+                self._train(spec, halving)
+        finally:
+            tell(self.observer.end)
+
+    def _in_rounds(self) -> Iterator[TrialSpec]:
+        rounds = RecordedRounds(OptunaRounds(self.config, self.prepared.fixed), self.run)
+        while True:
+            specs, waiting = rounds.begin()
+            if not specs:
+                return
+            tell(self.observer.add, specs)
+            yield from waiting
+
+    def _train(self, spec: TrialSpec, halving: PairedHalving | None) -> None:
+        """One trial to its end; one that fails is tried again, as often as Ray would, from its last file."""
+        folder = self.run.trial(spec.trial_id)
+        tell(self.observer.started, spec.trial_id)
+        error = text = ""
+        for _ in range(self.config.sweep.retries + 1):
+            self.interrupts.check()
+            try:
+                ended, error = self._attempt(spec, halving), ""
+                break
+            except NotOwner:
+                raise
+            except Exception as failure:
+                self.interrupts.check()
+                if not folder.fault():  # it had ended before something beside it went wrong
+                    ended, error = str(folder.status()["status"]), ""
+                    break
+                ended, error, text = "failed", _last_line(failure), traceback.format_exc()
+                if isinstance(failure, _TooLong):  # tried again it would take as long
+                    break
+        if error:
+            folder.write_error(text)
+            folder.write_status("failed", error=error, finished=now())
+        if halving and ended != "failed":
+            halving.ended(spec)
+        tell(self.observer.ended, spec.trial_id, ended, folder.status().get("error") or "")
+
+    def _attempt(self, spec: TrialSpec, halving: PairedHalving | None) -> str:
+        """Trains a trial, or goes on with it; returns how it ended."""
+        run, began = self.run, time.monotonic()
+        folder, device = run.trial(spec.trial_id), clean_process(spec.seed, self.cpus, self.gpus)
+        begin_attempt(folder)
+        if halving and not folder.last.exists():  # one under way is judged by its next epoch
+            folder.clear()  # stopped here, it leaves nothing that is half of a lost attempt
+            if not halving.starts(spec):
+                return record_stop(run, spec, 0)
+
+        def report(numbers: dict[str, Any]) -> None:
+            tell(self.observer.epoch, spec.trial_id, numbers)
+            self.interrupts.check()
+            if halving and not halving.goes_on(spec, numbers):
+                raise _Stopped
+            self._check_time(time.monotonic() - began)
+
+        trial = Trial(spec, self.images, folder, device=device, start=self.prepared.start)
+        events = SafeEvents(run.events_folder(spec))
+        try:
+            return train_with_events(trial, events, report, self.config.train.resume_seconds)
+        except _Stopped:
+            return record_stop(run, spec, len(trial.progress.epochs))
+
+    def _check_time(self, ran: float) -> None:
+        limit = self.config.resources.trial_timeout
+        if limit is not None and ran > limit:
+            raise _TooLong(
+                f"it ran for {duration(ran)}, and --trial-timeout is {duration(limit)}: ended; give more time, or find "
+                "out what takes so long"
+            )
+
+    def faults(self, trial_ids: Sequence[str]) -> dict[str, str]:
+        """See ``sweep.planning.finish.Tester``."""
+        found = {trial_id: network_fault(self.run.trial(trial_id)) for trial_id in trial_ids}
+        return {trial_id: fault for trial_id, fault in found.items() if fault}
+
+    def open_test(self, trial_ids: Sequence[str]) -> None:
+        """See ``sweep.planning.finish.Tester``."""
+        predict_test(self.run, self.images, trial_ids, clean_process(0, self.cpus, self.gpus))
+
+
+def _last_line(error: Exception) -> str:
+    """An error without its traceback, as a record of a trial shows it."""
+    if isinstance(error, _TooLong):
+        return str(error)
+    lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
+    return lines[-1][:500]

@@ -1,0 +1,42 @@
+"""What the numbers do not say."""
+
+from __future__ import annotations
+
+from balancing.data.patients import SPARSE
+from sweep.analysis.verdict import fewest_in_words, fewest_test_patients, is_phantom
+from sweep.report.blocks import Listing
+from sweep.report.context import ReportContext
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+
+
+@section("limits", "Limitations", 1400, answers=("limits",))
+def limits_section(context: ReportContext) -> SectionBody:
+    """What the numbers do not say."""
+    run = context.run
+    lines = ["This is research software, not for diagnosis; no number here says how a network does on other patients."]
+    if is_phantom(run):
+        lines.append("The images are drawings made by a program, not patients; no result carries over to medicine.")
+    tested = max((len(chosen["seeds"]) for chosen in run.selection()), default=0)
+    if tested == 1:
+        lines.append("One seed: intervals hold the chance in which patients were tested, not that in training.")
+    elif tested:
+        lines.append(
+            f"Intervals hold the chance in training ({tested} seeds) and in which patients were tested, on one fixed "
+            "split: not that in which patients trained, and not the choice of configuration."
+        )
+    fewest, label = fewest_test_patients(run)
+    if 0 < fewest < SPARSE:
+        lines.append(
+            f"Of class {run.class_names[label]} the test split holds {fewest_in_words(run)}: intervals are corrected "
+            "for how few they are (Student's t over patients), as far as these are like the patients not seen."
+        )
+    if any(patient == "" for patient in run.split()["patient"]):
+        lines.append("Not every image has a known patient; one without is taken for a patient of its own.")
+    lines += [
+        "In the results and differences decisions are made for the most probable class; thresholds are tuned, on "
+        "validation, only where the report says so.",
+        "McNemar's and DeLong's tests take images of one patient as independent.",
+        "A class activation map shows what spoke for a decision, coarsely; not why, nor that it was right.",
+    ]
+    return SectionBody([Listing(lines)])

@@ -1,0 +1,91 @@
+"""How the report was made: command, data, openings of the test split, versions, configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+
+from sweep.analysis.results import Results
+from sweep.analysis.tables import times_opened
+from sweep.analysis.trained_with import mixed_lines
+from sweep.report.blocks import Block, Code, Facts, Folded, Heading, Listing
+from sweep.report.context import ReportContext
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
+from sweep.report.summary_types import ANYTHING
+
+
+class OpeningSummary(TypedDict):
+    time: Annotated[str, "ISO 8601, UTC"]
+    trials: list[str]
+
+
+class MadeSummary(TypedDict):
+    """when the test split was opened, and for which trials"""
+
+    test_openings: list[Annotated[OpeningSummary, ANYTHING]]
+
+
+@section(
+    "made",
+    "Provenance",
+    1300,
+    question="How was it made, and how is it made again?",
+    summary=MadeSummary,
+    answers=("made", "made.bad"),
+)
+def made_section(context: ReportContext) -> SectionBody:
+    """Command, data, test openings, versions, configuration."""
+    run = context.run
+    info, places = run.info, own_places(run)
+    blocks: list[Block] = [
+        Heading("Command"),
+        Code(shown_command(info["command"]), "sh"),
+        Heading("Data"),
+        Facts(_data(info["data"])),
+    ]
+    if info["notes"]:
+        blocks.append(Listing([without_folders(note, places) for note in info["notes"]]))
+    bad = run.bad_images()
+    if bad:
+        lines = [f"{image['name']}: {without_folders(image['reason'], places)}" for image in bad]
+        blocks.append(Folded(f"{len(bad)} images were left out because they could not be read", [Listing(lines)]))
+    versions = [*info["versions"].items(), *((k, str(v)) for k, v in info["machine"].items())]
+    blocks += [
+        Heading("The test split"),
+        Listing(opening_lines(run)),
+        Heading("Versions and machine"),
+        Facts(versions),
+        *([Listing(mixed_lines(run))] if mixed_lines(run) else []),
+        Heading("Configuration"),
+        Folded("The resolved configuration, whole", [Code(shown_config(run.config_yaml, info["data"]), "yaml")]),
+    ]
+    answered = {"made"} | ({"made.bad"} if bad else set())
+    return SectionBody(blocks, values={"test_openings": run.test_openings()}, answered=answered)
+
+
+def opening_lines(run: Results) -> list[str]:
+    """When the test split was opened and for how many trials."""
+    lines = [f"Opened {o['time']} for {len(o['trials'])} trial(s)." for o in run.test_openings()]
+    if not lines:
+        return ["It has not been opened."]
+    times = max(times_opened(run).values(), default=0)
+    often = "once" if times == 1 else f"up to {times} times"
+    return [*lines, f"Each chosen trial was tested {often}; configurations were chosen on validation before that."]
+
+
+def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
+    names = data["class_names"]
+    rows = [
+        ("Source", data_name(data)),
+        ("Fingerprint", f"{data['fingerprint']} (pixels and labels)"),
+        ("Images", f"{data['images']:,}, stored as {' x '.join(map(str, data['shape'][1:]))}"),
+        ("Classes", ", ".join(names)),
+    ]
+    if data["positive"] is not None:
+        rows.append(("Positive class", str(names[data["positive"]])))
+    for part, counts in data["class_counts"].items():
+        ratio = f"imbalance ratio {max(counts) / min(counts):.2f}" if min(counts) else "a class is missing"
+        named = ", ".join(f"{count:,} {name}" for name, count in zip(names, counts, strict=True))
+        rows.append((part.capitalize(), f"{named} ({ratio})"))
+    return [*rows, ("Split fingerprint", str(data["split_fingerprint"]))]

@@ -1,0 +1,35 @@
+"""Whose methods the run and its report use."""
+
+from __future__ import annotations
+
+from balancing.components.techniques import get_technique
+from balancing.errors import UserError
+from sweep.analysis.names import display_name, in_order
+from sweep.report.blocks import Citations
+from sweep.report.context import ReportContext
+from sweep.report.registry import section
+from sweep.report.section import SectionBody
+
+
+# Last, for it lists what the sections before it cite.
+@section("references", "References", 1_000_000, answers=("references",))
+def references_section(context: ReportContext) -> SectionBody:
+    """Techniques of the run, and the methods that its sections name."""
+    run = context.run
+    rows = []
+    for name in in_order(spec.technique for spec in run.specs()):
+        try:
+            technique = get_technique(name)
+        except UserError:  # an older run's technique that this version no longer has
+            continue
+        rows.append((display_name(name), technique.summary, technique.reference.rstrip(".")))
+    rows.append(("Network", "ResNet18.", "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"))
+    rows.append(
+        ("Adjustment", "p-values for several techniques.", "Holm, Scandinavian Journal of Statistics 6(2), 1979")
+    )
+    rows.append(("Sweep", "Trials on many workers.", "Liaw et al., Tune, ICML AutoML Workshop 2018"))
+    if "scheduler: asha" in run.config_yaml:
+        rows.append(("Early stopping", "Successive halving within a technique.", "Li et al., MLSys 2020"))
+    cited = dict.fromkeys((what, source) for made in context.before for what, source in made.references)
+    rows += [(what, "", source.rstrip(".")) for what, source in cited]
+    return SectionBody([Citations(rows)])

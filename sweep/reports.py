@@ -1,0 +1,47 @@
+"""A run's report as it was asked for, with the images that the run had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from balancing.data.ingest import Bar, no_bar
+from balancing.errors import UserError
+from sweep.analysis.decisions.thresholds import DecisionPreferences
+from sweep.report.context import ReportOptions
+from sweep.report.render import write_report
+from sweep.runs.run import Run
+
+if TYPE_CHECKING:
+    from balancing.data.images import ImageSet
+    from sweep.config.config import ReportConfig
+
+
+def report_of_run(run: Run, images: ImageSet | None, settings: ReportConfig, *, cams: bool = True) -> Path:
+    """Writes RUN/report; returns its page. The images serve activation maps and synthetic samples alone."""
+    if run.audit() is None and images is not None:  # a run of a version that did not audit
+        from balancing.quality.audit import audit
+
+        run.write_audit(audit(images, run.split_of_rows()))
+    preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
+    return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences))
+
+
+def recorded_images(run: Run, data: str | None = None, bar: Bar = no_bar) -> ImageSet:
+    """The run's own images, read again.
+
+    Args:
+        data: where they lie now; where the run had them by default.
+        bar: shows how decoding gets on.
+    Raises:
+        UserError: they are not there, or others are.
+    """
+    from sweep.config.config import recorded_config
+    from sweep.config.localpaths import recorded_source
+    from sweep.planning.prepare import load_data
+
+    config = recorded_config(run, {"data.source": data if data is not None else recorded_source(run)})
+    images = load_data(config.data, bar=bar)[0]
+    if images.fingerprint != run.info["data"]["fingerprint"]:
+        raise UserError("these are not the run's images; give those by --data.")
+    return images
