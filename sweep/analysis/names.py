@@ -22,8 +22,8 @@ METRIC_NAMES = {
     "precision": "Precision",
     "auroc": "AUROC",
 }
-# The study's columns first.
-METRICS = tuple(METRIC_NAMES)
+# In the order of tables: those of the reference study first.
+SHOWN_METRICS = tuple(METRIC_NAMES)
 
 # Black text and lines of a figure; the report's page turns exactly this colour into the colour of its own text.
 INK = "#1b1c1d"

@@ -10,8 +10,9 @@ import pandas as pd
 from balancing.data.patients import FEWEST
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.trivial_baselines import pixel_floor
-from sweep.analysis.names import METRICS, display_name, inline_name, metric_name
+from sweep.analysis.names import SHOWN_METRICS, display_name, inline_name, metric_name
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import (
     STUDY_METRICS,
@@ -50,7 +51,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     rows, strong = [], set()
     for position, (_, row) in enumerate(data.iterrows()):
         cells = [Cell(display_name(row["technique"]), position)]
-        for metric in METRICS:
+        for metric in SHOWN_METRICS:
             if (row["technique"], metric) in intervals.index:
                 found = intervals.loc[(row["technique"], metric)]
                 data.loc[data.index[position], [f"{metric}_low", f"{metric}_high"]] = found["low"], found["high"]
@@ -63,7 +64,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     footer = [
         [
             Cell(str(row["answer"])),
-            *(_mean_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in METRICS),
+            *(_mean_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in SHOWN_METRICS),
             Cell(NONE),
         ]
         for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
@@ -71,7 +72,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     return Table(
         name="results",
         caption=_results_caption(run, data, bool(strong)),
-        headers=["Technique", *(metric_name(m) for m in METRICS), "Seeds"],
+        headers=["Technique", *(metric_name(m) for m in SHOWN_METRICS), "Seeds"],
         rows=rows,
         data=data,
         footer=footer,
@@ -105,7 +106,7 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     metric = inline_name(run.metric)
     if any_strong:
         text += "Bold: beats the baseline significantly at the 5 % level (Holm-adjusted)."
-    elif "baseline" not in set(data["technique"]):
+    elif BASELINE not in set(data["technique"]):
         text += "Nothing is bold, for there is no baseline to compare with."
     elif data["seeds"].max() < 2:
         text += "Nothing is bold, for one seed cannot tell a technique from chance."
