@@ -11,6 +11,7 @@ from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import times_opened
 from sweep.analysis.trained_with import mixed_lines
@@ -68,7 +69,7 @@ def _aside(run: Results, sections: Sequence[Section]) -> str:
 
 
 def _title(techniques: list[str]) -> str:
-    others = [t for t in techniques if t != "baseline"]
+    others = [t for t in techniques if t != BASELINE]
     if len(others) == 1 and len(techniques) == 2:
         return f"Does {display_name(others[0])} help against class imbalance?"
     if len(others) > 1:

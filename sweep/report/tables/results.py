@@ -11,8 +11,9 @@ import pandas as pd
 from balancing.data.patients import FEWEST
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.trivial_baselines import pixel_floor
-from sweep.analysis.names import METRICS, display_name, inline_name, metric_name
+from sweep.analysis.names import SHOWN_METRICS, display_name, inline_name, metric_name
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import (
     STUDY_METRICS,
@@ -47,7 +48,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     judged = len(differences) and differences["seeds"].max() > 1
     sure = set(significant(differences)["technique"]) if judged else set()
     shown = data.copy()
-    for metric in METRICS:
+    for metric in SHOWN_METRICS:
         of_metric = intervals.xs(metric, level="metric") if metric in intervals.index.levels[1] else intervals.iloc[:0]
         for end in ("low", "high"):
             data[f"{metric}_{end}"] = shown[f"{metric}_{end}"] = data["technique"].map(of_metric[end])
@@ -55,7 +56,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     footer = [
         [
             Cell(str(row["answer"])),
-            *(_mean_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in METRICS),
+            *(_mean_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in SHOWN_METRICS),
             Cell(NONE),
         ]
         for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
@@ -64,7 +65,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
         "results",
         _results_caption(run, data, bool(sure)),
         shown,
-        [technique(), *(_metric(metric) for metric in METRICS), count("seeds", "Seeds")],
+        [technique(), *(_metric(metric) for metric in SHOWN_METRICS), count("seeds", "Seeds")],
         footer=footer,
         strong=[name in sure for name in data["technique"]],
     )
@@ -74,7 +75,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
 def _metric(metric: str) -> Column:
     def cells(data: pd.DataFrame) -> list[Cell]:
         ends = zip(data[metric], data[f"{metric}_low"], data[f"{metric}_high"], strict=True)
-        return [_mean_cell(*row) for row in ends]
+        return [_mean_cell(mean, low, high) for mean, low, high in ends]
 
     return Column(metric_name(metric), cells)
 
@@ -109,7 +110,7 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     metric = inline_name(run.metric)
     if any_strong:
         text += "Bold: beats the baseline significantly at the 5 % level (Holm-adjusted)."
-    elif "baseline" not in set(data["technique"]):
+    elif BASELINE not in set(data["technique"]):
         text += "Nothing is bold, for there is no baseline to compare with."
     elif data["seeds"].max() < 2:
         text += "Nothing is bold, for one seed cannot tell a technique from chance."
