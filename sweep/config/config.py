@@ -23,6 +23,7 @@ from sweep.config.bounds import check_shares, check_trials, seconds_of
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
 from sweep.hyperparameters import SHARED
+from sweep.runs.foreign import check_present
 
 if TYPE_CHECKING:
     from sweep.runs.run import Run
@@ -382,7 +383,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     if not equals:
         raise UserError(f"--set takes key=value, but got '{_shown(text)}'; e.g. --set space.lr=0.001")
     key = key.strip()
-    is_own = key.startswith("space.parameters.") and key.count(".") == 3 + ("+" in key)  # technique.component.parameter
+    # technique.parameter, or of a composition technique.component.parameter
+    is_own = key.startswith("space.parameters.") and key.count(".") in ((3, 4) if "+" in key else (3,))
     if key not in known_keys() and not is_own:
         raise UserError(f"unknown key '{_shown(key)}'{_key_suggestion(key)}")
     if not is_own and _takes_text(key):
@@ -457,6 +459,7 @@ def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> C
     missing = [name for name in Config.model_fields if name not in loaded and name != "report"]
     if missing:
         raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
+    check_present(run)
     return build_config(loaded, assignments)
 
 

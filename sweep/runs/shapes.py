@@ -79,6 +79,7 @@ RUN: Shape = {
     "precision?": (str, None),
     "resumed?": [{}],
     "notes": [str],
+    "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
     "data": {
         "source": str,
         "fingerprint": str,
@@ -96,6 +97,7 @@ TRIALS: Shape = [
         "epochs": int,
         "seed": int,
         "parameters?": {},
+        "components?": {"*": str},
         "strength?": NUMBER,
         "batch_size?": int,
         "image_size?": int,

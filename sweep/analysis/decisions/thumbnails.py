@@ -36,7 +36,7 @@ def thumbnail_predictions(results: Results, images: ImageSet | None) -> pd.DataF
     kept = read_floor(results.path, test, len(results.class_names))
     if kept is not None or images is None:
         return kept
-    from sweep.analysis.synthetic.measure import check_images
+    from sweep.analysis.run_images import check_images
 
     check_images(results, images)
     probabilities, settings = fit_thumbnails(images.pixels, images.labels, parts, results.metric, results.positive)
@@ -99,7 +99,7 @@ def fit_thumbnails(
 
 def thumbnails(pixels: np.ndarray, rows: np.ndarray, side: int = SIDE) -> np.ndarray:
     """(n, F) float64, 0..255: images as means of side x side fields, each colour by itself."""
-    from sweep.analysis.synthetic.measure import pooled
+    from sweep.analysis.synthetic.texture import pooled
 
     parts = [pooled(pixels[rows[start : start + _AT_ONCE]], side) for start in range(0, len(rows), _AT_ONCE)]
     if not parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.analysis.figures.overview import number_plots
+from sweep.analysis.figures.records import number_plots
 from sweep.report.blocks import Block, Figures, Folded, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.trivial_baselines import pixel_floor
 from sweep.analysis.names import SHOWN_METRICS, display_name, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
+from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import (
     STUDY_METRICS,
     confusion_matrices_table,
@@ -20,10 +22,9 @@ from sweep.analysis.tables import (
     results_table,
     study_comparison,
 )
-from sweep.analysis.verdict import beyond_doubt, fewest_test_patients
 from sweep.report.shared_names import own_places, without_folders
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import ranged_cell
+from sweep.report.text.intervals import ranged_cell, with_interval
 from sweep.report.text.numbers import NONE, parameters, three
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     intervals = run.intervals().set_index(["technique", "metric"])
     differences = run.differences()
     judged = len(differences) and differences["seeds"].max() > 1
-    sure = set(beyond_doubt(differences)["technique"]) if judged else set()
+    sure = set(significant(differences)["technique"]) if judged else set()
     rows, strong = [], set()
     for position, (_, row) in enumerate(data.iterrows()):
         cells = [Cell(display_name(row["technique"]), position)]
@@ -54,7 +55,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
             if (row["technique"], metric) in intervals.index:
                 found = intervals.loc[(row["technique"], metric)]
                 data.loc[data.index[position], [f"{metric}_low", f"{metric}_high"]] = found["low"], found["high"]
-                cells.append(number(with_interval(found["mean"], found["low"], found["high"]), found["mean"]))
+                cells.append(_mean_cell(found["mean"], found["low"], found["high"]))
             else:
                 cells.append(number(NONE, None))
         rows.append([*cells, _whole(row["seeds"])])
@@ -63,7 +64,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     footer = [
         [
             Cell(str(row["answer"])),
-            *(number(with_interval(row[m], row[f"{m}_low"], row[f"{m}_high"]), row[m]) for m in SHOWN_METRICS),
+            *(_mean_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in SHOWN_METRICS),
             Cell(NONE),
         ]
         for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
@@ -79,13 +80,9 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     )
 
 
-def with_interval(mean: float, low: float, high: float) -> str:
+def _mean_cell(mean: float, low: float, high: float) -> Cell:
     """``0.812 (0.780 to 0.841)``; the number alone where there is no interval, or where nothing can move it."""
-    return (
-        three(mean)
-        if np.isnan(low) or np.isnan(high) or low == high
-        else f"{three(mean)} ({three(low)} to {three(high)})"
-    )
+    return number(three(mean) if low == high else with_interval(mean, low, high), mean)
 
 
 def result_values(run: Results) -> dict[str, Any]:
@@ -108,7 +105,7 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     text += "Beneath: what needs no network: answering without looking, and logistic regression on thumbnails. "
     metric = inline_name(run.metric)
     if any_strong:
-        text += "Bold: beats the baseline beyond doubt (Holm-adjusted)."
+        text += "Bold: beats the baseline significantly at the 5 % level (Holm-adjusted)."
     elif BASELINE not in set(data["technique"]):
         text += "Nothing is bold, for there is no baseline to compare with."
     elif data["seeds"].max() < 2:
@@ -116,7 +113,9 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     elif fewest_test_patients(run)[0] < FEWEST:
         text += f"Nothing is bold, for with fewer than {FEWEST} test patients of a class nothing is declared."
     else:
-        text += f"Nothing is bold: that any technique beats the baseline in {metric} is not beyond doubt."
+        text += (
+            f"Nothing is bold: no technique beats the baseline in {metric} significantly (5 % level, Holm-adjusted)."
+        )
     lost = [display_name(t) for t in data[~data["complete"]]["technique"]]
     if lost:
         text += f" {', '.join(lost)}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."
