@@ -18,7 +18,7 @@ from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
-from sweep.analysis.run_images import check_images, part_rows
+from sweep.analysis.run_images import check_images
 from sweep.analysis.synthetic.nearest import Pool
 from sweep.analysis.synthetic.texture import features, sharpness
 from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
@@ -61,7 +61,7 @@ def plan_of(run: Results, images: ImageSet, spec: TrialSpec) -> TrainingPlan:
     from sweep.training.method import build_plan
 
     check_images(run, images)
-    train, validation, test = (part_rows(run, part) for part in ("train", "validation", "test"))
+    train, validation, test = (run.rows_of(part) for part in ("train", "validation", "test"))
     labels, names = images.labels, images.class_names
     store = NeighbourStore(run.neighbours)
     return build_plan(spec, SplitImages(images.pixels, labels, names, train, validation, test, store))
@@ -216,7 +216,7 @@ def synthetic_numbers(run: Results, images: ImageSet, rng: np.random.Generator, 
         row: dict[str, Any] = {"technique": technique, "trial_id": spec.trial_id, "training_rows": len(plan)}
         row |= {"synthetic_rows": int(plan.synthetic.sum()), "sample": 0}
         if plan.synthetic.any():
-            pool = pool or Pool(images.pixels, part_rows(run, "train"))
+            pool = pool or Pool(images.pixels, run.rows_of("train"))
             sampled = draw_sample(plan, images.labels, pool.rows, sample, own)
             row |= measure(sampled, pool, groups, own)
         rows.append(row)
