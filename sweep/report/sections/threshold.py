@@ -12,12 +12,12 @@ from balancing.metrics import METRICS
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
+from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.decisions.table import (
     decision_table,
     reference_rule,
     split_prior,
 )
-from sweep.analysis.decisions.thresholds import DecisionPreferences
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
