@@ -19,6 +19,7 @@ class Named:
         parts: names of components, one an axis at most.
         augmented: what becomes of the augmentation strength that the sweep asks for: ``never`` sets it to 0, ``always``
             replaces 0 by 1.
+        colour: ``#rrggbb`` in figures; "" leaves the choice to them.
     """
 
     label: str
@@ -26,11 +27,16 @@ class Named:
     reference: str
     parts: tuple[str, ...] = ()
     augmented: Augmented = "as asked"
+    colour: str = ""
 
 
 NAMED = {
     "baseline": Named(
-        "Baseline", "Every training image once, never augmented.", "none: the data as they are", augmented="never"
+        "Baseline",
+        "Every training image once, never augmented.",
+        "none: the data as they are",
+        augmented="never",
+        colour="#1b1c1d",
     ),
     "augmentation": Named(
         "Augmentation",
@@ -38,6 +44,7 @@ NAMED = {
         "Shorten & Khoshgoftaar, Journal of Big Data 6:60, 2019",
         ("rotate_flip",),
         "always",
+        "#009e73",
     ),
 }
 

@@ -75,7 +75,7 @@ def source_digest(function: Callable[..., Any]) -> str:
 
 def _sources(used: Any, known: dict[str, str]) -> dict[str, str]:
     """Name -> source of a function or class and of what it uses; ``known`` is filled."""
-    name = f"{used.__module__}.{used.__qualname__}"
+    name = used.__qualname__  # without the module: what moves from a script into a module stays what it is
     if name in known:
         return known
     try:
@@ -93,7 +93,7 @@ def _sources(used: Any, known: dict[str, str]) -> dict[str, str]:
                 elif isinstance(other, _PLAIN) or (
                     isinstance(other, tuple) and all(isinstance(part, _PLAIN) for part in other)
                 ):
-                    known[f"{function.__module__}.{word}"] = repr(other)
+                    known[word] = repr(other)
     return known
 
 

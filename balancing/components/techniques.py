@@ -44,6 +44,7 @@ class Technique:
         reference: where the method comes from.
         parts: its components, one an axis at most, in the order of the axes.
         augmented: what becomes of the augmentation strength that a sweep asks for; see ``strength``.
+        colour: ``#rrggbb`` in figures; "" leaves the choice to them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Technique:
     reference: str
     parts: tuple[Component, ...] = ()
     augmented: Augmented = "as asked"
+    colour: str = ""
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -94,7 +96,8 @@ class Technique:
             raise UserError(f"technique '{self.name}' has no parameters, but '{given}' was given; remove it")
         if bare:
             raise UserError(f"several components of '{self.name}' have a parameter '{given}'; say {' or '.join(bare)}")
-        raise UserError(f"technique '{self.name}' has no parameter '{given}'{suggestion(given, self.parameters)}")
+        known = self.parameters if "." in given else {name: key for key, _, name in self._keys()}
+        raise UserError(f"technique '{self.name}' has no parameter '{given}'{suggestion(given, known)}")
 
     def draw_key(self, key: str) -> str:
         """By what a parameter's draws are seeded: its bare name for samplers, ``axis.parameter`` for other axes.
@@ -212,12 +215,13 @@ def technique_of(component: Component) -> Technique:
         component.reference,
         (component,),
         "always" if component.axis == "augmentation" else "as asked",
+        component.colour,
     )
 
 
 def _named(name: str, named: Named) -> Technique:
     parts = tuple(_component(part) for part in named.parts)
-    return Technique(name, named.label, named.summary, named.reference, parts, named.augmented)
+    return Technique(name, named.label, named.summary, named.reference, parts, named.augmented, named.colour)
 
 
 def _component(name: str) -> Component:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import colorsys
+import hashlib
 import re
 from collections.abc import Iterable
 
-from balancing.components.techniques import techniques
+from balancing.components.named import STUDY
+from balancing.components.techniques import Technique, get_technique, order_of
+from balancing.errors import UserError
 
 # Characters that no XML or HTML file may hold: most control characters, halves of pairs, two that are none.
 _ILLEGIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -18,24 +22,32 @@ METRIC_NAMES = {
     "precision": "Precision",
     "auroc": "AUROC",
 }
-# The study's columns first.
-METRICS = tuple(METRIC_NAMES)
+# In the order of tables: those of the reference study first.
+SHOWN_METRICS = tuple(METRIC_NAMES)
 
 # Black text and lines of a figure; the report's page turns exactly this colour into the colour of its own text.
 INK = "#1b1c1d"
-# Okabe & Ito's colours for colour-blind readers; their black is the ink, their yellow too pale on white.
-_PALETTE = (INK, "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8c7a2b")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h")
-_UPPER = {"smote", "adasyn", "svm", "enn", "kmeans", "smoten", "ldam", "gan", "tomek", "nearmiss"}
-_SPELT = {"kmeans": "k-means", "tomek": "Tomek", "nearmiss": "NearMiss"}
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h", "<", ">", "d", "H", "8")
+# The hue, in degrees, of techniques that declare no colour, by the axis of their last component.
+_HUES = {"sampler": 215, "augmentation": 145, "mixer": 280, "loss": 355, "schedule": 180, "decision": 45}
+_SEVERAL = 320  # of compositions
+
+
+def _known(technique: str) -> Technique | None:
+    """The technique; None where it is one of another version or machine."""
+    try:
+        return get_technique(technique)
+    except UserError:
+        return None
 
 
 def display_name(technique: str) -> str:
-    """The name people read: ``borderline_smote`` -> ``Borderline-SMOTE``."""
-    words = [_SPELT.get(word) or (word.upper() if word in _UPPER else word) for word in technique.split("_")]
-    joint = "-" if words[-1] in ("SMOTE", "ENN") else " "
-    name = joint.join(words)
-    return name[:1].upper() + name[1:]
+    """The name people read, ``borderline_smote`` -> ``Borderline-SMOTE``: its label, or its name in words."""
+    known = _known(technique)
+    if known is not None:
+        return known.label
+    words = technique.replace("+", " + ").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def legible(text: str) -> str:
@@ -54,31 +66,39 @@ def inline_name(metric: str) -> str:
     return name if name in ("F1", "AUROC") else name.lower()
 
 
-def _ranks() -> dict[str, int]:
-    return {technique.name: rank for rank, technique in enumerate(techniques())}
-
-
 def in_order(names: Iterable[str]) -> list[str]:
-    """Distinct techniques in the registry's order; those it doesn't know (an older run's) last, by name."""
-    ranks = _ranks()
-    return sorted(dict.fromkeys(names), key=lambda name: (ranks.get(name, len(ranks)), name))
+    """Distinct techniques, the study's first and in its order, the others by name."""
+    return sorted(dict.fromkeys(names), key=order_of)
 
 
-def _rank(technique: str) -> int:
-    ranks = _ranks()
-    return ranks.get(technique, len(ranks) + sum(technique.encode()))
+def _fractions(technique: str) -> list[float]:
+    """Four numbers in [0, 1] that follow from the name alone."""
+    digest = hashlib.sha256(technique.encode()).digest()
+    return [int.from_bytes(digest[4 * i : 4 * i + 4], "little") / 2**32 for i in range(4)]
 
 
 def colour(technique: str) -> str:
-    """``#rrggbb``: the same for a technique in every figure, whichever others stand beside it."""
-    return _PALETTE[_rank(technique) % len(_PALETTE)]
+    """``#rrggbb``: the one it declares, else one of its axis' hue that follows from its name alone.
+
+    So it is the same in every figure, whichever others stand beside it or are added later. The study's are Okabe &
+    Ito's for colour-blind readers. Beyond eight techniques a hue tells the axis; marker and label tell the technique.
+    """
+    known = _known(technique)
+    if known is not None and known.colour:
+        return known.colour
+    hue, lightness, saturation, _ = _fractions(technique)
+    if known is None or not known.parts:
+        saturation = -1.2  # grey
+    axes = known.axes if known is not None else ()
+    degrees = _SEVERAL if len(axes) > 1 else _HUES.get(axes[-1] if axes else "", 0)
+    rgb = colorsys.hls_to_rgb(
+        (degrees + 40 * (hue - 0.5)) % 360 / 360, 0.32 + 0.24 * lightness, max(0.0, 0.5 + 0.45 * saturation)
+    )
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def marker(technique: str) -> str:
     """Matplotlib's marker: a second way, beside the colour, to tell techniques apart."""
-    return _MARKERS[_rank(technique) % len(_MARKERS)]
-
-
-def positive_name(class_names: list[str], positive: int | None) -> str:
-    """The positive class's name; '' for more than two classes."""
-    return class_names[positive] if positive is not None else ""
+    if technique in STUDY:
+        return _MARKERS[STUDY.index(technique)]
+    return _MARKERS[int(_fractions(technique)[3] * len(_MARKERS))]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ray.tune.experiment import Trial
 from sweep.cluster import ray_token
 from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
 from sweep.cluster.session import Slots, fit_slots, ray_session
+from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import Shared, check_networks, open_test, precision_here, train_on_worker
 from sweep.planning.finish import record_stop, sweep_until_whole
@@ -182,9 +184,11 @@ class Sweep:
     def run_all(self, prepared: Prepared) -> None:
         """Every trial, the selection, and the test split; see ``sweep.planning.finish.sweep_until_whole``."""
         prepared = settle_precision(self.run, self.config, prepared, self._fast_precision)
-        shared = share(self.run, prepared, self.config, self.claim)
-        tester = RayTester(shared, self.slots, self._waiting())
-        sweep_until_whole(self.run, self.config.sweep.metric, partial(self._tune, prepared, shared), tester, self.say)
+        with travelling(self.config.space.techniques) as components:
+            shared = replace(share(self.run, prepared, self.config, self.claim), components=components)
+            tester = RayTester(shared, self.slots, self._waiting())
+            train = partial(self._tune, prepared, shared)
+            sweep_until_whole(self.run, self.config.sweep.metric, train, tester, self.say)
 
     def _waiting(self) -> Waiting:
         return Waiting(self.slots, self.say)

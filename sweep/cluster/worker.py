@@ -13,6 +13,8 @@ import numpy as np
 import ray
 from ray import tune
 
+from balancing.components.registry import Component
+from sweep.cluster.travelling import arrived
 from sweep.runs.files import no_guard
 from sweep.runs.owner import Claim
 from sweep.runs.run import ASKS, ENDED_AS, Run
@@ -33,6 +35,7 @@ class Shared:
         start: starting weights without a head, or None.
         resume_seconds: least time between two files to go on from.
         halving: the most epochs of any trial and the epochs of grace where configurations are halved, else None.
+        components: those that a worker can't find by itself, as of a notebook.
     """
 
     run_path: str
@@ -48,6 +51,7 @@ class Shared:
     resume_seconds: float
     claim: Claim | None = None
     halving: tuple[int, int] | None = None
+    components: tuple[Component, ...] = ()
 
 
 def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
@@ -55,6 +59,7 @@ def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
     from balancing.components.neighbours.store import NeighbourStore
     from sweep.training.inputs import SplitImages
 
+    arrived(shared.components)
     path = Path(shared.run_path)
     if not (path / "run.json").is_file() or Run(path).info["id"] != shared.run_id:
         raise RuntimeError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
 from sweep.runs.files import now
+from sweep.runs.foreign import check_unchanged
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.split_table import split_fingerprint
@@ -27,6 +28,7 @@ def check_same(found: Run, config: Config) -> None:
     from sweep.config.config import recorded_config
     from sweep.config.localpaths import is_local
 
+    check_unchanged(found)
     recorded = recorded_config(found).model_dump(exclude={"resources", "report"})
     for section, values in config.model_dump(exclude={"resources", "report"}).items():
         for key, value in values.items():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sweep.analysis.names import display_name
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import ranged, signed_range
+from sweep.report.text.intervals import ranged_cell, signed_cell
 from sweep.report.text.numbers import NONE, three
 
 
@@ -58,12 +58,12 @@ def count(name: str, header: str) -> Column:
 
 def interval(name: str, header: str, write: Callable[[float], str] = three) -> Column:
     """``name`` with its interval, ``<name>_low`` to ``<name>_high``."""
-    return Column(header, lambda data: [number(ranged(row, name, write), row[name]) for _, row in data.iterrows()])
+    return Column(header, lambda data: [ranged_cell(row, name, write) for _, row in data.iterrows()])
 
 
 def signed_interval(name: str, header: str) -> Column:
     """A difference with its interval."""
-    return Column(header, lambda data: [number(signed_range(row, name), row[name]) for _, row in data.iterrows()])
+    return Column(header, lambda data: [signed_cell(row, name) for _, row in data.iterrows()])
 
 
 def text(name: str, header: str, write: Callable[[Any], str] = str) -> Column:

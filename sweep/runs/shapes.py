@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sweep.hyperparameters import HYPERPARAMETERS
+
 _BEYOND = 2**63  # what numpy and pandas can't hold
 
 Shape = Any  # a type, a tuple of types (None among them), [shape of each], {key: shape of its value, ...}
@@ -79,6 +81,7 @@ RUN: Shape = {
     "precision?": (str, None),
     "resumed?": [{}],
     "notes": [str],
+    "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
     "data": {
         "source": str,
         "fingerprint": str,
@@ -96,8 +99,8 @@ TRIALS: Shape = [
         "epochs": int,
         "seed": int,
         "parameters?": {},
-        "strength?": NUMBER,
-        "batch_size?": int,
+        "components?": {"*": str},
+        **{f"{h.name}?": NUMBER if h.kind is float else int for h in HYPERPARAMETERS if h.name not in ("lr", "epochs")},
         "image_size?": int,
         "positive?": (int, None),
         "draw?": int,

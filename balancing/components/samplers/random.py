@@ -15,6 +15,7 @@ from balancing.components.samplers.targets import SAMPLING_STRATEGY, most_rows, 
 
 @sampler(
     label="Undersampling",
+    colour="#0072b2",
     reference="Japkowicz & Stephen, Intelligent Data Analysis 6(5), 2002",
     sampling_strategy=SAMPLING_STRATEGY,
 )
@@ -45,6 +46,7 @@ def undersampling(data: TrainingData, random_state: int, *, sampling_strategy: f
 
 @sampler(
     label="Oversampling",
+    colour="#e69f00",
     reference="Japkowicz & Stephen, Intelligent Data Analysis 6(5), 2002",
     sampling_strategy=SAMPLING_STRATEGY,
 )

@@ -13,11 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sweep.analysis.figures.direct_labels import label_directly
 from sweep.analysis.names import INK, colour, display_name, legible, marker
 
 # Inches. Narrow enough that a phone shows the letters at a readable size; two stand side by side on a wide page.
 WIDTH = 4.7
 GRID = "#9a9a9a"
+# As many colours as readers tell apart.
+MOST_IN_LEGEND = 8
 
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -73,6 +76,12 @@ class Plot:
     wide: bool = False
     raster: bool = False
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from sweep.analysis.notebook import plot_html
+
+        return plot_html(self)
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -105,7 +114,14 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
 
 
 def technique_legend(figure: Figure, techniques: Sequence[str], *, lines: bool = True, columns: int = 3) -> None:
-    """A legend beneath the axes, the same for every figure that tells techniques apart."""
+    """A legend beneath the axes, the same for every figure that tells techniques apart.
+
+    Of more techniques than ``MOST_IN_LEGEND`` names stand beside what they name instead.
+    """
+    if len(techniques) > MOST_IN_LEGEND:
+        techniques = label_directly(figure, techniques)
+        if not techniques:
+            return
     handles = [
         Line2D([], [], color=colour(t), marker=marker(t), markersize=5, linestyle="-" if lines else "none")
         for t in techniques
@@ -122,8 +138,3 @@ def light_grid(axes: Axes, axis: str = "both") -> None:
     """Faint lines to read values by."""
     axes.grid(True, axis=axis, color=GRID, alpha=0.35, linewidth=0.5)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
-
-
-def shortened(text: str, length: int = 18) -> str:
-    """The text, with its end replaced by an ellipsis where it is longer than ``length``."""
-    return text if len(text) <= length else text[: length - 1] + "…"

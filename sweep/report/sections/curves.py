@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from sweep.analysis.decisions.operating_points import Curves, score_curves
-from sweep.analysis.figures.curves import precision_recall_plot, roc_plot
+from sweep.analysis.figures.precision_recall import precision_recall_plot
+from sweep.analysis.figures.roc import roc_plot
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.columns import interval, table_of, technique
 from sweep.report.context import ReportContext

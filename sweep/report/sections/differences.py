@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import inline_name
 from sweep.analysis.results import Results
-from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_test_patients, signed
+from sweep.analysis.statistics.significance import significant
 from sweep.report.blocks import Block, Figures, Folded
 from sweep.report.columns import Column, table_of, technique, value
 from sweep.report.context import ReportContext
@@ -19,7 +19,9 @@ from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count, Share
 from sweep.report.table import Table, number
-from sweep.report.text.numbers import NONE, p_value
+from sweep.report.text.intervals import signed_limits
+from sweep.report.text.numbers import p_value, signed, three
+from sweep.report.words.verdict import answer_values
 
 REFERENCES = (
     (
@@ -42,11 +44,6 @@ REFERENCES = (
         "2014",
     ),
 )
-
-
-def interval(low: float, high: float) -> str:
-    """``-0.010 to +0.031`` with true minus signs; a dash where there is none."""
-    return NONE if np.isnan(low) or np.isnan(high) else f"{signed(low)} to {signed(high)}"
 
 
 class DifferenceRow(TypedDict):
@@ -97,7 +94,7 @@ def differences_section(context: ReportContext) -> SectionBody | None:
 def differences_table(run: Results, data: pd.DataFrame) -> Table:
     """Each technique's paired difference in the metric selected by."""
     name = inline_name(run.metric)
-    sure = set(beyond_doubt(data)["technique"]) if data["seeds"].max() > 1 else set()
+    sure = set(significant(data)["technique"]) if data["seeds"].max() > 1 else set()
     enough = not (data["fewest_patients"] < FEWEST).any()
     judged = (data["seeds"] > 1) & enough
     shown = data.assign(
@@ -115,15 +112,15 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
     if data["seeds"].max() < 2:
         caption += " With one seed they hold patients alone, and nothing can be said of the technique."
-    caption += " Bold: ahead of the baseline beyond doubt." if any(strong) else ""
+    caption += " Bold: significantly ahead of the baseline at the 5 % level (Holm-adjusted)." if any(strong) else ""
     columns = [
         technique(),
         value("difference", "Difference", signed),
         _ends("", "95 % interval"),
         value("p_shown", "p", p_value),
         value("p_holm_shown", "p (Holm)", p_value),
-        value("sd", "SD over seeds", "{:.3f}".format),
-        value("patient_se", "SE over patients", "{:.3f}".format),
+        value("sd", "SD over seeds", three),
+        value("patient_se", "SE over patients", three),
         value("seeds", "Seeds", str),
     ]
     return table_of("differences", caption, shown, columns, strong=strong, keep=list(data.columns))
@@ -132,7 +129,9 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
 def _ends(prefix: str, header: str) -> Column:
     """The interval that lies from ``<prefix>low`` to ``<prefix>high``."""
     low, high = f"{prefix}low", f"{prefix}high"
-    return Column(header, lambda data: [number(interval(row[low], row[high]), row[low]) for _, row in data.iterrows()])
+    return Column(
+        header, lambda data: [number(signed_limits(row[low], row[high]), row[low]) for _, row in data.iterrows()]
+    )
 
 
 def seeds_table(run: Results) -> Table:

@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.trivial_baselines import pixel_floor
-from sweep.analysis.names import METRICS, display_name, inline_name, metric_name
+from sweep.analysis.names import SHOWN_METRICS, display_name, inline_name, metric_name
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
+from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import (
     STUDY_METRICS,
     confusion_matrices_table,
@@ -20,10 +23,11 @@ from sweep.analysis.tables import (
     results_table,
     study_comparison,
 )
-from sweep.analysis.verdict import beyond_doubt, fewest_test_patients
+from sweep.hyperparameters import Hyperparameter, shown_in
 from sweep.report.columns import Column, count, interval, table_of, technique, text, value
 from sweep.report.shared_names import own_places, without_folders
 from sweep.report.table import Cell, Table, number
+from sweep.report.text.intervals import with_interval
 from sweep.report.text.numbers import NONE, parameters, three
 
 if TYPE_CHECKING:
@@ -42,9 +46,9 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     intervals = run.intervals().set_index(["technique", "metric"])
     differences = run.differences()
     judged = len(differences) and differences["seeds"].max() > 1
-    sure = set(beyond_doubt(differences)["technique"]) if judged else set()
+    sure = set(significant(differences)["technique"]) if judged else set()
     shown = data.copy()
-    for metric in METRICS:
+    for metric in SHOWN_METRICS:
         of_metric = intervals.xs(metric, level="metric") if metric in intervals.index.levels[1] else intervals.iloc[:0]
         for end in ("low", "high"):
             data[f"{metric}_{end}"] = shown[f"{metric}_{end}"] = data["technique"].map(of_metric[end])
@@ -52,7 +56,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     footer = [
         [
             Cell(str(row["answer"])),
-            *(number(with_interval(row[m], row[f"{m}_low"], row[f"{m}_high"]), row[m]) for m in METRICS),
+            *(_mean_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in SHOWN_METRICS),
             Cell(NONE),
         ]
         for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
@@ -61,7 +65,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
         "results",
         _results_caption(run, data, bool(sure)),
         shown,
-        [technique(), *(_metric(metric) for metric in METRICS), count("seeds", "Seeds")],
+        [technique(), *(_metric(metric) for metric in SHOWN_METRICS), count("seeds", "Seeds")],
         footer=footer,
         strong=[name in sure for name in data["technique"]],
     )
@@ -71,18 +75,18 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
 def _metric(metric: str) -> Column:
     def cells(data: pd.DataFrame) -> list[Cell]:
         ends = zip(data[metric], data[f"{metric}_low"], data[f"{metric}_high"], strict=True)
-        return [number(with_interval(mean, low, high), mean) for mean, low, high in ends]
+        return [_mean_cell(mean, low, high) for mean, low, high in ends]
 
     return Column(metric_name(metric), cells)
 
 
-def with_interval(mean: float, low: float, high: float) -> str:
+def _mean_cell(mean: float, low: float, high: float) -> Cell:
     """``0.812 (0.780 to 0.841)``; the number alone where there is no interval, or where nothing can move it."""
-    return (
-        three(mean)
-        if np.isnan(low) or np.isnan(high) or low == high
-        else f"{three(mean)} ({three(low)} to {three(high)})"
-    )
+    return number(three(mean) if low == high else with_interval(mean, low, high), mean)
+
+
+def _hyperparameter(shared: Hyperparameter) -> Column:
+    return value(shared.name, shared.heading or shared.label, lambda one: shared.text.format(shared.kind(one)))
 
 
 def result_values(run: Results) -> dict[str, Any]:
@@ -105,15 +109,17 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     text += "Beneath: what needs no network: answering without looking, and logistic regression on thumbnails. "
     metric = inline_name(run.metric)
     if any_strong:
-        text += "Bold: beats the baseline beyond doubt (Holm-adjusted)."
-    elif "baseline" not in set(data["technique"]):
+        text += "Bold: beats the baseline significantly at the 5 % level (Holm-adjusted)."
+    elif BASELINE not in set(data["technique"]):
         text += "Nothing is bold, for there is no baseline to compare with."
     elif data["seeds"].max() < 2:
         text += "Nothing is bold, for one seed cannot tell a technique from chance."
     elif fewest_test_patients(run)[0] < FEWEST:
         text += f"Nothing is bold, for with fewer than {FEWEST} test patients of a class nothing is declared."
     else:
-        text += f"Nothing is bold: that any technique beats the baseline in {metric} is not beyond doubt."
+        text += (
+            f"Nothing is bold: no technique beats the baseline in {metric} significantly (5 % level, Holm-adjusted)."
+        )
     lost = [display_name(t) for t in data[~data["complete"]]["technique"]]
     if lost:
         text += f" {', '.join(lost)}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."
@@ -125,7 +131,7 @@ def configurations(run: Results) -> Table | None:
     data = results_table(run)
     if data.empty:
         return None
-    metric = inline_name(run.metric)
+    metric, shared = inline_name(run.metric), shown_in(data.columns)
     intervals = run.validation_intervals().rename(columns={"low": "validation_low", "high": "validation_high"})
     data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
     return table_of(
@@ -136,16 +142,14 @@ def configurations(run: Results) -> Table | None:
         [
             technique(),
             interval("validation", f"Validation {metric}"),
-            value("lr", "Learning rate", "{:.3g}".format),
-            count("epochs", "Epochs"),
-            value("strength", "Strength", "{:.2g}".format),
-            count("batch_size", "Batch"),
+            *(_hyperparameter(one) for one in shared),
             text("parameters", "Own parameters", parameters),
         ],
         keep=[
             "technique",
             *(f"validation{ending}" for ending in ("", "_sd", "_low", "_high")),
-            *("lr", "epochs", "strength", "batch_size", "parameters"),
+            *(h.name for h in shared),
+            "parameters",
         ],
     )
 

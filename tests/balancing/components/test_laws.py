@@ -11,16 +11,7 @@ import torch
 from balancing.components.axes import Phase, TrainingContext, TrainingData
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import FloatRange
-from balancing.components.registry import (
-    COMPONENTS,
-    Component,
-    augmentation,
-    decision,
-    loss,
-    mixer,
-    sampler,
-    schedule,
-)
+from balancing.components.registry import COMPONENTS, Component, augmentation, decision, loss, mixer, sampler, schedule
 from balancing.components.testing import LAWS, Law, check, run
 from balancing.errors import UserError
 from tests.balancing.components.registered import keep_registry
@@ -72,6 +63,17 @@ def unrefused() -> None:
         if data.class_counts.min() < 5:
             raise IndexError("no fifth image")
         return TrainingPlan.of_rows(data.rows, data.train_labels)
+
+
+def mixes_unsaid() -> None:
+    @sampler(**SAYS)
+    def wrong(data: TrainingData, random_state: int) -> TrainingPlan:
+        """Mixes each image with the next of its class, and does not say so."""
+        plan = TrainingPlan.of_rows(data.rows, data.train_labels)
+        order = np.argsort(data.train_labels, kind="stable")
+        mate = plan.base.copy()
+        mate[order[:-1]] = plan.base[order[1:]]
+        return TrainingPlan(plan.base, mate, np.where(mate == plan.base, 0.0, 0.5), plan.labels)
 
 
 def always_flips() -> None:
@@ -166,6 +168,7 @@ def half_a_sentence() -> None:
         (global_draws, "law_equal_seeds_give_equal_plans"),
         (reads_all_rows, "law_only_training_rows_are_read"),
         (unrefused, "law_too_few_images_are_refused_beforehand"),
+        (mixes_unsaid, "law_plans_are_well_formed"),
         (always_flips, "law_no_strength_changes_nothing"),
         (flips_in_place, "law_images_stay_images"),
         (mean_loss, "law_a_loss_a_row"),

@@ -20,12 +20,20 @@ from balancing.errors import UserError
 from sweep.config.bounds import MOST_TRIALS
 from sweep.config.config import Config, build_config, parse_assignment, read_file
 from sweep.config.size import n_trials, span
-from sweep.hyperparameters import SHARED
+from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
+from tests.balancing.components.test_techniques import make_alphas
 
 ALL = list(STUDY)
-RANGES = ("space.lr=1e-4..1e-2", "space.epochs=3..10", "space.strength=0.1..1", "space.batch_size=8..64")
+RANGES = (
+    "space.lr=1e-4..1e-2",
+    "space.epochs=3..10",
+    "space.strength=0.1..1",
+    "space.batch_size=8..64",
+    "space.weight_decay=1e-6..1e-2",
+)
+SHARED = [shared.name for shared in HYPERPARAMETERS]
 
 
 def config_of(*assignments: str) -> Config:
@@ -130,6 +138,60 @@ def test_techniques_that_share_a_parameter_share_its_draws() -> None:
     }
     assert drawn["smote"] == drawn["borderline_smote"]
     assert len(set(drawn["smote"])) > 1
+
+
+def test_components_with_a_parameter_of_the_same_name_are_drawn_independently(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_alphas(monkeypatch)
+    alone, both = (
+        [
+            spec.parameters
+            for spec in specs_of(
+                f"space.techniques={name}", "space.trials=200", "space.seeds=1", "space.search_parameters=true"
+            )
+        ]
+        for name in ("alpha_loss", "smote+alpha_mixer+alpha_loss")
+    )
+    mixed, lost = ([values[f"alpha_{axis}.alpha"] for values in both] for axis in ("mixer", "loss"))
+    assert lost == [values["alpha"] for values in alone], "a component's draw is the same wherever it stands"
+    assert abs(np.corrcoef(mixed, lost)[0, 1]) < 0.25
+    smote = specs_of("space.techniques=smote", "space.trials=200", "space.seeds=1", "space.search_parameters=true")
+    assert [values["smote.k_neighbors"] for values in both] == [spec.parameters["k_neighbors"] for spec in smote]
+
+
+def test_parameters_of_a_composition_may_be_given() -> None:
+    name = "undersampling+class_weights"
+    given = (
+        f"space.parameters.{name}.class_weights.power=0.5",
+        "space.parameters.class_weights+undersampling.sampling_strategy=0.75",
+    )
+    (spec,) = specs_of("space.techniques=class_weights+undersampling", "space.seeds=1", *given)
+    assert spec.technique == name
+    assert spec.parameters == {"undersampling.sampling_strategy": 0.75, "class_weights.power": 0.5}
+    assert spec.components == {"sampler": "undersampling", "loss": "class_weights"}
+    nested = {"class_weights": {"power": 0.5}, "undersampling.sampling_strategy": 0.75}
+    space = {"techniques": [name], "seeds": 1, "parameters": {name: nested}}
+    assert trial_specs(build_config({"space": space})) == [spec]
+    drawn = specs_of(
+        f"space.techniques={name}", "space.trials=9", "space.seeds=1", f"space.parameters.{name}.power=0.25..0.5"
+    )
+    assert len({spec.parameters["class_weights.power"] for spec in drawn}) == 9
+    assert all(0.25 <= spec.parameters["class_weights.power"] <= 0.5 for spec in drawn)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            "power=2",
+            "class_weights.power must lie in 0.0..1.0, but is 2; the default is 1.0$",
+        ),
+        ("pouwer=1", r"technique 'smote\+class_weights' has no parameter 'pouwer'; did you mean"),
+        ("class_weights.k_neighbors=1", "has no parameter 'class_weights.k_neighbors'; did you mean"),
+    ],
+)
+def test_a_composition_takes_no_other_parameters(given: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        specs_of(f"space.parameters.smote+class_weights.{given}")
 
 
 def test_draws_stay_in_their_ranges_and_follow_their_laws() -> None:

@@ -38,7 +38,8 @@ from sweep.report.sections.made import opening_lines
 from sweep.report.table import number
 from sweep.report.tables import results as shown_tables
 from sweep.report.tables.results import shift_sentence
-from sweep.report.text.numbers import code_block, duration, html_prose, latex, markdown, markdown_prose, p_value
+from sweep.report.text.escape import code_block, html_prose, latex, markdown, markdown_prose
+from sweep.report.text.numbers import duration, p_value
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -304,7 +305,7 @@ def test_no_two_parts_have_one_name() -> None:
 
 def test_analysis_and_report_need_no_ray() -> None:
     code = (
-        "import sys, sweep.report.render, sweep.analysis.maps.cams, sweep.cli.predict; sys.exit('ray' in sys.modules)"
+        "import sys, sweep.report.render, sweep.analysis.maps.checks, sweep.cli.predict; sys.exit('ray' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

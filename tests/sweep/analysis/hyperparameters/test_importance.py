@@ -10,17 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweep.analysis.figures.importance import importance_plot
+from sweep.analysis.figures.parallel import parallel_plot
 from sweep.analysis.figures.style import png, svg
-from sweep.analysis.hyperparameters.importance import (
-    FEW_CONFIGURATIONS,
-    Importance,
-    ended_trials,
-    factor_name,
-    factors,
-    importance,
-    importance_plot,
-    parallel_plot,
-)
+from sweep.analysis.hyperparameters.factors import ended_trials, factor_name, factors
+from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, Importance, importance
 from sweep.analysis.results import Results
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext

@@ -1,0 +1,58 @@
+"""Components from outside the package: what a run records of them, and whether they are here to go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from balancing.components.registry import COMPONENTS, GROUP, Component
+from balancing.components.techniques import get_technique
+from balancing.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.runs.run import Run
+    from sweep.runs.spec import TrialSpec
+
+
+def foreign_components(techniques: Iterable[str]) -> list[Component]:
+    """The components of some techniques that don't come with the package, each once."""
+    parts = {part.name: part for name in techniques for part in get_technique(name).parts}
+    return [part for part in parts.values() if not part.origin.own]
+
+
+def recorded_origins(specs: Iterable[TrialSpec]) -> dict[str, dict[str, str]]:
+    """Name -> axis, module, distribution and identity (see ``Component``) of each foreign component of some trials."""
+    foreign = foreign_components({spec.technique for spec in specs if spec.components})
+    return {
+        part.name: {
+            "axis": part.axis,
+            "module": part.origin.module,
+            "distribution": part.origin.distribution,
+            "identity": part.identity,
+        }
+        for part in foreign
+    }
+
+
+def check_present(run: Run) -> None:
+    """Raises UserError where a component of a run is not known here."""
+    for name, then in run.info.get("components", {}).items():
+        if COMPONENTS.get(name) is None:
+            where = then["distribution"] or f"module {then['module']}"
+            raise UserError(
+                f"run {run.path} has the {then['axis']} '{name}' of {where}, which is not known here; import that "
+                f"before, or install what has it as an entry point of {GROUP}"
+            )
+
+
+def check_unchanged(run: Run) -> None:
+    """Raises UserError where a component of a run is not what it was: its trials would not be comparable."""
+    check_present(run)
+    for name, then in run.info.get("components", {}).items():
+        found = COMPONENTS.get(name)
+        now = found.identity if found else "none"
+        if now != then["identity"]:
+            raise UserError(
+                f"the {then['axis']} '{then['identity']}' of {run.path} is '{now}' now (behind '@' stands a digest of "
+                "its source); put its source back, or start a new run"
+            )
