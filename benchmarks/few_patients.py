@@ -118,7 +118,7 @@ def differences_of(
 
 
 def is_called_different(found: Spread) -> bool:
-    """Whether one comparison, not adjusted for others, is beyond doubt at the 5 % level."""
+    """Whether one comparison, not adjusted for others, is significant at the 5 % level."""
     return found.p < 0.05 and (found.low > 0 or found.high < 0)
 
 

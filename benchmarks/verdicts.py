@@ -29,8 +29,8 @@ from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
 from sweep.analysis.statistics.intervals import metric_spread, spread
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable, seed_spread
+from sweep.analysis.statistics.significance import significant
 from sweep.analysis.statistics.tests import holm, mcnemar_exact
-from sweep.analysis.verdict import beyond_doubt
 
 TECHNIQUES = 5
 METRIC = "balanced_accuracy"
@@ -149,7 +149,7 @@ def simulate(world: World, repeats: int, samples: int, seed: int) -> dict[str, f
         sd, se, all_sd = (float(row[name]) for name in ("seed_sd", "patient_se", "patient_sd"))
         spread_sd, freedom = seed_spread(sd, se, all_sd, world.seeds), float(row["patient_freedom"])
         told.append(detectable(spread_sd, se, world.seeds, TECHNIQUES, freedom=freedom))
-        winners = [set(beyond_doubt(table)["technique"]), *usual_ways(labels, scores, found, few)]
+        winners = [set(significant(table)["technique"]), *usual_ways(labels, scores, found, few)]
         for name, named in zip(names, winners, strict=True):
             false[name] += bool(named - set(truth))
             seen[name] += bool(named & set(truth))

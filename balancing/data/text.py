@@ -46,6 +46,11 @@ def _shown_letter(letter: str) -> str:
     return letter
 
 
+def shortened(text: str, length: int = 18) -> str:
+    """The text, with its end replaced by an ellipsis where it is longer than ``length``."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def text_array(values: Sequence[str]) -> np.ndarray:
     """(N,) str; of objects where the longest value would make numpy's fixed width take too much memory."""
     width = max(map(len, values), default=0)

@@ -35,6 +35,11 @@ class RunReader:
         """
         return self._needs_run("its records")
 
+    @property
+    def is_of_run(self) -> bool:
+        """Whether a run's folder is read; False of plain arrays."""
+        return self._run is not None
+
     def _needs_run(self, what: str) -> Run:
         if self._run is None:
             raise UserError(

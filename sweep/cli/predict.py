@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
 from balancing.data.decoding import Decoded, decode_all
-from balancing.data.text import shown
+from balancing.data.text import shortened, shown
 from balancing.errors import UserError, suggestion
-from sweep.analysis.figures.cams import overlay
-from sweep.analysis.figures.style import png, shortened, style
-from sweep.analysis.maps.cams import METHOD, best_trials, class_activation_map, network_input, outcome
-from sweep.analysis.names import display_name
+from sweep.analysis.figures.cams import image_plot, outcome
+from sweep.analysis.figures.style import png
+from sweep.analysis.maps.methods import class_activation_map
+from sweep.analysis.maps.networks import best_trials
 from sweep.analysis.results import Results
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
+from sweep.training.inputs import to_input
 from sweep.training.network import restore
 
 _LONGEST_STEM = 200  # bytes
@@ -104,14 +103,14 @@ def predict_images(
     found = []
     for path, picture, image in zip(files, _pictures(files, out), decoded, strict=True):
         assert not isinstance(image, str)
-        batch = network_input(image.pixels, mean, std)
+        batch = to_input(torch.from_numpy(np.array(image.pixels))[None], mean, std)
         with torch.no_grad():
             probabilities = model(batch).softmax(dim=1)[0].double().numpy()
         decided = int(probabilities.argmax())
         if picture is not None:
             heat = class_activation_map(model, batch, decided)
             title = f"{shortened(shown(path.name), 40)}\n{outcome(probabilities, None, classes)}"
-            write_atomically(picture, png(_figure(image.pixels, heat, title, name), dpi=150))
+            write_atomically(picture, png(image_plot(image.pixels, heat, title, name), dpi=150))
         named = {label: float(p) for label, p in zip(classes, probabilities, strict=True)}
         found.append(Prediction(path, named, classes[decided], name, trial_id, picture))
     return found
@@ -142,8 +141,10 @@ def _pictures(files: list[Path], out: Path | None) -> list[Path | None]:
     pictures: list[Path | None] = []
     for path in files:
         stem = _cut(path.stem)
-        names = itertools.chain([stem], (f"{stem}_{number}" for number in itertools.count(2)))
-        picture = next(p for name in names if os.path.realpath(p := out / f"{name}_cam.png") not in taken)
+        picture, number = out / f"{stem}_cam.png", 1
+        while os.path.realpath(picture) in taken:
+            number += 1
+            picture = out / f"{stem}_{number}_cam.png"
         taken.add(os.path.realpath(picture))
         pictures.append(picture)
     return pictures
@@ -154,18 +155,3 @@ def _cut(stem: str) -> str:
     while len(os.fsencode(stem)) > _LONGEST_STEM:
         stem = stem[:-1]
     return stem
-
-
-def _figure(pixels: np.ndarray, heat: np.ndarray, title: str, technique: str) -> Figure:
-    """The image, and the map over it."""
-    with style():
-        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        overlay(left, pixels)
-        colours = overlay(right, pixels, heat)
-        right.set_title(f"{METHOD}, {display_name(technique)}")
-        left.set_title(title, fontsize=9)
-        bar = figure.colorbar(colours, ax=right, shrink=0.75, ticks=[0, 0.5, 1])
-        bar.solids.set_alpha(1)  # type: ignore[union-attr]
-        bar.set_label("evidence for the decision, relative", fontsize=8)
-    return figure

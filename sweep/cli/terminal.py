@@ -44,7 +44,7 @@ def results(run: Run) -> list[RenderableType]:
     """The answer in one sentence, and the results table: means over seeds with intervals, on the test split."""
     from sweep.analysis.names import METRIC_NAMES, display_name
     from sweep.analysis.results import Results
-    from sweep.analysis.verdict import verdict
+    from sweep.report.words.verdict import verdict
 
     read = Results(run)  # the same numbers serve table and answer
     found = read.intervals()

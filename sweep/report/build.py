@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from balancing.data.patients import FEWEST, SPARSE
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
+from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import times_opened
-from sweep.analysis.trained_with import mixed_lines
-from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_in_words, fewest_test_patients, verdict
 from sweep.report.context import ReportContext
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, run_name
+from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
+from sweep.report.words.versions import mixed_lines
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,13 @@ def gather(context: ReportContext) -> Content:
 
 
 def _aside(run: Results, sections: Sequence[Section]) -> str:
-    if not len(beyond_doubt(run.differences())):
+    if significant(run.differences()).empty:
         return ""
     return " ".join(section.aside for section in sections if section.aside)
 
 
 def _title(techniques: list[str]) -> str:
-    others = [t for t in techniques if t != "baseline"]
+    others = [t for t in techniques if t != BASELINE]
     if len(others) == 1 and len(techniques) == 2:
         return f"Does {display_name(others[0])} help against class imbalance?"
     if len(others) > 1:
@@ -78,8 +81,11 @@ def found_warnings(run: Results) -> list[str]:
     """What a reader must know before the numbers."""
     lines = []
     audit = run.audit()
-    for leak in audit.leaks if audit else ():
-        lines.append(f"Leak, allowed by --allow-leak: {leak.title} Test results look better than they are.")
+    if audit:
+        lines += [
+            f"Leak, allowed by --allow-leak: {leak.title} Test results look better than they are."
+            for leak in audit.leaks
+        ]
     trials = run.trials()
     damages = run.damages()
     if damages:
@@ -126,8 +132,8 @@ def found_warnings(run: Results) -> list[str]:
         )
     elif FEWEST <= fewest < SPARSE and _is_judged(run):
         lines.append(
-            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: what is beyond doubt here "
-            f"is so of patients like these. Of a kind that is one in ten, {fewest} hold none with a chance of "
+            f"The test split holds {fewest_in_words(run)} of class {run.class_names[label]}: what is significant "
+            f"here is so of patients like these. Of a kind that is one in ten, {fewest} hold none with a chance of "
             f"{100 * 0.9**fewest:.0f} %, and no interval knows of it."
         )
     return lines

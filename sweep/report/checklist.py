@@ -15,7 +15,7 @@ import yaml
 
 from sweep.report.build import Content
 from sweep.report.section import Section
-from sweep.report.text.numbers import markdown
+from sweep.report.text.escape import markdown
 
 NOT_ANSWERED = "not answered by this report: for the authors"
 _FOLDER = Path(__file__).parent / "guidelines"

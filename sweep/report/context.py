@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweep.analysis.decisions.thresholds import USUAL, DecisionPreferences
+from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.results import Results
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
+    from sweep.analysis.maps.checks import MapSizes
     from sweep.report.section import Section
 
 
@@ -23,11 +24,11 @@ class ReportOptions:
 
     Args:
         cams: whether to draw class activation maps where images are at hand.
-        cam_method: a key of ``sweep.analysis.maps.cams.CAM_METHODS``.
+        cam_method: a key of ``sweep.analysis.maps.methods.CAM_METHODS``.
         masks: folder of masks (lungs, lesions) for the maps' numbers; None for the images' own.
         decisions: sensitivity, costs and prevalence that decisions shall be made for.
         device: where the kept networks run.
-        map_sizes: keywords of ``sweep.analysis.maps.checks.looks``: how many images, masks, samples.
+        map_sizes: how much the maps' numbers look at; None for what a CPU can bear.
     """
 
     cams: bool = True
@@ -35,7 +36,7 @@ class ReportOptions:
     masks: Path | str | None = None
     decisions: DecisionPreferences = USUAL
     device: str = "cpu"
-    map_sizes: Mapping[str, int] = field(default_factory=dict)
+    map_sizes: MapSizes | None = None
 
 
 USUAL_REPORT = ReportOptions()

@@ -22,7 +22,7 @@ from sweep.report.checklist import checklist
 from sweep.report.context import USUAL_REPORT, ReportContext, ReportOptions
 from sweep.report.section import plots_of, tables_of
 from sweep.report.summary import summary_json
-from sweep.report.text.numbers import code_block, html_prose, markdown, markdown_prose
+from sweep.report.text.escape import code_block, html_prose, markdown, markdown_prose
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sweep.report.blocks import Block
 from sweep.report.csvfile import csv_text
-from sweep.report.text.numbers import latex
+from sweep.report.text.escape import latex
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from balancing.metrics import COUNTS, SELECTABLE, confusion_matrix, decide
+from sweep.hyperparameters import HYPERPARAMETERS
+from sweep.runs.confusion import draw_confusion
 from sweep.runs.predictions import class_values
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
@@ -132,7 +134,7 @@ class TrialEvents:
         values = {
             "technique": spec.technique,
             **{f"{spec.technique}.{k}": v for k, v in spec.parameters.items()},
-            **{k: getattr(spec, k) for k in ("lr", "epochs", "strength", "batch_size", "seed", "weights", "precision")},
+            **{k: getattr(spec, k) for k in (*(h.name for h in HYPERPARAMETERS), "seed", "weights", "precision")},
         }
         metrics = {
             f"best/{name}": best[name] for name in SELECTABLE if best[name] is not None and np.isfinite(best[name])
@@ -156,29 +158,20 @@ def _rarest(labels: np.ndarray, n_classes: int) -> list[int]:
 def confusion_figure(labels: np.ndarray, decisions: np.ndarray, class_names: Sequence[str]) -> Any:
     """A matplotlib figure of the confusion matrix, at most 12 inches a side.
 
-    Counts stand in the cells, and names beside them, up to 20 classes; beyond, the colours alone, by shares of the true
-    class.
+    Colours are shares of the true class; up to 20 classes counts stand in the cells, and names beside them.
     """
     from matplotlib.figure import Figure
 
     matrix = confusion_matrix(labels, decisions, len(class_names))
-    named = len(class_names) <= _MOST_CLASSES
     side = min(2.5 + 0.5 * len(class_names), _LARGEST_SIDE)
     figure = Figure(figsize=(side, side))
+    named = len(class_names) <= _MOST_CLASSES
     # A fixed place: a layout engine would draw it twice, in every trial.
     axes = figure.add_axes((0.24, 0.36, 0.7, 0.6) if named else (0.1, 0.1, 0.85, 0.85))
     axes.set_xlabel("decided")
     axes.set_ylabel("true")
+    axes.tick_params(labelsize=9)
+    draw_confusion(axes, matrix, class_names, most_named=_MOST_CLASSES, most_counted=_MOST_CLASSES)
     if not named:
-        axes.imshow(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
         axes.set_title(f"{len(class_names)} classes by number, shares of the true class", fontsize=9)
-        return figure
-    names = [name if len(name) <= 16 else f"{name[:15]}…" for name in class_names]
-    axes.imshow(matrix, cmap="Blues")
-    ticks = range(len(class_names))
-    axes.set_xticks(ticks, names, rotation=30, ha="right", fontsize=9)
-    axes.set_yticks(ticks, names, rotation=90, va="center", fontsize=9)
-    for (row, column), count in np.ndenumerate(matrix):
-        colour = "white" if count > matrix.max() / 2 else "black"
-        axes.text(column, row, str(count), ha="center", va="center", color=colour)
     return figure

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from sweep.analysis.figures.style import WIDTH, Plot, shortened, style
+from sweep.analysis.figures.style import WIDTH, Plot, style
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.tables import confusion_matrices
+from sweep.runs.confusion import draw_confusion, short_count
 
 # Beyond this many classes a cell has no room for figures.
 _LABELLED = 8
@@ -39,45 +39,21 @@ def confusion_plot(run: Results) -> Plot | None:
         for axes in grid.flat[len(techniques) :]:
             axes.set_visible(False)
         for axes, technique in zip(grid.flat, techniques, strict=False):
-            _matrix(axes, means[technique], names)
+            draw_confusion(
+                axes,
+                means[technique],
+                names,
+                colours=_BLUES,
+                most_named=_NAMED,
+                most_counted=_LABELLED,
+                with_shares=True,
+            )
             axes.set_title(display_name(technique), loc="left", pad=4)
         for column in range(columns - (len(grid.flat) - len(techniques)), columns):
             grid[-2, column].tick_params(labelbottom=True)
         figure.supxlabel("Decided", fontsize=9.5)
         figure.supylabel("True", fontsize=9.5)
     return Plot("confusion", "Confusion matrices", figure, _caption(run, means, seeds), _alt(techniques, names), wide)
-
-
-def _matrix(axes: Axes, matrix: np.ndarray, names: list[str]) -> None:
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="equal")
-    for edge in axes.spines.values():
-        edge.set_visible(False)
-    if len(names) > _NAMED:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        return
-    ticks = range(len(names))
-    axes.set_xticks(ticks, [shortened(n, 14) for n in names], rotation=0 if len(names) == 2 else 45, ha="center")
-    axes.set_yticks(ticks, [shortened(n, 14) for n in names], rotation=90 if len(names) == 2 else 0, va="center")
-    if len(names) > 2:
-        for label in axes.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
-    axes.tick_params(length=0, pad=2)
-    if len(names) > _LABELLED:
-        return
-    size = 9.5 if len(names) <= 3 else 7.5
-    for (row, column), share in np.ndenumerate(shares):
-        # Fixed colours: a cell keeps its own background on a dark page too.
-        ink = "#ffffff" if share > 0.5 else "#1b1c1e"
-        count = _short(float(matrix[row, column]))
-        text = f"{100 * share:.1f} %\n({count})" if len(names) <= 3 else count
-        axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=size, linespacing=1.35)
-
-
-def _short(count: float) -> str:
-    """One decimal, none where it is 0."""
-    return f"{count:.1f}".removesuffix(".0")
 
 
 def _caption(run: Results, means: dict[str, np.ndarray], seeds: int) -> str:
@@ -99,9 +75,9 @@ def _caption(run: Results, means: dict[str, np.ndarray], seeds: int) -> str:
         missed = {t: m[run.positive, 1 - run.positive] for t, m in means.items()}
         false = {t: m[1 - run.positive, run.positive] for t, m in means.items()}
         if len(means) > 1:
-            text += f" Missed {run.class_names[run.positive]} images range from {_short(min(missed.values()))} to "
-            text += f"{_short(max(missed.values()))}, false alarms from {_short(min(false.values()))} to "
-            text += f"{_short(max(false.values()))}."
+            text += f" Missed {run.class_names[run.positive]} images range from {short_count(min(missed.values()))} to "
+            text += f"{short_count(max(missed.values()))}, false alarms from {short_count(min(false.values()))} to "
+            text += f"{short_count(max(false.values()))}."
     return text
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sweep.analysis.figures.style import WIDTH, Plot, light_grid, style, technique_legend
-from sweep.analysis.maps.checks import Curves
+from sweep.analysis.figures.text import decimals
+from sweep.analysis.maps.perturbation import Curves
 from sweep.analysis.names import INK, colour, display_name, marker
 
 
@@ -18,7 +19,7 @@ def faithfulness_plot(curves: Mapping[str, Curves], checks: pd.DataFrame) -> Plo
 
     Args:
         curves: technique -> its curves, means over images are drawn.
-        checks: of ``cam_checks.check_maps``, for the caption.
+        checks: of ``sweep.analysis.maps.checks.Checks``, for the caption.
     Returns:
         None where no technique has an image whose map tells a place.
     """
@@ -61,9 +62,7 @@ def faithfulness_plot(curves: Mapping[str, Curves], checks: pd.DataFrame) -> Plo
 def _caption(checks: pd.DataFrame) -> str:
     count = int(checks["curve_images"].max())
     best = checks.iloc[int(checks["insertion_gain"].to_numpy().argmax())]
-    gain, low, high = (
-        f"{best[f'insertion_gain{end}']:.3f}".replace("-", "\N{MINUS SIGN}") for end in ("", "_low", "_high")
-    )
+    gain, low, high = (decimals(best[f"insertion_gain{end}"], 3) for end in ("", "_low", "_high"))
     return (
         "What a good map marks is missed at once: its curve falls faster (left) and rises faster (right) than the "
         f"dashed one, of a random order as coarse. Means over {count} images. Furthest above it on insertion: "

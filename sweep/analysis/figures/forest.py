@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sweep.analysis.figures.style import WIDTH, Plot, light_grid, style
+from sweep.analysis.figures.text import signed
 from sweep.analysis.names import INK, colour, display_name, inline_name, marker
 from sweep.analysis.results import Results
-from sweep.analysis.verdict import beyond_doubt, signed
+from sweep.analysis.statistics.significance import significant
 
 
 def forest_plot(run: Results, metric: str | None = None) -> Plot | None:
@@ -54,10 +55,11 @@ def _caption(table: pd.DataFrame, name: str) -> str:
     text = "Right of the line: better than the baseline. "
     if seeds > 1:
         over = int(((table["low"] <= 0) & (table["high"] >= 0)).sum())
-        sure = ", ".join(display_name(t) for t in beyond_doubt(table)["technique"]) or "none"
+        sure = ", ".join(display_name(t) for t in significant(table)["technique"]) or "none"
         text += (
             f"Large markers: mean over {seeds} seeds; small ones: each seed; lines: 95 % intervals over patients and "
-            f"seeds. {over} of {len(table)} intervals hold zero; ahead beyond doubt after Holm's adjustment: {sure}."
+            f"seeds. {over} of {len(table)} intervals hold zero; significantly ahead at the 5 % level (Holm-adjusted): "
+            f"{sure}."
         )
     else:
         text += "One seed; lines: 95 % intervals over patients alone: they do not hold the chance in training."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -76,6 +78,10 @@ class Plot:
     wide: bool = False
     raster: bool = False
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return plot_html(self)
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -134,6 +140,10 @@ def light_grid(axes: Axes, axis: str = "both") -> None:
     axes.set_axisbelow(True)
 
 
-def shortened(text: str, length: int = 18) -> str:
-    """The text, with its end replaced by an ellipsis where it is longer than ``length``."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+def plot_html(plot: Plot) -> str:
+    """A figure with its title and caption."""
+    kind, content = ("png", png(plot.figure)) if plot.raster else ("svg+xml", svg(plot.figure).encode())
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    picture = f'<img src="{source}" alt="{escape(plot.alt)}" style="max-width: 100%">'
+    caption = f"<b>{escape(plot.title)}.</b> {escape(plot.caption)}"
+    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"

@@ -15,9 +15,11 @@ import pandas as pd
 import torch
 
 from balancing.data.masks import Masks
-from sweep.analysis.maps.cams import DEFAULT_METHOD, FIELD, cam_method, check_images, fields, kept_trials, networks
-from sweep.analysis.names import display_name
+from sweep.analysis.maps.methods import DEFAULT_METHOD, cam_method, fields
+from sweep.analysis.maps.networks import kept_trials, networks
+from sweep.analysis.reference_study.claim import AGAINST
 from sweep.analysis.results import Results
+from sweep.analysis.run_images import check_images
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import bounded
 
@@ -32,8 +34,6 @@ REGIONS = ("corners", "border", "centre")
 FEWEST_FIELDS = 3
 MOST_IMAGES = 40
 RESAMPLES = 2000
-# The study's claim: maps of the first lie on the background, those of the second on the lung.
-CLAIMED, AGAINST = "smote", "oversampling"
 
 
 def regions(height: int, width: int) -> np.ndarray:
@@ -137,8 +137,7 @@ def sample_maps(
 ) -> SampledMaps | None:
     """Makes the maps that all numbers come from: of one sample of test images, balanced over the classes.
 
-    Maps are for the class that a network decided on, by its recorded prediction: what its decision rests on. At 224 px
-    on two cores a map takes 0.1 to 0.2 s, so six techniques and 40 images half a minute.
+    Maps are for the class that a network decided on, by its recorded prediction: what its decision rests on.
 
     Args:
         most: images, at most.
@@ -165,37 +164,21 @@ def sample_maps(
     return SampledMaps(rows, images.labels[rows], seeds, method, targets, maps)
 
 
-def cam_table(
-    run: Results,
-    images: ImageSet,
-    method: str = DEFAULT_METHOD,
-    masks: Masks | None = None,
-    most: int = MOST_IMAGES,
-    *,
-    rng: np.random.Generator,
-    device: str | torch.device = "cpu",
+def numbers_of(
+    run: Results, sampled: SampledMaps, masks: Masks | None, rng: np.random.Generator, against: str = AGAINST
 ) -> pd.DataFrame:
-    """Where the maps of each technique's best trial lie, see ``numbers_of``; no row where no network was kept.
-
-    Raises:
-        UserError: other images than the run's, or an unknown method.
-    """
-    sampled = sample_maps(run, images, method, most, rng=rng, device=device)
-    return pd.DataFrame({"technique": []}) if sampled is None else numbers_of(run, sampled, masks, rng)
-
-
-def numbers_of(run: Results, sampled: SampledMaps, masks: Masks | None, rng: np.random.Generator) -> pd.DataFrame:
     """Means over images with 95 % intervals from drawing patients anew within classes, 2,000 times.
 
     Args:
         masks: of the image set, or None.
         rng: of the bootstrap; the same samples serve all techniques, so that differences stay paired.
+        against: the technique that gaps are to.
     Returns:
         One row a technique, each number with ``_low`` and ``_high``:
         technique; images (whose map is not 0 everywhere); for each region ``<region>`` (share of the map's sum),
         ``<region>_area`` (share of the image) and ``<region>_ratio`` (their quotient); ``edge``, corners and border
-        together, ``edge_area``, ``edge_ratio``; ``edge_gap``, the paired difference in ``edge`` to oversampling over
-        the images where both have a map (NaN without it). With masks also mask_images, mask, mask_area, mask_ratio,
+        together, ``edge_area``, ``edge_ratio``; ``edge_gap``, the paired difference in ``edge`` to ``against`` over the
+        images where both have a map (NaN without it). With masks also mask_images, mask, mask_area, mask_ratio,
         pointing (its chance level is mask_area), and mask_gap. At fewer than 3 x 3 fields (up to 64 px) the shares of
         regions are NaN: enlarged, 2 x 2 fields give every region just its share of the area.
     """
@@ -205,7 +188,7 @@ def numbers_of(run: Results, sampled: SampledMaps, masks: Masks | None, rng: np.
     if masks is not None:
         read = masks.of(sampled.rows) & masks.present[sampled.rows][:, None, None]
     measured = {technique: _of_images(maps, read) for technique, maps in sampled.maps.items()}
-    other = measured.get(AGAINST)
+    other = measured.get(against)
     rows = []
     for technique, values in measured.items():
         row: dict[str, Any] = {
@@ -260,67 +243,3 @@ def with_interval(name: str, values: np.ndarray, few: FewPatients) -> dict[str, 
     """
     found = bounded(values[:1], values[None, 1:], few, -np.inf, np.inf)
     return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def study_claim(table: pd.DataFrame) -> str:
-    """Whether the maps bear out the study's "SMOTE looks at the background, oversampling at the lung", in a sentence.
-
-    Args:
-        table: from ``cam_table``.
-    """
-    there = {str(row["technique"]): row for _, row in table.iterrows()}
-    missing = [display_name(name) for name in (CLAIMED, AGAINST) if name not in there]
-    claim = "The study says of its maps that SMOTE looks at the background and oversampling at the lung."
-    if missing:
-        return f"{claim} That can't be tried here: there are no maps of {' and '.join(missing)}."
-    row, other = there[CLAIMED], there[AGAINST]
-    if np.isnan(row["edge_gap"]):
-        return (
-            f"{claim} That can't be tried here: the maps of the two do not tell the centre from the edge (which takes "
-            f"images of more than {FIELD * (FEWEST_FIELDS - 1)} pixels a side)."
-        )
-    text = (
-        f"{claim} Here corners and border hold {_percent(row['edge'])} of SMOTE's maps and {_percent(other['edge'])} "
-        f"of oversampling's ({_percent(row['edge_area'])} of the area), a difference of {_points(row, 'edge_gap')}"
-    )
-    judged = [(row["edge_gap_low"], row["edge_gap_high"])]
-    if "mask_gap" in row and not np.isnan(row["mask_gap"]):
-        text += (
-            f"; the masks hold {_percent(row['mask'])} and {_percent(other['mask'])} ({_percent(row['mask_area'])} of "
-            f"the area), a difference of {_points(row, 'mask_gap')}"
-        )
-        # Turned round: the claim is that less of SMOTE's maps lies in the mask.
-        judged.append((-row["mask_gap_high"], -row["mask_gap_low"]))
-    holds, turned = [low > 0 for low, _ in judged], [high < 0 for _, high in judged]
-    if np.isnan(judged).any():
-        text += ": whether other patients' maps bear it out can't be told"
-    elif all(holds):
-        text += ": that speaks for what the study says of these two networks"
-    elif any(holds) and any(turned):
-        text += ": the two speak against each other"
-    elif any(holds):
-        text += ": that speaks in part for what the study says of these two networks"
-    elif any(turned):
-        text += ": for these two networks it is rather the other way round"
-    else:
-        text += ": these maps do not bear it out"
-    return (
-        f"{text}. The frame stands for the background here, which lies between the lungs too; only masks of the lungs "
-        "(--masks) would tell them apart. One network stands for each technique, so this says nothing of the "
-        "techniques in general."
-    )
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-def _points(row: pd.Series, name: str) -> str:
-    value, low, high = (f"{100 * row[key]:+.1f}".replace("-", "\N{MINUS SIGN}") for key in _keys(name))
-    if np.isnan([row[key] for key in _keys(name)]).any():
-        return f"{value} percentage points (too few patients for an interval)"
-    return f"{value} percentage points (95 % interval {low} to {high})"
-
-
-def _keys(name: str) -> tuple[str, str, str]:
-    return name, f"{name}_low", f"{name}_high"

@@ -35,7 +35,7 @@ def detectable(
     power: float = POWER,
     freedom: float = math.inf,
 ) -> float:
-    """The least true difference that is declared beyond doubt with chance ``power``, about.
+    """The least true difference that is declared significant with chance ``power``, about.
 
     sqrt((t_a sd / sqrt(S))^2 + (t'_a se)^2) + z_power sqrt(sd^2 / S + se^2): the half width of the interval that is
     drawn (Student's t for the seeds and for the patients) at a = 0.05 / m (Holm's first step), and room for chance.

@@ -7,20 +7,21 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.calibration import MOST_CLASSES, calibration_table, class_table
 from sweep.analysis.decisions.reliability import BINS, STAGES, reliability_curves
-from sweep.analysis.figures.curves import reliability_plot
+from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
-from sweep.analysis.verdict import fewest_test_patients, signed
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
+from sweep.report.columns import ranged_cell, signed_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell
-from sweep.report.text.numbers import three
+from sweep.report.text.intervals import INTERVAL, interval_sentence, limits, ranged, signed_limits
+from sweep.report.text.numbers import signed, three
 
 REFERENCES = (
     ("Temperature scaling", "Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017"),
@@ -133,20 +134,17 @@ def _shifted(name: str, row: pd.Series, enough: bool) -> str:
     low, high = row["excess_low"], row["excess_high"]
     if not enough:
         return (
-            f"its probabilities of {name} are off by {signed(row['excess'])} on average ({signed(low)} to "
-            f"{signed(high)}), from too few patients to say whether they are right."
+            f"its probabilities of {name} are off by {signed(row['excess'])} on average "
+            f"({signed_limits(low, high)}), from too few patients to say whether they are right."
         )
     if low <= 0 <= high:
         return (
             f"its probabilities of {name} are right on average as far as can be told (off by {signed(row['excess'])}, "
-            f"{signed(low)} to {signed(high)})."
+            f"{signed_limits(low, high)})."
         )
     way = "too high" if row["excess"] > 0 else "too low"
     ends = sorted((abs(low), abs(high)))
-    return (
-        f"its probabilities of {name} are {three(abs(row['excess']))} {way} on average ({INTERVAL} {ends[0]:.3f} to "
-        f"{ends[1]:.3f})."
-    )
+    return f"its probabilities of {name} are {three(abs(row['excess']))} {way} on average ({INTERVAL} {limits(*ends)})."
 
 
 def _against(row: pd.Series, enough: bool) -> str:
@@ -155,7 +153,7 @@ def _against(row: pd.Series, enough: bool) -> str:
     if pd.isna(difference):
         return ""
     low, high = row["difference_brier_low"], row["difference_brier_high"]
-    ends = f"{signed(low)} to {signed(high)}"
+    ends = signed_limits(low, high)
     if not enough:
         return f", {signed(difference)} to the baseline's ({ends}), from too few patients to call it better or worse"
     if low <= 0 <= high:

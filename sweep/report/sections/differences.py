@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import display_name, inline_name
 from sweep.analysis.results import Results
-from sweep.analysis.verdict import answer_values, beyond_doubt, fewest_test_patients, signed
+from sweep.analysis.statistics.significance import significant
 from sweep.report.blocks import Block, Figures, Folded
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count, Share
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.numbers import NONE, p_value
+from sweep.report.text.intervals import signed_limits
+from sweep.report.text.numbers import NONE, p_value, signed, three
+from sweep.report.words.verdict import answer_values
 
 REFERENCES = (
     (
@@ -41,11 +43,6 @@ REFERENCES = (
         "2014",
     ),
 )
-
-
-def interval(low: float, high: float) -> str:
-    """``-0.010 to +0.031`` with true minus signs; a dash where there is none."""
-    return NONE if np.isnan(low) or np.isnan(high) else f"{signed(low)} to {signed(high)}"
 
 
 class DifferenceRow(TypedDict):
@@ -96,7 +93,7 @@ def differences_section(context: ReportContext) -> SectionBody | None:
 def differences_table(run: Results, data: pd.DataFrame) -> Table:
     """Each technique's paired difference in the metric selected by."""
     name = inline_name(run.metric)
-    sure = set(beyond_doubt(data)["technique"]) if data["seeds"].max() > 1 else set()
+    sure = set(significant(data)["technique"]) if data["seeds"].max() > 1 else set()
     enough = not (data["fewest_patients"] < FEWEST).any()
     rows, strong = [], set()
     for position, (_, row) in enumerate(data.iterrows()):
@@ -105,11 +102,11 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
             [
                 Cell(display_name(row["technique"]), position),
                 number(signed(row["difference"]), row["difference"]),
-                number(interval(row["low"], row["high"]), row["low"]),
+                number(signed_limits(row["low"], row["high"]), row["low"]),
                 number(p_value(row["p"]) if judged else NONE, row["p"]),
                 number(p_value(row["p_holm"]) if judged else NONE, row["p_holm"]),
-                number(f"{row['seed_sd']:.3f}" if row["seeds"] > 1 else NONE, row["seed_sd"]),
-                number(f"{row['patient_se']:.3f}" if np.isfinite(row["patient_se"]) else NONE, row["patient_se"]),
+                number(three(row["seed_sd"]) if row["seeds"] > 1 else NONE, row["seed_sd"]),
+                number(three(row["patient_se"]), row["patient_se"]),
                 number(str(row["seeds"]), row["seeds"]),
             ]
         )
@@ -124,7 +121,7 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
     if data["seeds"].max() < 2:
         caption += " With one seed they hold patients alone, and nothing can be said of the technique."
-    caption += " Bold: ahead of the baseline beyond doubt." if strong else ""
+    caption += " Bold: significantly ahead of the baseline at the 5 % level (Holm-adjusted)." if strong else ""
     headers = [
         "Technique",
         "Difference",
@@ -147,13 +144,13 @@ def seeds_table(run: Results) -> Table:
             Cell(display_name(row["technique"]), order[row["technique"]]),
             number(str(row["seed"]), row["seed"]),
             number(signed(row["difference"]), row["difference"]),
-            number(interval(row["low"], row["high"]), row["low"]),
-            number(_p(row["mcnemar"]), row["mcnemar"]),
-            number(_p(row["mcnemar_holm"]), row["mcnemar_holm"]),
+            number(signed_limits(row["low"], row["high"]), row["low"]),
+            number(p_value(row["mcnemar"]), row["mcnemar"]),
+            number(p_value(row["mcnemar_holm"]), row["mcnemar_holm"]),
             number(signed(row["auroc_difference"]), row["auroc_difference"]),
-            number(interval(row["auroc_low"], row["auroc_high"]), row["auroc_low"]),
-            number(_p(row["delong"]), row["delong"]),
-            number(_p(row["delong_holm"]), row["delong_holm"]),
+            number(signed_limits(row["auroc_low"], row["auroc_high"]), row["auroc_low"]),
+            number(p_value(row["delong"]), row["delong"]),
+            number(p_value(row["delong_holm"]), row["delong_holm"]),
         ]
         for _, row in data.iterrows()
     ]
@@ -169,7 +166,3 @@ def seeds_table(run: Results) -> Table:
     headers = ["Technique", "Seed", "Difference", "95 % interval", "McNemar p", "Holm"]
     headers += ["AUROC difference", "95 % interval (AUROC)", "DeLong p", "Holm (DeLong)"]
     return Table("seed_differences", caption, headers, rows, data)
-
-
-def _p(value: float) -> str:
-    return NONE if np.isnan(value) else p_value(value)

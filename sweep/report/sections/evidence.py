@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.analysis.figures.overview import number_plots
+from sweep.analysis.figures.records import number_plots
 from sweep.report.blocks import Block, Figures, Folded, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -24,6 +24,6 @@ def evidence_section(context: ReportContext) -> SectionBody:
     tables = [table for table in (shown_tables.confusion(run), shown_tables.matrices(run)) if table]
     blocks += [Folded(table.caption, [table]) for table in tables]
     answered = {"evidence"} if shows_something(blocks) else set()
-    if "confusion" in {one.name for one in (*plots, *tables)}:
+    if "confusion" in {*(plot.name for plot in plots), *(table.name for table in tables)}:
         answered.add("evidence.confusion")
     return SectionBody(blocks, answered=answered)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
 
-from sweep.analysis.figures.overview import learning_rate_plot
-from sweep.analysis.hyperparameters.importance import (
-    FEW_CONFIGURATIONS,
-    LITTLE,
-    Importance,
-    ended_trials,
-    factor_name,
-    importance,
-    importance_plot,
-    parallel_plot,
-    percent,
-)
+from sweep.analysis.figures.importance import importance_plot
+from sweep.analysis.figures.learning_rate import learning_rate_plot
+from sweep.analysis.figures.parallel import parallel_plot
+from sweep.analysis.hyperparameters.factors import ended_trials, factor_name
+from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, LITTLE, Importance, importance
 from sweep.analysis.names import inline_name
 from sweep.report.blocks import Block, Figures, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import Count
+from sweep.report.text.numbers import percent
 
 REFERENCES = (
     (
@@ -113,10 +107,13 @@ def _in_words(found: Importance, metric: str) -> str:
         matter = table[table["low"] > 0]
         text = (
             f"A random forest that knows a trial's technique and hyperparameters explains "
-            f"{percent(found.explained)} of the variance of validation {name} (on trials held out)."
+            f"{percent(max(found.explained, 0.0))} of the variance of validation {name} (on trials held out)."
         )
         if len(matter):
-            first = [f"{factor_name(r['factor'])} ({percent(r['importance'])})" for _, r in matter.iloc[:3].iterrows()]
+            first = [
+                f"{factor_name(r['factor'])} ({percent(max(r['importance'], 0.0))})"
+                for _, r in matter.iloc[:3].iterrows()
+            ]
             text += f" The shares of it: {', '.join(first)}."
         if "technique" in set(table["factor"]) and table["factor"].iloc[0] != "technique":
             rank = int(table.index[table["factor"] == "technique"][0]) + 1

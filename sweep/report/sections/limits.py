@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from balancing.data.patients import SPARSE
-from sweep.analysis.verdict import fewest_in_words, fewest_test_patients, is_phantom
+from sweep.analysis.comparison import fewest_test_patients
+from sweep.analysis.run_images import is_phantom
 from sweep.report.blocks import Listing
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
+from sweep.report.words.verdict import fewest_in_words
 
 
 @section("limits", "Limitations", 1400, answers=("limits",))

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.figures.style import Plot
 from sweep.analysis.names import display_name
 from sweep.report.blocks import Block, Figures, Heading, Paragraph
+from sweep.report.columns import ranged_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import ranged, ranged_cell
-from sweep.report.text.numbers import NONE
+from sweep.report.text.intervals import ranged
+from sweep.report.text.numbers import NONE, decimals, percent
 
 if TYPE_CHECKING:
+    from sweep.analysis.figures.style import Plot
     from sweep.analysis.maps.checks import Looks
 
 _REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask": "In the mask"}
@@ -92,20 +94,21 @@ def looks_section(context: ReportContext) -> SectionBody:
             f"`{again} --data {shlex.quote(data_name(run.info['data']))}` with the run's own data."
         )
     from balancing.data.masks import masks_of
-    from sweep.analysis.maps.cams import cam_plot
+    from sweep.analysis.figures.cams import cam_plot
+    from sweep.analysis.maps.cases import case_maps
     from sweep.analysis.maps.checks import looks
+    from sweep.report.words.maps import NO_NETWORKS, sentences_of
 
     method, device = options.cam_method, options.device
     masks = masks_of(images, options.masks)
-    plot = cam_plot(run, images, method=method, masks=masks, device=device)
-    if not isinstance(plot, Plot):
-        return _without(plot)
-    found = looks(run, images, method=method, masks=masks, rng=context.rng, device=device, **options.map_sizes)
-    if isinstance(found, str):
-        return SectionBody(
-            [Figures([plot]), Paragraph(found)], {"reason": found}, references=(), answered={"looks.maps"}
-        )
-    return SectionBody(_blocks(plot, found), _values(found), references=references(method), answered=_answered(found))
+    shown = case_maps(run, images, method=method, device=device)
+    found = looks(run, images, method=method, masks=masks, rng=context.rng, device=device, sizes=options.map_sizes)
+    if shown is None or found is None:
+        return _without(NO_NETWORKS)
+    plot = cam_plot(shown, run.class_names, masks)
+    sentences = sentences_of(found.table, found.checks)
+    blocks, values = _blocks(plot, found, sentences), _values(found, sentences)
+    return SectionBody(blocks, values, references=references(method), answered=_answered(found))
 
 
 def _without(reason: str) -> SectionBody:
@@ -119,7 +122,7 @@ def _answered(found: Looks) -> set[str]:
     return {"looks.maps"} | edges | ({"looks.checks"} if checked else set())
 
 
-def _blocks(plot: Plot, found: Looks) -> list[Block]:
+def _blocks(plot: Plot, found: Looks, sentences: Mapping[str, str]) -> list[Block]:
     from sweep.analysis.figures.faithfulness import faithfulness_plot
 
     curves = faithfulness_plot(found.curves, found.checks)
@@ -127,27 +130,27 @@ def _blocks(plot: Plot, found: Looks) -> list[Block]:
     return [
         Figures([plot]),
         Heading("The maps in numbers"),
-        Paragraph(found.sentences["claim"]),
+        Paragraph(sentences["claim"]),
         *([energy_table(found)] if found.table[shares].notna().any(axis=None) else []),
         Heading("Sanity checks", "Are the maps to be believed?"),
-        Paragraph(found.sentences["blackout"]),
-        Paragraph(found.sentences["faithfulness"]),
+        Paragraph(sentences["blackout"]),
+        Paragraph(sentences["faithfulness"]),
         *([Figures([curves])] if curves is not None else []),
-        Paragraph(found.sentences["sanity"]),
+        Paragraph(sentences["sanity"]),
         checks_table(found),
     ]
 
 
 def references(method: str) -> tuple[tuple[str, str], ...]:
     """(what, where from) of the maps and their checks."""
-    from sweep.analysis.maps.cams import cam_method
     from sweep.analysis.maps.checks import REFERENCES
+    from sweep.analysis.maps.methods import cam_method
 
     chosen = cam_method(method)
     return ((chosen.name, chosen.reference), *REFERENCES)
 
 
-def _values(found: Looks) -> dict[str, Any]:
+def _values(found: Looks, sentences: Mapping[str, str]) -> dict[str, Any]:
     """Plain numbers and strings; missing ones are None."""
 
     def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -159,7 +162,7 @@ def _values(found: Looks) -> dict[str, Any]:
     return {
         "method": found.method,
         "masks": found.masks,
-        "sentences": dict(found.sentences),
+        "sentences": dict(sentences),
         "energy": records(found.table),
         "checks": records(found.checks),
     }
@@ -167,7 +170,7 @@ def _values(found: Looks) -> dict[str, Any]:
 
 def energy_table(found: Looks) -> Table:
     """Share of the maps' energy by region and in the mask, and how it compares with the area's share."""
-    from sweep.analysis.maps.cams import cam_method
+    from sweep.analysis.maps.methods import cam_method
     from sweep.analysis.maps.regions import MARGIN
 
     data = found.table
@@ -177,9 +180,9 @@ def energy_table(found: Looks) -> Table:
         cells = [Cell(display_name(row["technique"]), position)]
         cells += [number(_share(row, name), row[f"{name}_ratio"]) for name in names]
         if "pointing" in data:
-            cells.append(number(_percents(row, "pointing"), row["pointing"]))
+            cells.append(number(ranged(row, "pointing", percent), row["pointing"]))
         rows.append([*cells, number(str(row["images"]), row["images"])])
-    footer = [Cell("The area, for comparison"), *(Cell(_area(data[f"{name}_area"].max())) for name in names)]
+    footer = [Cell("The area, for comparison"), *(Cell(percent(data[f"{name}_area"].max(), 1)) for name in names)]
     headers = ["Technique", *(_REGIONS[name] for name in names)]
     caption = (
         "Share of the maps' energy (their sum, less each map's least value; "
@@ -190,7 +193,7 @@ def energy_table(found: Looks) -> Table:
     )
     if "pointing" in data:
         headers.append("Pointing game")
-        footer.append(Cell(_area(data["mask_area"].max())))
+        footer.append(Cell(percent(data["mask_area"].max(), 1)))
         caption += (
             f" The mask is {found.masks}; its columns are of the {_ranged(data['mask_images'])} images with one. "
             "Pointing game: how often the map's largest value lies in the mask; by chance as often as the mask's "
@@ -214,8 +217,8 @@ def checks_table(found: Looks) -> Table:
                 ranged_cell(row, "auroc_after"),
                 ranged_cell(row, "auroc_drop"),
                 ranged_cell(row, "correlation", _two),
-                number(_percent(row["above_half"]), row["above_half"]),
-                number(_percent(row["above_nine_tenths"]), row["above_nine_tenths"]),
+                number(percent(row["above_half"]), row["above_half"]),
+                number(percent(row["above_nine_tenths"]), row["above_nine_tenths"]),
             ]
         )
     caption = (
@@ -247,27 +250,11 @@ def _ranged(counts: pd.Series) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _percent(value: float) -> str:
-    return NONE if np.isnan(value) else f"{100 * value:.0f} %"
-
-
-def _area(value: float) -> str:
-    return NONE if np.isnan(value) else f"{100 * value:.1f} %"
-
-
 def _two(value: float) -> str:
-    return NONE if np.isnan(value) else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+    return decimals(value, 2)
 
 
 def _share(row: pd.Series, name: str) -> str:
     if np.isnan(row[name]):
         return NONE
-    return f"{100 * row[name]:.1f} % · {ranged(row, f'{name}_ratio', _two)}"
-
-
-def _percents(row: pd.Series, name: str) -> str:
-    if np.isnan(row[name]):
-        return NONE
-    if np.isnan(row[f"{name}_low"]) or np.isnan(row[f"{name}_high"]):
-        return f"{100 * row[name]:.0f} %"
-    return f"{100 * row[name]:.0f} % ({100 * row[f'{name}_low']:.0f} to {100 * row[f'{name}_high']:.0f})"
+    return f"{percent(row[name], 1)} · {ranged(row, f'{name}_ratio', _two)}"

@@ -8,9 +8,10 @@ from typing import Annotated, NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.figures.synthetic import gallery_plot
+from sweep.analysis.figures.gallery import gallery_plot
 from sweep.analysis.names import display_name
-from sweep.analysis.synthetic.measure import FOLDS, SAMPLE, chosen_specs, synthetic_numbers
+from sweep.analysis.synthetic.measure import SAMPLE, chosen_specs, synthetic_numbers
+from sweep.analysis.synthetic.two_sample import FOLDS
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -18,13 +19,30 @@ from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.numbers import NONE
+from sweep.report.text.intervals import INTERVAL, limits, ranged
+from sweep.report.text.lists import techniques_listed
+from sweep.report.text.numbers import NONE, decimals, percent
 
-_NUMBERS = ("sharpness_ratio", "distance", "real_distance", "near_parent", "accuracy")
+
+def _one(value: float) -> str:
+    return decimals(value, 1)
+
+
+def _two(value: float) -> str:
+    return decimals(value, 2)
+
+
+_WRITTEN = {
+    "sharpness_ratio": _two,
+    "distance": _one,
+    "real_distance": _one,
+    "near_parent": percent,
+    "accuracy": percent,
+}
 
 REFERENCES = (
     ("Sharpness", "Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000"),
-    ("Telling synthetic from real", "Lopez-Paz & Oquab, Revisiting classifier two-sample tests, ICLR 2017"),
+    ("Classifier two-sample test", "Lopez-Paz & Oquab, Revisiting classifier two-sample tests, ICLR 2017"),
 )
 
 
@@ -65,7 +83,7 @@ def synthetic_section(context: ReportContext) -> SectionBody | None:
     if not specs:
         return None
     if images is None:
-        names = " and ".join(display_name(name) for name in specs)
+        names = techniques_listed(specs)
         again = f"sweep report {run_name(run)} --data {shlex.quote(data_name(run.info['data']))}"
         text = (
             f"{names} trained with mixtures of images. The images were not at hand when this report was written; add "
@@ -83,14 +101,6 @@ def synthetic_section(context: ReportContext) -> SectionBody | None:
     return SectionBody(blocks, values)
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f}\N{NO-BREAK SPACE}%"
-
-
-def _interval(row: pd.Series, name: str) -> str:
-    return f"{row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f}"
-
-
 def _in_words(data: pd.DataFrame) -> list[Block]:
     """A paragraph a technique."""
     paragraphs: list[Block] = []
@@ -100,12 +110,12 @@ def _in_words(data: pd.DataFrame) -> list[Block]:
             text = f"{name} made no synthetic image here: no class was to grow, or none lay at the border."
             paragraphs.append(Paragraph(text))
             continue
+        sharpness = limits(row["sharpness_ratio_low"], row["sharpness_ratio_high"], _two)
         text = (
             f"{name}: {row['synthetic_rows']:,} of its {row['training_rows']:,} training images are synthetic "
-            f"({_percent(row['synthetic_rows'] / row['training_rows'])}). They have {row['sharpness_ratio']:.2f} of "
-            f"the sharpness of real ones (95\N{NO-BREAK SPACE}% interval {_interval(row, 'sharpness_ratio')}), and lie "
-            f"{row['distance']:.1f} grey levels from the nearest real training image, where a real one lies "
-            f"{row['real_distance']:.1f} from the nearest other."
+            f"({percent(row['synthetic_rows'] / row['training_rows'])}). They have {row['sharpness_ratio']:.2f} of "
+            f"the sharpness of real ones ({INTERVAL} {sharpness}), and lie {row['distance']:.1f} grey levels from "
+            f"the nearest real training image, where a real one lies {row['real_distance']:.1f} from the nearest other."
         )
         paragraphs.append(Paragraph(f"{text} {_apart(row)}"))
     return paragraphs
@@ -115,11 +125,11 @@ def _apart(row: pd.Series) -> str:
     if np.isnan(row["accuracy"]):
         return "There are too few to train a classifier that tells them apart."
     ends = (row["accuracy_low"], row["accuracy_high"])
-    text = f"A small classifier tells the two apart in {_percent(row['accuracy'])} of the cases "
-    text += f"({_percent(ends[0])} to {_percent(ends[1])}; guessing: {_percent(0.5)})"
+    text = f"A small classifier tells the two apart in {percent(row['accuracy'])} of the cases "
+    text += f"({percent(ends[0])} to {percent(ends[1])}; guessing: {percent(0.5)})"
     if ends[0] > 0.5:
         return text + ": only grown classes have them, so a network may take how they look for a sign of the class."
-    return text + ": not beyond doubt better than guessing."
+    return text + ": not significantly better than guessing."
 
 
 def _table(data: pd.DataFrame) -> Table:
@@ -127,24 +137,16 @@ def _table(data: pd.DataFrame) -> Table:
     for position, (_, row) in enumerate(data.iterrows()):
         cells = [Cell(display_name(row["technique"]), position)]
         cells.append(number(f"{row['synthetic_rows']:,}", row["synthetic_rows"]))
-        for name in _NUMBERS:
+        for name in _WRITTEN:
             value = row.get(name, np.nan)
-            digits = 1 if name in ("distance", "real_distance") else 2
-            if pd.isna(value):
-                cells.append(Cell(NONE, float("-inf")))
-                continue
-            low, high = row[f"{name}_low"], row[f"{name}_high"]
-            if name in ("near_parent", "accuracy"):
-                cells.append(number(f"{_percent(value)} ({_percent(low)} to {_percent(high)})", value))
-                continue
-            cells.append(number(f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})", value))
+            cells.append(number(ranged(row, name, _WRITTEN[name]), value) if pd.notna(value) else number(NONE, None))
         rows.append(cells)
-    headers = ["Technique", "Synthetic", "Sharpness ratio", "Distance", "Distance, real", "Near a parent", "Told apart"]
+    headers = ["Technique", "Synthetic", "Sharpness ratio", "Distance", "Distance, real", "Near a parent", "C2ST"]
     caption = (
         "Synthetic training images beside real ones of the same classes, with 95\N{NO-BREAK SPACE}% intervals. "
         "Sharpness ratio: 1 is as sharp as real. Distance: to the nearest real training image, in grey levels (root "
-        "mean square). Near a parent: share whose nearest real image is one it was made of. Told apart: accuracy of a "
-        "small classifier, 50\N{NO-BREAK SPACE}% is guessing."
+        "mean square). Near a parent: share whose nearest real image is one it was made of. C2ST: accuracy of a "
+        "classifier two-sample test, which tells the two apart; 50\N{NO-BREAK SPACE}% is guessing."
     )
     return Table("synthetic_numbers", caption, headers, rows, data)
 

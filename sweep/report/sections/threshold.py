@@ -12,26 +12,28 @@ from balancing.metrics import METRICS
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
+from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.decisions.table import (
     decision_table,
     reference_rule,
     split_prior,
 )
-from sweep.analysis.decisions.thresholds import DecisionPreferences
-from sweep.analysis.figures.curves import decision_curve_plot, predictive_values_plot
+from sweep.analysis.figures.decision_curve import decision_curve_plot
+from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
-from sweep.analysis.verdict import signed
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
+from sweep.report.columns import ranged_cell, signed_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, ranged_cell, signed_cell, signed_range
-from sweep.report.text.numbers import p_value, three
+from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, signed_limits, signed_range
+from sweep.report.text.lists import listed, techniques_listed
+from sweep.report.text.numbers import p_equals, prevalence_text, signed, three
 
 PREVALENCES = (0.01, 0.1)
 QUESTION = "Would a threshold do it?"
@@ -117,24 +119,18 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
         plots = [predictive_values_plot(run, prevalence), decision_curve_plot(curves, prevalence, stated.cost_ratio)]
         blocks.append(Figures([plot for plot in plots if plot is not None]))
         asked = [*PREVALENCES, *([stated.prevalence] if stated.prevalence is not None else [])]
-        by_name = {_percent(p): p for p in [*asked, prevalence]}
+        by_name = {prevalence_text(p): p for p in [*asked, prevalence]}
         wanted = sorted(by_name.values())
         predictive = predictive_table(run, rng, wanted)
-        folded = "Predictive values at " + ", ".join(_percent(p) for p in wanted[:-1]) + f" and {_percent(wanted[-1])}"
+        folded = f"Predictive values at {listed([prevalence_text(p) for p in wanted])}"
         blocks.append(Folded(folded, [_predictive(predictive, prevalence)]))
         values |= {"operating_points": points.to_dict("records"), "predictive_values": predictive.to_dict("records")}
     tuned = "threshold.tuned" if not points.empty and run.positive is not None else "threshold.prior"
     return SectionBody(blocks, values=values, answered={"threshold", tuned}, aside=f"{QUESTION} {words[0]}")
 
 
-def _percent(share: float) -> str:
-    """Whole percents from 1 % on; two digits below, where a prevalence may lie."""
-    written = f"{100 * share:.0f}" if share >= 0.01 or share == 0 else f"{100 * share:.2g}"
-    return f"{written}\N{NO-BREAK SPACE}%"
-
-
 def _sure(row: pd.Series, metric: str) -> bool:
-    """Whether a difference is beyond doubt: Holm-adjusted, with an interval that leaves zero out, over seeds."""
+    """Whether a difference is significant: Holm-adjusted, with an interval that leaves zero out, over seeds."""
     low, high = row[f"difference_{metric}_low"], row[f"difference_{metric}_high"]
     apart = bool(low > 0 or high < 0)
     return apart and bool(row[f"difference_{metric}_p_holm"] < 1 - CONFIDENCE) and int(row["seeds"]) > 1
@@ -204,7 +200,7 @@ def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
     if int(judged["seeds"].max()) < 2:
         return (
             f"One seed decides nothing: the best technique, {called}, differs from the {base} by "
-            f"{signed(best[name])}, over patients alone {_range(best, name)}."
+            f"{signed(best[name])}, over patients alone {signed_limits(best[f'{name}_low'], best[f'{name}_high'])}."
         )
     if (judged[f"{name}_fewest"] < FEWEST).any():
         return (
@@ -213,12 +209,12 @@ def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
         )
     sure = judged[[_sure(row, metric) for _, row in judged.iterrows()]]
     ahead, behind = sure[sure[name] > 0], sure[sure[name] < 0]
-    tail = f" Behind it beyond doubt: {_named(behind)}." if len(behind) else ""
-    by = f"{signed_range(best, name)}, p\N{NO-BREAK SPACE}{_p(best[f'{name}_p_holm'])} after Holm's adjustment"
+    tail = f" Significantly behind it: {techniques_listed(behind['technique'])}." if len(behind) else ""
+    by = f"{signed_range(best, name)}, {p_equals(best[f'{name}_p_holm'])} after Holm's adjustment"
     if len(ahead):
         return (
-            f"No, {remedy} does not do all of it: in {spoken}, {_named(ahead)} {_be(ahead)} ahead of the {base} "
-            f"beyond doubt. The best technique, {called}, is ahead by {by}.{tail}"
+            f"No, {remedy} does not do all of it: in {spoken}, {techniques_listed(ahead['technique'])} "
+            f"{_be(ahead)} significantly ahead of the {base}. The best technique, {called}, is ahead by {by}.{tail}"
         )
     room = float(judged[f"{name}_high"].max())
     if room < RELEVANT:
@@ -226,27 +222,12 @@ def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
             f"Yes: no technique is ahead of the {base} in {spoken} by {RELEVANT:g} or more. The best of them, "
             f"{called}, differs by {by}.{tail}"
         )
-    lead = "none was ahead" if best[name] <= 0 else "none was ahead beyond doubt"
+    lead = "none was ahead" if best[name] <= 0 else "none was significantly ahead"
     return (
         f"These data cannot tell what the techniques reach from what {remedy} does: {lead} of the {base} in "
         f"{spoken}. The best, {called}, differs by {by}; leads of up to {room:.3f} are not ruled "
         f"out.{tail}"
     )
-
-
-def _p(value: float) -> str:
-    """``= 0.015``, ``< 0.001``."""
-    text = p_value(value)
-    return f"<\N{NO-BREAK SPACE}{text[1:]}" if text.startswith("<") else f"=\N{NO-BREAK SPACE}{text}"
-
-
-def _range(row: pd.Series, name: str) -> str:
-    return f"{signed(row[f'{name}_low'])} to {signed(row[f'{name}_high'])}"
-
-
-def _named(rows: pd.DataFrame) -> str:
-    names = [display_name(str(name)) for name in rows["technique"]]
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
 
 
 def _be(rows: pd.DataFrame) -> str:
@@ -284,23 +265,20 @@ def _decisions(run: Results, table: pd.DataFrame) -> Table:
         rows.append([*cells, *(ranged_cell(row, metric) for metric in rest)])
         if row["rule"] == "argmax" and row["technique"] != BASELINE and _ahead(row):
             strong.add(position)
-    caption = f"Techniques at 0.5 and the baseline with tuned decisions, test split. {_held(table)}"
+    caption = "Techniques at 0.5 and the baseline with tuned decisions, test split."
     if not two:
-        caption = f"Techniques as they are and the baseline after prior correction, test split. {_held(table)}"
+        caption = "Techniques as they are and the baseline after prior correction, test split."
+    caption += f" {interval_sentence(table['seeds'])}"
     if has_reference:
         name = "Baseline + threshold (balanced accuracy)" if two else "Baseline + prior correction"
         caption += f" Difference: to {name}, paired."
     if strong:
-        caption += " Bold: ahead of it beyond doubt (Holm-adjusted)."
+        caption += " Bold: significantly ahead of it at the 5 % level (Holm-adjusted)."
     return Table("thresholds", caption, headers, rows, table, strong=frozenset(strong))
 
 
 def _ahead(row: pd.Series) -> bool:
     return _sure(row, "balanced_accuracy") and row["difference_balanced_accuracy"] > 0
-
-
-def _held(table: pd.DataFrame) -> str:
-    return interval_sentence(table["seeds"])
 
 
 def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> list[str]:
@@ -315,9 +293,9 @@ def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> l
             f"{run.class_names[run.positive]}, {len(labels) - positives} other) and applied to the test split. Of "
             "equally good thresholds the middle of the widest stretch is taken.",
             f"Balanced accuracy and F1: the highest on validation. Sensitivity: the highest threshold that finds "
-            f"{_percent(stated.sensitivity)} of the positives on validation; on the test split it may find fewer. "
-            f"Cost: the least, where a miss costs {stated.cost_ratio:g} times a false alarm, at the prevalence of "
-            "validation.",
+            f"{prevalence_text(stated.sensitivity)} of the positives on validation; on the test split it may find "
+            f"fewer. Cost: the least, where a miss costs {stated.cost_ratio:g} times a false alarm, at the prevalence "
+            "of validation.",
             "The intervals keep each seed's threshold: that other validation patients would give another is not in "
             "them" + (f", and with {few} images of the rarer class it could lie far away." if few < 50 else "."),
             "The validation split also chose the best epoch and the configuration.",
@@ -341,7 +319,7 @@ def _operating(run: Results, points: pd.DataFrame) -> Table:
     ]
     caption = (
         "Operating points looked up on each test curve: what a score could do, not what a threshold from validation "
-        f"does. {_held(points)}"
+        f"does. {interval_sentence(points['seeds'])}"
     )
     return Table("operating_points", caption, headers, rows, points)
 
@@ -356,9 +334,9 @@ def _predictive(data: pd.DataFrame, prevalence: float) -> Table:
             cells += [ranged_cell(own.loc[p], value) for p in wanted]
         rows.append(cells)
     headers = ["Decision"]
-    headers += [f"{value} at {_percent(p)}" for value in ("PPV", "NPV") for p in wanted]
+    headers += [f"{value} at {prevalence_text(p)}" for value in ("PPV", "NPV") for p in wanted]
     caption = (
         f"Predictive values by Bayes' rule from test sensitivity and specificity, with {INTERVAL}s; the test split has "
-        f"{_percent(prevalence)} positives. A dash: nobody is called so."
+        f"{prevalence_text(prevalence)} positives. A dash: nobody is called so."
     )
     return Table("predictive_values", caption, headers, rows, data)

@@ -1,56 +1,51 @@
-"""Numbers and names as the report writes them, and escaping for its three formats."""
+"""Numbers as the report and its tables write them."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup, escape
-
 import sweep.duration
+from sweep.analysis.figures.text import NONE, decimals, percent, signed
 
-NONE = "\N{EN DASH}"
-_MARKDOWN = set("\\`*_[]|~^$")
-_CODE = re.compile(r"`([^`]+)`")
-_PERCENT = re.compile(r"(?<=\d) %")
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "`": r"\textasciigrave{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "\N{PLUS-MINUS SIGN}": r"$\pm$",
-    "\N{MINUS SIGN}": r"$-$",
-    "\N{EN DASH}": "--",
-    "…": r"\dots{}",
-}
+__all__ = [
+    "NONE",
+    "decimals",
+    "duration",
+    "p_equals",
+    "p_value",
+    "parameters",
+    "percent",
+    "prevalence_text",
+    "signed",
+    "three",
+]
 
 
 def three(value: float | None) -> str:
     """A metric: three decimals, with a true minus sign; a dash where there is none."""
-    return NONE if value is None or math.isnan(value) else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+    return decimals(value, 3)
 
 
-def mean_sd(mean: float, sd: float) -> str:
-    """``0.747 ± 0.012``; the mean alone where there is no spread."""
-    return three(mean) if math.isnan(sd) else f"{three(mean)} ± {three(sd)}"
+def prevalence_text(share: float) -> str:
+    """Whole percents from 1 % on; two digits below, where a prevalence may lie."""
+    return percent(share) if share >= 0.01 or share == 0 else f"{100 * share:.2g}\N{NO-BREAK SPACE}%"
 
 
 def p_value(value: float) -> str:
-    """Three decimals; ``<0.001`` below, and ``<0.050`` for what lies below the level and rounds to it."""
+    """Three decimals; ``<0.001`` below, ``<0.050`` for what lies below the level and rounds to it; a dash for none."""
+    if math.isnan(value):
+        return NONE
     text = "0.001" if value < 0.001 else f"{value:.3f}"
     return f"<{text}" if value < float(text) and text in ("0.001", "0.050") else text
+
+
+def p_equals(value: float) -> str:
+    """``p = 0.012``, ``p < 0.001``, not to be broken."""
+    text = p_value(value)
+    sign, digits = ("<", text[1:]) if text.startswith("<") else ("=", text)
+    return f"p {sign} {digits}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def duration(seconds: float) -> str:
@@ -61,44 +56,3 @@ def duration(seconds: float) -> str:
 def parameters(values: Mapping[str, Any]) -> str:
     """``k_neighbors 5, kind 1``; a dash for none."""
     return ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()) or NONE
-
-
-def markdown(text: object, *, strip: bool = True) -> str:
-    """Text that Markdown shows as it is, in a paragraph or a table cell, on one line; no HTML gets through.
-
-    Args:
-        strip: whether space at both ends goes.
-    """
-    line = " ".join(str(text).split()) if strip else str(text)
-    escaped = "".join(f"\\{c}" if c in _MARKDOWN else c for c in line)
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def markdown_prose(text: object) -> str:
-    """As ``markdown``, with ``between backticks`` as code."""
-    parts = _CODE.split(" ".join(str(text).split()))
-    return "".join(f"`{part}`" if i % 2 else markdown(part, strip=False) for i, part in enumerate(parts))
-
-
-def html_prose(text: object) -> Markup:
-    """Escaped, with ``between backticks`` as code and no line break before a percent sign."""
-    parts = _CODE.split(str(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if i % 2 else escape(_PERCENT.sub("\N{NO-BREAK SPACE}%", part))
-        for i, part in enumerate(parts)
-    )
-
-
-def code_block(text: str, language: str = "") -> str:
-    """A fenced Markdown block, its fence longer than any in the text."""
-    longest = run = 0
-    for c in text:
-        run = run + 1 if c == "`" else 0
-        longest = max(longest, run)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-def latex(text: object) -> str:
-    """Text that LaTeX sets as it is."""
-    return "".join(_LATEX.get(c, c) for c in " ".join(str(text).split()))

@@ -20,7 +20,7 @@ from sweep.analysis.tables import (
     study_comparison,
     study_table,
 )
-from sweep.analysis.verdict import verdict
+from sweep.report.words.verdict import verdict
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -129,7 +129,7 @@ def test_verdict_names_what_stands_out_and_nothing_else(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", per_class=(300, 600), size=4)
     arguments = {"techniques": SIX[:3], "lrs": (0.001,), "epochs": 1, "failing": False}
     equal = fake_run(tmp_path / "equal", images, seeds=4, skills=(1, 1, 1), **arguments)  # type: ignore[arg-type]
-    assert verdict(Results(equal)).startswith("No technique beat the baseline beyond doubt: ")
+    assert verdict(Results(equal)).startswith("No technique beat the baseline significantly: ")
     assert "4 seeds" in verdict(Results(equal))
     better = fake_run(tmp_path / "better", images, seeds=4, skills=(0.2, 0.2, 3), **arguments)  # type: ignore[arg-type]
     assert "Oversampling by +0." in verdict(Results(better))

@@ -11,10 +11,11 @@ from PIL import Image
 
 from balancing.data.images import ImageSet
 from balancing.errors import UserError
-from sweep.analysis.maps.cams import best_trials, network_input
+from sweep.analysis.maps.networks import best_trials
 from sweep.analysis.results import Results
 from sweep.cli.predict import best_trial, predict_images
 from sweep.runs.run import Run
+from sweep.training.inputs import to_input
 from sweep.training.network import restore
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -40,7 +41,7 @@ def test_the_best_trial_predicts_the_decoded_image(made: tuple[Run, ImageSet], t
     model, facts = restore(run.trial(trial_id).best)
     for prediction, row in zip(found, (3, 100), strict=True):
         with torch.no_grad():
-            batch = network_input(images.pixels[row], facts["spec"]["mean"], facts["spec"]["std"])
+            batch = to_input(torch.from_numpy(images.pixels[row])[None], facts["spec"]["mean"], facts["spec"]["std"])
             expected = model(batch).softmax(dim=1)[0].numpy()
         assert list(prediction.probabilities) == ["NORMAL", "PNEUMONIA"]
         assert list(prediction.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)

@@ -10,23 +10,25 @@ import pandas as pd
 import pytest
 
 from balancing.data.patients import FEWEST
-from sweep.analysis.cam_words import blackout_sentence
 from sweep.analysis.decisions.calibration import calibration_table, class_table
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import score_curves
-from sweep.analysis.decisions.trivial_baselines import pixel_floor, thumbnail_predictions
-from sweep.analysis.figures.curves import decision_curve_plot
-from sweep.analysis.maps.regions import study_claim
+from sweep.analysis.decisions.thumbnails import thumbnail_predictions
+from sweep.analysis.decisions.trivial_baselines import pixel_floor
+from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import patient_draws
 from sweep.analysis.statistics.intervals import metric_spread, patients_behind
-from sweep.analysis.verdict import verdict, what_it_would_take
 from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
 from sweep.report.sections.differences import differences_table, seeds_table
-from sweep.report.sections.looks import _percents, _share
+from sweep.report.sections.looks import _share
+from sweep.report.text.intervals import ranged
+from sweep.report.text.numbers import percent
+from sweep.report.words.maps import blackout_sentence, claim_sentence
+from sweep.report.words.verdict import verdict, what_it_would_take
 from tests.sweep.analysis.statistics.test_few_patients import run_with
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -160,7 +162,7 @@ def test_a_verdict_from_some_patients_is_one_on_patients_like_these(
     tmp_path: Path, patients: int, warned: bool
 ) -> None:
     run = run_with(tmp_path, patients)
-    assert verdict(Results(run)).startswith("Beyond doubt")
+    assert verdict(Results(run)).startswith("Statistically significant")
     lines = [line for line in found_warnings(Results(run)) if "patients like these" in line]
     assert bool(lines) == warned
     if warned:
@@ -173,7 +175,7 @@ def test_no_sentence_says_nan(tmp_path: Path) -> None:
     plot = decision_curve_plot(benefit_curves(Results(run), np.random.default_rng(0), samples=50), 0.5)
     assert "too few patients for an interval" in plot.caption
     gap = {"edge_gap": 0.1, "edge_gap_low": np.nan, "edge_gap_high": np.nan}
-    claim = study_claim(
+    claim = claim_sentence(
         pd.DataFrame([{"technique": name, "edge": 0.6, "edge_area": 0.5, **gap} for name in ("smote", "oversampling")])
     )
     assert "can't be told" in claim
@@ -181,7 +183,7 @@ def test_no_sentence_says_nan(tmp_path: Path) -> None:
     black = blackout_sentence(pd.DataFrame([{"technique": "smote", "blackout_images": 9, **drop}]))
     unknown = {f"{name}{end}": np.nan for name in ("mask_ratio", "pointing") for end in ("_low", "_high")}
     row = pd.Series({"mask": 0.4, "mask_ratio": 1.2, "pointing": 0.5, **unknown})
-    for text in (plot.caption, claim, black, _share(row, "mask"), _percents(row, "pointing")):
+    for text in (plot.caption, claim, black, _share(row, "mask"), ranged(row, "pointing", percent)):
         assert "nan" not in text
         assert "\N{EN DASH} to" not in text
 

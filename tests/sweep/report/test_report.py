@@ -38,7 +38,8 @@ from sweep.report.sections.made import opening_lines
 from sweep.report.table import number
 from sweep.report.tables import results as shown_tables
 from sweep.report.tables.results import shift_sentence
-from sweep.report.text.numbers import code_block, duration, html_prose, latex, markdown, markdown_prose, p_value
+from sweep.report.text.escape import code_block, html_prose, latex, markdown, markdown_prose
+from sweep.report.text.numbers import duration, p_value
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -112,7 +113,7 @@ def test_it_opens_with_the_answer_and_holds_every_section_in_order(made: tuple[R
     run, page = made
     text = (run.path / "report" / "index.html").read_text(encoding="utf-8")
     header, main = text.index("<header>"), text.index("<main>")
-    content = gather(ReportContext(run))
+    content = gather(ReportContext(Results(run)))
     assert header < text.index(content.verdict[:30]) < main
     anchors = [str(a["id"]) for _, a in page.elements if str(a.get("id", "")).endswith("-section")]
     expected = [f"{one.name}-section" for one in sections()]
@@ -302,7 +303,7 @@ def test_no_two_parts_have_one_name() -> None:
 
 def test_analysis_and_report_need_no_ray() -> None:
     code = (
-        "import sys, sweep.report.render, sweep.analysis.maps.cams, sweep.cli.predict; sys.exit('ray' in sys.modules)"
+        "import sys, sweep.report.render, sweep.analysis.maps.checks, sweep.cli.predict; sys.exit('ray' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -19,7 +19,7 @@ from sweep.analysis.decisions.calibration import (
     weighted_calibration,
 )
 from sweep.analysis.decisions.reliability import bin_of, reliability, reliability_curves
-from sweep.analysis.figures.curves import reliability_plot
+from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.figures.style import png
 from sweep.analysis.results import Results
 from sweep.report.blocks import Listing

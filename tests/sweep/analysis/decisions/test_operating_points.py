@@ -23,7 +23,10 @@ from sweep.analysis.decisions.operating_points import (
     weighted_counts,
 )
 from sweep.analysis.decisions.predictive_values import predictive_curves, predictive_table, predictive_values
-from sweep.analysis.figures.curves import decision_curve_plot, precision_recall_plot, predictive_values_plot, roc_plot
+from sweep.analysis.figures.decision_curve import decision_curve_plot
+from sweep.analysis.figures.precision_recall import precision_recall_plot
+from sweep.analysis.figures.predictive_values import predictive_values_plot
+from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.figures.style import png, svg
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.intervals import distributions, spread

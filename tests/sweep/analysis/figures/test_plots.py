@@ -10,7 +10,10 @@ import matplotlib
 import pytest
 
 from sweep.analysis.figures.confusion import confusion_plot
-from sweep.analysis.figures.overview import epochs_plot, learning_rate_plot, number_plots, recall_specificity_plot
+from sweep.analysis.figures.epochs import epochs_plot
+from sweep.analysis.figures.learning_rate import learning_rate_plot
+from sweep.analysis.figures.recall_specificity import recall_specificity_plot
+from sweep.analysis.figures.records import number_plots
 from sweep.analysis.figures.style import png, style, svg
 from sweep.analysis.results import Results
 from sweep.analysis.tables import confusion_matrices, confusion_matrices_table

@@ -9,20 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from balancing.data.masks import as_masks
+from balancing.data.masks import as_masks, masks_of
 from balancing.errors import UserError
+from sweep.analysis.figures.cams import cam_plot, case_in_words, outcome
 from sweep.analysis.figures.style import png
-from sweep.analysis.maps.cams import (
-    CAM_METHODS,
-    MOST_CASES,
-    Network,
-    cam_plot,
-    choose_cases,
-    class_activation_map,
-    class_activation_maps,
-    networks,
-    outcome,
-)
+from sweep.analysis.maps.cases import MOST_CASES, case_maps, choose_cases
+from sweep.analysis.maps.methods import CAM_METHODS, class_activation_map, class_activation_maps
+from sweep.analysis.maps.networks import Network, networks
 from sweep.analysis.results import Results
 from sweep.training.network import new_model
 from tests.sweep.fake_run import SIX, fake_images, fake_run
@@ -126,7 +119,7 @@ def test_cases_are_sure_unsure_and_wrong_in_each_class() -> None:
         name: (rows, labels, np.stack([1 - p, p], axis=1)) for name, p in (("baseline", first), ("smote", second))
     }
     cases = choose_cases(tested)
-    assert [(case.row, case.label, case.why) for case in cases] == [
+    assert [(case.row, case.label, case_in_words(case, 2)) for case in cases] == [
         (10, 0, "sure, all right"),
         (11, 0, "unsure, 1 of 2 wrong"),
         (12, 0, "all wrong"),
@@ -135,7 +128,8 @@ def test_cases_are_sure_unsure_and_wrong_in_each_class() -> None:
     ]
     assert cases == choose_cases(tested)
     alone = choose_cases({"baseline": tested["baseline"]})
-    assert [case.why for case in alone] == ["sure, right", "unsure, right", "wrong", "sure, right", "unsure, right"]
+    words = [case_in_words(case, 1) for case in alone]
+    assert words == ["sure, right", "unsure, right", "wrong", "sure, right", "unsure, right"]
 
 
 @pytest.mark.parametrize(("classes", "each"), [(3, 3), (4, 2), (9, 1), (12, 1)])
@@ -161,8 +155,10 @@ def test_outcomes_in_words() -> None:
 def test_grid_holds_every_technique_that_kept_its_network(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=40, masks=True, source="phantom")
     run = fake_run(tmp_path / "run", images, techniques=SIX[:3], lrs=(0.001,), checkpoints=2, failing=False)
-    plot = cam_plot(Results(run), images)
-    assert not isinstance(plot, str)
+    found = case_maps(Results(run), images)
+    assert found is not None
+    assert found.missing == 1
+    plot = cam_plot(found, run.class_names, masks_of(images))
     titles = [axes.get_title() for axes in plot.figure.axes]
     assert sum("Baseline" in t for t in titles) == sum("Undersampling" in t for t in titles) == 1
     assert not any("Oversampling" in t for t in titles)
@@ -173,12 +169,13 @@ def test_grid_holds_every_technique_that_kept_its_network(tmp_path: Path) -> Non
     assert any("correct" in t or "wrong" in t for t in titles)
     assert png(plot.figure, 40).startswith(b"\x89PNG")
     masks = as_masks(np.ones((len(images), 40, 40), dtype=bool), "the lung")
-    other = cam_plot(Results(run), images, method="gradcam", masks=masks)
-    assert not isinstance(other, str)
+    by_gradcam = case_maps(Results(run), images, method="gradcam")
+    assert by_gradcam is not None
+    other = cam_plot(by_gradcam, run.class_names, masks)
     assert other.caption.startswith("Grad-CAM on the last block")
     assert "The outline is the lung." in other.caption
     with pytest.raises(UserError, match="unknown activation map method"):
-        cam_plot(Results(run), images, method="nothing")
+        case_maps(Results(run), images, method="nothing")
 
 
 def test_a_network_predicts_as_training_did_and_finds_its_rows(tmp_path: Path) -> None:
@@ -198,6 +195,6 @@ def test_a_network_predicts_as_training_did_and_finds_its_rows(tmp_path: Path) -
 def test_no_networks_no_maps_and_foreign_images_are_refused(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=32)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], lrs=(0.001,), epochs=1, failing=False)
-    assert str(cam_plot(Results(run), images)).startswith("No class activation maps")
+    assert case_maps(Results(run), images) is None
     with pytest.raises(UserError, match="fingerprint 0000, but the run used ffff"):
-        cam_plot(Results(run), fake_images(tmp_path / "others", size=32, fingerprint="0000"))
+        case_maps(Results(run), fake_images(tmp_path / "others", size=32, fingerprint="0000"))

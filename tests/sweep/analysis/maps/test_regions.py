@@ -8,26 +8,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-import sweep.analysis.maps.cams
+import sweep.analysis.maps.networks
 from balancing.data.images import ImageSet
-from balancing.data.masks import as_masks, load_masks, masks_of
+from balancing.data.masks import as_masks, masks_of
 from balancing.data.phantom import Phantom
-from balancing.errors import UserError
 from sweep.analysis.maps.regions import (
     REGIONS,
     area_shares,
     balanced_rows,
-    cam_table,
     energy_shares,
     mask_shares,
     numbers_of,
     regions,
     sample_maps,
-    study_claim,
 )
+from sweep.analysis.reference_study.claim import judge_claim
 from sweep.analysis.results import Results
+from sweep.report.words.maps import claim_sentence
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
 from tests.sweep.looking import centre_window, corner_window, restored
@@ -53,7 +51,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ImageSet]:
 @pytest.fixture(autouse=True)
 def _known_networks(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPatch) -> None:
     windows = {"smote": corner_window(12, 2), "oversampling": centre_window(12, 3)}
-    monkeypatch.setattr(sweep.analysis.maps.cams, "restore", restored(looked[0], windows))
+    monkeypatch.setattr(sweep.analysis.maps.networks, "restore", restored(looked[0], windows))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (32, 32), (224, 224), (50, 70)])
@@ -112,9 +110,16 @@ def test_samples_are_balanced_and_filled_up() -> None:
     assert (balanced_rows(rows[::-1], labels, None, np.random.default_rng(0)) == rows).all()
 
 
+def table_of(run: Run, images: ImageSet) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    sampled = sample_maps(Results(run), images, "gradcam", 16, rng=rng)
+    assert sampled is not None
+    return numbers_of(Results(run), sampled, masks_of(images), rng)
+
+
 def test_networks_that_look_at_a_known_place(looked: tuple[Run, ImageSet]) -> None:
     run, images = looked
-    table = cam_table(Results(run), images, "gradcam", masks_of(images), most=16, rng=np.random.default_rng(0))
+    table = table_of(run, images)
     assert table["technique"].tolist() == list(PAIR)
     assert (table["images"] == 16).all()
     assert (table["mask_images"] == 8).all(), "clear images have no lesion"
@@ -133,9 +138,9 @@ def test_networks_that_look_at_a_known_place(looked: tuple[Run, ImageSet]) -> No
     gap = by_name.loc["smote", "edge"] - by_name.loc["oversampling", "edge"]
     assert by_name.loc["smote", "edge_gap"] == pytest.approx(gap)
     assert by_name.loc["oversampling", ["edge_gap", "edge_gap_low", "mask_gap_high"]].tolist() == [0, 0, 0]
-    assert "speaks for what the study says of these two networks" in study_claim(table)
-    assert f"a difference of +{100 * gap:.1f} percentage points (95 % interval +" in study_claim(table)
-    again = cam_table(Results(run), images, "gradcam", masks_of(images), most=16, rng=np.random.default_rng(0))
+    assert judge_claim(table) == "holds"
+    assert f"a difference of +{100 * gap:.1f} percentage points (" in claim_sentence(table)
+    again = table_of(run, images)
     pd.testing.assert_frame_equal(table, again)
 
 
@@ -147,7 +152,7 @@ def test_a_network_that_finds_drawn_lesions(looked: tuple[Run, ImageSet], monkey
         masks[row] = next(lesions, masks[row])
     drawn = replace(images, pixels=np.where(masks, 255, 60).astype(np.uint8))
     whole = {name: corner_window(24, 24) for name in PAIR}
-    monkeypatch.setattr(sweep.analysis.maps.cams, "restore", restored(run, whole))
+    monkeypatch.setattr(sweep.analysis.maps.networks, "restore", restored(run, whole))
     sampled = sample_maps(Results(run), drawn, "gradcam", 40, rng=np.random.default_rng(0))
     assert sampled is not None
     table = numbers_of(Results(run), sampled, as_masks(masks), np.random.default_rng(0))
@@ -189,105 +194,5 @@ def test_small_images_tell_no_region(looked: tuple[Run, ImageSet], tmp_path: Pat
     small = replace(small, maps={name: maps[:, :64, :64] for name, maps in sampled.maps.items()})
     table = numbers_of(Results(run), small, None, np.random.default_rng(0))
     assert table[[*REGIONS, "edge_gap", "edge_low"]].isna().all(axis=None)
-    assert "images of more than 64 pixels a side" in study_claim(table)
-
-
-def test_the_claim_in_numbers() -> None:
-    def table(edge: tuple[float, float, float], mask: tuple[float, float, float] | None = None) -> pd.DataFrame:
-        rows = []
-        for name in PAIR:
-            row = {"technique": name, "edge": 0.6, "edge_area": 0.51}
-            row |= dict(zip(("edge_gap", "edge_gap_low", "edge_gap_high"), edge, strict=True))
-            if mask:
-                row |= {"mask": 0.2, "mask_area": 0.3}
-                row |= dict(zip(("mask_gap", "mask_gap_low", "mask_gap_high"), mask, strict=True))
-            rows.append(row)
-        return pd.DataFrame(rows)
-
-    more, less, none = (0.1, 0.05, 0.15), (-0.1, -0.15, -0.05), (0.01, -0.1, 0.1)
-    assert "speaks for what the study says" in study_claim(table(more))
-    assert "speaks for what the study says" in study_claim(table(more, less))
-    assert "speaks in part for" in study_claim(table(more, none))
-    assert "speak against each other" in study_claim(table(more, more))
-    assert "the other way round" in study_claim(table(less))
-    assert "the other way round" in study_claim(table(none, more))
-    assert "do not bear it out" in study_claim(table(none, none))
-    assert "+10.0 percentage points (95 % interval +5.0 to +15.0)" in study_claim(table(more))
-    assert "there are no maps of Oversampling." in study_claim(table(more).iloc[1:])
-    assert "there are no maps of SMOTE and Oversampling." in study_claim(pd.DataFrame({"technique": []}))
-
-
-def save(path: Path, mask: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(mask).save(path)
-
-
-def test_masks_of_a_folder(tmp_path: Path) -> None:
-    images = fake_images(tmp_path / "images", size=8, per_class=(4, 4))
-    wide = np.zeros((20, 40), dtype=np.uint8)
-    wide[:, 20:] = 1  # labels, not grey levels
-    save(tmp_path / "masks" / "deep" / "IMAGE0.png", wide)
-    blurred = np.zeros((8, 8), dtype=np.uint8)
-    blurred[:, :4] = 255
-    Image.fromarray(blurred).save(tmp_path / "masks" / "image5_mask.jpg", quality=60)
-    save(tmp_path / "masks" / "stranger.png", wide)
-    (tmp_path / "masks" / "image1.txt").write_text("no mask")
-    masks = load_masks(tmp_path / "masks", images)
-    assert np.flatnonzero(masks.present).tolist() == [0, 5]
-    found = masks.of(np.array([5, 0, 2]))
-    assert (found.shape, found.dtype) == ((3, 8, 8), np.bool_)
-    assert found[0, :, :4].all()
-    assert not found[0, :, 4:].any()
-    assert (found[1] == ~found[0]).all(), "squashed to a square, as images are"
-    assert not found[2].any()
-    assert masks.what == "the mask from masks"
-
-
-def test_masks_of_equal_names_are_told_by_their_folders(tmp_path: Path) -> None:
-    images = fake_images(tmp_path / "images", size=8, per_class=(2, 2))
-    images = replace(
-        images,
-        names=np.array(["a.png", "NORMAL/b.jpg", "a.png", "a.png"]),
-        splits=np.array(["train", "train", "train", "validation"]),
-    )
-    mask = np.full((8, 8), 255, dtype=np.uint8)
-    save(tmp_path / "m" / "train" / "NORMAL" / "a.png", mask)
-    save(tmp_path / "m" / "b.png", mask)
-    save(tmp_path / "m" / "val" / "PNEUMONIA" / "a.png", mask)
-    assert load_masks(tmp_path / "m", images).present.tolist() == [True, True, False, True]
-    save(tmp_path / "n" / "PNEUMONIA" / "a.png", mask)
-    with pytest.raises(UserError, match="none of the 1 masks"):
-        load_masks(tmp_path / "n", images)
-
-
-def test_mistakes_with_masks_are_said(tmp_path: Path) -> None:
-    images = fake_images(tmp_path / "images", size=8, per_class=(2, 2))
-    with pytest.raises(UserError, match="there is no folder of masks"):
-        load_masks(tmp_path / "nowhere", images)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no image"):
-        load_masks(tmp_path / "empty", images)
-    save(tmp_path / "other" / "lung7.png", np.zeros((4, 4), dtype=np.uint8))
-    with pytest.raises(UserError, match=r"the first mask is lung7\.png, the first image image0\.png"):
-        load_masks(tmp_path / "other", images)
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "image0.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"image0\.png cannot be read"):
-        load_masks(tmp_path / "broken", images).of(np.array([0]))
-    assert masks_of(images) is None
-
-
-@pytest.mark.parametrize("mode", ["1", "P", "RGB", "RGBA", "LA", "I;16"])
-def test_masks_in_any_colour_mode(tmp_path: Path, mode: str) -> None:
-    from balancing.data.masks import read_mask
-
-    inside = np.zeros((6, 6), dtype=bool)
-    inside[2:4, 1:5] = True
-    if mode == "I;16":
-        image = Image.fromarray(inside.astype(np.uint16) * 900)
-    elif mode == "P":
-        image = Image.fromarray(inside.astype(np.uint8), mode="L").convert("P")
-    else:
-        image = Image.fromarray(inside.astype(np.uint8) * 255).convert(mode)
-    image.save(tmp_path / "x.png")
-    assert (read_mask(tmp_path / "x.png", 6) == inside).all()
+    assert judge_claim(table) == "untold"
+    assert "images of more than 64 pixels a side" in claim_sentence(table)

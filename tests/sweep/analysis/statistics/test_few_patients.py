@@ -18,10 +18,11 @@ from sweep.analysis.statistics.few_patients import patient_draws
 from sweep.analysis.statistics.intervals import Spread, spread
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable
-from sweep.analysis.verdict import answer_values, beyond_doubt, verdict
+from sweep.analysis.statistics.significance import significant
 from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
 from sweep.report.sections.limits import limits_section
+from sweep.report.words.verdict import answer_values, verdict
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -188,7 +189,7 @@ def run_with(folder: Path, per_class: int, skills: tuple[float, float] = (0.6, 3
 def test_a_handful_of_patients_gives_no_verdict(tmp_path: Path, patients: int) -> None:
     run = run_with(tmp_path, patients)
     table = Results(run).differences()
-    assert beyond_doubt(table).empty
+    assert significant(table).empty
     assert (table["p"] == 1).all()
     sentence = verdict(Results(run))
     assert sentence.startswith(f"No verdict: the test split holds {patients} patient")
@@ -207,7 +208,7 @@ def test_a_handful_of_patients_gives_no_verdict(tmp_path: Path, patients: int) -
 
 def test_enough_patients_get_their_verdict(tmp_path: Path) -> None:
     run = run_with(tmp_path, 25)
-    assert verdict(Results(run)).startswith("Beyond doubt")
+    assert verdict(Results(run)).startswith("Statistically significant")
     assert "50 test patients" in verdict(Results(run))
     assert not any("no technique is declared" in line for line in found_warnings(Results(run)))
 

@@ -20,7 +20,7 @@ from sweep.analysis.statistics.intervals import exact_limits, metric_spread, nea
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable, seeds_needed, times_the_patients
 from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
-from sweep.analysis.verdict import what_it_would_take
+from sweep.report.words.verdict import what_it_would_take
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
 

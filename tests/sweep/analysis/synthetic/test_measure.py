@@ -13,25 +13,22 @@ from scipy import ndimage
 from balancing.components.plans import TrainingPlan
 from balancing.data.images import ImageSet, load_images
 from balancing.errors import UserError
+from sweep.analysis.figures.gallery import gallery_plot, mixtures, pick
 from sweep.analysis.figures.style import png
-from sweep.analysis.figures.synthetic import gallery_plot, mixtures, pick
 from sweep.analysis.results import Results
 from sweep.analysis.synthetic.measure import (
-    Pool,
     chosen_specs,
     draw_sample,
-    features,
     group_weights,
     makes_synthetic,
     measure,
-    part_rows,
     plan_of,
-    pooled,
-    sharpness,
     synthetic_numbers,
-    told_apart,
     weighted_median,
 )
+from sweep.analysis.synthetic.nearest import Pool
+from sweep.analysis.synthetic.texture import features, pooled, sharpness
+from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.sections.synthetic import synthetic_section
@@ -126,11 +123,11 @@ def test_images_of_one_population_are_not_told_apart_and_blurred_ones_are() -> N
     rng = np.random.default_rng(0)
     rng.shuffle(images)
     own = np.arange(500).astype(str)
-    right = told_apart(features(images[:250]), features(images[250:]), own, own)
+    right = classifier_two_sample_test(features(images[:250]), features(images[250:]), own, own)
     assert np.isfinite(right).all()
     assert abs(right.mean() - 0.5) < 0.1  # three standard errors
     blurred = ndimage.gaussian_filter(images[250:].astype(float), (0, 1, 1))
-    assert told_apart(features(images[:250]), features(blurred), own, own).mean() > 0.98
+    assert classifier_two_sample_test(features(images[:250]), features(blurred), own, own).mean() > 0.98
 
 
 def test_no_fold_trains_on_what_shares_a_parent_with_a_held_out_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +154,7 @@ def test_no_fold_trains_on_what_shares_a_parent_with_a_held_out_image(monkeypatc
     monkeypatch.setattr("sklearn.preprocessing.StandardScaler.transform", lambda self, x, copy=None: x)
     monkeypatch.setattr("sklearn.preprocessing.StandardScaler.fit_transform", lambda self, x, y=None: x)
     groups, other = np.concatenate([real, base]), np.concatenate([real, mate])
-    told_apart(x[:30], x[30:], groups.astype(str), other.astype(str))
+    classifier_two_sample_test(x[:30], x[30:], groups.astype(str), other.astype(str))
     assert len(folds) == 5
     for fold in folds:
         trained = set().union(*(parents[int(i)] for i in fold["train"].ravel()))
@@ -236,7 +233,7 @@ def test_the_section(tmp_path: Path) -> None:
     numbers = synthetic_numbers(Results(run), images, np.random.default_rng(4))
     again = synthetic_numbers(Results(run), images, np.random.default_rng(4))
     assert numbers.equals(again)
-    train = part_rows(Results(run), "train")
+    train = Results(run).rows_of("train")
     assert (numbers["training_rows"] - numbers["synthetic_rows"] == len(train)).all()
     assert set(Results(run).patients.index) == set(range(len(images)))
 

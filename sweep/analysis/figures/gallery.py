@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from balancing.components.plans import TrainingPlan
-from sweep.analysis.figures.style import WIDTH, Plot, shortened, style
+from balancing.data.text import shortened
+from sweep.analysis.figures.style import WIDTH, Plot, style
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.synthetic.measure import chosen_specs, plan_of

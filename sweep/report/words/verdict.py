@@ -7,26 +7,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balancing.data.patients import FEWEST, patients_of_classes
+from balancing.data.patients import FEWEST
+from sweep.analysis.comparison import fewest_test_patients, winners_and_losers
 from sweep.analysis.names import display_name, in_order, inline_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.paired import CONFIDENCE
+from sweep.analysis.run_images import is_phantom
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
+from sweep.analysis.statistics.significance import significant
+from sweep.report.text.intervals import INTERVAL, signed_limits
+from sweep.report.text.lists import listed
+from sweep.report.text.numbers import p_equals, percent, signed
 
 _MANY_SEEDS = 1000
 
 
-def signed(value: float) -> str:
-    """Three decimals, always with a sign; a true minus."""
-    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _interval(row: pd.Series) -> str:
-    return f"95\N{NO-BREAK SPACE}% interval {signed(row['low'])} to {signed(row['high'])}"
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return f"{INTERVAL} {signed_limits(row['low'], row['high'])}"
 
 
 def verdict(run: Results) -> str:
@@ -39,12 +36,6 @@ def verdict(run: Results) -> str:
     return sentence
 
 
-def is_phantom(run: Results) -> bool:
-    """Whether the run's images are the built-in drawings."""
-    source = str(run.info["data"]["source"])
-    return source.split(":")[0].split("@")[0] == "phantom"
-
-
 def _verdict(run: Results) -> str:
     metric = run.metric
     name = inline_name(metric)
@@ -54,7 +45,7 @@ def _verdict(run: Results) -> str:
     names = in_order(tested["technique"])
     if len(names) < 2:
         return f"No comparison: this run tested {display_name(names[0])} alone, so there is nothing to set beside it."
-    if "baseline" not in names:
+    if BASELINE not in names:
         return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
     table = run.differences()
     if table.empty:
@@ -74,28 +65,18 @@ def _verdict(run: Results) -> str:
         )
     if (table["fewest_patients"] < FEWEST).any():
         return too_few_patients(run, name)
-    sure = beyond_doubt(table)
-    if len(sure):
+    better = significant(table)
+    if len(better):
         sentence = (
-            f"Beyond doubt at the 5 % level (Holm-adjusted), over {_seeds(sure['seeds'])} and {_patients(run)}: in "
-            f"test {name} the baseline is beaten by {_listed(_gains(sure))}."
+            f"Statistically significant at the 5 % level (Holm-adjusted), over {_seeds(better['seeds'])} and "
+            f"{_patients(run)}: in test {name} the baseline is beaten by {listed(_gains(better))}."
         )
     else:
         sentence = _none_does(table, name) + " " + what_it_would_take(table)
-    worse = beyond_doubt(table, worse=True)
+    worse = significant(table, worse=True)
     if len(worse):
-        sentence += f" Behind it beyond doubt: {_listed(_gains(worse))}."
+        sentence += f" Significantly behind it: {listed(_gains(worse))}."
     return sentence
-
-
-def beyond_doubt(table: pd.DataFrame, *, worse: bool = False) -> pd.DataFrame:
-    """The rows of ``paired_differences`` that beat the baseline (or are beaten by it) at the 5 % level, best first.
-
-    None with fewer than ``balancing.data.patients.FEWEST`` test patients of a class.
-    """
-    low, high = table["low"], table["high"]
-    apart = (high < 0 if worse else low > 0) & ~(table["fewest_patients"] < FEWEST)
-    return table[(table["p_holm"] < 1 - CONFIDENCE) & apart].sort_values("difference", ascending=worse)
 
 
 def too_few_patients(run: Results, metric: str) -> str:
@@ -108,22 +89,6 @@ def too_few_patients(run: Results, metric: str) -> str:
     )
 
 
-def fewest_test_patients(run: Results) -> tuple[int, int]:
-    """Test patients (images, where patients are unknown) of the class with the fewest, and that class; (0, 0) if none.
-
-    Classes without a test image are left out.
-    """
-    split = run.split()
-    tested = split[split["split"] == "test"]
-    if tested.empty:
-        return 0, 0
-    labels = tested["label"].to_numpy(dtype=np.int64)
-    patients = run.patients_of(tested["row"].to_numpy())
-    counts = patients_of_classes(labels, patients, len(run.class_names))
-    fewest = min(count for count in counts if count)
-    return fewest, counts.index(fewest)
-
-
 def fewest_in_words(run: Results) -> str:
     """``3 patients``; ``3 images (patients unknown)`` where no patient of the run is known."""
     count = fewest_test_patients(run)[0]
@@ -134,16 +99,9 @@ def fewest_in_words(run: Results) -> str:
 
 def _gains(table: pd.DataFrame) -> list[str]:
     return [
-        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)}; {_adjusted(r['p_holm'])})"
+        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)}; {p_equals(r['p_holm'])})"
         for _, r in table.iterrows()
     ]
-
-
-def _adjusted(p: float) -> str:
-    """``p = 0.012``, ``p < 0.001``; ``p < 0.050`` for what lies below the level and rounds to it."""
-    text = "0.001" if p < 0.001 else f"{p:.3f}"
-    below = p < float(text) and text in ("0.001", "0.050")
-    return f"p {'<' if below else '='} {text}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _none_does(table: pd.DataFrame, name: str) -> str:
@@ -157,7 +115,7 @@ def _none_does(table: pd.DataFrame, name: str) -> str:
     if best["low"] > 0 and best["seeds"] > 1:  # the interval alone would look like a gain
         adjusted = f"; p is {best['p_holm']:.2f} once adjusted for {len(table)} comparisons"
     return (
-        f"No technique beat the baseline beyond doubt: {lead} {signed(best['difference'])} "
+        f"No technique beat the baseline significantly: {lead} {signed(best['difference'])} "
         f"({display_name(best['technique'])}), {_interval(best)}, {many}{adjusted}."
     )
 
@@ -166,7 +124,7 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     """How large the best technique's difference had to be to be told from chance, and how many seeds it would take.
 
     Args:
-        table: ``paired_differences`` with two seeds or more.
+        table: ``Results.differences`` with two seeds or more.
     """
     several = table[table["seeds"] > 1]
     row = several.iloc[int(several["difference"].to_numpy().argmax())]
@@ -176,7 +134,7 @@ def what_it_would_take(table: pd.DataFrame) -> str:
     seed_sd = seed_spread(float(row["seed_sd"]), patient_se, float(row["patient_sd"]), seeds)
     freedom = float(row["patient_freedom"])
     least = detectable(seed_sd, patient_se, seeds, len(table), freedom=freedom)
-    power = f"at {100 * POWER:.0f}\N{NO-BREAK SPACE}% power"
+    power = f"at {percent(POWER)} power"
     if least < 1:
         text = f"{where}, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
     else:  # two seeds that differ widely: more than a metric can differ
@@ -214,13 +172,5 @@ def _seeds(counts: pd.Series) -> str:
 
 
 def answer_values(run: Results) -> dict[str, Any]:
-    """The verdict in parts, for machines: sentence, metric, winners, losers, differences."""
-    table = run.differences()
-    judged = table if len(table) and table["seeds"].max() > 1 else table.iloc[:0]
-    return {
-        "sentence": verdict(run),
-        "metric": run.metric,
-        "beats_baseline": beyond_doubt(judged)["technique"].tolist(),
-        "behind_baseline": beyond_doubt(judged, worse=True)["technique"].tolist(),
-        "differences": table.to_dict("records"),
-    }
+    """The verdict for machines: ``sentence``, and the parts of ``winners_and_losers``."""
+    return {"sentence": verdict(run), **winners_and_losers(run)}

@@ -1,0 +1,43 @@
+"""What the comparison with the baseline comes to, and on how many patients it rests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from balancing.data.patients import patients_of_classes
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.significance import significant
+
+
+def fewest_test_patients(run: Results) -> tuple[int, int]:
+    """Test patients (images, where patients are unknown) of the class with the fewest, and that class; (0, 0) if none.
+
+    Classes without a test image are left out.
+    """
+    split = run.split()
+    tested = split[split["split"] == "test"]
+    if tested.empty:
+        return 0, 0
+    labels = tested["label"].to_numpy(dtype=np.int64)
+    patients = run.patients.loc[tested["row"]].to_numpy(dtype=str)
+    counts = patients_of_classes(labels, patients, len(run.class_names))
+    fewest = min(count for count in counts if count)
+    return fewest, counts.index(fewest)
+
+
+def winners_and_losers(run: Results) -> dict[str, Any]:
+    """The comparison with the baseline in parts.
+
+    Returns:
+        ``metric``, the one compared in; ``beats_baseline`` and ``behind_baseline``, lists of techniques, see
+        ``significant``; ``differences``, the rows of ``Results.differences``.
+    """
+    table = run.differences()
+    return {
+        "metric": run.metric,
+        "beats_baseline": significant(table)["technique"].tolist(),
+        "behind_baseline": significant(table, worse=True)["technique"].tolist(),
+        "differences": table.to_dict("records"),
+    }

@@ -1,0 +1,91 @@
+"""The networks that a run kept, ready to look at images: each technique's best trial that was tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from sweep.analysis.maps.methods import class_activation_maps
+from sweep.analysis.names import in_order
+from sweep.analysis.results import Results
+from sweep.runs.spec import TrialSpec
+from sweep.training.inputs import to_input
+from sweep.training.network import restore
+from sweep.training.predict import predict
+
+
+def best_trials(run: Results) -> pd.DataFrame:
+    """The chosen trial of each technique with the highest selection metric on validation; equal: the earlier seed."""
+    chosen = run.chosen_trials()
+    chosen = chosen[chosen[run.metric].notna()] if len(chosen) else chosen  # a damaged record has no number
+    if chosen.empty:
+        return chosen
+    best = chosen.groupby("technique")[run.metric].idxmax()
+    return chosen.loc[[best[technique] for technique in in_order(chosen["technique"])]].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A technique's best trial whose network was kept and that was tested.
+
+    Args:
+        technique, trial_id: which one.
+        model: in evaluation mode, float32, on the device that was asked for.
+        spec: of its trial.
+        rows: (N,) int64, the tested rows of the image set.
+        labels: (N,) int64, their true classes.
+        probabilities: (N, C) float64, as recorded.
+    """
+
+    technique: str
+    trial_id: str
+    model: nn.Module
+    spec: TrialSpec
+    rows: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        """(n, C) recorded probabilities of some tested rows."""
+        order = np.argsort(self.rows, kind="stable")
+        return self.probabilities[order[np.searchsorted(self.rows, rows, sorter=order)]]
+
+    def inputs(self, pixels: np.ndarray) -> torch.Tensor:
+        """(N, H, W) or (N, H, W, 3) pixels in 0..255 -> (N, 3, H, W) float32, normalised as in training."""
+        return to_input(torch.from_numpy(np.array(pixels)), self.spec.mean, self.spec.std)
+
+    def predict(self, pixels: np.ndarray) -> np.ndarray:
+        """(N, H, W) or (N, H, W, 3) pixels in 0..255 -> (N, C) float32 probabilities, computed in float32."""
+        device = next(self.model.parameters()).device
+        spec = replace(self.spec, precision="float32")
+        return predict(self.model, torch.from_numpy(np.array(pixels)), np.arange(len(pixels)), spec, device)
+
+    def maps(self, pixels: np.ndarray, targets: np.ndarray, seeds: np.ndarray, method: str) -> np.ndarray:
+        """(N, H, W) float32 maps of pixels in 0..255, see ``class_activation_maps``."""
+        return class_activation_maps(
+            self.model, self.inputs(pixels), [int(t) for t in targets], [int(s) for s in seeds], method
+        )
+
+
+def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Technique -> (trial id, test predictions) of the best trials that were tested and kept their network."""
+    best = best_trials(run)
+    found = {}
+    for technique, trial_id in zip(best["technique"], best["trial_id"], strict=True):
+        tested = run.predictions_of(trial_id, "test") if run.trial(trial_id).best.is_file() else None
+        if tested is not None:
+            found[str(technique)] = (str(trial_id), (tested.rows, tested.labels, tested.probabilities))
+    return found
+
+
+def networks(run: Results, device: str | torch.device = "cpu") -> Iterator[Network]:
+    """The networks of ``kept_trials``, one at a time."""
+    for technique, (trial_id, (rows, labels, probabilities)) in kept_trials(run).items():
+        model, facts = restore(run.trial(trial_id).best)
+        spec = TrialSpec.from_dict(facts["spec"])
+        yield Network(technique, trial_id, model.to(device), spec, rows, labels, probabilities)

@@ -1,0 +1,1 @@
+"""Sentences that several sections, or the terminal, say of a run."""
