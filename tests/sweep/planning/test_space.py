@@ -320,6 +320,7 @@ OTHERWISE: dict[str, Any] = {
     "data": "abc",
     "split": "abc",
     "components": {"loss": "my_loss@0123456789ab"},
+    **{h.name: h.kind(h.default + 1) for h in HYPERPARAMETERS if h.later},
 }
 LABELS = {"draw", "seed_index"}
 
