@@ -54,6 +54,7 @@ class Component:
             order of the labels; raises UserError where the component cannot work with so few. None: it always can.
         keeps_prior: whether the network's answers carry the training split's class frequencies all the same.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
+        mixes: whether what it returns holds images made from several, which a report shows beside real ones.
     """
 
     axis: str
@@ -67,6 +68,7 @@ class Component:
     check: Check | None = None
     keeps_prior: bool = False
     colour: str = ""
+    mixes: bool = False
 
     def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, the missing ones at their defaults, each checked.
@@ -232,6 +234,7 @@ class _Declared:
     check: Check | None
     keeps_prior: bool | None
     colour: str
+    mixes: bool
 
 
 def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Range], declared: _Declared) -> Component:
@@ -263,6 +266,7 @@ def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Rang
         check=declared.check,
         keeps_prior=AXES[axis].keeps_prior if declared.keeps_prior is None else declared.keeps_prior,
         colour=declared.colour,
+        mixes=declared.mixes,
     )
 
 
@@ -298,6 +302,7 @@ class Decorator:
         check: Check | None = None,
         keeps_prior: bool | None = None,
         colour: str = "",
+        mixes: bool = False,
         **parameters: Range,
     ) -> Callable[[Builder], Builder]:
         """Arguments are those of ``Component``; ``keeps_prior`` None is what the axis says.
@@ -306,7 +311,7 @@ class Decorator:
             ValueError: the name or the label is taken, the builder has no docstring to show, or does not take what its
                 axis gives it and what is declared.
         """
-        declared = _Declared(label, reference, check, keeps_prior, colour)
+        declared = _Declared(label, reference, check, keeps_prior, colour, mixes)
 
         def decorate(builder: Builder) -> Builder:
             COMPONENTS.add(_component(self.axis, builder, parameters, declared))

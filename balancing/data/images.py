@@ -16,8 +16,9 @@ from balancing.data.ingest import Bar, fill_entry, no_bar
 from balancing.data.patients import patient_ids
 from balancing.data.patterns import compile_pattern
 from balancing.data.sources import open_source, refuse_columns
-from balancing.data.sources.arrays import PREFIX, SPLITS, ArraySource
+from balancing.data.sources.arrays import PREFIX, ArraySource
 from balancing.data.sources.base import Options, Source
+from balancing.data.splits import PARTS
 from balancing.data.text import shown, text_array
 from balancing.errors import UserError, suggestion
 from balancing.html import html_table
@@ -124,8 +125,8 @@ class ImageSet:
 
     def _repr_html_(self) -> str:
         """For notebooks: how many images of each class each of the source's own splits holds."""
-        counts = {name: np.bincount(self.labels[self.splits == name], minlength=self.n_classes) for name in SPLITS}
-        there = [name for name in SPLITS if counts[name].any()]
+        counts = {name: np.bincount(self.labels[self.splits == name], minlength=self.n_classes) for name in PARTS}
+        there = [name for name in PARTS if counts[name].any()]
         title = f"{self.source}: {len(self):,} images, {self.image_size} pixels a side"
         rows = [[name, *(f"{counts[part][c]:,}" for part in there)] for c, name in enumerate(self.class_names)]
         return html_table(title, ["class", *there], rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,8 @@ import numpy as np
 from balancing.data.patients import FEWEST, patients_of_classes
 from balancing.errors import UserError
 
+# The parts of a split.
+PARTS = ("train", "validation", "test")
 _PASSES = 20  # over all groups; two or three are the rule
 _NAMED = 5  # classes, in a sentence
 _NEARER = 1e-9  # what counts as nearer, beyond rounding
@@ -77,10 +80,10 @@ def make_split(images: Splittable, *, seed: int = 0, min_per_class: int = 50, fr
         raise UserError(f"the share of images held out must lie in (0, 0.5], but is {fraction}")
     labels, official, class_names = images.labels, images.splits, images.class_names
     n_classes = len(class_names)
-    unknown = set(np.unique(official)) - {"train", "validation", "test"}
+    unknown = set(np.unique(official)) - set(PARTS)
     if unknown:
         raise UserError(f"splits must be train, validation or test, but there is {', '.join(sorted(unknown))}")
-    rows = {name: np.flatnonzero(official == name) for name in ("train", "validation", "test")}
+    rows = {name: np.flatnonzero(official == name) for name in PARTS}
     counts = {name: np.bincount(labels[r], minlength=n_classes) for name, r in rows.items()}
     for c in np.flatnonzero(counts["train"] == 0).tolist():
         where = ", ".join(f"{counts[name][c]} in {name}" for name in ("validation", "test"))
@@ -272,7 +275,7 @@ def _hold_out(
 def _leaks(rows: dict[str, np.ndarray], patients: np.ndarray | None, sha256: np.ndarray) -> list[str]:
     """Sentences on patients and byte-identical images that the official splits share."""
     notes = []
-    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+    for one, other in itertools.combinations(PARTS, 2):
         same = int(np.isin(sha256[rows[other]], sha256[rows[one]]).sum())
         if same:
             notes.append(

@@ -14,7 +14,7 @@ import numpy as np
 
 from balancing.data.images import ImageSet
 from balancing.data.patients import FEWEST, patients_of_classes
-from balancing.data.splits import Split
+from balancing.data.splits import PARTS, Split
 from balancing.quality.brightness import brightness
 from balancing.quality.duplicates import exact_groups, grouped, near_pairs, thumbnails
 from balancing.quality.findings import SEVERITIES, Audit, Finding, Severity
@@ -22,7 +22,6 @@ from balancing.quality.shortcuts import shortcuts
 
 __all__ = ["SEVERITIES", "Audit", "Finding", "audit"]
 
-PARTS = ("train", "validation", "test")
 # Fewer images of a class than this, and its rate moves in steps of 0.02 or more.
 FEW = 50
 

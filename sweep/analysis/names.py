@@ -22,8 +22,8 @@ METRIC_NAMES = {
     "precision": "Precision",
     "auroc": "AUROC",
 }
-# The study's columns first.
-METRICS = tuple(METRIC_NAMES)
+# In the order of tables: those of the reference study first.
+SHOWN_METRICS = tuple(METRIC_NAMES)
 
 # Black text and lines of a figure; the report's page turns exactly this colour into the colour of its own text.
 INK = "#1b1c1d"
@@ -102,8 +102,3 @@ def marker(technique: str) -> str:
     if technique in STUDY:
         return _MARKERS[STUDY.index(technique)]
     return _MARKERS[int(_fractions(technique)[3] * len(_MARKERS))]
-
-
-def positive_name(class_names: list[str], positive: int | None) -> str:
-    """The positive class's name; '' for more than two classes."""
-    return class_names[positive] if positive is not None else ""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from balancing.metrics import evaluate
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
-from sweep.analysis.names import METRICS, in_order
+from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reader import RunReader
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.bootstrap import SAMPLES
@@ -118,6 +118,11 @@ class Results(RunReader):
         labels = split.loc[split["split"] == part, "label"]
         return [int(n) for n in np.bincount(labels.astype(np.int64), minlength=len(self.class_names))]
 
+    def rows_of(self, part: str) -> np.ndarray:
+        """(n,) int64, the rows of a part of the split, in order: train, validation or test."""
+        found: np.ndarray = self._split.loc[self._split["split"] == part, "row"].to_numpy(dtype=np.int64)
+        return found
+
     @cached_property
     def patients(self) -> pd.Series:
         """Index row, values str: the patient of each image; an image without one is its own patient."""
@@ -203,7 +208,7 @@ class Results(RunReader):
             numbers = evaluate(trial.labels, trial.probabilities, self.positive)
             named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
             rows.append({**named, **numbers})
-        return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *METRICS])
+        return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *SHOWN_METRICS])
 
     def test_table(self) -> pd.DataFrame:
         """Every chosen trial on the test split.
@@ -252,8 +257,8 @@ class Results(RunReader):
         for technique in dict.fromkeys(name for name, _ in intervals.index):
             own = intervals.loc[technique]
             row = {"technique": technique, "seeds": int(own["seeds"].iloc[0])}
-            rows.append(row | {f"{m}{end}": own.loc[m, name] for m in METRICS for end, name in parts.items()})
-        return pd.DataFrame(rows, columns=None if rows else ["technique", "seeds", *METRICS])
+            rows.append(row | {f"{m}{end}": own.loc[m, name] for m in SHOWN_METRICS for end, name in parts.items()})
+        return pd.DataFrame(rows, columns=None if rows else ["technique", "seeds", *SHOWN_METRICS])
 
     def _remembered(self, kind: str, metric: str) -> pd.DataFrame:
         key = (kind, metric)
@@ -295,3 +300,9 @@ class Results(RunReader):
         The choice was made there, so the mean is a little too high, and the interval does not hold that.
         """
         return paired.metric_intervals(self.resampled("validation"), self.positive, [self.metric])
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the results table."""
+        from sweep.analysis.notebook import results_html
+
+        return results_html(self)

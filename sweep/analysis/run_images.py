@@ -1,10 +1,8 @@
-"""A run's own images: whether these are they, and which of them belong to which part."""
+"""A run's own images: whether these are they, and whether they are drawings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from balancing.errors import UserError
 from sweep.analysis.results import Results
@@ -21,12 +19,6 @@ def check_images(run: Results, images: ImageSet) -> None:
             f"the images of {images.source} have fingerprint {images.fingerprint}, but the run used {expected}; give "
             f"the run's own data ({run.info['data']['source']}) at its image size"
         )
-
-
-def part_rows(run: Results, part: str) -> np.ndarray:
-    """(n,) int64, the rows of ``train``, ``validation`` or ``test``, in order."""
-    split = run.split()
-    return split.loc[split["split"] == part, "row"].to_numpy(dtype=np.int64)
 
 
 def is_phantom(run: Results) -> bool:

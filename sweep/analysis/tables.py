@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.metrics import confusion_matrix, decide, evaluate
-from sweep.analysis.names import METRICS, in_order
+from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reference_study.counts import is_study_data, study_table
 from sweep.analysis.results import Results
 from sweep.hyperparameters import shown
@@ -50,7 +50,7 @@ def results_table(results: Results) -> pd.DataFrame:
         chosen = selection[technique]
         of_technique = tested[tested["technique"] == technique]
         row: dict[str, Any] = {"technique": technique}
-        for metric in METRICS:
+        for metric in SHOWN_METRICS:
             values = of_technique[metric].astype(float)
             row[metric] = values.mean() if len(values) else np.nan
             row[f"{metric}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
@@ -121,7 +121,7 @@ def floors(class_names: Sequence[str], class_counts: Sequence[int], positive: in
         certain = np.zeros((len(labels), len(counts)))
         certain[:, answer] = 1.0
         numbers = evaluate(labels, certain, positive)
-        rows.append({"answer": f"Always {class_names[answer]}", **{m: numbers[m] for m in METRICS}})
+        rows.append({"answer": f"Always {class_names[answer]}", **{m: numbers[m] for m in SHOWN_METRICS}})
     return pd.DataFrame(rows)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.errors import UserError
-from sweep.analysis.names import METRICS, display_name, in_order, inline_name, metric_name
+from sweep.analysis.names import SHOWN_METRICS, display_name, in_order, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
 from sweep.report.csvfile import csv_text
@@ -123,7 +123,7 @@ def compare_view(found: Comparison) -> list[RenderableType]:
     table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
     table.add_column("technique", no_wrap=True)
     table.add_column("run", justify="right")
-    shown = ["balanced_accuracy", *(m for m in METRICS if m != "balanced_accuracy")]
+    shown = ["balanced_accuracy", *(m for m in SHOWN_METRICS if m != "balanced_accuracy")]
     for metric in shown:
         table.add_column(SHORT_NAMES.get(metric, metric_name(metric)), justify="right")
     table.add_column("seeds", justify="right")

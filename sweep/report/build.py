@@ -11,14 +11,15 @@ from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import times_opened
-from sweep.analysis.trained_with import mixed_lines
 from sweep.report.context import ReportContext
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
+from sweep.report.words.versions import mixed_lines
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _aside(run: Results, sections: Sequence[Section]) -> str:
 
 
 def _title(techniques: list[str]) -> str:
-    others = [t for t in techniques if t != "baseline"]
+    others = [t for t in techniques if t != BASELINE]
     if len(others) == 1 and len(techniques) == 2:
         return f"Does {display_name(others[0])} help against class imbalance?"
     if len(others) > 1:

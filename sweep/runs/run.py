@@ -20,6 +20,7 @@ RUN/
     best_before.pt     the best network that last.pt speaks of, where a better one was found since
   selection.json       the configuration chosen for each technique, on validation
   test_openings.jsonl  one line for each time the test split was opened: when, for which trials
+  floors/              logistic_regression.parquet, .json: the trivial baseline (see sweep.runs.floors)
   neighbours/          nearest neighbours among training images, found once for all trials
   tensorboard/<name>/  event files, one folder a trial
   report/              index.html, report.md, summary.json, checklist.md, tables/, figures/
@@ -51,7 +52,7 @@ from sweep.runs.files import (
     write_atomically,
     write_json,
 )
-from sweep.runs.foreign import recorded_origins
+from sweep.runs.floors import FOLDER as FLOORS
 from sweep.runs.openings import read_openings, record_opening
 from sweep.runs.out import check_free
 from sweep.runs.shapes import BAD_IMAGES, RUN, SELECTION, TRIALS, Shape
@@ -209,9 +210,6 @@ class Run:
         return split_of(self.split())
 
     def write_specs(self, specs: Sequence[TrialSpec]) -> None:
-        """Records the planned trials, and where components of them come from that the package does not have."""
-        if (origins := recorded_origins(specs)) != self.info.get("components", {}):
-            self.update_info(components=origins)
         write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs], self.guard)
 
     def specs(self) -> list[TrialSpec]:
@@ -276,7 +274,7 @@ class Run:
     def clean(self) -> None:
         """Removes what writers that were killed left behind, and what trials were killed too late to tidy up."""
         self.guard()
-        written = ("report", "report/tables", "report/figures", "floors")
+        written = ("report", "report/tables", "report/figures", FLOORS)
         folders = [self.path, self.neighbours, *(self.path / name for name in written), *self.path.glob("trials/*")]
         for path in unfinished_files(folders):
             path.unlink(missing_ok=True)

@@ -59,9 +59,9 @@ def read_split(path: Path) -> pd.DataFrame:
 
 def split_of(table: pd.DataFrame) -> Split:
     """The split that a table tells of."""
-    from balancing.data.splits import Split
+    from balancing.data.splits import PARTS, Split
 
-    rows = {part: table.loc[table["split"] == part, "row"].to_numpy() for part in ("train", "validation", "test")}
+    rows = {part: table.loc[table["split"] == part, "row"].to_numpy() for part in PARTS}
     return Split(**rows, notes=())
 
 

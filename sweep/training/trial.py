@@ -163,17 +163,3 @@ class Trial:
                 self.folder, self.network, progress, self.spec, self.images.class_names, numbers["epoch"], predicted
             )
             progress.best_epoch, progress.best_value = numbers["epoch"], value
-
-
-def train_trial(
-    spec: TrialSpec,
-    images: SplitImages,
-    folder: TrialFolder,
-    *,
-    device: torch.device,
-    start: State | None = None,
-    report: Report = lambda epoch: None,
-    resume_seconds: float = 30.0,
-) -> str:
-    """``Trial.run`` of a trial with its own method; arguments and result as there."""
-    return Trial(spec, images, folder, device=device, start=start).run(report, resume_seconds)

@@ -35,6 +35,7 @@ def law_plans_are_well_formed(component: Component) -> None:
         require(np.isin(plan.mate, data.rows).all(), "a mate is no training row")
         np.testing.assert_array_equal(plan.labels, data.labels[plan.base], err_msg="labels are those of the bases")
         require((plan.weight[~plan.synthetic] == 0).all(), "a real row has a weight")
+        require(component.mixes or not plan.synthetic.any(), "it mixes images, so it must be declared with mixes=True")
         require((plan.class_counts(n_classes) > 0).all(), "a class was lost")
 
 

@@ -45,6 +45,7 @@ def _check(counts: Mapping[str, int], *, k_neighbors: int, sampling_strategy: fl
     colour="#d55e00",
     reference="Chawla et al., JAIR 16, 2002",
     check=_check,
+    mixes=True,
     k_neighbors=K_NEIGHBORS,
     sampling_strategy=SAMPLING_STRATEGY,
 )

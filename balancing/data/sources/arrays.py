@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.splits import PARTS
 from balancing.data.text import one_patient, shown
 from balancing.errors import UserError, suggestion
 
 PREFIX = "arrays:"
-SPLITS = ("train", "validation", "test")
 
 
 class ArraySource(Source):
@@ -49,8 +49,8 @@ class ArraySource(Source):
         numbered = [f"{row:0{width}d}" for row in range(count)]
         self._names = numbered if names is None else [shown(str(name)) for name in _column("names", names, count)]
         self._splits = ["train"] * count if splits is None else [str(s) for s in _column("splits", splits, count)]
-        for split in set(self._splits).difference(SPLITS):
-            raise UserError(f"splits must be train, validation or test, but hold '{split}'{suggestion(split, SPLITS)}")
+        for split in set(self._splits).difference(PARTS):
+            raise UserError(f"splits must be train, validation or test, but hold '{split}'{suggestion(split, PARTS)}")
         self.name = PREFIX + self.identity()[:16]
 
     def identity(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from balancing.data.sources.base import Content, Listing, Options, Source, digest, split_of
 from balancing.data.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
 from balancing.data.sources.rows import TableRows
+from balancing.data.splits import PARTS
 from balancing.errors import UserError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class HubSource(Source):
                     f"{self.name} has no split named train, validation or test, but {', '.join(map(str, loaded))}; "
                     "download the wanted one as parquet and give its path"
                 )
-            self._splits = {split: known[split] for split in ("train", "validation", "test") if split in known}
+            self._splits = {split: known[split] for split in PARTS if split in known}
             self._left_out = tuple(left_out)
         return self._splits
 

@@ -80,15 +80,17 @@ def predictive_table(
 def predictive_curves(results: Results, prevalences: np.ndarray) -> pd.DataFrame:
     """As ``predictive_table``, means over seeds alone; (G,) prevalences in (0, 1)."""
     ready = two_class_test(results, np.random.default_rng(0), 0)  # no samples, so nothing is drawn
+    columns = ["technique", "rule", "prevalence", "ppv", "npv"]
+    if ready is None:
+        return pd.DataFrame(columns=columns)
     rows = []
-    for (technique, rule), of_seeds in decisions(results, ready.test).items() if ready is not None else ():
-        if ready is None or rule not in ("argmax", "balanced_accuracy"):
+    for (technique, rule), of_seeds in decisions(results, ready.test).items():
+        if rule not in ("argmax", "balanced_accuracy"):
             continue
         rates = [[rate[:1] for rate in _rates(one, ready)] for one in of_seeds.values()]
         ppv, npv = np.stack([predictive_values(one[0], one[1], prevalences) for one in rates]).mean(axis=0)
         found = {"technique": technique, "rule": rule, "prevalence": prevalences, "ppv": ppv, "npv": npv}
         rows.append(pd.DataFrame(found))
-    columns = ["technique", "rule", "prevalence", "ppv", "npv"]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.decisions.thresholds import fit_temperature, temper
+from balancing.components.decisions.temperature import fit_temperature, temper
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.predictions import TrialPredictions
 
@@ -66,12 +66,15 @@ def reliability_curves(results: Results, bins: int = BINS, binning: Binning = "e
         technique, stage, count, predicted, observed: of the positive class; with more than two classes of the most
         probable one. Empty where the test split was not opened.
     """
+    columns = ["technique", "stage", "count", "predicted", "observed"]
     test = results.test_set
+    if test is None:
+        return pd.DataFrame(columns=columns)
     frames = []
-    for technique in test.techniques if test is not None else ():
+    for technique in test.techniques:
         scores: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
         happened: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
-        for trial in test.of(technique) if test is not None else ():
+        for trial in test.of(technique):
             for stage, probabilities in staged(trial)[0].items():
                 if results.positive is None:
                     scores[stage].append(probabilities.max(axis=1))
@@ -82,5 +85,4 @@ def reliability_curves(results: Results, bins: int = BINS, binning: Binning = "e
         for stage in STAGES:
             joined = (np.concatenate(happened[stage]), np.concatenate(scores[stage]))
             frames.append(reliability(*joined, bins, binning).assign(technique=technique, stage=stage))
-    columns = ["technique", "stage", "count", "predicted", "observed"]
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    return pd.concat(frames, ignore_index=True)[columns]

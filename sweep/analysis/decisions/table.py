@@ -13,20 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from balancing.components.techniques import get_technique
-from balancing.errors import UserError
-from balancing.metrics import METRICS, decide, evaluate
-from sweep.analysis.decisions.thresholds import (
-    USUAL,
-    DecisionPreferences,
+from balancing.components.decisions.prior import shift_prevalence, shift_prior
+from balancing.components.decisions.threshold import (
     decide_by_threshold,
-    shift_prevalence,
-    shift_prior,
     threshold_balanced_accuracy,
     threshold_cost,
     threshold_f1,
     threshold_sensitivity,
 )
+from balancing.components.techniques import get_technique
+from balancing.errors import UserError
+from balancing.metrics import METRICS, decide, evaluate
+from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
@@ -37,9 +35,14 @@ from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
 
 
 def split_prior(results: Results, part: str = "train") -> np.ndarray:
-    """(C,) float64: share of each class in a part of the split (train | validation | test)."""
-    table = results.split()
-    counts = np.bincount(table.loc[table["split"] == part, "label"], minlength=len(results.class_names))
+    """(C,) float64: share of each class in a part of the split (train | validation | test).
+
+    Raises:
+        UserError: there is no image of it, as of the training part of plain predictions.
+    """
+    counts = np.array(results.class_counts(part))
+    if not counts.any():
+        raise UserError(f"these results hold no image of the {part} part, whose class shares were asked for")
     return counts / counts.sum()
 
 
@@ -49,13 +52,15 @@ def training_prior(results: Results, technique: str) -> np.ndarray | None:
     Returns:
         (C,) the training split's for techniques all of whose components say that they keep it (the baseline's none,
         augmentations). None for all others: what a sampler makes depends on its parameters and, near borders, on the
-        images, and a loss may weigh classes as it likes.
+        images, and a loss may weigh classes as it likes. None too where the training
+        images are not known, as of plain predictions.
     """
     try:
         keeps_prior = get_technique(technique).keeps_prior
     except UserError:  # a technique that this version, or this machine, does not have
         return None
-    return split_prior(results) if keeps_prior else None
+    known = keeps_prior and any(results.class_counts("train"))
+    return split_prior(results) if known else None
 
 
 def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from balancing.metrics import METRICS, evaluate, judged_classes
+from sweep.analysis.decisions.thumbnails import SIDE, thumbnail_predictions
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import metric_spread, near_the_end, patients_behind, spread
 from sweep.analysis.tables import floors
-from sweep.runs.files import read_json, write_atomically, write_json
+from sweep.runs.floors import floor_settings
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
-
-SIDE = 16
-_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # scikit-learn's C, small is strong
-_AT_ONCE = 256
-_FOLDER, _NAME = "floors", "logistic_regression"
 
 
 def pixel_floor(
@@ -59,11 +53,11 @@ def pixel_floor(
         return _with_intervals(evaluate(labels, probabilities, positive), resampled, draws.few, positive)
 
     rows = []
-    found = thumbnail_predictions(results, images) if results.test_openings() else None
+    found = thumbnail_predictions(results, images) if results.is_of_run and results.test_openings() else None
     if found is not None:
         predicted = found.set_index("row").loc[tested["row"]]
         probabilities = predicted[[f"p_{c}" for c in range(len(names))]].to_numpy(dtype=np.float64)
-        side = thumbnail_settings(results).get("side", SIDE)
+        side = floor_settings(results.path).get("side", SIDE)
         answer = f"Logistic regression on {side} x {side} pixels"
         own = evaluate(labels, probabilities, positive)
         resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
@@ -77,7 +71,9 @@ def pixel_floor(
         certain = np.zeros((len(labels), len(names)))
         certain[:, [f"Always {name}" for name in names].index(answer)] = 1.0
         rows.append({"answer": answer, "kind": "always", **looked_up(certain)})
-    prior = np.array(results.info["data"]["class_counts"]["train"], dtype=np.float64)
+    prior = np.array(results.class_counts("train"), dtype=np.float64)
+    if not prior.any():  # plain predictions don't tell of training images
+        return pd.DataFrame(rows)
     guesses = guessing(labels, prior / prior.sum(), positive, np.ones((1, len(labels))))
     resampled = guessing(labels, prior / prior.sum(), positive, draws.weights)
     row: dict[str, Any] = {"answer": "Guessing by the training prior", "kind": "guess"}
@@ -169,104 +165,3 @@ def _expected(n_class: int, n: int, prior: float) -> tuple[float, float]:
     chance = binom.pmf(m, n, prior)
     share = n_class / n
     return float(share * chance.sum()), float((chance * 2 * m * share / (m + n_class)).sum())
-
-
-def thumbnail_predictions(results: Results, images: ImageSet | None) -> pd.DataFrame | None:
-    """The logistic regression's test predictions, from the run's folder or else computed and kept there.
-
-    Returns:
-        Columns row, label, p_0..p_{C-1}, test rows in order; None where they are not kept and images are None.
-    Raises:
-        UserError: other images than the run's.
-    """
-    path = results.path / _FOLDER / f"{_NAME}.parquet"
-    split = results.split()
-    test = split.loc[split["split"] == "test", "row"].to_numpy(dtype=np.int64)
-    columns = ["row", "label", *(f"p_{c}" for c in range(len(results.class_names)))]
-    with contextlib.suppress(OSError, ValueError):  # missing or damaged: computed again
-        kept = pd.read_parquet(path)
-        if list(kept.columns) == columns and np.array_equal(kept["row"], test):
-            return kept
-    if images is None:
-        return None
-    from sweep.analysis.run_images import check_images, part_rows
-
-    check_images(results, images)
-    train, validation = part_rows(results, "train"), part_rows(results, "validation")
-    probabilities, settings = fit_thumbnails(
-        images.pixels, images.labels, train, validation, test, results.metric, results.positive
-    )
-    table = pd.DataFrame({"row": test, "label": images.labels[test]})
-    for label in range(probabilities.shape[1]):
-        table[f"p_{label}"] = probabilities[:, label].astype(np.float32)
-    with contextlib.suppress(OSError):  # a folder that can't be written costs the next report some seconds
-        write_json(path.with_suffix(".json"), settings)
-        write_atomically(path, table.to_parquet(index=False))
-    return table
-
-
-def thumbnail_settings(results: Results) -> dict[str, Any]:
-    """C, class_weight (None or ``balanced``), metric, validation (its value), side; {} where they are not kept."""
-    path = results.path / _FOLDER / f"{_NAME}.json"
-    return read_json(path) if path.is_file() else {}
-
-
-def fit_thumbnails(
-    pixels: np.ndarray,
-    labels: np.ndarray,
-    train: np.ndarray,
-    validation: np.ndarray,
-    test: np.ndarray,
-    metric: str,
-    positive: int | None,
-    side: int = SIDE,
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Logistic regression on mean-pooled pixels, standardised on training rows; penalty and weights by validation.
-
-    Args:
-        pixels: (N, H, W) or (N, H, W, 3) uint8.
-        labels: (N,) int64.
-        train, validation, test: (n,) int64 rows; every class is among those that train.
-        metric: the highest of it on validation chooses; equal: the stronger penalty, then without class weights.
-        positive: index of the positive class for two classes, else None.
-        side: of the thumbnails, pixels.
-    Returns:
-        ((n_test, C) float64 probabilities, the settings chosen). Without validation rows C is 0.001, unweighted.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    seen = thumbnails(pixels, train, side)
-    mean, std = seen.mean(axis=0), seen.std(axis=0)
-    scale = np.where(std > 0, std, 1.0)
-    x = (seen - mean) / scale
-    x_validation, x_test = ((thumbnails(pixels, rows, side) - mean) / scale for rows in (validation, test))
-    best: tuple[float, Any, dict[str, Any]] | None = None
-    grid: Sequence[float] = _PENALTIES if len(validation) else (1e-3,)
-    for c in grid:
-        for class_weight in (None, "balanced") if len(validation) else (None,):
-            model = LogisticRegression(C=c, class_weight=class_weight, max_iter=300)
-            with warnings.catch_warnings():
-                # Stopped early is one more penalty; validation judges what comes out.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                model.fit(x, labels[train])
-            value = np.nan
-            if len(validation):
-                value = evaluate(labels[validation], model.predict_proba(x_validation), positive)[metric]
-            if best is None or value > best[0] or (np.isnan(best[0]) and not np.isnan(value)):
-                settings = {"C": c, "class_weight": class_weight, "metric": metric, "validation": value, "side": side}
-                best = (value, model, settings)
-    assert best is not None
-    probabilities = best[1].predict_proba(x_test) if len(test) else np.zeros((0, len(best[1].classes_)))
-    return probabilities, best[2]
-
-
-def thumbnails(pixels: np.ndarray, rows: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """(n, F) float64, 0..255: images as means of side x side fields, each colour by itself."""
-    from sweep.analysis.synthetic.texture import pooled
-
-    parts = [pooled(pixels[rows[start : start + _AT_ONCE]], side) for start in range(0, len(rows), _AT_ONCE)]
-    if not parts:
-        parts = [pooled(pixels[:1], side)[:0]]
-    together = np.concatenate(parts)
-    return together.reshape(len(together), int(np.prod(together.shape[1:])))

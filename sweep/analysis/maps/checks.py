@@ -30,7 +30,6 @@ from sweep.analysis.maps.regions import (
     with_interval,
 )
 from sweep.analysis.results import Results
-from sweep.analysis.run_images import part_rows
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def _draw_sample(
     place = np.arange(len(sampled.rows))
     curve = balanced_rows(place, sampled.labels, sizes.curve_images, picks)
     sanity = balanced_rows(place, sampled.labels, sizes.sanity_images, picks)
-    tested = part_rows(run, "test")
+    tested = run.rows_of("test")
     black = balanced_rows(tested, images.labels[tested], sizes.blackout_images, picks)
     curve_draws = _draws(run, sampled.rows[curve], sampled.labels[curve], picks)
     sanity_draws = _draws(run, sampled.rows[sanity], sampled.labels[sanity], picks)

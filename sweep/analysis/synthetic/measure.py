@@ -6,7 +6,6 @@ A mixture of two images is smoother than they are and lies between them (Blagus 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
-from sweep.analysis.run_images import check_images, part_rows
+from sweep.analysis.run_images import check_images
 from sweep.analysis.synthetic.nearest import Pool
 from sweep.analysis.synthetic.texture import features, sharpness
 from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
@@ -36,21 +34,17 @@ _RESAMPLES = 1000
 _FEWEST = 10
 
 
-@functools.cache
 def makes_synthetic(technique: str) -> bool:
-    """Whether a technique mixes images, tried on a small invented image set; False where the registry lacks it."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1], [60, 20])
-    pixels = rng.integers(0, 256, (len(labels), 4, 4), dtype=np.uint8)
+    """Whether a technique's plan may hold images made from several; False where the registry lacks the technique."""
     try:
-        plan = get_technique(technique).build(TrainingData(pixels, labels, np.arange(len(labels)), 2), 0)
+        parts = get_technique(technique).parts
     except UserError:
         return False
-    return bool(plan.synthetic.any())
+    return any(part.mixes for part in parts if part.axis == "sampler")
 
 
 def chosen_specs(run: Results) -> dict[str, TrialSpec]:
-    """The first seed's spec of each chosen configuration whose technique mixes images; techniques in order."""
+    """The first seed's spec of each chosen configuration whose plan may hold mixed images; techniques in order."""
     by_id = {spec.trial_id: spec for spec in run.specs()}
     chosen = {choice["technique"]: by_id[choice["trial_ids"][0]] for choice in run.selection()}
     return {name: chosen[name] for name in in_order(chosen) if makes_synthetic(name)}
@@ -67,7 +61,7 @@ def plan_of(run: Results, images: ImageSet, spec: TrialSpec) -> TrainingPlan:
     from sweep.training.method import build_plan
 
     check_images(run, images)
-    train, validation, test = (part_rows(run, part) for part in ("train", "validation", "test"))
+    train, validation, test = (run.rows_of(part) for part in ("train", "validation", "test"))
     labels, names = images.labels, images.class_names
     store = NeighbourStore(run.neighbours)
     return build_plan(spec, SplitImages(images.pixels, labels, names, train, validation, test, store))
@@ -222,7 +216,7 @@ def synthetic_numbers(run: Results, images: ImageSet, rng: np.random.Generator, 
         row: dict[str, Any] = {"technique": technique, "trial_id": spec.trial_id, "training_rows": len(plan)}
         row |= {"synthetic_rows": int(plan.synthetic.sum()), "sample": 0}
         if plan.synthetic.any():
-            pool = pool or Pool(images.pixels, part_rows(run, "train"))
+            pool = pool or Pool(images.pixels, run.rows_of("train"))
             sampled = draw_sample(plan, images.labels, pool.rows, sample, own)
             row |= measure(sampled, pool, groups, own)
         rows.append(row)

@@ -12,12 +12,12 @@ from balancing.metrics import METRICS
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
+from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.decisions.table import (
     decision_table,
     reference_rule,
     split_prior,
 )
-from sweep.analysis.decisions.thresholds import DecisionPreferences
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
@@ -272,9 +272,10 @@ def _decisions(run: Results, table: pd.DataFrame) -> Table:
         rows.append([*cells, *(ranged_cell(row, metric) for metric in rest)])
         if row["rule"] == "argmax" and row["technique"] != BASELINE and _ahead(row):
             strong.add(position)
-    caption = f"Techniques at 0.5 and the baseline with tuned decisions, test split. {_held(table)}"
+    caption = "Techniques at 0.5 and the baseline with tuned decisions, test split."
     if not two:
-        caption = f"Techniques as they are and the baseline after prior correction, test split. {_held(table)}"
+        caption = "Techniques as they are and the baseline after prior correction, test split."
+    caption += f" {interval_sentence(table['seeds'])}"
     if has_reference:
         name = "Baseline + threshold (balanced accuracy)" if two else "Baseline + prior correction"
         caption += f" Difference: to {name}, paired."
@@ -285,10 +286,6 @@ def _decisions(run: Results, table: pd.DataFrame) -> Table:
 
 def _ahead(row: pd.Series) -> bool:
     return _sure(row, "balanced_accuracy") and row["difference_balanced_accuracy"] > 0
-
-
-def _held(table: pd.DataFrame) -> str:
-    return interval_sentence(table["seeds"])
 
 
 def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> list[str]:
@@ -329,7 +326,7 @@ def _operating(run: Results, points: pd.DataFrame) -> Table:
     ]
     caption = (
         "Operating points looked up on each test curve: what a score could do, not what a threshold from validation "
-        f"does. {_held(points)}"
+        f"does. {interval_sentence(points['seeds'])}"
     )
     return Table("operating_points", caption, headers, rows, points)
 

@@ -12,6 +12,7 @@ from sweep.analysis.comparison import fewest_test_patients, winners_and_losers
 from sweep.analysis.names import display_name, in_order, inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import is_phantom
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
 from sweep.analysis.statistics.significance import significant
 from sweep.report.text.intervals import INTERVAL, signed_limits
@@ -44,7 +45,7 @@ def _verdict(run: Results) -> str:
     names = in_order(tested["technique"])
     if len(names) < 2:
         return f"No comparison: this run tested {display_name(names[0])} alone, so there is nothing to set beside it."
-    if "baseline" not in names:
+    if BASELINE not in names:
         return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
     table = run.differences()
     if table.empty:

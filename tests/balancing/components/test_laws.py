@@ -65,6 +65,17 @@ def unrefused() -> None:
         return TrainingPlan.of_rows(data.rows, data.train_labels)
 
 
+def mixes_unsaid() -> None:
+    @sampler(**SAYS)
+    def wrong(data: TrainingData, random_state: int) -> TrainingPlan:
+        """Mixes each image with the next of its class, and does not say so."""
+        plan = TrainingPlan.of_rows(data.rows, data.train_labels)
+        order = np.argsort(data.train_labels, kind="stable")
+        mate = plan.base.copy()
+        mate[order[:-1]] = plan.base[order[1:]]
+        return TrainingPlan(plan.base, mate, np.where(mate == plan.base, 0.0, 0.5), plan.labels)
+
+
 def always_flips() -> None:
     @augmentation(**SAYS)
     def wrong(context: TrainingContext) -> Any:
@@ -157,6 +168,7 @@ def half_a_sentence() -> None:
         (global_draws, "law_equal_seeds_give_equal_plans"),
         (reads_all_rows, "law_only_training_rows_are_read"),
         (unrefused, "law_too_few_images_are_refused_beforehand"),
+        (mixes_unsaid, "law_plans_are_well_formed"),
         (always_flips, "law_no_strength_changes_nothing"),
         (flips_in_place, "law_images_stay_images"),
         (mean_loss, "law_a_loss_a_row"),

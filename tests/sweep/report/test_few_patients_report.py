@@ -13,7 +13,8 @@ from balancing.data.patients import FEWEST
 from sweep.analysis.decisions.calibration import calibration_table, class_table
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import score_curves
-from sweep.analysis.decisions.trivial_baselines import pixel_floor, thumbnail_predictions
+from sweep.analysis.decisions.thumbnails import thumbnail_predictions
+from sweep.analysis.decisions.trivial_baselines import pixel_floor
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import weighted_metrics

@@ -12,19 +12,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from balancing.data.images import ImageSet, load_images
+from balancing.data.splits import PARTS
 from balancing.errors import UserError
 from balancing.metrics import METRICS, evaluate
-from sweep.analysis.decisions.trivial_baselines import (
-    fit_thumbnails,
-    guessing,
-    pixel_floor,
-    thumbnail_predictions,
-    thumbnail_settings,
-    thumbnails,
-)
+from sweep.analysis.decisions.thumbnails import fit_thumbnails, thumbnail_predictions, thumbnails
+from sweep.analysis.decisions.trivial_baselines import guessing, pixel_floor
 from sweep.analysis.results import Results
-from sweep.analysis.run_images import part_rows
 from sweep.analysis.tables import floors
+from sweep.runs.floors import floor_settings
 from tests.sweep.fake_run import fake_images, fake_run
 
 
@@ -73,8 +68,9 @@ def test_guesses_under_weights_are_those_of_repeated_images() -> None:
 def test_the_regression_is_scikit_learns_pipeline_with_the_best_settings(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images")
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
-    train, validation, test = (part_rows(Results(run), part) for part in ("train", "validation", "test"))
-    found, settings = fit_thumbnails(images.pixels, images.labels, train, validation, test, "balanced_accuracy", 1)
+    parts = {part: Results(run).rows_of(part) for part in PARTS}
+    train, validation, test = parts.values()
+    found, settings = fit_thumbnails(images.pixels, images.labels, parts, "balanced_accuracy", 1)
     x = thumbnails(images.pixels, np.arange(len(images)))
     assert x.shape == (len(images), 256)
     pipeline = make_pipeline(
@@ -110,7 +106,7 @@ def test_rows_intervals_and_the_kept_predictions(tmp_path: Path) -> None:
     assert list(always["answer"]) == list(table["answer"])
     for metric in METRICS:
         np.testing.assert_allclose(always[metric].astype(float), table[metric])
-    assert set(thumbnail_settings(Results(run))) == {"C", "class_weight", "metric", "validation", "side"}
+    assert set(floor_settings(run.path)) == {"C", "class_weight", "metric", "validation", "side"}
     assert pixel_floor(Results(run), None, np.random.default_rng(0), samples=200).round(5).equals(found.round(5))
 
     written = kept.read_bytes()

@@ -16,7 +16,6 @@ from balancing.errors import UserError
 from sweep.analysis.figures.gallery import gallery_plot, mixtures, pick
 from sweep.analysis.figures.style import png
 from sweep.analysis.results import Results
-from sweep.analysis.run_images import part_rows
 from sweep.analysis.synthetic.measure import (
     chosen_specs,
     draw_sample,
@@ -234,7 +233,7 @@ def test_the_section(tmp_path: Path) -> None:
     numbers = synthetic_numbers(Results(run), images, np.random.default_rng(4))
     again = synthetic_numbers(Results(run), images, np.random.default_rng(4))
     assert numbers.equals(again)
-    train = part_rows(Results(run), "train")
+    train = Results(run).rows_of("train")
     assert (numbers["training_rows"] - numbers["synthetic_rows"] == len(train)).all()
     assert set(Results(run).patients.index) == set(range(len(images)))
 
