@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +23,11 @@ from sweep.analysis.tables import (
     results_table,
     study_comparison,
 )
+from sweep.hyperparameters import Hyperparameter, shown_in
+from sweep.report.columns import Column, count, interval, table_of, technique, text, value
 from sweep.report.shared_names import own_places, without_folders
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import ranged_cell, with_interval
+from sweep.report.text.intervals import with_interval
 from sweep.report.text.numbers import NONE, parameters, three
 
 if TYPE_CHECKING:
@@ -33,10 +36,6 @@ if TYPE_CHECKING:
 
 # A gap between validation and test, in the selection metric, that readers are told of.
 FAR = 0.05
-
-
-def _whole(value: float) -> Cell:
-    return number(f"{int(value):,}", value)
 
 
 def results(run: Results, images: ImageSet | None = None) -> Table | None:
@@ -48,19 +47,12 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     differences = run.differences()
     judged = len(differences) and differences["seeds"].max() > 1
     sure = set(significant(differences)["technique"]) if judged else set()
-    rows, strong = [], set()
-    for position, (_, row) in enumerate(data.iterrows()):
-        cells = [Cell(display_name(row["technique"]), position)]
-        for metric in SHOWN_METRICS:
-            if (row["technique"], metric) in intervals.index:
-                found = intervals.loc[(row["technique"], metric)]
-                data.loc[data.index[position], [f"{metric}_low", f"{metric}_high"]] = found["low"], found["high"]
-                cells.append(_mean_cell(found["mean"], found["low"], found["high"]))
-            else:
-                cells.append(number(NONE, None))
-        rows.append([*cells, _whole(row["seeds"])])
-        if row["technique"] in sure:
-            strong.add(position)
+    shown = data.copy()
+    for metric in SHOWN_METRICS:
+        of_metric = intervals.xs(metric, level="metric") if metric in intervals.index.levels[1] else intervals.iloc[:0]
+        for end in ("low", "high"):
+            data[f"{metric}_{end}"] = shown[f"{metric}_{end}"] = data["technique"].map(of_metric[end])
+        shown[metric] = data["technique"].map(of_metric["mean"])
     footer = [
         [
             Cell(str(row["answer"])),
@@ -69,20 +61,32 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
         ]
         for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
     ]
-    return Table(
-        name="results",
-        caption=_results_caption(run, data, bool(strong)),
-        headers=["Technique", *(metric_name(m) for m in SHOWN_METRICS), "Seeds"],
-        rows=rows,
-        data=data,
+    table = table_of(
+        "results",
+        _results_caption(run, data, bool(sure)),
+        shown,
+        [technique(), *(_metric(metric) for metric in SHOWN_METRICS), count("seeds", "Seeds")],
         footer=footer,
-        strong=frozenset(strong),
+        strong=[name in sure for name in data["technique"]],
     )
+    return replace(table, data=data)
+
+
+def _metric(metric: str) -> Column:
+    def cells(data: pd.DataFrame) -> list[Cell]:
+        ends = zip(data[metric], data[f"{metric}_low"], data[f"{metric}_high"], strict=True)
+        return [_mean_cell(mean, low, high) for mean, low, high in ends]
+
+    return Column(metric_name(metric), cells)
 
 
 def _mean_cell(mean: float, low: float, high: float) -> Cell:
     """``0.812 (0.780 to 0.841)``; the number alone where there is no interval, or where nothing can move it."""
     return number(three(mean) if low == high else with_interval(mean, low, high), mean)
+
+
+def _hyperparameter(shared: Hyperparameter) -> Column:
+    return value(shared.name, shared.heading or shared.label, lambda one: shared.text.format(shared.kind(one)))
 
 
 def result_values(run: Results) -> dict[str, Any]:
@@ -127,37 +131,26 @@ def configurations(run: Results) -> Table | None:
     data = results_table(run)
     if data.empty:
         return None
-    metric = inline_name(run.metric)
+    metric, shared = inline_name(run.metric), shown_in(data.columns)
     intervals = run.validation_intervals().rename(columns={"low": "validation_low", "high": "validation_high"})
     data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
-    rows = []
-    for position, (_, row) in enumerate(data.iterrows()):
-        validation = ranged_cell(row, "validation")
-        rows.append(
-            [
-                Cell(display_name(row["technique"]), position),
-                validation,
-                number(f"{row['lr']:.3g}", row["lr"]),
-                _whole(row["epochs"]),
-                number(f"{row['strength']:.2g}", row["strength"]),
-                _whole(row["batch_size"]),
-                Cell(parameters(row["parameters"])),
-            ]
-        )
-    return Table(
-        name="configurations",
-        caption=f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with "
+    return table_of(
+        "configurations",
+        f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with "
         "its 95 % interval (which does not hold that the best of several is a little too high).",
-        headers=["Technique", f"Validation {metric}", "Learning rate", "Epochs", "Strength", "Batch", "Own parameters"],
-        rows=rows,
-        data=data[
-            [
-                "technique",
-                *(f"validation{ending}" for ending in ("", "_sd", "_low", "_high")),
-                *("lr", "epochs", "strength", "batch_size", "parameters"),
-            ]
+        data,
+        [
+            technique(),
+            interval("validation", f"Validation {metric}"),
+            *(_hyperparameter(one) for one in shared),
+            text("parameters", "Own parameters", parameters),
         ],
-        columns_text=frozenset({6}),
+        keep=[
+            "technique",
+            *(f"validation{ending}" for ending in ("", "_sd", "_low", "_high")),
+            *(h.name for h in shared),
+            "parameters",
+        ],
     )
 
 
@@ -182,23 +175,16 @@ def confusion(run: Results) -> Table | None:
     data = confusion_table(run)
     if data.empty:
         return None
-    order = {name: i for i, name in enumerate(data["technique"].drop_duplicates())}
-    rows = [
-        [Cell(display_name(row["technique"]), order[row["technique"]]), number(f"{row['seed']}", row["seed"])]
-        + [_whole(row[c]) for c in ("TP", "TN", "FP", "FN")]
-        for _, row in data.iterrows()
-    ]
     of = (
         f"positive is {run.class_names[run.positive]}"
         if run.positive is not None
         else "sums over the classes, each against the rest"
     )
-    return Table(
+    return table_of(
         "confusion",
         f"Decisions on the test split, seed by seed; {of}.",
-        ["Technique", "Seed", "TP", "TN", "FP", "FN"],
-        rows,
         data,
+        [technique(), value("seed", "Seed", str), *(count(name, name) for name in ("TP", "TN", "FP", "FN"))],
     )
 
 
@@ -207,13 +193,10 @@ def matrices(run: Results) -> Table | None:
     data = confusion_matrices_table(run) if run.positive is None else pd.DataFrame()
     if data.empty:
         return None
-    rows = [
-        [Cell(display_name(row["technique"])), *(Cell(str(value)) for value in row.iloc[1:])]
-        for _, row in data.iterrows()
-    ]
-    headers = [str(column).capitalize() if i < 2 else str(column) for i, column in enumerate(data.columns)]
     caption = "Decisions on the test split, seed by seed: a row a true class."
-    return Table("confusion_matrices", caption, headers, rows, data, columns_text=frozenset({2}))
+    _, seed, true, *decided = data.columns
+    columns = [technique(), value(seed, seed.capitalize(), str), text(true, str(true))]
+    return table_of("confusion_matrices", caption, data, [*columns, *(value(name, str(name), str) for name in decided)])
 
 
 def study(run: Results) -> Table | None:
@@ -225,22 +208,16 @@ def study(run: Results) -> Table | None:
     intervals.columns = pd.Index([f"{column[1]}_{column[0]}" for column in intervals.columns])
     wanted = [f"{metric}_{end}" for metric in STUDY_METRICS for end in ("low", "high")]
     data = data.merge(intervals.reindex(columns=wanted), left_on="technique", right_index=True, how="left")
-    rows = []
-    for position, (_, row) in enumerate(data.iterrows()):
-        cells = [Cell(display_name(row["technique"]), position)]
-        for metric in STUDY_METRICS:
-            cells.append(ranged_cell(row, metric))
-            cells.append(number(three(row[f"{metric}_study"]), row[f"{metric}_study"]))
-        rows.append(cells)
-    headers = ["Technique"]
-    for metric in STUDY_METRICS:
-        headers += [f"{metric_name(metric)}, here", f"{metric_name(metric)}, study"]
     caption = (
         "This run, with 95 % intervals, beside the study it starts from, on the same test split. The study's figures "
         "follow from its counts: one run per technique, one network trained through all techniques in turn, the test "
         "split read after every epoch. Settings may differ; see how this run was made."
     )
-    return Table("study", caption, headers, rows, data)
+    columns = [technique()]
+    for metric in STUDY_METRICS:
+        name = metric_name(metric)
+        columns += [interval(metric, f"{name}, here"), value(f"{metric}_study", f"{name}, study")]
+    return table_of("study", caption, data, columns)
 
 
 def failures(run: Results) -> Table | None:
@@ -250,17 +227,17 @@ def failures(run: Results) -> Table | None:
         return None
     places = own_places(run)
     data["error"] = data["error"].map(lambda error: without_folders(str(error), places))
-    rows = [
-        [
-            Cell(display_name(row["technique"])),
-            number(str(row["seed"]), row["seed"]),
-            number(f"{row['lr']:.3g}", row["lr"]),
-            _whole(row["epochs_run"]),
-            Cell(str(row["status"])),
-            Cell(str(row["error"]) or "no message"),
-        ]
-        for _, row in data.iterrows()
-    ]
     caption = "Trials that did not end well. They are left out of every number above."
-    headers = ["Technique", "Seed", "Learning rate", "Epochs", "State", "Error"]
-    return Table("failures", caption, headers, rows, data, columns_text=frozenset({4, 5}))
+    return table_of(
+        "failures",
+        caption,
+        data,
+        [
+            technique(),
+            value("seed", "Seed", str),
+            value("lr", "Learning rate", "{:.3g}".format),
+            count("epochs_run", "Epochs"),
+            text("status", "State"),
+            text("error", "Error", lambda error: str(error) or "no message"),
+        ],
+    )

@@ -122,7 +122,7 @@ def test_one_seed_says_nothing_of_sample_size(tmp_path: Path) -> None:
     run = fake_run(
         tmp_path / "run", images, techniques=SIX[:2], epochs=1, seeds=1, lrs=(0.001,), failing=False, audited=False
     )
-    content = gather(ReportContext(run))
+    content = gather(ReportContext(Results(run)))
     assert where(content, "CLAIM 2024 21 ") == NOT_ANSWERED
     assert "differences" in answered(content)
     assert "hyperparameters" not in answered(content)  # one configuration: a sentence alone
@@ -131,7 +131,7 @@ def test_one_seed_says_nothing_of_sample_size(tmp_path: Path) -> None:
 def test_three_classes_have_no_tuned_threshold(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", ("a", "b", "c"), size=8)
     run = fake_run(tmp_path / "run", images, techniques=SIX[:2], epochs=1, lrs=(0.001,), failing=False)
-    content = gather(ReportContext(run))
+    content = gather(ReportContext(Results(run)))
     found = answered(content)
     assert "threshold.tuned" not in found
     assert "threshold.prior" in found
@@ -146,6 +146,6 @@ def test_images_left_out_are_missing_data(reported: tuple[Results, Content]) -> 
     before = path.read_bytes()
     try:
         write_json(path, [{"name": "x.png", "reason": "cut off"}])
-        assert "#made-section" in where(gather(ReportContext(run)), "TRIPOD+AI 11 ")
+        assert "#made-section" in where(gather(ReportContext(Results(run.run))), "TRIPOD+AI 11 ")
     finally:
         path.write_bytes(before)

@@ -113,7 +113,7 @@ def test_it_opens_with_the_answer_and_holds_every_section_in_order(made: tuple[R
     run, page = made
     text = (run.path / "report" / "index.html").read_text(encoding="utf-8")
     header, main = text.index("<header>"), text.index("<main>")
-    content = gather(ReportContext(run))
+    content = gather(ReportContext(Results(run)))
     assert header < text.index(content.verdict[:30]) < main
     anchors = [str(a["id"]) for _, a in page.elements if str(a.get("id", "")).endswith("-section")]
     expected = [f"{one.name}-section" for one in sections()]

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from balancing.errors import UserError
+from sweep.analysis.results import Results
 from sweep.report import registry
 from sweep.report.blocks import Listing, Paragraph
 from sweep.report.checklist import topics
@@ -105,13 +106,13 @@ def test_a_section_sees_those_before_it(run: Run) -> None:
         seen.extend(one.name for one in context.before)
         return None
 
-    names = [one.name for one in made_sections(ReportContext(run))]
+    names = [one.name for one in made_sections(ReportContext(Results(run)))]
     assert seen == ["results", "differences"]
     assert "middle" not in names
 
 
 def test_what_is_not_declared_is_refused(run: Run) -> None:
-    context = ReportContext(run)
+    context = ReportContext(Results(run))
 
     @section("own", "Own", 1)
     def valued(context: ReportContext) -> SectionBody:

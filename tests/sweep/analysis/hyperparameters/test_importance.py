@@ -18,9 +18,7 @@ from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, Import
 from sweep.analysis.results import Results
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
-from sweep.report.sections.cost import cost_section, cost_table, equal_budget
 from sweep.report.sections.hyperparameters import hyperparameters_section
-from sweep.report.table import Table
 from sweep.runs.run import Run
 from sweep.runs.selection import select
 from sweep.runs.spec import TrialSpec
@@ -200,64 +198,3 @@ def test_importance_figure_draws_a_bar_a_factor(importance_of: Callable[[Result]
     plot = importance_plot(found, "balanced_accuracy")
     widths = [patch.get_width() for patch in plot.figure.axes[0].patches]  # type: ignore[attr-defined]
     assert widths == pytest.approx(list(found.table["importance"]))
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("cost")
-    return fake_run(folder / "run", fake_images(folder / "images", size=8))
-
-
-def test_cost_sums_what_the_records_say(finished: Run) -> None:
-    table = cost_table(Results(finished)).set_index("technique")
-    epochs = finished.epochs()
-    for technique in SIX:
-        own = epochs[epochs["technique"] == technique]
-        assert table.loc[technique, "images"] == own["images"].sum()
-        assert table.loc[technique, "seconds"] == pytest.approx(own["seconds"].sum())
-        assert table.loc[technique, "images_per_second"] == 100
-    assert (table["gpu_seconds"] == 0).all()
-    section = cost_section(ReportContext(Results(finished)))
-    text = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
-    assert "same draws" in text
-    assert "Borderline-SMOTE (1 of 4)" in text
-    assert "none of it on a GPU" in text
-
-
-def test_cost_on_a_gpu_with_an_end(tmp_path: Path) -> None:
-    run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", size=8), failing=False)
-    run.update_info(created="2026-01-01T00:00:00+00:00", finished="2026-01-01T01:02:00+00:00")
-    for spec in run.specs():
-        if spec.technique == "smote":
-            run.trial(spec.trial_id).write_status("done", device="cuda:0")
-    table = cost_table(Results(run)).set_index("technique")
-    assert table.loc["smote", "gpu_seconds"] == table.loc["smote", "seconds"]
-    assert table["gpu_trials"].sum() == 4
-    section = cost_section(ReportContext(Results(run)))
-    (shown,) = [block for block in section.blocks if isinstance(block, Table)]
-    assert shown.headers[-1] == "GPU hours"
-    assert all(len(row) == len(shown.headers) for row in shown.rows)
-    assert any("1 h 02 min" in block.text for block in section.blocks if isinstance(block, Paragraph))
-
-
-def test_budgets_equal_fallen_together_searched_and_unequal(tmp_path: Path) -> None:
-    run = fake_run(tmp_path / "run", fake_images(tmp_path / "images", size=8), failing=False)
-    specs = run.specs()
-    assert equal_budget(Results(run))[0]
-    # Two strengths for all but the baseline, to which they are the same.
-    run.write_specs([*specs, *(replace(s, strength=0.5) for s in specs if s.technique != "baseline")])
-    fair, words = equal_budget(Results(run))
-    assert not fair, "more configurations are more tries"
-    assert "Baseline (4)" in words
-    assert "fewer tries" in words
-    # Each its own learning rate, as Optuna draws them.
-    run.write_specs([replace(s, lr=s.lr * (1 + SIX.index(s.technique))) for s in specs])
-    fair, words = equal_budget(Results(run))
-    assert fair
-    assert "each technique's own" in words
-    run.write_specs([s for s in specs if s.technique != "smote" or s.draw == 0])
-    fair, words = equal_budget(Results(run))
-    assert not fair
-    assert "SMOTE (2 of 4 missing)" in words
-    run.write_specs([])
-    assert cost_section(ReportContext(Results(run))).blocks == [Paragraph("No trial is planned yet.")]
