@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
-from balancing.components.techniques import get_technique
+from balancing.components.techniques import Technique, get_technique
 from balancing.errors import UserError
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -93,7 +93,7 @@ def resample(
     )
     plan = found.build(data, int(random_state), **parameters)
     if check:
-        _compare(technique, found.complete(parameters), data, plan, int(random_state))
+        _compare(found, found.complete(parameters), data, plan, int(random_state))
     rows = np.rint(plan.realise(images)).astype(np.uint8) if plan.synthetic.any() else images[plan.base]
     drawn = classes[plan.labels]
     return (rows, drawn, plan) if return_plan else (rows, drawn)
@@ -125,7 +125,7 @@ def _borderline(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {**parameters, "kind": f"borderline-{parameters['kind']}"}
 
 
-# technique -> imbalanced-learn's module and class, and its parameters from ours
+# sampler -> imbalanced-learn's module and class, and its parameters from ours
 _ORACLES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "undersampling": ("imblearn.under_sampling", "RandomUnderSampler", _nothing),
     "oversampling": ("imblearn.over_sampling", "RandomOverSampler", _nothing),
@@ -135,7 +135,7 @@ _ORACLES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], dict[str, Any]
 
 
 def _compare(
-    technique: str, parameters: Mapping[str, Any], data: TrainingData, plan: TrainingPlan, random_state: int
+    technique: Technique, parameters: Mapping[str, Any], data: TrainingData, plan: TrainingPlan, random_state: int
 ) -> None:
     """Raises UserError where imbalanced-learn's rows are others than the plan's.
 
@@ -144,12 +144,12 @@ def _compare(
     """
     from importlib import import_module
 
-    if technique not in _ORACLES:
+    if technique.axes != ("sampler",) or technique.parts[0].name not in _ORACLES:
         raise UserError(
-            f"imbalanced-learn has no '{technique}' to compare with; leave check away, or choose of: "
+            f"imbalanced-learn has no '{technique.name}' to compare with; leave check away, or choose of: "
             f"{', '.join(_ORACLES)}"
         )
-    module, name, translated = _ORACLES[technique]
+    module, name, translated = _ORACLES[technique.parts[0].name]
     theirs = translated(parameters)
     if theirs.get("sampling_strategy") == 1.0:
         theirs["sampling_strategy"] = "auto"
@@ -166,7 +166,7 @@ def _compare(
     wrong = ~np.isclose(made, wanted, rtol=1e-12, atol=1e-12).all(axis=1) if same_length else np.ones(len(made), bool)
     if wrong.any():
         raise UserError(
-            f"{int(wrong.sum())} of {len(made)} rows of '{technique}' are others than imbalanced-learn's {name} makes "
-            f"({int((wrong & plan.synthetic).sum())} of them synthetic); rows at exactly equal distances, among which "
-            "its choice is that of a heap, may differ: look for repeated rows, or leave check away"
+            f"{int(wrong.sum())} of {len(made)} rows of '{technique.name}' are others than imbalanced-learn's {name} "
+            f"makes ({int((wrong & plan.synthetic).sum())} of them synthetic); rows at exactly equal distances, among "
+            "which its choice is that of a heap, may differ: look for repeated rows, or leave check away"
         )

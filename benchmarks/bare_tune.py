@@ -31,7 +31,7 @@ def trial(config: dict[str, Any]) -> None:
 
 def main() -> None:
     from sweep.cluster.session import ray_session  # Ray as the sweep starts it
-    from sweep.config.config import ResourceConfig
+    from sweep.config.sections import ResourceConfig
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ray_session(ResourceConfig()):
         from ray import tune

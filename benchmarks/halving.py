@@ -142,7 +142,7 @@ def sweep_all(trials: int) -> dict[str, Any]:
     """One process: a whole sweep of simulated trials on a Ray of its own, in two slots."""
     from sweep.cluster.search import PairedASHA, grid_of
     from sweep.cluster.session import ray_session
-    from sweep.config.config import ResourceConfig
+    from sweep.config.sections import ResourceConfig
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ray_session(ResourceConfig()):
         from ray import tune

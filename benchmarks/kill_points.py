@@ -28,7 +28,7 @@ from sweep.training import checkpoints, trial
 from sweep.training.checkpoints import network_fault
 from sweep.training.inputs import SplitImages
 from sweep.training.network import Trained
-from sweep.training.trial import train_trial
+from sweep.training.trial import Trial
 
 EPOCHS = 5
 
@@ -98,7 +98,7 @@ def attempt(folder: TrialFolder, spec: TrialSpec, every: int, at: int | None = N
         ):
             stack.enter_context(patch.object(target, name, value))
         stack.enter_context(suppress(Killed))
-        train_trial(spec, noise(), folder, device=torch.device("cpu"), resume_seconds=0)
+        Trial(spec, noise(), folder, device=torch.device("cpu")).run(resume_seconds=0)
     return kills.count
 
 

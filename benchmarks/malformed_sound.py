@@ -105,7 +105,7 @@ def _make_run(root: Path, name: str, techniques: Sequence[str]) -> None:
     from sweep.runs.selection import select
     from sweep.training.inputs import SplitImages
     from sweep.training.predict import predict_part
-    from sweep.training.trial import train_trial
+    from sweep.training.trial import Trial
 
     config = build_config(
         read_file("demo"),
@@ -133,7 +133,7 @@ def _make_run(root: Path, name: str, techniques: Sequence[str]) -> None:
     run.write_specs(specs)
     seen = SplitImages(images.pixels, images.labels, images.class_names, split.train, split.validation, split.test)
     for spec in specs:
-        train_trial(spec, seen, run.trial(spec.trial_id), device=torch.device("cpu"))
+        Trial(spec, seen, run.trial(spec.trial_id), device=torch.device("cpu")).run()
     run.write_selection(select(run.trials(), config.sweep.metric))
     chosen = [trial_id for choice in run.selection() for trial_id in choice["trial_ids"]]
     run.record_test_opening(chosen)

@@ -36,7 +36,7 @@ from sweep.training.method import method_of
 from sweep.training.network import new_model, to_device
 from sweep.training.optimizer import new_optimizer
 from sweep.training.predict import predict
-from sweep.training.trial import train_trial
+from sweep.training.trial import Trial
 
 
 def epoch_of(
@@ -141,7 +141,7 @@ def study_table(device: str, precision: str, size: int, rows: int | None, epochs
         with tempfile.TemporaryDirectory() as name:
             folder = TrialFolder(Path(name))
             began = time.perf_counter()
-            state = train_trial(spec, images, folder, device=torch.device(device))
+            state = Trial(spec, images, folder, device=torch.device(device)).run()
             took = time.perf_counter() - began
             best = max((e["balanced_accuracy"] for e in folder.epochs()), default=float("nan"))
             seen = sum(e["images"] for e in folder.epochs())

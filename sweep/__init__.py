@@ -1,10 +1,27 @@
-"""The comparison of balancing techniques: configuration, trials, records, analysis, report."""
+"""The comparison of balancing techniques: configuration, trials, records, analysis, report.
+
+The public names are imported when they are first used: ``import sweep`` loads neither Ray nor torch.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from balancing.errors import UserError
+    from sweep.analysis.results import Results
+    from sweep.api import ComparisonRun, compare, open_run
+
+__all__ = ["ComparisonRun", "Results", "UserError", "__version__", "compare", "open_run"]
+
+_HOME = {
+    "ComparisonRun": "sweep.api",
+    "Results": "sweep.analysis.results",
+    "UserError": "balancing.errors",
+    "compare": "sweep.api",
+    "open_run": "sweep.api",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -12,7 +29,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("balancing-act")
-    raise AttributeError(f"module 'sweep' has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'sweep' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
 from sweep.runs.interrupts import Interrupts
-from sweep.runs.observer import Observer
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
     from sweep.planning.prepare import Prepared
+    from sweep.runs.observer import Observer
     from sweep.runs.owner import Owner
     from sweep.runs.run import Run
 

@@ -13,6 +13,7 @@ import pandas as pd
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
 from sweep.analysis.tables import budget_table
+from sweep.hyperparameters import HYPERPARAMETERS
 
 
 def cost_table(run: Results) -> pd.DataFrame:
@@ -90,7 +91,7 @@ class Budget:
 def budget(run: Results) -> Budget:
     """Whether every technique was given the same draws and seeds.
 
-    Compared are learning rate, epochs, batch size and seed of the planned trials. Draws that differ only in what a
+    Compared are seed and shared hyperparameters of the planned trials, but for the strength. Draws that differ only in what a
     technique has not (the augmentation strength for the untouched baseline, another technique's own parameters) fall
     together, and count once.
     """
@@ -101,7 +102,8 @@ def budget(run: Results) -> Budget:
     trials = {name: sum(s.technique == name for s in specs) for name in names}
     if len(names) == 1:
         return Budget("alone", trials)
-    cells = {name: {(s.lr, s.epochs, s.batch_size, s.seed) for s in specs if s.technique == name} for name in names}
+    compared = [h.name for h in HYPERPARAMETERS if h.name != "strength"] + ["seed"]
+    cells = {name: {tuple(getattr(s, key) for key in compared) for s in specs if s.technique == name} for name in names}
     seeds = {name: {s.seed for s in specs if s.technique == name} for name in names}
     everything = set().union(*cells.values())
     missing = {name: len(everything - cells[name]) for name in names if cells[name] != everything}

@@ -300,3 +300,9 @@ class Results(RunReader):
         The choice was made there, so the mean is a little too high, and the interval does not hold that.
         """
         return paired.metric_intervals(self.resampled("validation"), self.positive, [self.metric])
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the results table."""
+        from sweep.analysis.notebook import results_html
+
+        return results_html(self)

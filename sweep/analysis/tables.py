@@ -13,6 +13,7 @@ from balancing.metrics import confusion_matrix, decide, evaluate
 from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reference_study.counts import is_study_data, study_table
 from sweep.analysis.results import Results
+from sweep.hyperparameters import shown
 
 # Of classes that a table has a column of each of.
 MOST_COLUMNS = 30
@@ -35,12 +36,14 @@ def results_table(results: Results) -> pd.DataFrame:
 
     Returns:
         One row a technique: technique; each metric's mean over seeds and ``<metric>_sd``, its standard deviation
-        (ddof 1; NaN for one seed); seeds (how many); lr, epochs, strength, batch_size, parameters (dict) of the
-        configuration; validation and validation_sd (the selection metric there); complete (no seed was lost).
+        (ddof 1; NaN for one seed); seeds (how many); the shared hyperparameters (see ``sweep.hyperparameters.shown``)
+        and parameters (dict) of the configuration; validation and validation_sd (the selection metric there); complete
+        (no seed was lost).
         Test columns are NaN where the test split was not opened.
     """
     tested = results.test_table()
     by_id = {spec.trial_id: spec for spec in results.specs()}
+    shared = [h.name for h in shown(by_id.values())]
     selection = {chosen["technique"]: chosen for chosen in results.selection()}
     rows = []
     for technique in in_order(selection):
@@ -52,8 +55,8 @@ def results_table(results: Results) -> pd.DataFrame:
             row[metric] = values.mean() if len(values) else np.nan
             row[f"{metric}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
         spec = by_id[chosen["trial_ids"][0]]
-        row |= {"seeds": len(of_technique) or len(chosen["trial_ids"]), "lr": spec.lr, "epochs": spec.epochs}
-        row |= {"strength": spec.strength, "batch_size": spec.batch_size, "parameters": dict(spec.parameters)}
+        row |= {"seeds": len(of_technique) or len(chosen["trial_ids"])}
+        row |= {**{name: getattr(spec, name) for name in shared}, "parameters": dict(spec.parameters)}
         row |= {"validation": chosen["mean"], "validation_sd": _number(chosen["spread"])}
         rows.append({**row, "complete": bool(chosen["complete"])})
     return pd.DataFrame(rows)

@@ -8,18 +8,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
+from sweep.cli.printing import make_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from balancing.data.images import ImageSet
-    from sweep.config.config import Config, ReportConfig
+    from sweep.cli.options import Given
+    from sweep.config.config import Config
+    from sweep.config.sections import ReportConfig
     from sweep.planning.prepare import Prepared
     from sweep.runs.run import Run
     from sweep.sweeps import Step
 
 
-def reported(config: Config, console: Console) -> tuple[Step, Step]:
+def start(config: Config, name: str, given: Given) -> None:
+    """A new run, its report and its results; see ``sweep.sweeps.start``."""
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = make_console()
+    observer = Progress(console, verbose=given.verbose)
+    steps = _reported(config, console)
+    sweeps.start(config, name, given.out, observer, executor=given.executor, resume=given.resume, steps=steps)
+
+
+def resume(path: Path, config: Config, given: Given) -> None:
+    """Goes on with a run, to its report and its results; see ``sweep.sweeps.resume``."""
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = make_console()
+    observer = Progress(console, verbose=given.verbose)
+    steps = _reported(config, console)
+    sweeps.resume(path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
+
+
+def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
 
     def write(made: Run, prepared: Prepared) -> None:

@@ -24,13 +24,14 @@ os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 import ray
 from ray._private import ray_constants
 
+from balancing.cpus import usable_cpus
 from balancing.errors import UserError
 from sweep.cluster import ray_token
 from sweep.cluster.address import check_address, no_ray
 from sweep.cluster.ray_folder import private_folder
 
 if TYPE_CHECKING:
-    from sweep.config.config import ResourceConfig
+    from sweep.config.sections import ResourceConfig
 
 _LOOPBACK = "127.0.0.1"
 
@@ -76,7 +77,7 @@ def ray_session(
             with _on_loopback():
                 context = ray.init(
                     address="local",
-                    num_cpus=_usable_cpus(),
+                    num_cpus=usable_cpus(),
                     include_dashboard=True,
                     dashboard_host=_LOOPBACK,
                     _temp_dir=folder,
@@ -119,10 +120,6 @@ def _on_loopback() -> Iterator[None]:
     finally:
         if clusters is not None:
             ray_constants.ENABLE_RAY_CLUSTER = clusters
-
-
-def _usable_cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def alive_nodes() -> list[dict[str, float]]:

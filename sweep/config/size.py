@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
-from sweep.hyperparameters import SHARED
+from sweep.hyperparameters import HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def n_draws(config: Config) -> int:
     """How many draws each technique gets: ``space.trials``, or 1 where nothing is drawn."""
-    shared = any(isinstance(getattr(config.space, name), Interval) for name in SHARED)
+    shared = any(isinstance(getattr(config.space, h.name), Interval) for h in HYPERPARAMETERS)
     own = any(
         isinstance(value, Interval | list) for values in config.space.parameters.values() for value in values.values()
     )
@@ -25,7 +25,7 @@ def n_draws(config: Config) -> int:
 
 def n_trials(config: Config) -> int:
     """How many trials a sweep has at most, without making them; equal ones (see ``trial_specs``) are counted twice."""
-    lists = [len(values) for name in SHARED if isinstance(values := getattr(config.space, name), list)]
+    lists = [len(values) for h in HYPERPARAMETERS if isinstance(values := getattr(config.space, h.name), list)]
     crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
     draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
     return len(config.space.techniques) * draws * config.space.seeds * crossed

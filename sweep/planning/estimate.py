@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from rich.table import Table
-from rich.text import Text
 
 from balancing.components.axes import TrainingData
 from balancing.components.techniques import get_technique
-from sweep.duration import duration
-from sweep.planning.prepare import CHECKPOINT_BYTES, Prepared
+from balancing.cpus import usable_cpus
+from sweep.planning.prepare import Prepared
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision
 from sweep.training.epoch import train_epoch
@@ -77,17 +74,12 @@ def estimate(config: Config, prepared: Prepared) -> Estimate:
             known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
         total.append(known[key] * spec.epochs)
     threads = max(1, int(config.resources.cpus_per_trial or 1))
-    places = torch.cuda.device_count() if cuda else max(1, _usable_cpus() // threads)
+    places = torch.cuda.device_count() if cuda else max(1, usable_cpus() // threads)
     slots = min(config.resources.max_concurrent or places, places)
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"), threads)
     where = "the GPU here" if cuda else f"{threads} CPU core{'s' if threads > 1 else ''} here"
     return Estimate(specs, np.array(total), speed, slots, where)
-
-
-def _usable_cpus() -> int:
-    """As the sweep counts them: torch's threads follow OMP_NUM_THREADS, the trials do not."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:
@@ -111,48 +103,3 @@ def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads
         return seen / (time.perf_counter() - began)
     finally:
         torch.set_num_threads(before)
-
-
-def trials_table(found: Estimate) -> Table:
-    """A line a configuration, with how many seeds it gets."""
-    table = Table(box=None, pad_edge=False, title=f"{len(found.specs)} trials", title_justify="left")
-    for name in ("draw", "technique", "lr", "epochs", "strength", "batch", "own parameters", "seeds", "images"):
-        words = name in ("technique", "own parameters")
-        table.add_column(name, justify="left" if words else "right", no_wrap=name == "technique")
-    groups: dict[str, list[int]] = {}
-    for number, spec in enumerate(found.specs):
-        groups.setdefault(spec.configuration_id, []).append(number)
-    for numbers in groups.values():
-        spec = found.specs[numbers[0]]
-        own = " ".join(f"{k}={_short(v)}" for k, v in spec.parameters.items())
-        table.add_row(
-            str(spec.draw),
-            spec.technique,
-            f"{spec.lr:.2e}",
-            str(spec.epochs),
-            f"{spec.strength:.2f}",
-            str(spec.batch_size),
-            own,
-            str(len(numbers)),
-            f"{int(found.images[numbers].sum()):,}",
-        )
-    return table
-
-
-def _short(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def cost_table(found: Estimate) -> list[Text]:
-    """Sentences: images, time, room on disk."""
-    total = int(found.images.sum())
-    seconds = total / found.images_per_second / found.slots
-    kept = len(found.specs) * CHECKPOINT_BYTES / 1e9
-    return [
-        Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
-        Text(
-            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(seconds)} with "
-            f"{found.slots} trial{'s' if found.slots > 1 else ''} at once, validation and start-up not counted."
-        ),
-        Text(f"At most {kept:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."),
-    ]

@@ -23,7 +23,8 @@ from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
-    from sweep.config.config import Config, DataConfig
+    from sweep.config.config import Config
+    from sweep.config.sections import DataConfig
     from sweep.runs.run import Run
 
 # ResNet18's parameters in float32: what a trial's best network takes. To go on from, Adam's two moments come on top.

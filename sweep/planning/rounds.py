@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from balancing.components.ranges import Choice, FloatRange, Interval, IntRange
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from sweep.hyperparameters import SHARED
+from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.planning.space import make_spec
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
@@ -56,7 +56,9 @@ class OptunaRounds:
         configured = {}
         for name, study in self._studies.items():
             asked = study.ask()
-            shared = {key: _suggest(asked, key, getattr(space, key)) for key in SHARED}
+            shared = {
+                h.name: _suggest(asked, h.name, getattr(space, h.name), whole=h.kind is int) for h in HYPERPARAMETERS
+            }
             configured[name] = (shared, self._own_parameters(asked, name))
             self._asked[name] = asked
         specs = [
@@ -92,12 +94,12 @@ class OptunaRounds:
             self._studies[technique].tell(self._asked[technique], value)
 
 
-def _suggest(asked: Any, name: str, values: Any, *, whole: bool = False) -> Any:
+def _suggest(asked: Any, name: str, values: Any, *, whole: bool) -> Any:
     if isinstance(values, list):
         return asked.suggest_categorical(name, values)
     if not isinstance(values, Interval):
         return values
-    if whole or name in ("epochs", "batch_size"):
+    if whole:
         return asked.suggest_int(name, int(values.low), int(values.high))
     return asked.suggest_float(name, values.low, values.high, log=values.log)
 

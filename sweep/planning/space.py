@@ -17,19 +17,18 @@ import numpy as np
 from balancing.components.ranges import FloatRange, Interval, IntRange
 from balancing.components.techniques import get_technique
 from sweep.config.size import n_draws
-from sweep.hyperparameters import SHARED
+from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
 
 
-def draw_value(name: str, values: Any, rng: np.random.Generator) -> Any:
+def draw_value(shared: Hyperparameter, values: Any, rng: np.random.Generator) -> Any:
     """One value of a shared hyperparameter: drawn from an interval, else as given."""
     if not isinstance(values, Interval):
         return values
-    whole = name in ("epochs", "batch_size")
-    if whole:
+    if shared.kind is int:
         return IntRange(int(values.low), int(values.high), int(values.low)).draw(rng)
     return FloatRange(values.low, values.high, values.low, log=values.log).draw(rng)
 
@@ -43,16 +42,17 @@ def shared_grid(config: Config, draw: int) -> list[dict[str, Any]]:
     """The shared hyperparameters of one draw: lists are crossed, intervals drawn.
 
     Returns:
-        One dict per grid cell with lr, epochs, strength (the dial) and batch_size.
+        One dict per grid cell with each hyperparameter's value by its name; ``strength`` is the dial.
     """
     axes: list[list[Any]] = []
-    for name in SHARED:
-        values = getattr(config.space, name)
+    for shared in HYPERPARAMETERS:
+        values = getattr(config.space, shared.name)
         if isinstance(values, list):
             axes.append(values)
         else:
-            axes.append([draw_value(name, values, draw_rng(config.space.seed, draw, name))])
-    return [dict(zip(SHARED, cell, strict=True)) for cell in itertools.product(*axes)]
+            axes.append([draw_value(shared, values, draw_rng(config.space.seed, draw, shared.name))])
+    names = [shared.name for shared in HYPERPARAMETERS]
+    return [dict(zip(names, cell, strict=True)) for cell in itertools.product(*axes)]
 
 
 def technique_parameters(config: Config, name: str, draw: int) -> dict[str, Any]:
@@ -118,13 +118,10 @@ def make_spec(
 ) -> TrialSpec:
     """The spec of one technique at one point of the space."""
     known = get_technique(technique)
+    values = {h.name: h.kind(shared[h.name]) for h in HYPERPARAMETERS}
     return TrialSpec(
         technique=known.name,
         parameters=dict(parameters),
-        lr=float(shared["lr"]),
-        epochs=int(shared["epochs"]),
-        strength=float(known.strength(shared["strength"])),
-        batch_size=int(shared["batch_size"]),
         seed=config.space.seed + seed_index,
         image_size=config.data.image_size,
         metric=config.sweep.metric,
@@ -133,5 +130,6 @@ def make_spec(
         draw=draw,
         seed_index=seed_index,
         components=known.components,
+        **{**values, "strength": float(known.strength(values["strength"]))},
         **{"weights": config.train.weights, "precision": config.train.precision, **fixed},
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sweep.hyperparameters import HYPERPARAMETERS
+
 _BEYOND = 2**63  # what numpy and pandas can't hold
 
 Shape = Any  # a type, a tuple of types (None among them), [shape of each], {key: shape of its value, ...}
@@ -98,8 +100,7 @@ TRIALS: Shape = [
         "seed": int,
         "parameters?": {},
         "components?": {"*": str},
-        "strength?": NUMBER,
-        "batch_size?": int,
+        **{f"{h.name}?": NUMBER if h.kind is float else int for h in HYPERPARAMETERS if h.name not in ("lr", "epochs")},
         "image_size?": int,
         "positive?": (int, None),
         "draw?": int,

@@ -5,22 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
+from sweep.hyperparameters import HYPERPARAMETERS
 
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")
 # Fields that came after the first runs: where they say nothing, they are neither written nor part of an id.
-_LATER: dict[str, Any] = {"components": {}}
+_LATER: dict[str, Any] = {"components": {}} | {h.name: h.default for h in HYPERPARAMETERS if h.later}
 # What a record of a trial may say besides its specification.
 _BESIDE = ("trial_id",)
 
+if TYPE_CHECKING:
+
+    class _LaterHyperparameters:
+        def __getattr__(self, name: str) -> float: ...
+
+else:
+    _LaterHyperparameters = make_dataclass(
+        "_LaterHyperparameters",
+        [(h.name, h.kind, field(default=h.default)) for h in HYPERPARAMETERS if h.later],
+        frozen=True,
+        kw_only=True,
+    )
+
 
 @dataclass(frozen=True)
-class TrialSpec:
+class TrialSpec(_LaterHyperparameters):
     """One configuration with one seed: all that can change a trial's numbers, and two labels.
+
+    Besides those below, each later hyperparameter of ``sweep.hyperparameters`` is a field, by its default where it is
+    not given.
 
     Args:
         technique: name in the registry.

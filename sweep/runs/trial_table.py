@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.metrics import SELECTABLE
+from sweep.hyperparameters import shown
 from sweep.runs.spec import TrialSpec
 
 
@@ -29,15 +30,16 @@ class TrialRecord(NamedTuple):
 def trial_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
 
-    Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size, seed, draw,
-    seed_index, arithmetic (the spec's precision), status, error, best_epoch, epochs_run, seconds,
-    images_per_second, attempts, and each metric of
-    ``balancing.metrics.evaluate`` on validation at the best epoch (NaN where there is none).
+    Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size and what else
+    ``sweep.hyperparameters.shown`` names, seed, draw, seed_index, arithmetic (the spec's precision), status, error,
+    best_epoch, epochs_run, seconds, images_per_second, attempts, and each metric of ``balancing.metrics.evaluate`` on
+    validation at the best epoch (NaN where there is none).
     """
-    rows = []
-    for spec, status, epochs in trials:
+    rows, listed = [], list(trials)
+    later = [h.name for h in shown(trial.spec for trial in listed) if h.later]
+    for spec, status, epochs in listed:
         best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
-        named = spec.to_dict()
+        named = spec.to_dict() | {name: getattr(spec, name) for name in later}
         # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
         named["arithmetic"] = named.pop("precision")
         rows.append(

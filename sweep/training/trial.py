@@ -115,7 +115,7 @@ class Trial:
     def _fresh(self) -> tuple[ResNet18, torch.optim.Optimizer]:
         network = new_model(len(self.images.class_names), self.spec.seed, self._start)
         network = to_device(network, self.spec, self.device)
-        return network, new_optimizer(network, self.spec.lr)
+        return network, new_optimizer(network, self.spec.lr, self.spec.weight_decay)
 
     def save(self) -> None:
         """Writes what ``restore`` goes on from."""
@@ -163,17 +163,3 @@ class Trial:
                 self.folder, self.network, progress, self.spec, self.images.class_names, numbers["epoch"], predicted
             )
             progress.best_epoch, progress.best_value = numbers["epoch"], value
-
-
-def train_trial(
-    spec: TrialSpec,
-    images: SplitImages,
-    folder: TrialFolder,
-    *,
-    device: torch.device,
-    start: State | None = None,
-    report: Report = lambda epoch: None,
-    resume_seconds: float = 30.0,
-) -> str:
-    """``Trial.run`` of a trial with its own method; arguments and result as there."""
-    return Trial(spec, images, folder, device=device, start=start).run(report, resume_seconds)

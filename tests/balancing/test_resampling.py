@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 
 import balancing
-from balancing import resampling
+from balancing.components.techniques import Technique
 from balancing.errors import UserError
 
 
@@ -61,13 +62,13 @@ def test_baseline_gives_back_what_it_was_given() -> None:
 
 def test_check_finds_a_plan_that_is_not_imblearns(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, labels = _arrays()
-    right = resampling.get_technique("smote")
+    build = Technique.build
 
-    def build(*arguments: object, **parameters: object) -> balancing.TrainingPlan:
-        plan = right.build(*arguments, **parameters)
+    def halfway(technique: Technique, *arguments: Any, **parameters: Any) -> balancing.TrainingPlan:
+        plan = build(technique, *arguments, **parameters)
         return replace(plan, weight=np.where(plan.synthetic, 0.5, plan.weight))
 
-    monkeypatch.setattr(resampling, "get_technique", lambda name: replace(right, build=build))
+    monkeypatch.setattr(Technique, "build", halfway)
     balancing.resample("smote", pixels, labels)
     with pytest.raises(UserError, match="16 of 60 rows of 'smote' are others"):
         balancing.resample("smote", pixels, labels, check=True)
@@ -91,8 +92,9 @@ def test_mistakes_are_one_sentence(change, parameters, sentence) -> None:  # typ
 
 
 def test_check_says_where_imblearn_has_nothing_to_compare_with() -> None:
-    with pytest.raises(UserError, match="no 'baseline' to compare with"):
-        balancing.resample("baseline", *_arrays(), check=True)
+    for technique in ("baseline", "class_weights", "undersampling+class_weights"):
+        with pytest.raises(UserError, match="to compare with"):
+            balancing.resample(technique, *_arrays(), check=True)
     pixels, labels = _arrays(counts=(30, 12, 14))
     with pytest.raises(UserError, match="two classes only"):
         balancing.resample("smote", pixels, labels, check=True, sampling_strategy=0.7)

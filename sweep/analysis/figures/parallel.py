@@ -15,8 +15,9 @@ from sweep.analysis.figures.style import WIDTH, Plot, style, technique_legend
 from sweep.analysis.hyperparameters.factors import SHARED_NAMES, ended_trials
 from sweep.analysis.names import INK, colour, display_name, in_order, inline_name, marker, metric_name
 from sweep.analysis.results import Results
+from sweep.hyperparameters import HYPERPARAMETERS, shown_in
 
-_AXES = ("technique", "lr", "epochs", "strength", "batch_size")
+_SHARED = {shared.name: shared for shared in HYPERPARAMETERS}
 
 
 def parallel_plot(run: Results) -> Plot | None:
@@ -29,9 +30,10 @@ def parallel_plot(run: Results) -> Plot | None:
     if trials.empty:
         return None
     metric = run.metric
-    shared = trials.groupby("configuration", sort=False)
-    lines = shared[list(_AXES)].first().assign(value=shared["value"].mean(), seeds=shared.size())
-    varied = [name for name in _AXES[1:] if lines[name].nunique() > 1]
+    known = [shared.name for shared in shown_in(trials.columns)]
+    of_each = trials.groupby("configuration", sort=False)
+    lines = of_each[["technique", *known]].first().assign(value=of_each["value"].mean(), seeds=of_each.size())
+    varied = [name for name in known if lines[name].nunique() > 1]
     if len(lines) < 2 or not varied:
         return None
     techniques = in_order(lines["technique"])
@@ -44,7 +46,7 @@ def parallel_plot(run: Results) -> Plot | None:
         _lines(axes, lines, [*shown, "value"], scales, techniques, chosen)
         for place, scale in enumerate(scales):
             _axis(axes, place, scale, last=place == len(scales) - 1)
-        heads = [*(SHARED_NAMES[name] + (" (log)" if name == "lr" else "") for name in shown), metric_name(metric)]
+        heads = [SHARED_NAMES[scale.name] + " (log)" * scale.log for scale in scales[:-1]] + [metric_name(metric)]
         axes.set_xticks(range(len(heads)), heads)
         axes.tick_params(axis="x", length=0, pad=9)
         axes.set_yticks([])
@@ -65,7 +67,8 @@ class _Scale:
     """Where a value stands on its axis, 0 below to 1 above, and the ticks there."""
 
     def __init__(self, values: pd.Series, name: str, techniques: list[str]):
-        self.name, self.techniques = name, techniques
+        self.name, self.techniques, self.shared = name, techniques, _SHARED.get(name)
+        self.log = self.shared is not None and self.shared.logarithmic(values)
         if name == "technique":
             self.low, self.high = float(len(techniques) - 1), 0.0  # the first above
             self.ticks = [(float(i), display_name(t)) for i, t in enumerate(techniques)]
@@ -78,7 +81,7 @@ class _Scale:
         if self.name == "technique":
             return np.array([self.techniques.index(value) for value in values], dtype=float)
         numbers = np.asarray(values, dtype=float)
-        return np.log10(numbers) if self.name == "lr" else numbers
+        return np.log10(numbers) if self.log else numbers
 
     def place(self, values: Any) -> np.ndarray:
         span = self.high - self.low
@@ -89,7 +92,7 @@ class _Scale:
         distinct = np.unique(values.to_numpy(dtype=float))
         if len(distinct) > 6 or self.name == "value":
             distinct = self._round_numbers(distinct)
-        pattern = "{:.3g}" if self.name in ("lr", "strength", "value") else "{:.0f}"
+        pattern = "{:.0f}" if self.shared is not None and self.shared.kind is int else "{:.3g}"
         kept: list[tuple[float, str]] = []
         for number, value in zip(self._number(distinct), distinct, strict=True):
             apart = not kept or (number - kept[-1][0]) > 0.05 * (self.high - self.low)
@@ -99,7 +102,7 @@ class _Scale:
 
     def _round_numbers(self, values: np.ndarray) -> np.ndarray:
         """A few round numbers within the values; the values themselves where fewer than two are."""
-        if self.name == "lr":
+        if self.log:
             exponents = np.arange(np.floor(self.low), self.high + 1)
             found = np.outer(10.0**exponents, [1, 3] if self.high - self.low > 0.7 else [1, 1.5, 2, 3, 5, 7]).ravel()
         else:
@@ -165,7 +168,7 @@ def _parallel_caption(run: Results, lines: pd.DataFrame, metric: str, shown: lis
     text += f" (mean over up to {seeds} seeds). " if seeds > 1 else ". "
     if chosen:
         text += "Thick with a marker: the one chosen for its technique. "
-    constant = [key for key in _AXES[1:] if key not in shown]
+    constant = [key for key in _SHARED if key in lines and key not in shown]
     if constant:
         first = lines.iloc[0]
         text += "Not shown, the same everywhere: "

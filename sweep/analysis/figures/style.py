@@ -76,6 +76,12 @@ class Plot:
     wide: bool = False
     raster: bool = False
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from sweep.analysis.notebook import plot_html
+
+        return plot_html(self)
+
 
 @contextmanager
 def style() -> Iterator[None]:

@@ -11,13 +11,11 @@ import pandas as pd
 
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
+from sweep.hyperparameters import HYPERPARAMETERS, shown_in
 
 SHARED_NAMES = {
     "technique": "Technique",
-    "lr": "Learning rate",
-    "epochs": "Epochs",
-    "strength": "Strength",
-    "batch_size": "Batch size",
+    **{shared.name: shared.label for shared in HYPERPARAMETERS},
     "seed": "Seed",
 }
 
@@ -60,8 +58,8 @@ class Factors:
 def factors(trials: pd.DataFrame) -> Factors:
     """Technique (one column each), the shared hyperparameters, each technique's own, and the seed.
 
-    Learning rates enter as logarithms. A technique's own parameter is its median for the others, and a choice of
-    words is numbered in alphabetical order.
+    Those that are drawn so enter as logarithms. A technique's own parameter is its median for the others, and a choice
+    of words is numbered in alphabetical order.
 
     Args:
         trials: from ``ended_trials``.
@@ -71,9 +69,8 @@ def factors(trials: pd.DataFrame) -> Factors:
     rows: dict[str, np.ndarray] = {}
     names = in_order(trials["technique"])
     found["technique"] = np.stack([(trials["technique"] == name).to_numpy(dtype=float) for name in names], axis=1)
-    for name in ("lr", "epochs", "strength", "batch_size"):
-        values = trials[name].to_numpy(dtype=float)
-        found[name] = np.log10(values) if name == "lr" else values
+    for shared in shown_in(trials.columns):
+        found[shared.name] = shared.scaled(trials[shared.name])
     for technique in names:
         own = (trials["technique"] == technique).to_numpy()
         given = trials["parameters"][own]

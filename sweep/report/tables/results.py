@@ -23,6 +23,7 @@ from sweep.analysis.tables import (
     results_table,
     study_comparison,
 )
+from sweep.hyperparameters import Hyperparameter, shown_in
 from sweep.report.columns import Column, count, interval, table_of, technique, text, value
 from sweep.report.shared_names import own_places, without_folders
 from sweep.report.table import Cell, Table, number
@@ -84,6 +85,10 @@ def _mean_cell(mean: float, low: float, high: float) -> Cell:
     return number(three(mean) if low == high else with_interval(mean, low, high), mean)
 
 
+def _hyperparameter(shared: Hyperparameter) -> Column:
+    return value(shared.name, shared.heading or shared.label, lambda one: shared.text.format(shared.kind(one)))
+
+
 def result_values(run: Results) -> dict[str, Any]:
     """The main table for machines."""
     return {"metric": run.metric, "techniques": run.intervals().to_dict("records")}
@@ -126,7 +131,7 @@ def configurations(run: Results) -> Table | None:
     data = results_table(run)
     if data.empty:
         return None
-    metric = inline_name(run.metric)
+    metric, shared = inline_name(run.metric), shown_in(data.columns)
     intervals = run.validation_intervals().rename(columns={"low": "validation_low", "high": "validation_high"})
     data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
     return table_of(
@@ -137,16 +142,14 @@ def configurations(run: Results) -> Table | None:
         [
             technique(),
             interval("validation", f"Validation {metric}"),
-            value("lr", "Learning rate", "{:.3g}".format),
-            count("epochs", "Epochs"),
-            value("strength", "Strength", "{:.2g}".format),
-            count("batch_size", "Batch"),
+            *(_hyperparameter(one) for one in shared),
             text("parameters", "Own parameters", parameters),
         ],
         keep=[
             "technique",
             *(f"validation{ending}" for ending in ("", "_sd", "_low", "_high")),
-            *("lr", "epochs", "strength", "batch_size", "parameters"),
+            *(h.name for h in shared),
+            "parameters",
         ],
     )
 

@@ -20,7 +20,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from balancing.errors import UserError
-from sweep.config.config import ResourceConfig
+from sweep.config.sections import ResourceConfig
 from sweep.runs.run import Run
 
 # Ray and its dependencies warn on import and leave sockets to the garbage collector.

@@ -18,7 +18,7 @@ _LISTENING = """
 import os, stat, time
 from pathlib import Path
 import psutil
-from sweep.config.config import ResourceConfig
+from sweep.config.sections import ResourceConfig
 from sweep.cluster.session import ray_session
 import ray
 
@@ -95,7 +95,7 @@ def test_a_ray_that_does_not_come_up_is_a_sentence(monkeypatch: pytest.MonkeyPat
     import ray
 
     from sweep.cluster.session import ray_session
-    from sweep.config.config import ResourceConfig
+    from sweep.config.sections import ResourceConfig
 
     def fails(**options: Any) -> None:
         raise Exception("The current node timed out during startup. This could happen because ...\nmore")

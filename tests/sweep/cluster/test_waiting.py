@@ -181,7 +181,7 @@ def test_a_sweep_goes_on_past_a_trial_that_hangs_and_one_that_does_not_fit(tmp_p
 _WAITS = """
 import ray
 from balancing.errors import UserError
-from sweep.config.config import ResourceConfig
+from sweep.config.sections import ResourceConfig
 from sweep.cluster.session import Slots, fit_slots, ray_session
 from sweep.cluster.waiting import Waiting, get
 

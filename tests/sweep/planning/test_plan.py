@@ -14,10 +14,11 @@ from balancing.components.axes import TrainingData
 from balancing.components.techniques import get_technique, techniques
 from balancing.data.images import ImageSet
 from balancing.data.splits import Split
+from sweep.cli.plan_view import cost_table, trials_table
 from sweep.config.config import Config, build_config
 from sweep.duration import duration
 from sweep.planning import estimate as room
-from sweep.planning.estimate import Estimate, cost_table, estimate, rows_per_epoch, trials_table
+from sweep.planning.estimate import Estimate, estimate, rows_per_epoch
 from sweep.planning.prepare import Prepared
 from sweep.runs.spec import TrialSpec
 
@@ -77,7 +78,7 @@ def test_an_estimate_covers_every_trial(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_trials_at_once_are_as_many_as_asked_for_and_no_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_measure", lambda *args: 50.0)
-    monkeypatch.setattr(room, "_usable_cpus", lambda: 4)
+    monkeypatch.setattr(room, "usable_cpus", lambda: 4)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.get_num_threads", lambda: 1)  # what OMP_NUM_THREADS=1 does
     for asked, slots in ((None, 4), (2, 2), (9, 4)):

@@ -20,13 +20,20 @@ from balancing.errors import UserError
 from sweep.config.bounds import MOST_TRIALS
 from sweep.config.config import Config, build_config, parse_assignment, read_file
 from sweep.config.size import n_trials, span
-from sweep.hyperparameters import SHARED
+from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
 from tests.balancing.components.test_techniques import make_alphas
 
 ALL = list(STUDY)
-RANGES = ("space.lr=1e-4..1e-2", "space.epochs=3..10", "space.strength=0.1..1", "space.batch_size=8..64")
+RANGES = (
+    "space.lr=1e-4..1e-2",
+    "space.epochs=3..10",
+    "space.strength=0.1..1",
+    "space.batch_size=8..64",
+    "space.weight_decay=1e-6..1e-2",
+)
+SHARED = [shared.name for shared in HYPERPARAMETERS]
 
 
 def config_of(*assignments: str) -> Config:

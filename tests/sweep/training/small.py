@@ -13,8 +13,8 @@ from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training import trial
 from sweep.training.inputs import SplitImages
-from sweep.training.network import restore
-from sweep.training.trial import train_trial
+from sweep.training.network import State, restore
+from sweep.training.trial import Report, Trial
 
 CPU = torch.device("cpu")
 SIZE = 16
@@ -52,8 +52,16 @@ def make_spec(technique: str = "baseline", **options: Any) -> TrialSpec:
     return TrialSpec(technique, parameters=parameters, **{**values, **options})
 
 
-def run_trial(spec: TrialSpec, images: SplitImages, folder: TrialFolder, **options: Any) -> str:
-    return train_trial(spec, images, folder, device=CPU, **options)
+def run_trial(
+    spec: TrialSpec,
+    images: SplitImages,
+    folder: TrialFolder,
+    *,
+    start: State | None = None,
+    report: Report = lambda epoch: None,
+    resume_seconds: float = 30.0,
+) -> str:
+    return Trial(spec, images, folder, device=CPU, start=start).run(report, resume_seconds)
 
 
 def numbers_of(folder: TrialFolder) -> list[dict[str, Any]]:

@@ -21,8 +21,7 @@ from sweep.training.checkpoints import network_fault
 from sweep.training.inputs import SplitImages
 from sweep.training.network import restore, saved_facts
 from sweep.training.predict import predict, predict_part
-from sweep.training.trial import train_trial
-from tests.sweep.training.small import CPU, scripted
+from tests.sweep.training.small import CPU, run_trial, scripted
 
 SPEC = TrialSpec("baseline", 1e-3, 5, 3, batch_size=8, image_size=16)
 
@@ -54,14 +53,14 @@ def killed_after(images: SplitImages, folder: TrialFolder, epoch: int, saved: tu
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trial, "save_last", save)
         with pytest.raises(Killed):
-            train_trial(SPEC, images, folder, device=CPU, report=report, resume_seconds=0)
+            run_trial(SPEC, images, folder, report=report, resume_seconds=0)
 
 
 def go_on(images: SplitImages, folder: TrialFolder) -> list[int]:
     """Trains to the end; returns the epochs that were trained."""
     trained: list[int] = []
     report = lambda numbers: trained.append(numbers["epoch"])  # noqa: E731
-    assert train_trial(SPEC, images, folder, device=CPU, report=report, resume_seconds=1e9) == "done"
+    assert run_trial(SPEC, images, folder, report=report, resume_seconds=1e9) == "done"
     return trained
 
 
@@ -112,7 +111,7 @@ def test_a_kill_while_a_better_network_is_kept_loses_neither(
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "save_best", save_best)
         with pytest.raises(Killed):
-            train_trial(SPEC, images, folder, device=CPU, resume_seconds=0)
+            run_trial(SPEC, images, folder, resume_seconds=0)
     assert go_on(images, folder) == [3, 4, 5]
     assert folder.status()["best_epoch"] == 1
     assert_of_one_attempt(folder, images)
@@ -212,7 +211,7 @@ def test_what_a_worker_may_not_write_any_more_stays_as_it_is(images: SplitImages
         raise NotOwner("not yours")
 
     with pytest.raises(NotOwner):
-        train_trial(SPEC, images, TrialFolder(folder.path, refuse), device=CPU)
+        run_trial(SPEC, images, TrialFolder(folder.path, refuse))
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
 
 

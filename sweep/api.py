@@ -1,0 +1,269 @@
+"""The sweep as objects, for programs and notebooks: nothing is printed unless it is asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from balancing.data.images import ImageSet, Reading, load_images
+from balancing.errors import UserError, suggestion
+from balancing.html import html_table
+from sweep.analysis.results import Results
+from sweep.config.config import Config, build_config, known_keys, read_file
+from sweep.runs.observer import Observer
+from sweep.runs.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweep.analysis.figures.style import Plot
+
+Executor = Literal["ray", "local"]
+
+
+def compare(
+    data: str | os.PathLike[str] | ImageSet,
+    techniques: Sequence[str] | None = None,
+    *,
+    executor: Executor = "ray",
+    out: str | os.PathLike[str] | None = None,
+    preset: str = "quick",
+    resume: bool = False,
+    progress: bool | Observer = False,
+    **settings: Any,
+) -> ComparisonRun:
+    """A paired comparison of techniques: trains every trial, selects on validation, opens the test split once.
+
+    Args:
+        data: ``phantom``, a path, a Hub id (see ``balancing.load_images``), or an ``ImageSet``.
+        techniques: names of some, see ``balancing.techniques()``; those of the preset by default.
+        executor: ``ray`` trains on all cores, or on the cluster at ``address=``; ``local`` in this process, one trial
+            after the other, without Ray. Ids and numbers are the same.
+        out: the run folder; a new one under ``runs/`` by default.
+        preset: where settings come from that are not given: a preset's name, or a YAML file.
+        resume: go on where ``out`` already holds this run.
+        progress: True shows what happens as the command line does; an ``Observer`` is told.
+        settings: any key of the configuration by its last name, such as ``seeds=3``, ``epochs=5``, ``lr="1e-4..1e-2"``,
+            ``image_size=64``, ``batch_size=32``, ``parameters={"smote": {"k_neighbors": 7}}``; lists are crossed,
+            ranges drawn ``trials`` times. `sweep presets NAME` prints all of a preset's.
+    Raises:
+        UserError: a mistake, before anything is trained; or no trial gave a result.
+        KeyboardInterrupt: the user stopped it; every epoch so far is kept, and ``resume`` goes on.
+    """
+    from sweep import sweeps
+    from sweep.planning.prepare import free_run_folder
+
+    if executor == "local" and settings.get("address") is not None:
+        raise UserError(f"executor='local' trains in this process, but address={settings['address']!r} names a cluster")
+    config = _config(data, techniques, preset, settings)
+    path = Path(out) if out is not None else free_run_folder(Path("runs"), "compare")
+    try:
+        if resume and (path / "run.json").exists():
+            made = sweeps.resume(path, config, _observer(progress), executor=executor)
+        else:
+            made = sweeps.start(config, "compare", path, _observer(progress), executor=executor, resume=resume)
+    except sweeps.Interrupted:
+        raise KeyboardInterrupt(f"stopped; the run is in {path}") from None
+    return ComparisonRun(made)
+
+
+def open_run(path: str | os.PathLike[str]) -> ComparisonRun:
+    """A run that was made before, finished or not.
+
+    Raises:
+        UserError: it is no run folder.
+    """
+    return ComparisonRun(Run(Path(path)))
+
+
+class ComparisonRun:
+    """A run: what came out of it, and what can be made of that. By ``compare`` or ``open_run``.
+
+    Attributes:
+        path: its folder.
+    """
+
+    def __init__(self, run: Run):
+        self._run = run
+        self.path = run.path
+
+    @cached_property
+    def results(self) -> Results:
+        """Its numbers: ``table()``, ``differences()``, ``intervals()``; as they were when first looked at."""
+        return Results(self._run)
+
+    @cached_property
+    def verdict(self) -> str:
+        """Which technique helps, in a sentence or two that are no bolder than the numbers."""
+        from sweep.analysis.verdict import verdict
+
+        return verdict(self.results)
+
+    @property
+    def status(self) -> str:
+        """``finished``, ``running``, ``interrupted`` or ``failed``."""
+        return str(self._run.info["status"])
+
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: its settings, how it ended, and its numbers on validation at its best epoch."""
+        return self._run.trials()
+
+    @cached_property
+    def _plots(self) -> dict[str, Plot]:
+        from sweep.report.context import ReportContext
+        from sweep.report.registry import made_sections
+        from sweep.report.section import plots_of
+
+        sections = made_sections(ReportContext(self.results))
+        return {plot.name: plot for section in sections for plot in plots_of(section.blocks)}
+
+    def figures(self) -> list[str]:
+        """The names that ``figure`` takes: every figure of the report that needs no images."""
+        return list(self._plots)
+
+    def figure(self, name: str) -> Plot:
+        """A figure of the report, with its caption; a notebook shows it, ``.figure`` is matplotlib's.
+
+        Args:
+            name: such as ``forest``, ``roc``, ``recall_specificity``; ``figures()`` lists those of this run.
+        Raises:
+            UserError: this run has no figure of that name.
+        """
+        if name not in self._plots:
+            raise UserError(f"this run has no figure '{name}'{suggestion(name, self._plots)}")
+        return self._plots[name]
+
+    def report(
+        self,
+        out: str | os.PathLike[str] | None = None,
+        *,
+        images: ImageSet | None = None,
+        cams: bool = True,
+        **asked: Any,
+    ) -> Path:
+        """Writes the report; returns its page, index.html.
+
+        Args:
+            out: a folder to copy it to; by default it lies in the run folder alone, under ``report/``.
+            images: the run's own; by default they are read again from where it had them, and where they are gone the
+                report is without activation maps and synthetic samples, and says so.
+            cams: whether to draw class activation maps, which takes longest.
+            asked: ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``: what it shall show.
+        Raises:
+            UserError: unknown or impossible wishes, or images that are not the run's.
+        """
+        from sweep.config.config import recorded_config
+        from sweep.reports import recorded_images, report_of_run
+
+        settings = recorded_config(self._run, {f"report.{key}": value for key, value in asked.items()}).report
+        if images is None:
+            try:
+                images = recorded_images(self._run)
+            except UserError:
+                images = None  # the report says that they were not at hand
+        page = report_of_run(self._run, images, settings, cams=cams)
+        if out is None:
+            return page
+        shutil.copytree(page.parent, Path(out), dirs_exist_ok=True)
+        return Path(out) / page.name
+
+    def resume(
+        self, *, executor: Executor = "ray", progress: bool | Observer = False, **resources: Any
+    ) -> ComparisonRun:
+        """Goes on with a run that was stopped; trials that ended are kept as they are.
+
+        Args:
+            executor, progress: as of ``compare``.
+            resources: where it runs now, such as ``address=`` or ``max_concurrent=``.
+        Raises:
+            UserError: data, settings or torch are not those that it was begun with.
+            KeyboardInterrupt: the user stopped it.
+        """
+        from sweep import sweeps
+        from sweep.config.config import recorded_config
+        from sweep.config.localpaths import recorded_source
+
+        chosen = {"data.source": recorded_source(self._run)} | {f"resources.{k}": v for k, v in resources.items()}
+        config = recorded_config(self._run, chosen)
+        try:
+            return ComparisonRun(sweeps.resume(self.path, config, _observer(progress), executor=executor))
+        except sweeps.Interrupted:
+            raise KeyboardInterrupt(f"stopped; the run is in {self.path}") from None
+
+    def __repr__(self) -> str:
+        return f"<ComparisonRun {self.path}: {self.status}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, the results table and the forest plot."""
+        from sweep.analysis.figures.forest import forest_plot
+
+        if not len(self.results.table()):
+            counts = Counter(self.trials().get("status", []))
+            return html_table(f"{self.path.name}: {self.status}", ["state", "trials"], list(counts.items()))
+        forest = forest_plot(self.results)
+        return (
+            f"<p>{escape(self.verdict)}</p>"
+            + self.results._repr_html_()
+            + (forest._repr_html_() if forest is not None else "")
+        )
+
+
+def _observer(progress: bool | Observer) -> Observer:
+    if isinstance(progress, Observer):
+        return progress
+    if not progress:
+        return Observer()
+    from sweep.cli.printing import make_console
+    from sweep.cli.progress import Progress
+
+    return Progress(make_console())
+
+
+def _config(data: Any, techniques: Sequence[str] | None, preset: str, settings: Mapping[str, Any]) -> Config:
+    keys = {key.rpartition(".")[2]: key for key in known_keys()}
+    for name in settings:
+        if name not in keys:
+            raise UserError(f"compare has no setting '{name}'{suggestion(name, keys)}")
+        if name in ("source", "techniques"):
+            raise UserError(f"give {'data' if name == 'source' else name} as an argument of its own, not as a setting")
+    chosen = {keys[name]: value for name, value in settings.items()}
+    chosen |= _images(data, settings) if isinstance(data, ImageSet) else {"data.source": os.fspath(data)}
+    if techniques is not None:
+        chosen["space.techniques"] = techniques if isinstance(techniques, str) else list(techniques)
+    return build_config(read_file(preset), chosen)
+
+
+def _images(images: ImageSet, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of an image set that was read before: trials and a resume read it again in the same way.
+
+    Raises:
+        UserError: it can't be, or settings ask for another reading.
+    """
+    again = None
+    if images.reading is not None:
+        again = load_images(images.source, image_size=images.image_size, **images.reading)
+    if again is None or not _equal(images, again):
+        raise UserError(
+            f"the image set is not what {images.source} gives when it is read again, as trials do; make it anew by "
+            "balancing.ImageSet.from_arrays(images.pixels, images.labels, patients=..., splits=...)"
+        )
+    reading: dict[str, Any] = {**(images.reading or {}), "image_size": images.image_size}
+    for name, value in settings.items():
+        if name in (*Reading.__optional_keys__, "image_size") and value != reading.get(name):
+            raise UserError(f"{name}={value!r} is a matter of how the images are read; give it to load_images")
+    return {f"data.{name}": value for name, value in {**reading, "source": images.source}.items()}
+
+
+def _equal(one: ImageSet, other: ImageSet) -> bool:
+    known = [(images.patients if images.patients is not None else images.names) for images in (one, other)]
+    return (
+        one.fingerprint == other.fingerprint
+        and (one.patients is None) == (other.patients is None)
+        and bool((known[0] == known[1]).all() and (one.splits == other.splits).all())
+    )

@@ -1,0 +1,26 @@
+"""The command that looks at the data alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweep.cli import jobs
+from sweep.cli.options import Given, Preset, named, takes
+from sweep.cli.printing import make_console
+
+
+@takes(
+    *named("data", "image_size", "image_column", "label_column", "patient_column", "patient_pattern", "skip_bad"),
+    *named("sets"),
+)
+def audit(
+    given: Given,
+    preset: Preset = "compare",
+    files: Annotated[Path | None, typer.Option(help="Write all files of all findings here, as CSV.")] = None,
+) -> None:
+    """Looks for leaks, duplicates, shortcuts and small splits; exit code 1 where training and test share something."""
+    if jobs.audit_data(given.config(preset), make_console(), files):
+        raise typer.Exit(1)

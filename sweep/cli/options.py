@@ -1,0 +1,193 @@
+"""The options of the commands, one line each, and how a command gets those that were given: as one object."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from balancing.errors import UserError
+from sweep.hyperparameters import HYPERPARAMETERS
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
+
+_DATA, _SPACE, _HOW, _WHERE, _REPORT = "Data", "Search space", "Judging", "Resources", "Report"
+
+Preset = Annotated[
+    str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="A preset (see `sweep presets`) or a YAML file.")
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given to a command.
+
+    Args:
+        settings: configuration key -> value, of the options that were given.
+        sets: ``key=value`` each, laid over them.
+        out: the run folder that is asked for.
+        resume: go on where ``out`` already holds this run.
+        allow_mixed: go on although trials were trained by another torch.
+        local: train in this process, without Ray.
+        verbose: show Ray's own messages too.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    sets: Sequence[str] = ()
+    out: Path | None = None
+    resume: bool = False
+    allow_mixed: bool = False
+    local: bool = False
+    verbose: bool = False
+
+    @property
+    def executor(self) -> str:
+        """What trains the trials.
+
+        Raises:
+            UserError: this process and a cluster were both asked for.
+        """
+        address = self.settings.get("resources.address")
+        if self.local and address is not None:
+            raise UserError(
+                f"--local trains in this process, but --address {address} names a cluster; give one of them"
+            )
+        return "local" if self.local else "ray"
+
+    def config(self, preset: str) -> Config:
+        """The validated configuration: a preset or file with what was given laid over it."""
+        from sweep.config.config import build_config, parse_assignment, read_file
+
+        assigned = dict(parse_assignment(text) for text in self.sets)
+        return build_config(read_file(preset), {**self.settings, **assigned})
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of the command line.
+
+    Args:
+        name: with underscores; ``--name`` where no flags are given, and a field of ``Given`` where it has no key.
+        help: its line in ``--help``.
+        panel: its heading there.
+        key: what it sets in the configuration.
+        kind: of its value; bool is a switch.
+        flags: as it is written.
+    """
+
+    name: str
+    help: str
+    panel: str | None = None
+    key: str = ""
+    kind: Any = str
+    flags: tuple[str, ...] = ()
+
+    def parameter(self) -> inspect.Parameter:
+        """As a parameter of a command: None, or False of a switch that sets nothing, where it is not given."""
+        shown: dict[str, Any] = {"help": self.help, "rich_help_panel": self.panel}
+        default, kind = None, self.kind | None
+        if self.kind is bool and self.key:
+            shown["show_default"] = False
+        elif self.kind is bool:
+            default, kind = False, bool
+        annotation = Annotated[kind, typer.Option(*self.flags, **shown)]
+        return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+_ALL = (
+    Option("out", "Run folder; a new one under runs/ by default.", kind=Path),
+    Option("resume", "Go on where --out already holds this run.", kind=bool, flags=("--resume",)),
+    Option(
+        "allow_mixed",
+        "Go on although the trials so far were trained by another torch.",
+        kind=bool,
+        flags=("--allow-mixed",),
+    ),
+    Option("sets", "Any key: section.name=value; may be repeated.", kind=list[str], flags=("--set",)),
+    Option("verbose", "Show Ray's own messages too.", kind=bool, flags=("-v", "--verbose")),
+    Option("data", "Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'.", _DATA, "data.source"),
+    Option("image_size", "Pixels a side.", _DATA, "data.image_size", int),
+    Option("image_column", "Column of the images.", _DATA, "data.image_column"),
+    Option("label_column", "Column of the classes.", _DATA, "data.label_column"),
+    Option("positive", "Name of the positive class.", _DATA, "data.positive"),
+    Option("patient_column", "Column that tells patients apart.", _DATA, "data.patient_column"),
+    Option(
+        "patient_pattern", "Regular expression on file names; group 1 is the patient.", _DATA, "data.patient_pattern"
+    ),
+    Option("skip_bad", "Go on without unreadable images.", _DATA, "data.skip_bad", bool, ("--skip-bad",)),
+    Option(
+        "allow_leak",
+        "Go on although training and test share patients or images.",
+        _DATA,
+        "data.allow_leak",
+        bool,
+        ("--allow-leak",),
+    ),
+    Option("techniques", "Names with commas (see `sweep techniques`).", _SPACE, "space.techniques"),
+    *(Option(shared.name, shared.help, _SPACE, f"space.{shared.name}") for shared in HYPERPARAMETERS),
+    Option("trials", "Draws for each technique where ranges are given.", _SPACE, "space.trials", int),
+    Option("seeds", "How many seeds each configuration gets.", _SPACE, "space.seeds", int),
+    Option("seed", "The first seed, also of the draws.", _SPACE, "space.seed", int),
+    Option("weights", "imagenet, none, or a checkpoint file.", _SPACE, "train.weights"),
+    Option("metric", "Chooses epoch and configuration, on validation.", _HOW, "sweep.metric"),
+    Option("scheduler", "none or asha (early stopping).", _HOW, "sweep.scheduler"),
+    Option("search", "grid (paired draws) or optuna.", _HOW, "sweep.search"),
+    Option(
+        "local",
+        "Train in this process, one trial after the other, without Ray.",
+        _WHERE,
+        kind=bool,
+        flags=("--local",),
+    ),
+    Option("address", "A running Ray cluster: auto or HOST:PORT.", _WHERE, "resources.address"),
+    Option("gpus_per_trial", "May be a fraction.", _WHERE, "resources.gpus_per_trial", float),
+    Option("cpus_per_trial", "Also the threads of a trial.", _WHERE, "resources.cpus_per_trial", float),
+    Option("max_concurrent", "Trials at once.", _WHERE, "resources.max_concurrent", int),
+    Option("trial_timeout", "A trial that runs longer fails: seconds, 90m, 2h.", _WHERE, "resources.trial_timeout"),
+    Option("cam", "Activation maps: smoothgradcampp, gradcam or layercam.", _REPORT, "report.cam"),
+    Option("masks", "Folder of masks (lungs, lesions) named as the images.", _REPORT, "report.masks"),
+    Option(
+        "sensitivity", "Wanted of the baseline's tuned threshold, such as 0.95.", _REPORT, "report.sensitivity", float
+    ),
+    Option("cost_ratio", "What a miss costs in false alarms.", _REPORT, "report.cost_ratio", float),
+    Option(
+        "prevalence", "Of the positive class in use: correct the baseline to it.", _REPORT, "report.prevalence", float
+    ),
+)
+OPTIONS = {option.name: option for option in _ALL}
+SHARED = tuple(shared.name for shared in HYPERPARAMETERS)
+
+
+def named(*names: str) -> list[Option]:
+    """Options of the table."""
+    return [OPTIONS[name] for name in names]
+
+
+def takes(*options: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command options, in the order in which ``--help`` shows them.
+
+    The command gets what was given as one ``Given``, its first argument.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+        @functools.wraps(command)
+        def called(**values: Any) -> None:
+            found = {o: v for o in options if (v := values.pop(o.name)) is not None}
+            settings = {option.key: value for option, value in found.items() if option.key}
+            command(Given(settings, **{o.name: v for o, v in found.items() if not o.key}), **values)
+
+        parameters = [*(o.parameter() for o in options), *(p.replace(kind=p.KEYWORD_ONLY) for p in own)]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what Typer reads
+        called.__annotations__ = {p.name: p.annotation for p in parameters}
+        return called
+
+    return decorate

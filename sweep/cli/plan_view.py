@@ -1,0 +1,55 @@
+"""A plan as the terminal shows it: the trials of a sweep and what they will cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from sweep.duration import duration
+from sweep.hyperparameters import shown
+from sweep.planning.estimate import Estimate
+from sweep.planning.prepare import CHECKPOINT_BYTES
+
+
+def trials_table(found: Estimate) -> Table:
+    """A line a configuration, with how many seeds it gets."""
+    shared = shown(found.specs)
+    table = Table(box=None, pad_edge=False, title=f"{len(found.specs)} trials", title_justify="left")
+    for name in ("draw", "technique", *(h.short or h.name for h in shared), "own parameters", "seeds", "images"):
+        words = name in ("technique", "own parameters")
+        table.add_column(name, justify="left" if words else "right", no_wrap=name == "technique")
+    groups: dict[str, list[int]] = {}
+    for number, spec in enumerate(found.specs):
+        groups.setdefault(spec.configuration_id, []).append(number)
+    for numbers in groups.values():
+        spec = found.specs[numbers[0]]
+        table.add_row(
+            str(spec.draw),
+            spec.technique,
+            *(h.plan_text.format(getattr(spec, h.name)) for h in shared),
+            " ".join(f"{k}={_short(v)}" for k, v in spec.parameters.items()),
+            str(len(numbers)),
+            f"{int(found.images[numbers].sum()):,}",
+        )
+    return table
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def cost_table(found: Estimate) -> list[Text]:
+    """Sentences: images, time, room on disk."""
+    total = int(found.images.sum())
+    seconds = total / found.images_per_second / found.slots
+    kept = len(found.specs) * CHECKPOINT_BYTES / 1e9
+    return [
+        Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
+        Text(
+            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(seconds)} with "
+            f"{found.slots} trial{'s' if found.slots > 1 else ''} at once, validation and start-up not counted."
+        ),
+        Text(f"At most {kept:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."),
+    ]

@@ -1,0 +1,58 @@
+"""Commands that read runs: their reports, several side by side, and what their networks say of new images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweep.cli import jobs
+from sweep.cli.options import Given, RunFolder, named, takes
+from sweep.cli.printing import make_console
+
+
+@takes(*named("data", "cam", "masks", "sensitivity", "cost_ratio", "prevalence"))
+def report(
+    given: Given,
+    run_folder: RunFolder,
+    cams: Annotated[bool, typer.Option(help="Draw class activation maps; needs the images.")] = True,
+) -> None:
+    """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
+    from sweep.config.config import recorded_config
+    from sweep.config.localpaths import require_writable
+    from sweep.runs.run import Run
+
+    found = Run(run_folder)
+    require_writable(run_folder / "report" / "index.html", "the report")
+    console = make_console()
+    data = given.settings.pop("data.source", None)
+    settings = recorded_config(found, given.settings).report
+    page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
+    jobs.show_results(found, console)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+def compare(
+    run_folders: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two or more run folders.")],
+    csv: Annotated[Path | None, typer.Option(help="Also write the table, unrounded and with intervals, here.")] = None,
+) -> None:
+    """Two or more runs in one table, with a warning where data or splits differ."""
+    jobs.compare(run_folders, make_console(), csv)
+
+
+def predict(
+    run_folder: RunFolder,
+    image: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    technique: Annotated[str | None, typer.Option(help="Use this technique's best trial.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the activation-map pictures.")] = Path("predictions"),
+) -> None:
+    """Probability, decision and activation map of single images, from the run's best trial. Not for diagnosis."""
+    from sweep.cli.predict import predict_images
+    from sweep.cli.terminal import predictions
+    from sweep.config.localpaths import require_writable
+    from sweep.runs.run import Run
+
+    found = Run(run_folder)
+    require_writable(out / "image_cam.png", "--out")
+    make_console().print(predictions(predict_images(found, image, technique=technique, out=out)))

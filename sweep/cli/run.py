@@ -1,0 +1,77 @@
+"""Commands that run a sweep, go on with one, or tell what one will cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sweep.cli import jobs
+from sweep.cli.options import OPTIONS, SHARED, Given, Preset, RunFolder, named, takes
+from sweep.cli.printing import make_console
+
+
+@takes(*named("out", "local", "verbose"))
+def demo(given: Given) -> None:
+    """The first run: six techniques on drawn, chest-like images, in two to three minutes on a laptop."""
+    jobs.start(given.config("demo"), "demo", given)
+
+
+@takes(*OPTIONS.values())
+def run(given: Given, preset: Preset = "compare") -> None:
+    """Runs a sweep and writes its report."""
+    config, out = given.config(preset), given.out
+    if given.resume and out is not None and (out / "run.json").exists():
+        jobs.resume(out, config, given)
+    else:
+        jobs.start(config, Path(preset).stem, given)
+
+
+_MOVED_DATA = replace(OPTIONS["data"], help="Where the run's own data lie now.")
+_MOVED_WEIGHTS = replace(
+    OPTIONS["weights"], help="Where the run's own starting weights lie now.", panel=OPTIONS["data"].panel
+)
+
+
+@takes(
+    _MOVED_DATA,
+    _MOVED_WEIGHTS,
+    *named(
+        "local",
+        "address",
+        "gpus_per_trial",
+        "cpus_per_trial",
+        "max_concurrent",
+        "allow_mixed",
+        "trial_timeout",
+        "verbose",
+    ),
+)
+def resume(given: Given, run_folder: RunFolder) -> None:
+    """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
+    from sweep.config.config import recorded_config
+    from sweep.config.localpaths import recorded_source
+    from sweep.runs.run import Run
+
+    found = Run(run_folder)
+    settings = given.settings
+    if "data.source" not in settings:
+        settings = {"data.source": recorded_source(found), **settings}
+    jobs.resume(run_folder, recorded_config(found, settings), given)
+
+
+@takes(*named("data", "techniques", *SHARED, "trials", "seeds", "seed", "weights", "image_size", "search", "sets"))
+def plan(given: Given, preset: Preset = "compare") -> None:
+    """Lists the trials of a sweep and what they will cost here, without running them."""
+    from sweep.cli.decoding_bar import decoding_bar
+    from sweep.cli.plan_view import cost_table, trials_table
+    from sweep.planning.estimate import estimate
+    from sweep.planning.prepare import prepare
+
+    config, console = given.config(preset), make_console()
+    prepared = prepare(config, bar=decoding_bar)
+    for note in prepared.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    found = estimate(config, prepared)
+    console.print(trials_table(found))
+    for part in cost_table(found):
+        console.print(part)

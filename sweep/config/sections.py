@@ -1,0 +1,180 @@
+"""The sections of a configuration: what each key may be, by its name, its type and its bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
+
+from balancing.components.named import STUDY
+from balancing.components.ranges import Interval
+from balancing.components.techniques import get_technique
+from balancing.errors import suggestion
+from balancing.metrics import SELECTABLE
+from sweep.config.bounds import check_shares, seconds_of
+from sweep.config.values import own_parameters, parse_names, parse_values
+from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_utf8(cls, value: Any) -> Any:
+        """A byte that the system's encoding could not read can't be recorded: no JSON, parquet or page holds it."""
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"{value!r} is no text in UTF-8; rename what it names, or write it anew") from None
+        return value
+
+
+class DataConfig(Section):
+    """Which images, how they are read, how they are split."""
+
+    source: str = Field(default="phantom", description="Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'")
+    image_size: int = Field(default=224, ge=16, le=1024, description="pixels a side")
+    image_column: str | None = None
+    label_column: str | None = None
+    positive: str | None = Field(default=None, description="name of the positive class, two classes only")
+    patient_column: str | None = None
+    patient_pattern: str | None = Field(
+        default=None, description="regular expression on file names, group 1 is the patient"
+    )
+    skip_bad: bool = False
+    allow_leak: bool = Field(default=False, description="go on although training and test share patients or images")
+    split_seed: int = Field(default=0, ge=0)
+    phantom_images: int = Field(default=900, ge=300, le=1_000_000, description="how many drawings 'phantom' makes")
+    phantom_seed: int = Field(default=0, ge=0)
+
+
+class _Techniques(Section):
+    techniques: Annotated[list[str], BeforeValidator(parse_names)] = Field(
+        default_factory=lambda: list(STUDY), min_length=1
+    )
+
+
+def _values_of(shared: Hyperparameter) -> tuple[Any, Any]:
+    """A field of a hyperparameter: its type, which parses and checks what is given, and its default."""
+
+    def parse(given: Any) -> Any:
+        values = parse_values(given)
+        return shared.range(values) if isinstance(values, Interval) else values
+
+    return Annotated[float | list[float] | Interval, BeforeValidator(parse)], shared.default
+
+
+if TYPE_CHECKING:
+
+    class _Shared(_Techniques):
+        def __getattr__(self, name: str) -> float | list[float] | Interval: ...
+
+else:
+    _Shared = create_model("_Shared", __base__=_Techniques, **{h.name: _values_of(h) for h in HYPERPARAMETERS})
+
+
+class SpaceConfig(_Shared):
+    """What is crossed: lists are crossed in full, ranges are drawn ``trials`` times, each with ``seeds`` seeds."""
+
+    trials: int = Field(default=8, ge=1, le=10_000, description="draws of each technique where anything is drawn")
+    seeds: int = Field(default=3, ge=1, le=1000)
+    seed: int = Field(default=0, ge=0, le=2**31 - 2000)
+    search_parameters: bool = Field(
+        default=False, description="draw the techniques' own parameters from their ranges too"
+    )
+    parameters: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="technique -> parameter -> value(s); of a composition, component.parameter -> value(s)",
+    )
+
+    @field_validator("techniques")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        return list(dict.fromkeys(get_technique(name).name for name in names))
+
+    @model_validator(mode="after")
+    def _in_range(self) -> SpaceConfig:
+        for shared in HYPERPARAMETERS:
+            values = getattr(self, shared.name)
+            ends = [values.low, values.high] if isinstance(values, Interval) else values
+            for value in ends if isinstance(ends, list) else [ends]:
+                shared.check(value)
+        return self
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters(cls, wanted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for name, values in wanted.items():
+            found.setdefault(get_technique(name).name, {}).update(own_parameters(name, values))
+        return found
+
+
+class TrainConfig(Section):
+    """How one trial trains."""
+
+    weights: str = Field(default="imagenet", description="'imagenet', 'none', or a local checkpoint of ResNet18")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="'auto': bfloat16 where the device multiplies it natively, else float32"
+    )
+    mean: float = Field(default=0.5, description="of pixels in [0, 1]")
+    std: float = Field(default=0.5, gt=0)
+    resume_seconds: float = Field(
+        default=30.0, ge=0, description="least time between two files to go on from, per trial"
+    )
+
+
+class SweepConfig(Section):
+    """How trials are chosen and judged."""
+
+    metric: str = Field(
+        default="balanced_accuracy", description="chooses the best epoch and configuration, on validation"
+    )
+    scheduler: Literal["none", "asha"] = "none"
+    grace: int | None = Field(
+        default=None,
+        ge=1,
+        description="epochs before 'asha' stops a trial; None: as many as 40 optimisation steps",
+    )
+    search: Literal["grid", "optuna"] = "grid"
+    retries: int = Field(default=2, ge=0, le=20, description="how often a trial that failed is tried again")
+
+    @field_validator("metric")
+    @classmethod
+    def _selectable(cls, name: str) -> str:
+        if name not in SELECTABLE:
+            raise ValueError(f"unknown metric '{name}'{suggestion(name, SELECTABLE)}")
+        return name
+
+
+class ResourceConfig(Section):
+    """Where trials run. None leaves the choice to the tool; it changes no number."""
+
+    address: str | None = Field(default=None, description="a running Ray cluster; None starts one here")
+    cpus_per_trial: float | None = Field(default=None, description="cores, also a trial's threads; may be a fraction")
+    gpus_per_trial: float | None = Field(default=None, description="0, a fraction of one, or a whole number")
+    max_concurrent: int | None = Field(default=None, ge=1, le=10_000)
+    autoscaling: bool = Field(default=False, description="nodes join on demand: don't refuse what is not there yet")
+    trial_timeout: Annotated[float | None, BeforeValidator(seconds_of)] = Field(
+        default=None,
+        description="a trial that runs longer is ended and fails: seconds, or such as 90m, 2h; None: no limit",
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> ResourceConfig:
+        check_shares(self.cpus_per_trial, self.gpus_per_trial)
+        return self
+
+
+class ReportConfig(Section):
+    """What the report shows beside the numbers; it changes none of them."""
+
+    cam: Literal["smoothgradcampp", "gradcam", "layercam"] = "smoothgradcampp"
+    masks: str | None = Field(default=None, description="folder of masks (lungs, lesions), one an image, same names")
+    sensitivity: float = Field(default=0.95, gt=0, le=1, description="wanted of the baseline's tuned threshold")
+    cost_ratio: float = Field(default=5.0, gt=0, le=1e6, description="what a miss costs in false alarms")
+    prevalence: float | None = Field(
+        default=None, gt=0, lt=1, description="of the positive class where the network shall be used: prior correction"
+    )
