@@ -91,9 +91,9 @@ class Budget:
 def budget(run: Results) -> Budget:
     """Whether every technique was given the same draws and seeds.
 
-    Compared are seed and shared hyperparameters of the planned trials, but for the strength. Draws that differ only in what a
-    technique has not (the augmentation strength for the untouched baseline, another technique's own parameters) fall
-    together, and count once.
+    Compared are seed and shared hyperparameters of the planned trials, but for the strength. Draws that differ only in
+    what a technique has not (the augmentation strength for the untouched baseline, another technique's own parameters)
+    fall together, and count once.
     """
     specs = run.specs()
     names = in_order(spec.technique for spec in specs)
