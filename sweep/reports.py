@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from balancing.data.ingest import Bar, no_bar
 from balancing.errors import UserError
-from sweep.analysis.decisions.thresholds import DecisionPreferences
+from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.report.context import ReportOptions
 from sweep.report.render import write_report
 from sweep.runs.run import Run

@@ -29,7 +29,7 @@ def cost_table(run: Results) -> pd.DataFrame:
         return table
     trials, epochs = run.trials(), run.epochs()
     trials["gpu"] = [
-        str(run.trial(trial_id).status().get("device", "")).startswith("cuda") for trial_id in trials["trial_id"]
+        str(run.records[trial_id].status.get("device", "")).startswith("cuda") for trial_id in trials["trial_id"]
     ]
     rows = []
     for technique in table["technique"]:

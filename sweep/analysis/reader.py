@@ -49,11 +49,6 @@ class RunReader:
         return self._run
 
     @property
-    def has_run(self) -> bool:
-        """Whether a run's folder was read: plain predictions have none."""
-        return self._run is not None
-
-    @property
     def path(self) -> Path:
         """The run's folder."""
         return self._needs_run("a folder").path

@@ -14,12 +14,12 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import times_opened
-from sweep.analysis.trained_with import mixed_lines
 from sweep.report.context import ReportContext
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
+from sweep.report.words.versions import mixed_lines
 
 
 @dataclass(frozen=True)

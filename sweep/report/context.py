@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweep.analysis.decisions.thresholds import USUAL, DecisionPreferences
+from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.results import Results
 
 if TYPE_CHECKING:

@@ -53,7 +53,6 @@ from sweep.runs.files import (
     write_json,
 )
 from sweep.runs.floors import FOLDER as FLOORS
-from sweep.runs.foreign import recorded_origins
 from sweep.runs.openings import read_openings, record_opening
 from sweep.runs.out import check_free
 from sweep.runs.shapes import BAD_IMAGES, RUN, SELECTION, TRIALS, Shape
@@ -211,9 +210,6 @@ class Run:
         return split_of(self.split())
 
     def write_specs(self, specs: Sequence[TrialSpec]) -> None:
-        """Records the planned trials, and where components of them come from that the package does not have."""
-        if (origins := recorded_origins(specs)) != self.info.get("components", {}):
-            self.update_info(components=origins)
         write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs], self.guard)
 
     def specs(self) -> list[TrialSpec]:

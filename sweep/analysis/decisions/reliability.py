@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.decisions.thresholds import fit_temperature, temper
+from balancing.components.decisions.temperature import fit_temperature, temper
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.predictions import TrialPredictions
 

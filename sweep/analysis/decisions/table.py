@@ -13,20 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from balancing.components.techniques import get_technique
-from balancing.errors import UserError
-from balancing.metrics import METRICS, decide, evaluate
-from sweep.analysis.decisions.thresholds import (
-    USUAL,
-    DecisionPreferences,
+from balancing.components.decisions.prior import shift_prevalence, shift_prior
+from balancing.components.decisions.threshold import (
     decide_by_threshold,
-    shift_prevalence,
-    shift_prior,
     threshold_balanced_accuracy,
     threshold_cost,
     threshold_f1,
     threshold_sensitivity,
 )
+from balancing.components.techniques import get_technique
+from balancing.errors import UserError
+from balancing.metrics import METRICS, decide, evaluate
+from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics

@@ -53,7 +53,7 @@ def pixel_floor(
         return _with_intervals(evaluate(labels, probabilities, positive), resampled, draws.few, positive)
 
     rows = []
-    found = thumbnail_predictions(results, images) if results.has_run and results.test_openings() else None
+    found = thumbnail_predictions(results, images) if results.is_of_run and results.test_openings() else None
     if found is not None:
         predicted = found.set_index("row").loc[tested["row"]]
         probabilities = predicted[[f"p_{c}" for c in range(len(names))]].to_numpy(dtype=np.float64)

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from balancing.components.decisions.threshold import COST_RATIO
 from sweep.analysis.decisions.net_benefit import THRESHOLD_PROBABILITIES, treat_all
-from sweep.analysis.decisions.thresholds import COST_RATIO
 from sweep.analysis.figures.panels import DASHED
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.figures.text import decimals

@@ -24,6 +24,6 @@ def evidence_section(context: ReportContext) -> SectionBody:
     tables = [table for table in (shown_tables.confusion(run), shown_tables.matrices(run)) if table]
     blocks += [Folded(table.caption, [table]) for table in tables]
     answered = {"evidence"} if shows_something(blocks) else set()
-    if "confusion" in {one.name for one in (*plots, *tables)}:
+    if "confusion" in {*(plot.name for plot in plots), *(table.name for table in tables)}:
         answered.add("evidence.confusion")
     return SectionBody(blocks, answered=answered)

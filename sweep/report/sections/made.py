@@ -6,13 +6,13 @@ from typing import Annotated, Any, TypedDict
 
 from sweep.analysis.results import Results
 from sweep.analysis.tables import times_opened
-from sweep.analysis.trained_with import mixed_lines
 from sweep.report.blocks import Block, Code, Facts, Folded, Heading, Listing
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
 from sweep.report.summary_types import ANYTHING
+from sweep.report.words.versions import mixed_lines
 
 
 class OpeningSummary(TypedDict):

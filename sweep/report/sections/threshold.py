@@ -12,12 +12,12 @@ from balancing.metrics import METRICS
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
+from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.decisions.table import (
     decision_table,
     reference_rule,
     split_prior,
 )
-from sweep.analysis.decisions.thresholds import DecisionPreferences
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
@@ -25,20 +25,13 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
+from sweep.report.columns import ranged_cell, signed_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import (
-    INTERVAL,
-    interval_sentence,
-    ranged,
-    ranged_cell,
-    signed_cell,
-    signed_limits,
-    signed_range,
-)
+from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, signed_limits, signed_range
 from sweep.report.text.lists import listed, techniques_listed
 from sweep.report.text.numbers import p_equals, prevalence_text, signed, three
 

@@ -10,24 +10,22 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_curve, roc_curve
 
-from balancing.metrics import METRICS, evaluate
-from sweep.analysis.decisions.table import (
-    decision_table,
-    split_prior,
-    training_prior,
-)
-from sweep.analysis.decisions.thresholds import (
-    DecisionPreferences,
+from balancing.components.decisions.prior import shift_prevalence, shift_prior
+from balancing.components.decisions.temperature import fit_temperature, temper
+from balancing.components.decisions.threshold import (
     candidates,
     decide_by_threshold,
-    fit_temperature,
-    shift_prevalence,
-    shift_prior,
-    temper,
     threshold_balanced_accuracy,
     threshold_cost,
     threshold_f1,
     threshold_sensitivity,
+)
+from balancing.metrics import METRICS, evaluate
+from sweep.analysis.decisions.preferences import DecisionPreferences
+from sweep.analysis.decisions.table import (
+    decision_table,
+    split_prior,
+    training_prior,
 )
 from sweep.analysis.results import Results
 from sweep.report.blocks import Paragraph

@@ -6,14 +6,14 @@ from sweep.analysis.results import Results
 from sweep.runs.versions import TRAINING
 
 
-def mixed_lines(run: Results) -> list[str]:
+def mixed_lines(results: Results) -> list[str]:
     """A sentence for each set of versions that trained trials, with how many; [] where all were trained alike."""
     counts: dict[str, int] = {}
-    for spec in run.specs():
-        status = run.trial(spec.trial_id).status()
+    for record in results.records.values():
+        status = record.status
         if "attempts" not in status:
             continue
-        sets = status.get("trained_with") or [run.info["versions"]]
+        sets = status.get("trained_with") or [results.info["versions"]]
         named = " and then ".join(
             ", ".join(f"{name} {known[name]}" for name in TRAINING if name in known) for known in sets
         )

@@ -1,7 +1,4 @@
-"""Thresholds, prior correction and temperature, fitted on labels and probabilities; no run in it.
-
-Thresholds are on the probability of the positive class: positive where it is at least the threshold.
-"""
+"""A threshold on the probability of the positive class: positive where it is at least the threshold; two classes."""
 
 from __future__ import annotations
 
@@ -14,25 +11,6 @@ COST_RATIO = 5.0
 UNFITTED = 0.5
 # What equal sums may differ by in floating point.
 _EQUAL = 1e-9
-_LOG_TEMPERATURES = (-4.0, 4.0)
-
-
-@dataclass(frozen=True)
-class DecisionPreferences:
-    """What a user states of how decisions shall be made.
-
-    Args:
-        sensitivity: wanted of a threshold, in (0, 1].
-        cost_ratio: what a miss costs in false alarms, > 0.
-        prevalence: of the positive class where the network shall be used, in (0, 1); None where it is not stated.
-    """
-
-    sensitivity: float = SENSITIVITY
-    cost_ratio: float = COST_RATIO
-    prevalence: float | None = None
-
-
-USUAL = DecisionPreferences()  # the usual values
 
 
 @dataclass(frozen=True)
@@ -157,81 +135,3 @@ def threshold_cost(is_positive: np.ndarray, scores: np.ndarray, ratio: float = C
 def decide_by_threshold(probabilities: np.ndarray, positive: int, threshold: float) -> np.ndarray:
     """(N,) int64 decisions from (N, 2) probabilities: positive where its probability is at least the threshold."""
     return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive).astype(np.int64)
-
-
-def shift_prior(
-    probabilities: np.ndarray, training_prior: np.ndarray, target_prior: np.ndarray | None = None
-) -> np.ndarray:
-    """What the probabilities were if the classes were as frequent as ``target_prior`` says.
-
-    p'_c is proportional to p_c * target_c / training_c: exact where p is the posterior under the training prior and
-    images within a class stay the same.
-
-    Args:
-        probabilities: (N, C).
-        training_prior: (C,), > 0, sums to 1: class frequencies that the network was trained with.
-        target_prior: (C,), >= 0, sums to 1; 1 / C each by default.
-    Returns:
-        (N, C) float64, rows sum to 1.
-    Raises:
-        ValueError: a prior is not one.
-    Reference: Saerens, Latinne & Decaestecker, Neural Computation 14(1), 2002, eq. 2.4.
-    """
-    training = np.asarray(training_prior, dtype=np.float64)
-    target = np.full(len(training), 1 / len(training)) if target_prior is None else np.asarray(target_prior, np.float64)
-    for name, prior, least in (("training", training, np.nextafter(0, 1)), ("target", target, 0.0)):
-        if prior.shape != (probabilities.shape[1],) or prior.min() < least or abs(prior.sum() - 1) > 1e-6:
-            raise ValueError(f"the {name} prior needs {probabilities.shape[1]} shares that sum to 1, but is {prior}")
-    shifted = probabilities.astype(np.float64) * (target / training)
-    total = shifted.sum(axis=1, keepdims=True)
-    # Nothing is left where a network is certain of a class that cannot occur at the target.
-    return np.divide(shifted, total, out=np.tile(target, (len(shifted), 1)), where=total > 0)
-
-
-def shift_prevalence(
-    probabilities: np.ndarray, training_prior: np.ndarray, positive: int, prevalence: float
-) -> np.ndarray:
-    """``shift_prior`` for two classes to a stated prevalence of the positive one, in [0, 1]."""
-    target = np.full(2, 1 - prevalence)
-    target[positive] = prevalence
-    return shift_prior(probabilities, training_prior, target)
-
-
-def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(log p / T): T above 1 makes probabilities milder, below 1 sharper; the order of scores stays.
-
-    Args:
-        probabilities: (N, C); floored at 1e-12.
-        temperature: T > 0.
-    Returns:
-        (N, C) float64.
-    """
-    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12)) / temperature
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
-
-
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature with the least negative log-likelihood.
-
-    Args:
-        labels: (V,) int64, validation.
-        probabilities: (V, C); their logarithms stand for the logits, which differ by a constant a row.
-    Returns:
-        T in [0.018, 55]: an end where the likelihood has no least value (every image right: T towards 0); 1 without
-        images.
-    Reference: Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017.
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    if len(labels) == 0:
-        return 1.0
-    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12))
-    logits -= logits[np.arange(len(labels)), labels][:, None]  # now the loss is the log of the sum alone
-
-    def loss(log_temperature: float) -> float:
-        return float(logsumexp(logits / np.exp(log_temperature), axis=1).mean())
-
-    found = minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
