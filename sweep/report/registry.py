@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -144,11 +145,16 @@ def _load() -> None:
             ) from error
 
 
+def random_state(name: str) -> np.random.Generator:
+    """A section's own draws: the same whatever other sections there are."""
+    return np.random.default_rng([0, crc32(name.encode())])
+
+
 def made_sections(context: ReportContext) -> list[Section]:
     """Each section that has something to say of a run, in order; each sees those before it."""
     made: list[Section] = []
-    for number, declared in enumerate(sections()):
-        one = declared.make(replace(context, rng=np.random.default_rng([0, number]), before=tuple(made)))
+    for declared in sections():
+        one = declared.make(replace(context, rng=random_state(declared.name), before=tuple(made)))
         if one is not None:
             made.append(one)
     return made

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from balancing.errors import UserError
@@ -96,6 +97,26 @@ def test_the_block_of_the_docs_shows_itself(run: Run) -> None:
     page = write_report(run)
     assert "<blockquote><p>1 &lt; 2, <code>so</code></p></blockquote>" in page.read_text(encoding="utf-8")
     assert "\n> 1 &lt; 2, `so`\n" in (page.parent / "report.md").read_text(encoding="utf-8")
+
+
+def test_one_section_more_moves_nobodys_draws(run: Run) -> None:
+    drawn: dict[str, list[float]] = {}
+
+    def drawing(name: str, order: int) -> None:
+        @section(name, name, order)
+        def draw(context: ReportContext) -> SectionBody:
+            drawn.setdefault(name, []).append(context.rng.random())
+            return SectionBody([Paragraph(name)])
+
+    context = ReportContext(Results(run))
+    drawing("late", 5000)
+    made_sections(context)
+    drawing("early", 1)
+    made = made_sections(context)
+    assert made[0].name == "early"
+    assert drawn["late"][0] == drawn["late"][1] != drawn["early"][0]
+    patients = [context.patients_rng().random() for _ in range(2)]
+    assert patients[0] == patients[1] == np.random.default_rng(0).random()
 
 
 def test_a_section_sees_those_before_it(run: Run) -> None:
