@@ -33,6 +33,7 @@ lint: $(VENV)/.made-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # The tested set, after changing a bound in pyproject.toml; builds for GPUs follow torch's own pins.
 constraints: $(VENV)/.made-dev

@@ -1,16 +1,13 @@
-"""How results and figures show themselves in a notebook; everything is escaped."""
+"""How results show themselves in a notebook; everything is escaped."""
 
 from __future__ import annotations
 
-import base64
-from html import escape
 from typing import TYPE_CHECKING
 
 from balancing.html import html_table
 from sweep.analysis.names import METRIC_NAMES, display_name
 
 if TYPE_CHECKING:
-    from sweep.analysis.figures.style import Plot
     from sweep.analysis.results import Results
 
 _TITLE = "Test split: mean over seeds (95 % interval, patients and seeds)"
@@ -29,14 +26,3 @@ def _interval(mean: float, low: float, high: float) -> str:
     if mean != mean:
         return "\N{EN DASH}"
     return f"{mean:.3f} ({low:.3f}\N{EN DASH}{high:.3f})" if low == low and high == high else f"{mean:.3f}"
-
-
-def plot_html(plot: Plot) -> str:
-    """A figure with its title and caption."""
-    from sweep.analysis.figures.style import png, svg
-
-    kind, content = ("png", png(plot.figure)) if plot.raster else ("svg+xml", svg(plot.figure).encode())
-    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    picture = f'<img src="{source}" alt="{escape(plot.alt)}" style="max-width: 100%">'
-    caption = f"<b>{escape(plot.title)}.</b> {escape(plot.caption)}"
-    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"

@@ -1,8 +1,8 @@
-"""Columns of tables: a number of the data by its name, what stands above it, and how it is written."""
+"""Cells and columns of tables: a number of the data by its name, what stands above it, and how it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,16 @@ from sweep.analysis.names import display_name
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged, signed_range
 from sweep.report.text.numbers import NONE, three
+
+
+def ranged_cell(row: Mapping[str, Any] | pd.Series, name: str, write: Callable[[float], str] = three) -> Cell:
+    """``ranged`` as a cell that sorts by the number."""
+    return number(ranged(row, name, write), row[name])
+
+
+def signed_cell(row: Mapping[str, Any] | pd.Series, name: str) -> Cell:
+    """``signed_range`` as a cell that sorts by the number."""
+    return number(signed_range(row, name), row[name])
 
 
 @dataclass(frozen=True)

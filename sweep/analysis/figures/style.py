@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -78,8 +80,6 @@ class Plot:
 
     def _repr_html_(self) -> str:
         """For notebooks."""
-        from sweep.analysis.notebook import plot_html
-
         return plot_html(self)
 
 
@@ -138,3 +138,12 @@ def light_grid(axes: Axes, axis: str = "both") -> None:
     """Faint lines to read values by."""
     axes.grid(True, axis=axis, color=GRID, alpha=0.35, linewidth=0.5)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+
+
+def plot_html(plot: Plot) -> str:
+    """A figure with its title and caption."""
+    kind, content = ("png", png(plot.figure)) if plot.raster else ("svg+xml", svg(plot.figure).encode())
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    picture = f'<img src="{source}" alt="{escape(plot.alt)}" style="max-width: 100%">'
+    caption = f"<b>{escape(plot.title)}.</b> {escape(plot.caption)}"
+    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"

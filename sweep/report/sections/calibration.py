@@ -14,20 +14,13 @@ from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
+from sweep.report.columns import ranged_cell, signed_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import (
-    INTERVAL,
-    interval_sentence,
-    limits,
-    ranged,
-    ranged_cell,
-    signed_cell,
-    signed_limits,
-)
+from sweep.report.text.intervals import INTERVAL, interval_sentence, limits, ranged, signed_limits
 from sweep.report.text.numbers import signed, three
 
 REFERENCES = (

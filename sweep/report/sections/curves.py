@@ -9,12 +9,13 @@ from sweep.analysis.figures.precision_recall import precision_recall_plot
 from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.names import display_name
 from sweep.report.blocks import Figures, Paragraph
+from sweep.report.columns import ranged_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table
-from sweep.report.text.intervals import interval_sentence, ranged_cell
+from sweep.report.text.intervals import interval_sentence
 
 REFERENCES = (
     ("ROC curves", "Fawcett, Pattern Recognition Letters 27(8), 2006"),

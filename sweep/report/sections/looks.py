@@ -11,13 +11,14 @@ import pandas as pd
 
 from sweep.analysis.names import display_name
 from sweep.report.blocks import Block, Figures, Heading, Paragraph
+from sweep.report.columns import ranged_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, run_name
 from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import ranged, ranged_cell
+from sweep.report.text.intervals import ranged
 from sweep.report.text.numbers import NONE, decimals, percent
 
 if TYPE_CHECKING:

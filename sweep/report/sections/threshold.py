@@ -25,20 +25,13 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
+from sweep.report.columns import ranged_cell, signed_cell
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
-from sweep.report.text.intervals import (
-    INTERVAL,
-    interval_sentence,
-    ranged,
-    ranged_cell,
-    signed_cell,
-    signed_limits,
-    signed_range,
-)
+from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, signed_limits, signed_range
 from sweep.report.text.lists import listed, techniques_listed
 from sweep.report.text.numbers import p_equals, prevalence_text, signed, three
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweep.report.table import Cell, number
 from sweep.report.text.numbers import NONE, signed, three
 
 INTERVAL = "95\N{NO-BREAK SPACE}% interval"
@@ -53,16 +52,6 @@ def explained(
 def signed_range(row: Mapping[str, Any] | pd.Series, name: str) -> str:
     """``+0.012 (-0.004 to +0.031)`` with true minus signs."""
     return ranged(row, name, signed)
-
-
-def ranged_cell(row: Mapping[str, Any] | pd.Series, name: str, write: Callable[[float], str] = three) -> Cell:
-    """``ranged`` as a cell that sorts by the number."""
-    return number(ranged(row, name, write), row[name])
-
-
-def signed_cell(row: Mapping[str, Any] | pd.Series, name: str) -> Cell:
-    """``signed_range`` as a cell that sorts by the number."""
-    return number(signed_range(row, name), row[name])
 
 
 def interval_sentence(seeds: pd.Series) -> str:
