@@ -101,7 +101,7 @@ class ComparisonRun:
     @cached_property
     def verdict(self) -> str:
         """Which technique helps, in a sentence or two that are no bolder than the numbers."""
-        from sweep.analysis.verdict import verdict
+        from sweep.report.words.verdict import verdict
 
         return verdict(self.results)
 

@@ -91,7 +91,7 @@ def _borrowed_process() -> Iterator[None]:
     """What a trial changes of the whole process is put back: a notebook goes on in it."""
     python, legacy, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()  # noqa: NPY002
     cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         try:
             yield
         finally:
@@ -199,7 +199,8 @@ class _Here:
             self.interrupts.check()
             if halving and not halving.goes_on(spec, numbers):
                 raise _Stopped
-            self._check_time(time.monotonic() - began)
+            if numbers["epoch"] < spec.epochs:
+                self._check_time(time.monotonic() - began)
 
         trial = Trial(spec, self.images, folder, device=device, start=self.prepared.start)
         events = SafeEvents(run.events_folder(spec))
