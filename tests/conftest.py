@@ -9,6 +9,7 @@ import pytest
 
 # Files are shared out whole, in order: the longest begin first, so that none is left over for one worker at the end.
 _LONGEST = (
+    "test_resume.py",
     "test_run.py",
     "test_golden.py",
     "test_format1.py",

@@ -39,14 +39,19 @@ class Column:
     is_text: bool = False
 
 
-def technique(header: str = "Technique") -> Column:
-    """Names of techniques, sorted in the order of the data."""
+def label(name: str, header: str, write: Callable[[Any], str] = str) -> Column:
+    """Names, sorted in the order of the data."""
 
     def cells(data: pd.DataFrame) -> list[Cell]:
-        order = {name: place for place, name in enumerate(dict.fromkeys(data["technique"]))}
-        return [Cell(display_name(name), order[name]) for name in data["technique"]]
+        order = {one: place for place, one in enumerate(dict.fromkeys(data[name]))}
+        return [Cell(write(one), order[one]) for one in data[name]]
 
     return Column(header, cells)
+
+
+def technique() -> Column:
+    """Names of techniques."""
+    return label("technique", "Technique", display_name)
 
 
 def value(name: str, header: str, write: Callable[[Any], str] = three) -> Column:
@@ -63,12 +68,12 @@ def count(name: str, header: str) -> Column:
 
 def interval(name: str, header: str, write: Callable[[float], str] = three) -> Column:
     """``name`` with its interval, ``<name>_low`` to ``<name>_high``."""
-    return Column(header, lambda data: [number(ranged(row, name, write), row[name]) for _, row in data.iterrows()])
+    return Column(header, lambda data: [ranged_cell(row, name, write) for _, row in data.iterrows()])
 
 
 def signed_interval(name: str, header: str) -> Column:
     """A difference with its interval."""
-    return Column(header, lambda data: [number(signed_range(row, name), row[name]) for _, row in data.iterrows()])
+    return Column(header, lambda data: [signed_cell(row, name) for _, row in data.iterrows()])
 
 
 def text(name: str, header: str, write: Callable[[Any], str] = str) -> Column:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from balancing.metrics import COUNTS, SELECTABLE, confusion_matrix, decide
-from sweep.hyperparameters import HYPERPARAMETERS
+from sweep.hyperparameters import shown
 from sweep.runs.confusion import draw_confusion
 from sweep.runs.predictions import class_values
 from sweep.runs.spec import TrialSpec
@@ -134,7 +134,7 @@ class TrialEvents:
         values = {
             "technique": spec.technique,
             **{f"{spec.technique}.{k}": v for k, v in spec.parameters.items()},
-            **{k: getattr(spec, k) for k in (*(h.name for h in HYPERPARAMETERS), "seed", "weights", "precision")},
+            **{k: getattr(spec, k) for k in (*(h.name for h in shown([spec])), "seed", "weights", "precision")},
         }
         metrics = {
             f"best/{name}": best[name] for name in SELECTABLE if best[name] is not None and np.isfinite(best[name])

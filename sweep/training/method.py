@@ -68,7 +68,13 @@ def method_of(spec: TrialSpec, images: SplitImages) -> Method:
         return technique.loss(context(sampled), **own) if weighted else cross_entropy
 
     augment = cache(lambda: technique.augment(context(), **own))
-    mix = cache(lambda: technique.mix(context(), **own))
+
+    @cache
+    def mix() -> Mix:
+        found = technique.mix(context(), **own)
+        assert found is not None
+        return found
+
     return Method(
         n_classes,
         plan=lambda epoch: plan(phase(epoch).sampled),

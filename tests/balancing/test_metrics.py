@@ -9,7 +9,17 @@ import pytest
 from sklearn import metrics as oracle
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from balancing.metrics import COUNTS, SELECTABLE, auroc, confusion_matrix, cross_entropy, decide, evaluate, rates
+from balancing.metrics import (
+    COUNTS,
+    SELECTABLE,
+    auroc,
+    confusion_matrix,
+    cross_entropy,
+    decide,
+    evaluate,
+    rates,
+    weighted_auroc,
+)
 
 SEEDS = range(5)
 
@@ -209,3 +219,15 @@ def test_what_cannot_be_measured_is_refused() -> None:
         evaluate(np.array([], dtype=np.int64), np.empty((0, 2)), 1)
     with pytest.raises(ValueError, match="positive one must be named"):
         evaluate(np.array([0, 1]), np.eye(2), None)
+
+
+def test_weights_are_repeated_rows_and_what_is_unknown_has_no_area() -> None:
+    rng = np.random.default_rng(0)
+    positive, scores = rng.random(60) < 0.4, rng.normal(size=60).round(1)
+    weights = rng.integers(0, 4, (20, 60)).astype(np.float32)
+    repeated = [auroc(np.repeat(positive, times), np.repeat(scores, times)) for times in weights.astype(int)]
+    assert weighted_auroc(positive, scores, weights).tolist() == repeated, "exactly, for counts are whole"
+    assert auroc(positive, scores) == pytest.approx(roc_auc_score(positive, scores))
+    assert np.isnan(auroc(positive, np.where(positive, np.nan, scores)))
+    assert np.isnan(auroc(np.zeros(60, dtype=bool), scores))
+    assert np.isnan(auroc(positive[:0], scores[:0]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from balancing.data.pooling import pooled
+
 _SIDE = 8
 
 
@@ -56,26 +58,3 @@ def features(images: np.ndarray) -> np.ndarray:
         few = np.stack([detail.var(axis=1), size.mean(axis=1), *np.quantile(size, (0.5, 0.9, 0.99), axis=1)], axis=1)
         columns.append(np.log1p(few))
     return np.concatenate(columns, axis=1)
-
-
-def pooled(images: np.ndarray, side: int) -> np.ndarray:
-    """Means over a grid of fields as equal as whole pixels allow.
-
-    Args:
-        images: (N, H, W) or (N, H, W, C), any real dtype.
-        side: fields a side; a side shorter than that keeps its pixels.
-    Returns:
-        (N, min(H, side), min(W, side)) or the same with C, float64.
-    """
-    found = images
-    for axis in (1, 2):
-        size = images.shape[axis]
-        edges = field_edges(size, side)
-        sums = np.add.reduceat(found, edges[:-1], axis=axis, dtype=np.float64)
-        found = sums / np.diff(edges).reshape([-1 if a == axis else 1 for a in range(images.ndim)])
-    return found
-
-
-def field_edges(size: int, side: int) -> np.ndarray:
-    """(F + 1,) int64: where the fields of ``pooled`` begin, and the last ends."""
-    return np.linspace(0, size, min(side, size) + 1).round().astype(int)

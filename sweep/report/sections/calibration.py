@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 import pandas as pd
@@ -14,7 +15,7 @@ from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
-from sweep.report.columns import ranged_cell, signed_cell
+from sweep.report.columns import Column, interval, label, signed_interval, table_of, technique, text, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
@@ -116,10 +117,10 @@ def _in_words(run: Results, table: pd.DataFrame) -> list[str]:
     """A sentence or two a technique."""
     lines = []
     enough = fewest_test_patients(run)[0] >= FEWEST
-    for technique in dict.fromkeys(table["technique"]):
-        own = table[table["technique"] == technique].set_index("stage")
+    for name in dict.fromkeys(table["technique"]):
+        own = table[table["technique"] == name].set_index("stage")
         before, after = own.loc["before"], own.loc["after"]
-        parts = [display_name(str(technique)) + ":"]
+        parts = [display_name(str(name)) + ":"]
         if run.positive is not None:
             parts.append(_shifted(run.class_names[run.positive], before, enough))
         parts.append(f"Brier score {three(before['brier'])}{_against(before, enough)}.")
@@ -177,37 +178,53 @@ def _columns(run: Results) -> dict[str, str]:
 
 
 def _numbers(run: Results, table: pd.DataFrame) -> Table:
-    columns = _columns(run)
-    rows = []
-    for position, (_, row) in enumerate(table.iterrows()):
-        cells = [Cell(f"{display_name(str(row['technique']))}, {_STAGE_NAMES[str(row['stage'])]}", position)]
-        cells.append(number(f"{row['temperature']:.2f}" if row["stage"] == "after" else "1", row["temperature"]))
-        cells += [(signed_cell if name == "excess" else ranged_cell)(row, name) for name in columns]
-        rows.append([*cells, number(three(row["chance_ece"]), row["chance_ece"])])
     caption = f"Calibration on the test split, lower is better. {interval_sentence(table['seeds'])}"
     if run.positive is not None:
         caption += f" Excess: mean probability of {run.class_names[run.positive]} minus its share; 0 is right."
-    headers = ["Technique", "Temperature", *columns.values(), "ECE by chance"]
-    return Table("calibration", caption, headers, rows, table)
+    shown = table.assign(
+        name=[
+            f"{display_name(technique)}, {_STAGE_NAMES[stage]}"
+            for technique, stage in table[["technique", "stage"]].itertuples(index=False)
+        ]
+    )
+    columns = [
+        label("name", "Technique"),
+        Column("Temperature", _temperatures),
+        *((signed_interval if name == "excess" else interval)(name, header) for name, header in _columns(run).items()),
+        value("chance_ece", "ECE by chance"),
+    ]
+    return table_of("calibration", caption, shown, columns, keep=list(table.columns))
+
+
+def _temperatures(data: pd.DataFrame) -> list[Cell]:
+    return [
+        number(f"{one:.2f}" if stage == "after" else "1", one)
+        for one, stage in data[["temperature", "stage"]].itertuples(index=False)
+    ]
 
 
 def _classes(run: Results, data: pd.DataFrame) -> Table:
-    order = {name: i for i, name in enumerate(dict.fromkeys(data["technique"]))}
     # With two classes the calibration error is the same for both.
     numbers = ("brier",) if run.positive is not None else ("brier", "ece")
-    rows = []
-    for (technique, label), own in data.groupby(["technique", "label"], sort=False):
-        cells = [Cell(display_name(str(technique)), order[str(technique)]), Cell(run.class_names[int(str(label))])]
-        by_stage = {str(row["stage"]): row for _, row in own.iterrows()}
-        cells += [ranged_cell(by_stage[stage], name) for name in numbers for stage in STAGES]
-        rows.append(cells)
-    headers = ["Technique", "Class", "Brier", "Brier, scaled", "ECE", "ECE, scaled"][: 2 + 2 * len(numbers)]
+    ends = ("", "_low", "_high")
+    wanted = [f"{name}{end}" for name in numbers for end in ends]
+    wide = data.pivot(index=["technique", "label"], columns="stage", values=wanted)
+    wide = wide.reindex(pd.MultiIndex.from_frame(data[["technique", "label"]].drop_duplicates()))
+    shown = wide.reset_index()
+    shown.columns = pd.Index([f"{stage}_{name}" if stage else name for name, stage in shown.columns])
+    titles = {"brier": "Brier", "ece": "ECE"}
+    columns = [technique(), text("label", "Class", lambda label: run.class_names[int(label)])]
+    columns += [
+        interval(f"{stage}_{name}", titles[name] + (", scaled" if stage == "after" else ""))
+        for name in numbers
+        for stage in STAGES
+    ]
     caption = "Brier score of each class's own images"
     caption += ", and calibration error of its probability against the rest" if len(numbers) > 1 else ""
     caption += f", with {INTERVAL}s; as trained and after temperature scaling."
     if len(run.class_names) > MOST_CLASSES:
         caption += f" The {MOST_CLASSES} classes with the most test images."
-    return Table("calibration_by_class", caption, headers, rows, data, columns_text=frozenset({1}))
+    return replace(table_of("calibration_by_class", caption, shown, columns), data=data)
 
 
 def _method(run: Results) -> list[str]:

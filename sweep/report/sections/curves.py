@@ -7,14 +7,13 @@ from typing import Annotated, TypedDict
 from sweep.analysis.decisions.operating_points import Curves, score_curves
 from sweep.analysis.figures.precision_recall import precision_recall_plot
 from sweep.analysis.figures.roc import roc_plot
-from sweep.analysis.names import display_name
 from sweep.report.blocks import Figures, Paragraph
-from sweep.report.columns import ranged_cell
+from sweep.report.columns import interval, table_of, technique
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
-from sweep.report.table import Cell, Table
+from sweep.report.table import Table
 from sweep.report.text.intervals import interval_sentence
 
 REFERENCES = (
@@ -66,13 +65,9 @@ def curves_section(context: ReportContext) -> SectionBody | None:
 
 
 def _areas(curves: Curves) -> Table:
-    rows = [
-        [Cell(display_name(str(row["technique"])), position)]
-        + [ranged_cell(row, name) for name in ("auroc", "average_precision")]
-        for position, (_, row) in enumerate(curves.points.iterrows())
-    ]
     caption = (
         "Areas under the curves, test split: AUROC (guessing: 0.5) and average precision (guessing: the prevalence, "
         f"{curves.prevalence:.3f}). {interval_sentence(curves.points['seeds'])}"
     )
-    return Table("areas", caption, ["Technique", "AUROC", "Average precision"], rows, curves.points)
+    columns = [technique(), interval("auroc", "AUROC"), interval("average_precision", "Average precision")]
+    return table_of("areas", caption, curves.points, columns)

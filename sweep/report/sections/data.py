@@ -8,6 +8,7 @@ import pandas as pd
 
 from balancing.quality.audit import SEVERITIES, Audit, Finding
 from sweep.report.blocks import Block, Folded, Listing, Paragraph
+from sweep.report.columns import Column, table_of, text
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
@@ -63,8 +64,8 @@ def data_section(context: ReportContext) -> SectionBody:
     """What was found in the data when the run began."""
     audit = context.run.audit()
     if audit is None:
-        text = "This run was made by a version that did not audit its data; `sweep audit --data ...` does."
-        return SectionBody([Paragraph(text)], references=())
+        unaudited = "This run was made by a version that did not audit its data; `sweep audit --data ...` does."
+        return SectionBody([Paragraph(unaudited)], references=())
     blocks: list[Block] = [counts_table(audit), Paragraph(_patients(audit)), Paragraph(_sizes(audit))]
     if audit.findings:
         blocks.append(findings_table(audit))
@@ -132,17 +133,22 @@ def _sizes(audit: Audit) -> str:
 
 def findings_table(audit: Audit) -> Table:
     """Every finding with what to do."""
-    rows = [
-        [Cell(f.severity.capitalize(), SEVERITIES.index(f.severity)), Cell(f.title), Cell(f.advice)]
-        for f in audit.findings
-    ]
-    data = pd.DataFrame([{"severity": f.severity, "check": f.check, "finding": f.title} for f in audit.findings])
+    data = pd.DataFrame(
+        [
+            {"severity": one.severity, "check": one.check, "finding": one.title, "advice": one.advice}
+            for one in audit.findings
+        ]
+    )
     caption = (
         "What the audit found, worst first. A leak makes test results look better than they are; a warning should be "
         "understood before results are believed; a note is good to know."
     )
-    headers = ["Severity", "Finding", "What to do"]
-    return Table("audit", caption, headers, rows, data, columns_text=frozenset({1, 2}))
+    columns = [Column("Severity", _severities), text("finding", "Finding"), text("advice", "What to do")]
+    return table_of("audit", caption, data, columns, keep=["severity", "check", "finding"])
+
+
+def _severities(data: pd.DataFrame) -> list[Cell]:
+    return [Cell(one.capitalize(), SEVERITIES.index(one)) for one in data["severity"]]
 
 
 def _files(finding: Finding) -> Folded:

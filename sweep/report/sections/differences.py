@@ -9,17 +9,18 @@ import pandas as pd
 from balancing.data.patients import FEWEST
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.figures.forest import forest_plot
-from sweep.analysis.names import display_name, inline_name
+from sweep.analysis.names import inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.significance import significant
 from sweep.report.blocks import Block, Figures, Folded
+from sweep.report.columns import Column, table_of, technique, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count, Share
-from sweep.report.table import Cell, Table, number
+from sweep.report.table import Table, number
 from sweep.report.text.intervals import signed_limits
-from sweep.report.text.numbers import NONE, p_value, signed, three
+from sweep.report.text.numbers import p_value, signed, three
 from sweep.report.words.verdict import answer_values
 
 REFERENCES = (
@@ -95,23 +96,13 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
     name = inline_name(run.metric)
     sure = set(significant(data)["technique"]) if data["seeds"].max() > 1 else set()
     enough = not (data["fewest_patients"] < FEWEST).any()
-    rows, strong = [], set()
-    for position, (_, row) in enumerate(data.iterrows()):
-        judged = row["seeds"] > 1 and enough
-        rows.append(
-            [
-                Cell(display_name(row["technique"]), position),
-                number(signed(row["difference"]), row["difference"]),
-                number(signed_limits(row["low"], row["high"]), row["low"]),
-                number(p_value(row["p"]) if judged else NONE, row["p"]),
-                number(p_value(row["p_holm"]) if judged else NONE, row["p_holm"]),
-                number(three(row["seed_sd"]) if row["seeds"] > 1 else NONE, row["seed_sd"]),
-                number(three(row["patient_se"]), row["patient_se"]),
-                number(str(row["seeds"]), row["seeds"]),
-            ]
-        )
-        if row["technique"] in sure:
-            strong.add(position)
+    judged = (data["seeds"] > 1) & enough
+    shown = data.assign(
+        p_shown=data["p"].where(judged),
+        p_holm_shown=data["p_holm"].where(judged),
+        sd=data["seed_sd"].where(data["seeds"] > 1),
+    )
+    strong = [name in sure for name in data["technique"]]
     caption = (
         f"Paired differences in test {name}: each seed against the baseline's same seed, on the same patients. "
         "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with "
@@ -121,39 +112,31 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
     if data["seeds"].max() < 2:
         caption += " With one seed they hold patients alone, and nothing can be said of the technique."
-    caption += " Bold: significantly ahead of the baseline at the 5 % level (Holm-adjusted)." if strong else ""
-    headers = [
-        "Technique",
-        "Difference",
-        "95 % interval",
-        "p",
-        "p (Holm)",
-        "SD over seeds",
-        "SE over patients",
-        "Seeds",
+    caption += " Bold: significantly ahead of the baseline at the 5 % level (Holm-adjusted)." if any(strong) else ""
+    columns = [
+        technique(),
+        value("difference", "Difference", signed),
+        _ends("", "95 % interval"),
+        value("p_shown", "p", p_value),
+        value("p_holm_shown", "p (Holm)", p_value),
+        value("sd", "SD over seeds", three),
+        value("patient_se", "SE over patients", three),
+        value("seeds", "Seeds", str),
     ]
-    return Table("differences", caption, headers, rows, data, strong=frozenset(strong))
+    return table_of("differences", caption, shown, columns, strong=strong, keep=list(data.columns))
+
+
+def _ends(prefix: str, header: str) -> Column:
+    """The interval that lies from ``<prefix>low`` to ``<prefix>high``."""
+    low, high = f"{prefix}low", f"{prefix}high"
+    return Column(
+        header, lambda data: [number(signed_limits(row[low], row[high]), row[low]) for _, row in data.iterrows()]
+    )
 
 
 def seeds_table(run: Results) -> Table:
     """McNemar's and DeLong's tests, seed by seed."""
     data = run.seed_differences()
-    order = {name: i for i, name in enumerate(data["technique"].drop_duplicates())}
-    rows = [
-        [
-            Cell(display_name(row["technique"]), order[row["technique"]]),
-            number(str(row["seed"]), row["seed"]),
-            number(signed(row["difference"]), row["difference"]),
-            number(signed_limits(row["low"], row["high"]), row["low"]),
-            number(p_value(row["mcnemar"]), row["mcnemar"]),
-            number(p_value(row["mcnemar_holm"]), row["mcnemar_holm"]),
-            number(signed(row["auroc_difference"]), row["auroc_difference"]),
-            number(signed_limits(row["auroc_low"], row["auroc_high"]), row["auroc_low"]),
-            number(p_value(row["delong"]), row["delong"]),
-            number(p_value(row["delong_holm"]), row["delong_holm"]),
-        ]
-        for _, row in data.iterrows()
-    ]
     name = inline_name(run.metric)
     caption = (
         f"Two networks at a time: differences in test {name} and AUROC with their intervals over patients, McNemar's "
@@ -163,6 +146,16 @@ def seeds_table(run: Results) -> Table:
     )
     if fewest_test_patients(run)[0] < FEWEST:
         caption += f" With fewer than {FEWEST} test patients of a class neither test is made."
-    headers = ["Technique", "Seed", "Difference", "95 % interval", "McNemar p", "Holm"]
-    headers += ["AUROC difference", "95 % interval (AUROC)", "DeLong p", "Holm (DeLong)"]
-    return Table("seed_differences", caption, headers, rows, data)
+    columns = [
+        technique(),
+        value("seed", "Seed", str),
+        value("difference", "Difference", signed),
+        _ends("", "95 % interval"),
+        value("mcnemar", "McNemar p", p_value),
+        value("mcnemar_holm", "Holm", p_value),
+        value("auroc_difference", "AUROC difference", signed),
+        _ends("auroc_", "95 % interval (AUROC)"),
+        value("delong", "DeLong p", p_value),
+        value("delong_holm", "Holm (DeLong)", p_value),
+    ]
+    return table_of("seed_differences", caption, data, columns)

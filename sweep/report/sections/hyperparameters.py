@@ -10,6 +10,7 @@ from sweep.analysis.figures.parallel import parallel_plot
 from sweep.analysis.hyperparameters.factors import ended_trials, factor_name
 from sweep.analysis.hyperparameters.importance import FEW_CONFIGURATIONS, LITTLE, Importance, importance
 from sweep.analysis.names import inline_name
+from sweep.hyperparameters import shown_in
 from sweep.report.blocks import Block, Figures, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -64,11 +65,12 @@ def hyperparameters_section(context: ReportContext) -> SectionBody | None:
     configurations = trials.groupby("technique")["configuration"].nunique()
     if configurations.max() < 2:
         one = trials.iloc[0]
+        later = [f", {h.label.lower()} {h.text.format(one[h.name])}" for h in shown_in(trials.columns) if h.later]
         text = (
             "Each technique was tried with one configuration alone (learning rate "
-            f"{_either(trials['lr'])}, {one['epochs']} epochs, batch size {one['batch_size']}), so nothing can be said "
-            "about how much the result hangs on its hyperparameters; a comparison at other settings may end "
-            "otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
+            f"{_either(trials['lr'])}, {one['epochs']} epochs, batch size {one['batch_size']}{''.join(later)}), so "
+            "nothing can be said about how much the result hangs on its hyperparameters; a comparison at other "
+            "settings may end otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
         )
         return SectionBody([Paragraph(text)], references=())
     metric = run.metric

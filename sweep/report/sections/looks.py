@@ -11,7 +11,7 @@ import pandas as pd
 
 from sweep.analysis.names import display_name
 from sweep.report.blocks import Block, Figures, Heading, Paragraph
-from sweep.report.columns import ranged_cell
+from sweep.report.columns import interval, table_of, technique, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
@@ -205,22 +205,6 @@ def energy_table(found: Looks) -> Table:
 def checks_table(found: Looks) -> Table:
     """Deletion, insertion, black edge and random weights."""
     data = found.checks
-    rows = []
-    for position, (_, row) in enumerate(data.iterrows()):
-        rows.append(
-            [
-                Cell(display_name(row["technique"]), position),
-                ranged_cell(row, "deletion"),
-                ranged_cell(row, "insertion"),
-                ranged_cell(row, "floor"),
-                ranged_cell(row, "auroc_before"),
-                ranged_cell(row, "auroc_after"),
-                ranged_cell(row, "auroc_drop"),
-                ranged_cell(row, "correlation", _two),
-                number(percent(row["above_half"]), row["above_half"]),
-                number(percent(row["above_nine_tenths"]), row["above_nine_tenths"]),
-            ]
-        )
     caption = (
         f"Deletion and insertion ({_ranged(data['curve_images'])} images): area under the probability of the decided "
         "class while pixels go to the image's mean, or come from it, in the map's order; a good map has a small first "
@@ -230,19 +214,19 @@ def checks_table(found: Looks) -> Table:
         f"weights ({_ranged(data['sanity_images'])} images): mean, and how many images lie above 0.5 and 0.9; it "
         "should be low. Intervals are of 95 %, from drawing patients anew."
     )
-    headers = [
-        "Technique",
-        "Deletion",
-        "Insertion",
-        "Random order",
-        "AUROC",
-        "Edge black",
-        "Fall",
-        "Correlation",
-        "Above 0.5",
-        "Above 0.9",
+    columns = [
+        technique(),
+        interval("deletion", "Deletion"),
+        interval("insertion", "Insertion"),
+        interval("floor", "Random order"),
+        interval("auroc_before", "AUROC"),
+        interval("auroc_after", "Edge black"),
+        interval("auroc_drop", "Fall"),
+        interval("correlation", "Correlation", _two),
+        value("above_half", "Above 0.5", percent),
+        value("above_nine_tenths", "Above 0.9", percent),
     ]
-    return Table("looks_checks", caption, headers, rows, data)
+    return table_of("looks_checks", caption, data, columns)
 
 
 def _ranged(counts: pd.Series) -> str:

@@ -13,11 +13,7 @@ from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
 from sweep.analysis.decisions.preferences import DecisionPreferences
-from sweep.analysis.decisions.table import (
-    decision_table,
-    reference_rule,
-    split_prior,
-)
+from sweep.analysis.decisions.table import decision_table, reference_rule, split_prior
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.names import display_name, inline_name, metric_name
@@ -25,12 +21,12 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.analysis.statistics.power import RELEVANT
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
-from sweep.report.columns import ranged_cell, signed_cell
+from sweep.report.columns import interval, label, ranged_cell, signed_interval, table_of, technique, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
-from sweep.report.table import Cell, Table, number
+from sweep.report.table import Cell, Table
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, signed_limits, signed_range
 from sweep.report.text.lists import listed, techniques_listed
 from sweep.report.text.numbers import p_equals, prevalence_text, signed, three
@@ -113,7 +109,7 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
     values: dict[str, object] = {"answer": words[0], "decisions": table.to_dict("records")}
     points = operating_points(run, rng)
     if not points.empty and run.positive is not None:
-        blocks.append(_operating(run, points))
+        blocks.append(_operating(points))
         prevalence = float(split_prior(run, "test")[run.positive])
         curves = benefit_curves(run, rng)
         plots = [predictive_values_plot(run, prevalence), decision_curve_plot(curves, prevalence, stated.cost_ratio)]
@@ -249,32 +245,24 @@ def _decisions(run: Results, table: pd.DataFrame) -> Table:
     metrics = list(dict.fromkeys(["balanced_accuracy", run.metric]))
     has_reference = bool(table["difference_balanced_accuracy"].notna().any())
     two = run.positive is not None
-    headers = ["Decision", *(["Threshold"] if two else [])]
+    columns = [label("decision", "Decision"), *([value("threshold", "Threshold")] if two else [])]
     for metric in metrics:
-        difference = "Difference" if len(metrics) == 1 else f"Difference in {inline_name(metric)}"
-        headers += [metric_name(metric), *([difference] if has_reference else [])]
-    rest = [metric for metric in METRICS if metric not in metrics]
-    headers += [metric_name(metric) for metric in rest]
-    rows, strong = [], set()
-    for position, (_, row) in enumerate(table.iterrows()):
-        cells = [Cell(str(row["decision"]), position)]
-        cells += [number(three(row["threshold"]), row["threshold"])] if two else []
-        for metric in metrics:
-            cells.append(ranged_cell(row, metric))
-            cells += [signed_cell(row, f"difference_{metric}")] if has_reference else []
-        rows.append([*cells, *(ranged_cell(row, metric) for metric in rest)])
-        if row["rule"] == "argmax" and row["technique"] != BASELINE and _ahead(row):
-            strong.add(position)
-    caption = "Techniques at 0.5 and the baseline with tuned decisions, test split."
+        columns.append(interval(metric, metric_name(metric)))
+        if has_reference:
+            header = "Difference" if len(metrics) == 1 else f"Difference in {inline_name(metric)}"
+            columns.append(signed_interval(f"difference_{metric}", header))
+    columns += [interval(metric, metric_name(metric)) for metric in METRICS if metric not in metrics]
+    strong = [row["rule"] == "argmax" and row["technique"] != BASELINE and _ahead(row) for _, row in table.iterrows()]
+    what = "Techniques at 0.5 and the baseline with tuned decisions"
     if not two:
-        caption = "Techniques as they are and the baseline after prior correction, test split."
-    caption += f" {interval_sentence(table['seeds'])}"
+        what = "Techniques as they are and the baseline after prior correction"
+    caption = f"{what}, test split. {interval_sentence(table['seeds'])}"
     if has_reference:
         name = "Baseline + threshold (balanced accuracy)" if two else "Baseline + prior correction"
         caption += f" Difference: to {name}, paired."
-    if strong:
+    if any(strong):
         caption += " Bold: significantly ahead of it at the 5 % level (Holm-adjusted)."
-    return Table("thresholds", caption, headers, rows, table, strong=frozenset(strong))
+    return table_of("thresholds", caption, table, columns, strong=strong)
 
 
 def _ahead(row: pd.Series) -> bool:
@@ -310,18 +298,16 @@ def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> l
     return lines or ["The most probable class is decided for."]
 
 
-def _operating(run: Results, points: pd.DataFrame) -> Table:
-    names = [point_name(sensitivity) for sensitivity in SENSITIVITIES]
-    headers = ["Technique", *(f"Specificity at {100 * s:g} % sensitivity" for s in SENSITIVITIES)]
-    rows = [
-        [Cell(display_name(str(row["technique"])), position), *(ranged_cell(row, name) for name in names)]
-        for position, (_, row) in enumerate(points.iterrows())
+def _operating(points: pd.DataFrame) -> Table:
+    columns = [
+        technique(),
+        *(interval(point_name(s), f"Specificity at {100 * s:g} % sensitivity") for s in SENSITIVITIES),
     ]
     caption = (
         "Operating points looked up on each test curve: what a score could do, not what a threshold from validation "
         f"does. {interval_sentence(points['seeds'])}"
     )
-    return Table("operating_points", caption, headers, rows, points)
+    return table_of("operating_points", caption, points, columns)
 
 
 def _predictive(data: pd.DataFrame, prevalence: float) -> Table:
@@ -330,8 +316,8 @@ def _predictive(data: pd.DataFrame, prevalence: float) -> Table:
     for position, name in enumerate(dict.fromkeys(data["decision"])):
         own = data[data["decision"] == name].set_index("prevalence")
         cells = [Cell(name, position)]
-        for value in ("ppv", "npv"):
-            cells += [ranged_cell(own.loc[p], value) for p in wanted]
+        for kind in ("ppv", "npv"):
+            cells += [ranged_cell(own.loc[p], kind) for p in wanted]
         rows.append(cells)
     headers = ["Decision"]
     headers += [f"{value} at {prevalence_text(p)}" for value in ("PPV", "NPV") for p in wanted]

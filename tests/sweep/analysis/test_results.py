@@ -234,7 +234,8 @@ def test_statistics_of_arrays_load_no_heavy_package() -> None:
     code = """
 import sys, numpy as np
 from sweep.analysis.results import Results
-import sweep.analysis.tables
+import balancing.metrics, sweep.analysis.hyperparameters.factors, sweep.analysis.hyperparameters.importance
+import sweep.analysis.comparison, sweep.analysis.tables
 from sweep.analysis.decisions.table import decision_table
 from sweep.analysis.decisions import calibration, net_benefit, operating_points, predictive_values, trivial_baselines
 labels, p = np.arange(40) % 2, np.random.default_rng(0).dirichlet([1, 1], (2, 40))

@@ -1,51 +1,28 @@
-"""From configuration to trials: draws are paired across techniques, ids follow what changes numbers."""
+"""From configuration to trials: draws are paired across techniques, lists are crossed."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from collections import defaultdict
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest
 
-from balancing.components.named import STUDY
 from balancing.components.ranges import IntRange
 from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from sweep.config.bounds import MOST_TRIALS
-from sweep.config.config import Config, build_config, parse_assignment, read_file
-from sweep.config.size import n_trials, span
-from sweep.hyperparameters import HYPERPARAMETERS
+from sweep.config.config import build_config, read_file
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
 from tests.balancing.components.test_techniques import make_alphas
-
-ALL = list(STUDY)
-RANGES = (
-    "space.lr=1e-4..1e-2",
-    "space.epochs=3..10",
-    "space.strength=0.1..1",
-    "space.batch_size=8..64",
-    "space.weight_decay=1e-6..1e-2",
-)
-SHARED = [shared.name for shared in HYPERPARAMETERS]
-
-
-def config_of(*assignments: str) -> Config:
-    return build_config({}, dict(parse_assignment(text) for text in assignments))
-
-
-def specs_of(*assignments: str, **fixed: Any) -> list[TrialSpec]:
-    return trial_specs(config_of(*assignments), **fixed)
+from tests.sweep.planning.spaces import ALL, RANGES, SHARED, specs_of
 
 
 def shared_of(spec: TrialSpec) -> tuple[float, ...]:
-    return (spec.lr, spec.epochs, spec.strength, spec.batch_size)
+    return tuple(getattr(spec, name) for name in SHARED)
 
 
 def by_place(specs: list[TrialSpec]) -> dict[tuple[int, int], dict[str, TrialSpec]]:
@@ -301,128 +278,7 @@ def test_an_interrupted_sweep_is_a_fair_smaller_one() -> None:
         assert max(counts.values()) - min(counts.values()) <= 1
 
 
-A_SPEC = TrialSpec("smote", lr=0.01, epochs=3, seed=5, parameters={"k_neighbors": 5, "sampling_strategy": 1.0})
-OTHERWISE: dict[str, Any] = {
-    "technique": "borderline_smote",
-    "lr": 0.010000000000000002,
-    "epochs": 4,
-    "seed": 6,
-    "parameters": {"k_neighbors": 4, "sampling_strategy": 1.0},
-    "strength": 0.5,
-    "batch_size": 16,
-    "image_size": 225,
-    "weights": "imagenet",
-    "metric": "f1",
-    "precision": "bfloat16",
-    "mean": 0.4,
-    "std": 0.25,
-    "positive": 0,
-    "data": "abc",
-    "split": "abc",
-    "components": {"loss": "my_loss@0123456789ab"},
-}
-LABELS = {"draw", "seed_index"}
-
-
-def test_the_id_laws_below_cover_every_field() -> None:
-    assert set(OTHERWISE) | LABELS == {f.name for f in fields(TrialSpec)}
-
-
-@pytest.mark.parametrize("name", OTHERWISE)
-def test_what_can_change_numbers_changes_the_id(name: str) -> None:
-    changed = replace(A_SPEC, **{name: OTHERWISE[name]})
-    assert changed.trial_id != A_SPEC.trial_id
-    assert (changed.configuration_id == A_SPEC.configuration_id) == (name == "seed")
-
-
-@pytest.mark.parametrize("name", sorted(LABELS))
-def test_labels_for_people_change_no_id(name: str) -> None:
-    changed = replace(A_SPEC, **{name: 9})
-    assert changed.trial_id == A_SPEC.trial_id
-    assert changed.configuration_id == A_SPEC.configuration_id
-
-
-def test_a_field_that_came_later_leaves_earlier_ids_as_they_were() -> None:
-    assert "components" not in A_SPEC.to_dict()
-    assert A_SPEC.trial_id == "4c507b337119"
-
-
-def test_a_key_that_may_change_numbers_is_not_passed_over() -> None:
-    with pytest.raises(UserError, match="was made with 'loss', which this version does not know; use the version in"):
-        TrialSpec.from_dict({**A_SPEC.to_dict(), "loss": "focal"})
-
-
-def test_ids_forget_the_order_of_parameters_and_the_way_through_a_file() -> None:
-    turned = replace(A_SPEC, parameters=dict(reversed(A_SPEC.parameters.items())))
-    assert list(turned.parameters) != list(A_SPEC.parameters)
-    assert turned.trial_id == A_SPEC.trial_id
-    for spec in (A_SPEC, *specs_of(*RANGES, "space.trials=3", "space.search_parameters=true")):
-        read = TrialSpec.from_dict(json.loads(json.dumps({"trial_id": "x", **spec.to_dict()})))
-        assert read == spec
-        assert read.trial_id == spec.trial_id
-
-
-def test_ids_do_not_depend_on_how_a_number_was_written_or_where_trials_run() -> None:
-    options = [
-        "space.lr=0.010",
-        "space.epochs=3.0",
-        "space.strength=0.0",
-        "resources.max_concurrent=2",
-        "sweep.retries=0",
-    ]
-    plain = [s.trial_id for s in specs_of("space.lr=1e-2", "space.epochs=3", "space.strength=0")]
-    assert [s.trial_id for s in specs_of(*options)] == plain
-
-
 def test_what_data_and_weights_say_goes_into_every_spec() -> None:
     fixed = {"data": "d", "split": "s", "positive": 0, "weights": "sha256:1"}
     for spec in specs_of(**fixed):
         assert {name: getattr(spec, name) for name in fixed} == fixed
-
-
-@pytest.mark.parametrize(
-    ("text", "ends"), [("0.5", (0.5, 0.5)), ("0.5,0.25,1", (0.25, 1.0)), ("0.5..0.75", (0.5, 0.75))]
-)
-def test_span_is_the_smallest_and_largest_value(text: str, ends: tuple[float, float]) -> None:
-    assert span(config_of(f"space.strength={text}").space.strength) == ends
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("space.seeds=2",),
-        ("space.lr=0.001,0.01", "space.epochs=1,2,3", "space.seeds=2"),
-        (*RANGES, "space.trials=7", "space.seeds=3"),
-        ("space.lr=1e-4..1e-2", "space.batch_size=8,16", "space.trials=5", "space.techniques=smote,baseline"),
-    ],
-)
-def test_how_many_trials_there_are_is_known_without_making_them(options: tuple[str, ...]) -> None:
-    config = config_of(*options)
-    assert n_trials(config) == len(trial_specs(config))
-
-
-def test_equal_trials_are_counted_as_often_as_they_are_asked_for() -> None:
-    config = config_of("space.strength=0,0.5,1", "space.seeds=2")
-    assert n_trials(config) == 2 * 3 * len(ALL) > len(trial_specs(config))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("space.lr=1e-4..1e-2", "space.trials=10000", "space.seeds=1000"),
-        ("space.lr=1e-4..1e-2", "space.trials=10000", "space.seeds=1000", "sweep.search=optuna"),
-        tuple(f"space.{name}={','.join(['0.5'] * 100 if name != 'batch_size' else ['8'] * 100)}" for name in
-              ("lr", "strength", "batch_size")),
-    ],
-)  # fmt: skip
-def test_more_trials_than_a_sweep_can_hold_are_refused_before_any_is_made(
-    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TrialSpec, "__init__", lambda *a, **k: pytest.fail("a trial was made"))
-    with pytest.raises(UserError, match=rf"at most {MOST_TRIALS:,} trials, but this space has [\d,]+ .*give fewer"):
-        config_of(*options)
-
-
-def test_the_most_trials_are_accepted() -> None:
-    config = config_of("space.lr=1e-4..1e-2", "space.trials=10000", "space.seeds=5", "space.techniques=baseline")
-    assert n_trials(config) == MOST_TRIALS

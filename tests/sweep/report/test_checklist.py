@@ -136,7 +136,7 @@ def test_three_classes_have_no_tuned_threshold(tmp_path: Path) -> None:
     assert "threshold.tuned" not in found
     assert "threshold.prior" in found
     assert "curves" not in found
-    assert "Curves" not in where(content, "TRIPOD+AI 23a")
+    assert "#curves-section" not in where(content, "TRIPOD+AI 23a")
 
 
 def test_images_left_out_are_missing_data(reported: tuple[Results, Content]) -> None:

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from balancing.components.plans import TrainingPlan
 from balancing.data.images import ImageSet, load_images
+from balancing.data.pooling import pooled
 from balancing.errors import UserError
 from sweep.analysis.figures.gallery import gallery_plot, mixtures, pick
 from sweep.analysis.figures.style import png
@@ -27,7 +28,7 @@ from sweep.analysis.synthetic.measure import (
     weighted_median,
 )
 from sweep.analysis.synthetic.nearest import Pool
-from sweep.analysis.synthetic.texture import features, pooled, sharpness
+from sweep.analysis.synthetic.texture import features, sharpness
 from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext

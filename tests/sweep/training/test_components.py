@@ -1,0 +1,95 @@
+"""What a technique's components say is what a trial trains with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from balancing.components.axes import Phase, TrainingContext
+from balancing.components.losses.class_weights import class_weights
+from balancing.components.losses.cross_entropy import cross_entropy
+from balancing.components.registry import augmentation, mixer, schedule
+from sweep.runs.trial_folder import TrialFolder
+from sweep.training.batches import training_batches
+from sweep.training.hardware import on_device
+from sweep.training.inputs import SplitImages
+from sweep.training.method import method_of
+from sweep.training.trial import Trial
+from tests.balancing.components.registered import keep_registry
+from tests.sweep.training.small import CPU, make_images, make_spec, numbers_of, weights_of
+
+LOGITS = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
+TARGETS = torch.eye(2)[torch.arange(6) % 2]
+
+
+@pytest.fixture
+def images() -> SplitImages:
+    return make_images(train=(14, 8))
+
+
+def trained(path: Path, images: SplitImages, technique: str, **options: Any) -> TrialFolder:
+    folder = TrialFolder(path / technique)
+    spec = make_spec(technique, **options)
+    assert Trial(spec, images, folder, device=CPU).run() == "done"
+    return folder
+
+
+def test_a_weighted_loss_sees_the_counts_of_the_plan_that_trains(images: SplitImages) -> None:
+    plain = method_of(make_spec("class_weights"), images).loss(1)(LOGITS, TARGETS)
+    of_split = class_weights(TrainingContext(np.array([14, 8])), power=1.0)
+    assert torch.equal(plain, of_split(LOGITS, TARGETS))
+    balanced = method_of(make_spec("oversampling+class_weights"), images).loss(1)(LOGITS, TARGETS)
+    assert torch.equal(balanced, cross_entropy(LOGITS, TARGETS))
+
+
+def test_class_weights_train_and_without_power_they_are_the_baseline(images: SplitImages, tmp_path: Path) -> None:
+    unaugmented = trained(tmp_path, images, "baseline")
+    weighted = trained(tmp_path, images, "class_weights")
+    assert numbers_of(weighted) != numbers_of(unaugmented)
+    powerless = make_spec("class_weights")
+    folder = TrialFolder(tmp_path / "powerless")
+    powerless = type(powerless).from_dict({**powerless.to_dict(), "parameters": {"power": 0.0}})
+    assert Trial(powerless, images, folder, device=CPU).run() == "done"
+    assert numbers_of(folder) == numbers_of(unaugmented)
+    assert all(torch.equal(weights_of(folder)[name], tensor) for name, tensor in weights_of(unaugmented).items())
+
+
+def test_schedules_mixers_and_augmentations_are_applied(
+    images: SplitImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_registry(monkeypatch)
+
+    @schedule(label="Second half", reference="here")
+    def second_half(context: TrainingContext) -> Any:
+        """Sampling and weighting after the first half, the head alone in the last epoch."""
+        return lambda epoch: Phase(
+            sampled=2 * epoch > context.epochs,
+            weighted=2 * epoch > context.epochs,
+            trained="head" if epoch == context.epochs else "all",
+        )
+
+    @mixer(label="Halves", reference="here")
+    def halves(context: TrainingContext) -> Any:
+        """Every row half its partner."""
+        return lambda x, partner, targets, others, generator: ((x + partner) / 2, (targets + others) / 2)
+
+    @augmentation(label="Black", reference="here")
+    def black(context: TrainingContext) -> Any:
+        """Everything black."""
+        return lambda batch, generator: batch * (1 - context.strength)
+
+    spec = make_spec("undersampling+black+halves+class_weights+second_half", epochs=4, strength=1.0)
+    method = method_of(spec, images)
+    assert [len(method.plan(epoch)) for epoch in (1, 2, 3, 4)] == [22, 22, 16, 16]
+    assert [method.trained(epoch) for epoch in (1, 2, 3, 4)] == ["all", "all", "all", "head"]
+    assert method.loss(1) is cross_entropy
+    assert method.loss(3) is not cross_entropy
+    for batch, targets in training_batches(on_device(images.pixels, CPU), method, spec, 1, CPU):
+        assert batch.unique().tolist() == [-1.0], "black, normalised"
+        assert set(targets.unique().tolist()) <= {0.0, 0.5, 1.0}
+    folder = trained(tmp_path, images, spec.technique, epochs=4, strength=1.0)
+    assert [epoch["images"] for epoch in numbers_of(folder)] == [22, 22, 16, 16]
