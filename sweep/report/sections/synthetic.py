@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from typing import Annotated, NotRequired, TypedDict
 
 import numpy as np
@@ -32,7 +33,7 @@ def _two(value: float) -> str:
     return decimals(value, 2)
 
 
-_WRITTEN = {
+_WRITTEN: dict[str, Callable[[float], str]] = {
     "sharpness_ratio": _two,
     "distance": _one,
     "real_distance": _one,

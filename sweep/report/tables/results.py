@@ -43,13 +43,13 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
     data = results_table(run)
     if data.empty or data["balanced_accuracy"].isna().all():
         return None
-    intervals = run.intervals().set_index(["technique", "metric"])
+    intervals = run.intervals()
     differences = run.differences()
     judged = len(differences) and differences["seeds"].max() > 1
     sure = set(significant(differences)["technique"]) if judged else set()
     shown = data.copy()
     for metric in SHOWN_METRICS:
-        of_metric = intervals.xs(metric, level="metric") if metric in intervals.index.levels[1] else intervals.iloc[:0]
+        of_metric = intervals[intervals["metric"] == metric].set_index("technique")
         for end in ("low", "high"):
             data[f"{metric}_{end}"] = shown[f"{metric}_{end}"] = data["technique"].map(of_metric[end])
         shown[metric] = data["technique"].map(of_metric["mean"])

@@ -57,7 +57,7 @@ def claim_sentence(table: pd.DataFrame) -> str:
             f"images of more than {FIELD * (FEWEST_FIELDS - 1)} pixels a side)."
         )
     by_name = table.set_index("technique")
-    row, other = by_name.loc[CLAIMED], by_name.loc[AGAINST]
+    row, other = (by_name.loc[[name]].iloc[0] for name in (CLAIMED, AGAINST))
     text = (
         f"{claim} Here corners and border hold {percent(row['edge'])} of SMOTE's maps and {percent(other['edge'])} "
         f"of oversampling's ({percent(row['edge_area'])} of the area), a difference of {_points(row, 'edge_gap')}"
