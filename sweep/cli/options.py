@@ -92,12 +92,13 @@ class Option:
     def parameter(self) -> inspect.Parameter:
         """As a parameter of a command: None, or False of a switch that sets nothing, where it is not given."""
         shown: dict[str, Any] = {"help": self.help, "rich_help_panel": self.panel}
-        default, kind = None, self.kind | None
+        default: bool | None = None
+        kind: Any = self.kind | None
         if self.kind is bool and self.key:
             shown["show_default"] = False
         elif self.kind is bool:
             default, kind = False, bool
-        annotation = Annotated[kind, typer.Option(*self.flags, **shown)]
+        annotation: Any = Annotated[kind, typer.Option(*self.flags, **shown)]
         return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -118,7 +118,7 @@ def make_spec(
 ) -> TrialSpec:
     """The spec of one technique at one point of the space."""
     known = get_technique(technique)
-    values = {h.name: h.kind(shared[h.name]) for h in HYPERPARAMETERS}
+    values: dict[str, Any] = {h.name: h.kind(shared[h.name]) for h in HYPERPARAMETERS}
     return TrialSpec(
         technique=known.name,
         parameters=dict(parameters),

@@ -211,7 +211,7 @@ def _classes(run: Results, data: pd.DataFrame) -> Table:
     wide = data.pivot(index=["technique", "label"], columns="stage", values=wanted)
     wide = wide.reindex(pd.MultiIndex.from_frame(data[["technique", "label"]].drop_duplicates()))
     shown = wide.reset_index()
-    shown.columns = pd.Index([f"{stage}_{name}" if stage else name for name, stage in shown.columns])
+    shown.columns = pd.Index([f"{pair[1]}_{pair[0]}" if pair[1] else pair[0] for pair in shown.columns])
     titles = {"brier": "Brier", "ece": "ECE"}
     columns = [technique(), text("label", "Class", lambda label: run.class_names[int(label)])]
     columns += [
