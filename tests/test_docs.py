@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import re
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import sweep
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 README = DOCS.parent / "README.md"
@@ -25,6 +28,9 @@ def blocks(path: Path) -> list[str]:
 def test_the_python_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    report = sweep.ComparisonRun.report
+    quick = functools.partialmethod(report, cams=False)  # maps take longest, and have tests of their own
+    monkeypatch.setattr(sweep.ComparisonRun, "report", quick if path == README else report)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks(path):

@@ -16,7 +16,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -282,6 +282,8 @@ def _check_arguments(what: str, given: Sequence[str], builder: Callable[..., Any
         if not isinstance(spec, Range):
             raise ValueError(f"{what} declares {parameter}={spec!r}; give an IntRange, a FloatRange or a Choice")
     own = {p.name for p in taken if p.kind is p.KEYWORD_ONLY}
+    for wrong in sorted(own & {known.name for known in fields(_Declared)}):
+        raise ValueError(f"{what} takes a parameter '{wrong}', which its decorator takes for itself; rename it")
     for wrong in sorted(own - set(ranges)):
         raise ValueError(f"{what} takes a parameter '{wrong}', but declares no range of it; declare one")
     for wrong in sorted(set(ranges) - own):

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from balancing.data.text import shortened
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
-
 
 def draw_confusion(
-    axes: Axes,
+    axes: Any,
     matrix: np.ndarray,
     names: Sequence[str],
     *,
-    colours: Colormap | str = "Blues",
+    colours: Any = "Blues",
     most_named: int = 20,
     most_counted: int = 20,
     with_shares: bool = False,
@@ -27,9 +23,10 @@ def draw_confusion(
     """Colours by shares of the true class, with names and counts where there is room.
 
     Args:
-        axes: to draw in.
+        axes: matplotlib's, to draw in.
         matrix: (C, C), rows are true classes, columns decisions; counts, or their means.
         names: (C,).
+        colours: a colour map of matplotlib, or its name.
         most_named, most_counted: classes up to which axes hold their names, and cells their counts.
         with_shares: whether the cells of up to three classes hold shares too.
     """

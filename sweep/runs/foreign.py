@@ -20,7 +20,7 @@ def foreign_components(techniques: Iterable[str]) -> list[Component]:
     return [part for part in parts.values() if not part.origin.own]
 
 
-def recorded_origins(specs: Iterable[TrialSpec]) -> dict[str, dict[str, str]]:
+def _origins(specs: Iterable[TrialSpec]) -> dict[str, dict[str, str]]:
     """Name -> axis, module, distribution and identity (see ``Component``) of each foreign component of some trials."""
     foreign = foreign_components({spec.technique for spec in specs if spec.components})
     return {
@@ -32,6 +32,13 @@ def recorded_origins(specs: Iterable[TrialSpec]) -> dict[str, dict[str, str]]:
         }
         for part in foreign
     }
+
+
+def record_origins(run: Run, specs: Iterable[TrialSpec]) -> None:
+    """Has run.json tell where foreign components of the planned trials come from."""
+    origins = _origins(specs)
+    if origins != run.info.get("components", {}):
+        run.update_info(components=origins)
 
 
 def check_present(run: Run) -> None:

@@ -53,6 +53,7 @@ from sweep.runs.files import (
     write_json,
 )
 from sweep.runs.floors import FOLDER as FLOORS
+from sweep.runs.foreign import record_origins
 from sweep.runs.openings import read_openings, record_opening
 from sweep.runs.out import check_free
 from sweep.runs.shapes import BAD_IMAGES, RUN, SELECTION, TRIALS, Shape
@@ -200,8 +201,7 @@ class Run:
         for spec in self.specs():
             folder = self.trial(spec.trial_id)
             status = folder.status()
-            fault = folder.fault() if status["status"] in ENDED or "damage" in status else ""
-            if fault:
+            if fault := folder.fault() if status["status"] in ENDED or "damage" in status else "":
                 found.append(f"Trial {spec.trial_id} ({spec.technique}) counts as not ended: {fault}.")
         return found
 
@@ -210,6 +210,7 @@ class Run:
         return split_of(self.split())
 
     def write_specs(self, specs: Sequence[TrialSpec]) -> None:
+        record_origins(self, specs)
         write_json(self.path / "trials.json", [{"trial_id": s.trial_id, **s.to_dict()} for s in specs], self.guard)
 
     def specs(self) -> list[TrialSpec]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from balancing.components.plans import TrainingPlan
 from balancing.data.text import shortened
 from sweep.analysis.figures.style import WIDTH, Plot, style
+from sweep.analysis.figures.text import listed
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.synthetic.measure import chosen_specs, plan_of
@@ -135,7 +136,7 @@ def _picture(axes: Axes, pixels: np.ndarray) -> None:
 
 
 def _caption(gallery: dict[str, list[Mixture]]) -> str:
-    names = " and ".join(display_name(t) for t in gallery) if len(gallery) < 3 else f"{len(gallery)} techniques"
+    names = listed([display_name(t) for t in gallery]) if len(gallery) < 3 else f"{len(gallery)} techniques"
     text = (
         f"Synthetic training images of {names}, each between the training image it starts from and the neighbour "
         "towards which it goes: image + weight x (neighbour - image), before augmentation. Drawn at random, from low "

@@ -49,7 +49,7 @@ def predictive_values_plot(run: Results, prevalence: float) -> Plot | None:
                     shown |= {"linestyle": DASHED, "zorder": 5}
                 axes.plot(line["prevalence"], line[value], **shown)
             axes.set_ylabel(f"{value.upper()}")
-        low = float(data["npv"].min())
+        low = float(data["npv"].min()) if data["npv"].notna().any() else 0.0  # nobody may say "negative"
         top.set_ylim(-0.02, 1.02)
         bottom.set_ylim(max(-0.02, low - 0.05), 1 + 0.03 * (1 - low) + 0.005)
         bottom.set_xscale("log")
@@ -93,10 +93,13 @@ def _predictive_caption(run: Results, data: pd.DataFrame, prevalence: float) -> 
     best, worst = near.iloc[-1], near.iloc[0]
     if len(near) == 1:
         return f"{text}At a prevalence of {at} PPV is {best['ppv']:.2f}."
-    return (
+    said = (
         f"{text}At a prevalence of {at} PPV ranges from {worst['ppv']:.2f} ({_called(worst)}) to {best['ppv']:.2f} "
-        f"({_called(best)}), and NPV from {near['npv'].min():.3f} to {near['npv'].max():.3f}."
+        f"({_called(best)})"
     )
+    if near["npv"].isna().all():
+        return f"{said}."
+    return f"{said}, and NPV from {near['npv'].min():.3f} to {near['npv'].max():.3f}."
 
 
 def _called(row: pd.Series) -> str:

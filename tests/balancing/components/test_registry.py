@@ -192,6 +192,9 @@ def test_a_builder_says_what_it_does_and_takes_what_is_declared() -> None:
     def gamma(context: TrainingContext, *, gamma: float) -> None:
         """A loss."""
 
+    def clash(context: TrainingContext, *, check: float) -> None:
+        """A loss."""
+
     def two(context: TrainingContext, other: int) -> None:
         """A loss."""
 
@@ -203,6 +206,8 @@ def test_a_builder_says_what_it_does_and_takes_what_is_declared() -> None:
         loss(label="G", reference="here")(gamma)
     with pytest.raises(ValueError, match="declares a range of 'beta', but does not take it by name"):
         loss(label="G", reference="here", gamma=FloatRange(0, 1, 0), beta=FloatRange(0, 1, 0))(gamma)
+    with pytest.raises(ValueError, match="takes a parameter 'check', which its decorator takes for itself; rename it"):
+        loss(label="C", reference="here")(clash)
     with pytest.raises(ValueError, match=r"declares gamma=3; give an IntRange, a FloatRange or a Choice"):
         loss(label="G", reference="here", gamma=3)(gamma)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"is given context by position, but takes \(context, other\)"):

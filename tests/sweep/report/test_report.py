@@ -145,7 +145,9 @@ def test_tables_stand_in_their_sections(made: tuple[Run, Page]) -> None:
     ):
         assert f'<table id="{table}">' in parts[section]
     footer = parts["results"].split("<tfoot>")[1].split("</tfoot>")[0]
-    assert footer.count("<tr>") == len(pixel_floor(made[0], None, np.random.default_rng(0))), "what needs no network"
+    assert footer.count("<tr>") == len(pixel_floor(Results(made[0]), None, np.random.default_rng(0))), (
+        "what needs no network"
+    )
 
 
 @pytest.mark.parametrize(("skill", "wins"), [(0.2, False), (3.0, True)])
