@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.common import show
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
-from sweep.analysis.statistics.intervals import Spread, spread
+from sweep.analysis.statistics.intervals import Estimate, estimate
 
 _GAIN = 1.0
 METRICS = ("balanced_accuracy", "recall", "f1", "auroc")
@@ -117,7 +117,7 @@ def differences_of(
     }
 
 
-def is_called_different(found: Spread) -> bool:
+def is_called_different(found: Estimate) -> bool:
     """Whether one comparison, not adjusted for others, is significant at the 5 % level."""
     return found.p < 0.05 and (found.low > 0 or found.high < 0)
 
@@ -133,11 +133,11 @@ def rates(world: World, repeats: int, samples: int, seed: int) -> dict[str, floa
     for number in range(repeats):
         draws, found = differences_of(world, samples, np.random.default_rng([seed, number]))
         for metric, (values, resampled) in found.items():
-            judged = spread(values, resampled, draws.few.about(metric, 1, paired=True))
+            judged = estimate(values, resampled, draws.few.about(metric, 1, paired=True))
             count[metric] += is_called_different(judged)
             if metric == "balanced_accuracy":
                 count["held"] += judged.low <= 0 <= judged.high
-                count["bootstrap"] += is_called_different(spread(values, draws.few.parted(resampled)[1]))
+                count["bootstrap"] += is_called_different(estimate(values, draws.few.parted(resampled)[1]))
     return {name: n / repeats for name, n in count.items()}
 
 
@@ -203,7 +203,7 @@ def unseen_kind(patients: int, repeats: int, samples: int, seed: int) -> float:
         for own_class in (labels == 0, labels == 1):
             both += of_seeds[:, own_class] @ weights[:, own_class].T / weights[:, own_class].sum(axis=1) / 2
         few = draws.few.about("balanced_accuracy", 1, paired=True)
-        named += is_called_different(spread(both[:, 0], both[:, 1:], few))
+        named += is_called_different(estimate(both[:, 0], both[:, 1:], few))
     return named / repeats
 
 

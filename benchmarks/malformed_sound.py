@@ -116,20 +116,20 @@ def _make_run(root: Path, name: str, techniques: Sequence[str]) -> None:
             "space.epochs": 1,
         },
     )
-    prepared = prepare(config).in_precision("float32")
-    images, split = prepared.images, prepared.split
+    inputs = prepare(config).in_precision("float32")
+    images, split = inputs.images, inputs.split
     run = Run.create(
         root / name,
         config_yaml=config.to_yaml(),
         images=images,
         split=split,
-        positive=prepared.positive,
-        notes=prepared.notes,
+        positive=inputs.positive,
+        notes=inputs.notes,
     )
-    if prepared.audit is not None:
-        run.write_audit(prepared.audit)
+    if inputs.audit is not None:
+        run.write_audit(inputs.audit)
     run.update_info(precision="float32")
-    specs = prepared.specs(config)
+    specs = inputs.specs(config)
     run.write_specs(specs)
     seen = SplitImages(images.pixels, images.labels, images.class_names, split.train, split.validation, split.test)
     for spec in specs:

@@ -26,7 +26,7 @@ from benchmarks.common import show
 from benchmarks.few_patients import show_patients, show_unseen_kind
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
-from sweep.analysis.statistics.intervals import metric_spread, spread
+from sweep.analysis.statistics.intervals import estimate, metric_estimate
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable, seed_spread
 from sweep.analysis.statistics.significance import significant
@@ -181,8 +181,8 @@ def rate_coverage(patients: int, share: float, seeds: int, repeats: int, samples
         found = rng.normal(0, np.sqrt(0.5), patients) + rng.normal(0, np.sqrt(0.5), (seeds, patients)) < cut
         weights = rng.multinomial(patients, np.full(patients, 1 / patients), size=samples)
         values, resampled = {"recall": found.mean(axis=1).tolist()}, {"recall": found @ weights.T / patients}
-        plain = spread(values["recall"], resampled["recall"])
-        ours = metric_spread("recall", values, resampled, {"recall": patients, "fewest": patients})
+        plain = estimate(values["recall"], resampled["recall"])
+        ours = metric_estimate("recall", values, resampled, {"recall": patients, "fewest": patients})
         held += [one.low <= share <= one.high for one in (plain, ours)]
     return (held / repeats).tolist()
 

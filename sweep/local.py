@@ -20,7 +20,7 @@ from balancing.errors import UserError
 from sweep.duration import duration
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import PairedHalving, halving_epochs
-from sweep.planning.prepare import Prepared
+from sweep.planning.prepare import SweepInputs
 from sweep.planning.resumable import ended_trials, settle_precision
 from sweep.planning.rounds import OptunaRounds, RecordedRounds
 from sweep.runs.events import SafeEvents
@@ -58,7 +58,7 @@ def check_local(config: Config) -> None:
 
 
 def run_locally(
-    run: Run, config: Config, prepared: Prepared, observer: Observer, *, interrupts: Interrupts | None = None
+    run: Run, config: Config, inputs: SweepInputs, observer: Observer, *, interrupts: Interrupts | None = None
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 
@@ -67,7 +67,7 @@ def run_locally(
 
     Args:
         run: its folder, just made or of an earlier start; guarded by the owner's claim.
-        prepared: of the same configuration.
+        inputs: of the same configuration.
         observer: told what happens.
         interrupts: entered, so that a stop that is asked for is not lost.
     Raises:
@@ -80,8 +80,8 @@ def run_locally(
     where = f"{gpus:g} GPU" if gpus else "CPU only"
     tell(observer.note, f"Trials run in this process, one after the other, on {cpus:g} CPU core(s) and {where}.")
     with _borrowed_process():
-        prepared = settle_precision(run, config, prepared, lambda: fast_precision("cuda" if gpus else "cpu"))
-        here = _Here(run, config, prepared, observer, interrupts or Interrupts(), cpus=cpus, gpus=gpus)
+        inputs = settle_precision(run, config, inputs, lambda: fast_precision("cuda" if gpus else "cpu"))
+        here = _Here(run, config, inputs, observer, interrupts or Interrupts(), cpus=cpus, gpus=gpus)
         sweep_until_whole(run, config.sweep.metric, here.train_all, here, partial(tell, observer.note))
     here.interrupts.check()
 
@@ -107,7 +107,7 @@ class _Here:
 
     run: Run
     config: Config
-    prepared: Prepared
+    inputs: SweepInputs
     observer: Observer
     interrupts: Interrupts
     cpus: float
@@ -115,7 +115,7 @@ class _Here:
 
     @property
     def images(self) -> SplitImages:
-        images, split = self.prepared.images, self.prepared.split
+        images, split = self.inputs.images, self.inputs.split
         return SplitImages(
             images.pixels,
             images.labels,
@@ -131,7 +131,7 @@ class _Here:
         """Every trial that has not ended, in the order of the plan, or round by round."""
         run, config, metric = self.run, self.config, self.config.sweep.metric
         searched = config.sweep.search != "grid"
-        specs = run.specs() or ([] if searched else self.prepared.specs(config))
+        specs = run.specs() or ([] if searched else self.inputs.specs(config))
         ended = ended_trials(run, specs, metric)
         if not searched:
             run.write_specs(specs)
@@ -149,7 +149,7 @@ class _Here:
             tell(self.observer.end)
 
     def _in_rounds(self) -> Iterator[TrialSpec]:
-        rounds = RecordedRounds(OptunaRounds(self.config, self.prepared.fixed), self.run)
+        rounds = RecordedRounds(OptunaRounds(self.config, self.inputs.fixed), self.run)
         while True:
             specs, waiting = rounds.begin()
             if not specs:
@@ -202,7 +202,7 @@ class _Here:
             if numbers["epoch"] < spec.epochs:
                 self._check_time(time.monotonic() - began)
 
-        trial = Trial(spec, self.images, folder, device=device, start=self.prepared.start)
+        trial = Trial(spec, self.images, folder, device=device, start=self.inputs.start)
         events = SafeEvents(run.events_folder(spec))
         try:
             return train_with_events(trial, events, report, self.config.train.resume_seconds)

@@ -14,13 +14,13 @@ from sweep.runs.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
-    from sweep.planning.prepare import Prepared
+    from sweep.planning.prepare import SweepInputs
     from sweep.runs.observer import Observer
     from sweep.runs.owner import Owner
     from sweep.runs.run import Run
 
     # What is done with a run whose sweep has ended while it is still this process's own, such as writing its report.
-    Step = Callable[[Run, Prepared], None]
+    Step = Callable[[Run, SweepInputs], None]
 
 
 class Interrupted(Exception):
@@ -70,22 +70,22 @@ def start(
                 require_room(path, config)
                 _secure(executor, config, observer)
                 observer.note("Loading data and weights ...")
-                prepared = prepare(config, bar=observer.bar)
-                for note in prepared.notes:
+                inputs = prepare(config, bar=observer.bar)
+                for note in inputs.notes:
                     observer.note(note)
                 made = Run.create(
                     path,
                     config_yaml=config.to_yaml(),
-                    images=prepared.images,
-                    split=prepared.split,
-                    positive=prepared.positive,
-                    notes=prepared.notes,
+                    images=inputs.images,
+                    split=inputs.split,
+                    positive=inputs.positive,
+                    notes=inputs.notes,
                     guard=owner.claim.check,
                 )
-                if prepared.audit is not None:
-                    made.write_audit(prepared.audit)
+                if inputs.audit is not None:
+                    made.write_audit(inputs.audit)
                 work = _Work(executor, observer, owner, interrupts, steps)
-                work.do(made, config, prepared)
+                work.do(made, config, inputs)
         except KeyboardInterrupt:  # before the run, which tells for itself
             interrupts.stop()
             observer.note("\nStopped before anything was trained; no run was made.")
@@ -132,13 +132,13 @@ def resume(
             observer.note(line)
         found.clean()
         require_room(path, config, found)
-        prepared = prepare(config, bar=observer.bar)
-        check_data(found, prepared)
-        for line in found.mend_split(prepared.images, prepared.split):
+        inputs = prepare(config, bar=observer.bar)
+        check_data(found, inputs)
+        for line in found.mend_split(inputs.images, inputs.split):
             observer.note(line)
         found.update_info(status="running")
         work = _Work(executor, observer, owner, interrupts, steps)
-        work.do(found, config, prepared)
+        work.do(found, config, inputs)
     return Run(path)
 
 
@@ -187,18 +187,18 @@ class _Work:
     interrupts: Interrupts
     steps: Sequence[Step]
 
-    def do(self, made: Run, config: Config, prepared: Prepared) -> None:
+    def do(self, made: Run, config: Config, inputs: SweepInputs) -> None:
         if self.executor == "local":
             from sweep.local import run_locally
 
-            run_locally(made, config, prepared, self.observer, interrupts=self.interrupts)
+            run_locally(made, config, inputs, self.observer, interrupts=self.interrupts)
         else:
             from sweep.cluster.tuner import run_sweep
 
-            run_sweep(made, config, prepared, self.observer, claim=self.owner.claim, interrupts=self.interrupts)
+            run_sweep(made, config, inputs, self.observer, claim=self.owner.claim, interrupts=self.interrupts)
         for step in self.steps:
             self.interrupts.check()
-            step(made, prepared)
+            step(made, inputs)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sweep.cli.options import Given
     from sweep.config.config import Config
     from sweep.config.sections import ReportConfig
-    from sweep.planning.prepare import Prepared
+    from sweep.planning.prepare import SweepInputs
     from sweep.runs.run import Run
     from sweep.sweeps import Step
 
@@ -47,10 +47,10 @@ def resume(path: Path, config: Config, given: Given) -> None:
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
 
-    def write(made: Run, prepared: Prepared) -> None:
-        report(made, prepared.images, config.report, console)
+    def write(made: Run, inputs: SweepInputs) -> None:
+        report(made, inputs.images, config.report, console)
 
-    def show(made: Run, prepared: Prepared) -> None:
+    def show(made: Run, inputs: SweepInputs) -> None:
         show_results(made, console)
         watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"
         console.print(f"Watch the trials' curves:  {watch}", soft_wrap=True, markup=False)

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from sweep.duration import duration
 from sweep.hyperparameters import shown
-from sweep.planning.estimate import Estimate
+from sweep.planning.estimate import CostEstimate
 from sweep.planning.prepare import CHECKPOINT_BYTES
 
 
-def trials_table(found: Estimate) -> Table:
+def trials_table(found: CostEstimate) -> Table:
     """A line a configuration, with how many seeds it gets."""
     shared = shown(found.specs)
     table = Table(box=None, pad_edge=False, title=f"{len(found.specs)} trials", title_justify="left")
@@ -40,7 +40,7 @@ def _short(value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def cost_table(found: Estimate) -> list[Text]:
+def cost_table(found: CostEstimate) -> list[Text]:
     """Sentences: images, time, room on disk."""
     total = int(found.images.sum())
     seconds = total / found.images_per_second / found.slots

@@ -68,10 +68,10 @@ def plan(given: Given, preset: Preset = "compare") -> None:
     from sweep.planning.prepare import prepare
 
     config, console = given.config(preset), make_console()
-    prepared = prepare(config, bar=decoding_bar)
-    for note in prepared.notes:
+    inputs = prepare(config, bar=decoding_bar)
+    for note in inputs.notes:
         console.print(note, soft_wrap=True, markup=False)
-    found = estimate(config, prepared)
+    found = estimate(config, inputs)
     console.print(trials_table(found))
     for part in cost_table(found):
         console.print(part)

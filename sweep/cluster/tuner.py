@@ -24,10 +24,10 @@ from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
 from sweep.cluster.session import Slots, fit_slots, ray_session
 from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
-from sweep.cluster.worker import Shared, check_networks, open_test, precision_here, train_on_worker
+from sweep.cluster.worker import WorkerContext, check_networks, open_test, precision_here, train_on_worker
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import halving_epochs
-from sweep.planning.prepare import Prepared
+from sweep.planning.prepare import SweepInputs
 from sweep.planning.resumable import ended_trials, settle_precision
 from sweep.planning.rounds import OptunaRounds
 from sweep.runs.files import now
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from sweep.config.config import Config
 
 
-def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> Shared:
+def share(run: Run, inputs: SweepInputs, config: Config, claim: Claim | None) -> WorkerContext:
     """What trials need; on a cluster the pixels go into the object store, from where each node takes one copy."""
-    images, split = prepared.images, prepared.split
+    images, split = inputs.images, inputs.split
     ref = ray.put(np.ascontiguousarray(images.pixels)) if config.resources.address else None
-    return Shared(
+    return WorkerContext(
         run_path=str(run.path.resolve()),
         run_id=run.info["id"],
         pixels_path=str(images.pixels_path),
@@ -56,7 +56,7 @@ def share(run: Run, prepared: Prepared, config: Config, claim: Claim | None) -> 
         train=split.train,
         validation=split.validation,
         test=split.test,
-        start=prepared.start,
+        start=inputs.start,
         resume_seconds=config.train.resume_seconds,
         claim=claim,
         halving=halving_epochs(run, config) if config.sweep.scheduler == "asha" else None,
@@ -122,7 +122,7 @@ def _last_line(trial: Trial) -> str:
 def run_sweep(
     run: Run,
     config: Config,
-    prepared: Prepared,
+    inputs: SweepInputs,
     observer: Observer,
     *,
     claim: Claim | None = None,
@@ -132,7 +132,7 @@ def run_sweep(
 
     Args:
         run: its folder, just made or of an earlier start.
-        prepared: of the same configuration.
+        inputs: of the same configuration.
         observer: told what happens.
         claim: this process's on the run; trials write for it alone.
         interrupts: entered, so that a stop that is asked for is not lost.
@@ -149,7 +149,7 @@ def run_sweep(
         try:
             sweep = Sweep(run, config, observer, claim, interrupts)
             sweep.say_where(dashboard)
-            sweep.run_all(prepared)
+            sweep.run_all(inputs)
             interrupts.check()
         except KeyboardInterrupt:
             interrupts.stop()  # Ray ends in peace, however long it takes
@@ -181,13 +181,13 @@ class Sweep:
             hint = ray_token.where(joined=bool(self.config.resources.address))
             self.say(f"Ray dashboard: {dashboard} ({hint})")
 
-    def run_all(self, prepared: Prepared) -> None:
+    def run_all(self, inputs: SweepInputs) -> None:
         """Every trial, the selection, and the test split; see ``sweep.planning.finish.sweep_until_whole``."""
-        prepared = settle_precision(self.run, self.config, prepared, self._fast_precision)
+        inputs = settle_precision(self.run, self.config, inputs, self._fast_precision)
         with travelling(self.config.space.techniques) as components:
-            shared = replace(share(self.run, prepared, self.config, self.claim), components=components)
+            shared = replace(share(self.run, inputs, self.config, self.claim), components=components)
             tester = RayTester(shared, self.slots, self._waiting())
-            train = partial(self._tune, prepared, shared)
+            train = partial(self._tune, inputs, shared)
             sweep_until_whole(self.run, self.config.sweep.metric, train, tester, self.say)
 
     def _waiting(self) -> Waiting:
@@ -202,11 +202,11 @@ class Sweep:
         found: str = get(ask.remote(slots.gpus), self._waiting(), "all trials wait")
         return found
 
-    def _tune(self, prepared: Prepared, shared: Shared) -> None:
+    def _tune(self, inputs: SweepInputs, shared: WorkerContext) -> None:
         """Every trial that has not ended, by Tune."""
         config, run, slots = self.config, self.run, self.slots
         metric = config.sweep.metric
-        specs = run.specs() or (prepared.specs(config) if config.sweep.search == GRID else [])
+        specs = run.specs() or (inputs.specs(config) if config.sweep.search == GRID else [])
         ended = ended_trials(run, specs, metric)
         searcher = None
         if config.sweep.search == GRID:
@@ -216,7 +216,7 @@ class Sweep:
                 return
             space, samples = grid_of(waiting), 1
         else:
-            rounds = OptunaRounds(config, prepared.fixed)
+            rounds = OptunaRounds(config, inputs.fixed)
             searcher = RoundSearcher(rounds, run, self.observer)
             space, samples = {}, rounds.total
         scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
@@ -257,7 +257,7 @@ class Sweep:
 class RayTester:
     """Looks at networks and predicts the test split on workers; see ``sweep.planning.finish.Tester``."""
 
-    def __init__(self, shared: Shared, slots: Slots, waiting: Waiting):
+    def __init__(self, shared: WorkerContext, slots: Slots, waiting: Waiting):
         self._ref, self._slots, self._waiting = ray.put(shared), slots, waiting
 
     def _on_workers(self, task: Callable[..., Any]) -> Any:

@@ -23,7 +23,7 @@ from sweep.runs.trial_folder import TrialFolder
 
 
 @dataclass(frozen=True)
-class Shared:
+class WorkerContext:
     """What every trial of a run needs; goes through Ray's object store once.
 
     Args:
@@ -54,7 +54,7 @@ class Shared:
     components: tuple[Component, ...] = ()
 
 
-def _open_shared(shared: Shared, gpus: float) -> tuple[Any, Run]:
+def _open_shared(shared: WorkerContext, gpus: float) -> tuple[Any, Run]:
     """On a worker: the images (one copy a node), with neighbours found once for all trials, and the run folder."""
     from balancing.components.neighbours.store import NeighbourStore
     from sweep.training.inputs import SplitImages
@@ -104,7 +104,7 @@ def precision_here(gpus: float) -> str:
     return fast_precision("cuda" if gpus else "cpu")
 
 
-def train_on_worker(config: dict[str, Any], *, shared: Shared, cpus: float, gpus: float) -> None:
+def train_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: float, gpus: float) -> None:
     """One trial, on a worker."""
     from sweep.runs.events import SafeEvents
     from sweep.training.attempt import begin_attempt, train_with_events
@@ -137,7 +137,7 @@ def _last_word(folder: TrialFolder) -> dict[str, Any]:
     return {ENDED_AS: status["status"], "error": status.get("error") or ""}
 
 
-def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:
+def check_networks(trial_ids: list[str], shared: WorkerContext) -> dict[str, str]:
     """On a worker: trial id -> why its best network can't stand for its record; of those that can't."""
     from sweep.training.checkpoints import network_fault
 
@@ -146,7 +146,7 @@ def check_networks(trial_ids: list[str], shared: Shared) -> dict[str, str]:
     return {trial_id: fault for trial_id, fault in faults.items() if fault}
 
 
-def open_test(trial_ids: list[str], shared: Shared, cpus: float, gpus: float) -> None:
+def open_test(trial_ids: list[str], shared: WorkerContext, cpus: float, gpus: float) -> None:
     """On a worker: predicts the test split with the best networks of some trials.
 
     Raises:

@@ -13,7 +13,7 @@ import torch
 from balancing.components.axes import TrainingData
 from balancing.components.techniques import get_technique
 from balancing.cpus import usable_cpus
-from sweep.planning.prepare import Prepared
+from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision
 from sweep.training.epoch import train_epoch
@@ -30,7 +30,7 @@ _STEPS = 4
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """A sweep's trials and what each costs.
 
     Args:
@@ -58,13 +58,13 @@ def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_clas
     return len(get_technique(spec.technique).build(data, spec.seed, **spec.parameters))
 
 
-def estimate(config: Config, prepared: Prepared) -> Estimate:
+def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
     """Counts the sweep's training images and measures a few training steps here."""
     cuda = torch.cuda.is_available() and config.resources.gpus_per_trial != 0
     if config.train.precision == "auto":
-        prepared = prepared.in_precision(fast_precision("cuda" if cuda else "cpu"))
-    specs = prepared.specs(config)
-    images, split = prepared.images, prepared.split
+        inputs = inputs.in_precision(fast_precision("cuda" if cuda else "cpu"))
+    specs = inputs.specs(config)
+    images, split = inputs.images, inputs.split
     labels = images.labels
     known: dict[tuple[str, str], int] = {}
     total = []
@@ -79,7 +79,7 @@ def estimate(config: Config, prepared: Prepared) -> Estimate:
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"), threads)
     where = "the GPU here" if cuda else f"{threads} CPU core{'s' if threads > 1 else ''} here"
-    return Estimate(specs, np.array(total), speed, slots, where)
+    return CostEstimate(specs, np.array(total), speed, slots, where)
 
 
 def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:

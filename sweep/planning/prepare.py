@@ -36,7 +36,7 @@ _MANY = 100_000
 
 
 @dataclass(frozen=True)
-class Prepared:
+class SweepInputs:
     """A sweep that can start.
 
     Args:
@@ -60,7 +60,7 @@ class Prepared:
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)
 
-    def in_precision(self, precision: str) -> Prepared:
+    def in_precision(self, precision: str) -> SweepInputs:
         """The same with ``float32`` or ``bfloat16`` in every spec, whatever the configuration says."""
         return replace(self, fixed={**self.fixed, "precision": precision})
 
@@ -88,7 +88,7 @@ def load_data(data: DataConfig, *, bar: Bar = no_bar) -> tuple[ImageSet, Split, 
     return images, split, positive, (*images.notes, positive_note, *split.notes)
 
 
-def prepare(config: Config, *, bar: Bar = no_bar) -> Prepared:
+def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
     """Loads data and weights, and checks that every technique can be built on the training rows.
 
     Raises:
@@ -116,7 +116,7 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> Prepared:
         "positive": positive,
         "weights": weights,
     }
-    return Prepared(images, split, positive, (*notes, *mended), start, fixed, found)
+    return SweepInputs(images, split, positive, (*notes, *mended), start, fixed, found)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:

@@ -17,7 +17,7 @@ from sweep.runs.versions import differing, release, versions
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
-    from sweep.planning.prepare import Prepared
+    from sweep.planning.prepare import SweepInputs
 
 
 def check_same(found: Run, config: Config) -> None:
@@ -39,13 +39,13 @@ def check_same(found: Run, config: Config) -> None:
                 )
 
 
-def check_data(found: Run, prepared: Prepared) -> None:
+def check_data(found: Run, inputs: SweepInputs) -> None:
     """Raises UserError where images, split or starting weights are not those that the run was begun with."""
     recorded = found.info["data"]
-    weights = prepared.fixed["weights"]
+    weights = inputs.fixed["weights"]
     for what, now_is, was in (
-        ("images", prepared.images.fingerprint, recorded["fingerprint"]),
-        ("split", split_fingerprint(prepared.split), recorded["split_fingerprint"]),
+        ("images", inputs.images.fingerprint, recorded["fingerprint"]),
+        ("split", split_fingerprint(inputs.split), recorded["split_fingerprint"]),
         ("starting weights", weights, next((spec.weights for spec in found.specs()), weights)),
     ):
         if now_is != was:
@@ -104,16 +104,16 @@ def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str,
     return ended
 
 
-def settle_precision(run: Run, config: Config, prepared: Prepared, fast: Callable[[], str]) -> Prepared:
+def settle_precision(run: Run, config: Config, inputs: SweepInputs, fast: Callable[[], str]) -> SweepInputs:
     """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
 
     Args:
         fast: asked where nothing is recorded: what is faster where trials run, ``float32`` or ``bfloat16``.
     """
     if config.train.precision != "auto":
-        return prepared
+        return inputs
     precision = run.info.get("precision")
     if precision is None:
         precision = fast()
         run.update_info(precision=precision)
-    return prepared.in_precision(precision)
+    return inputs.in_precision(precision)

@@ -59,7 +59,7 @@ from rich.console import Console
 from balancing.errors import UserError
 from sweep.cli.plan_view import trials_table
 from sweep.config.config import build_config, read_file
-from sweep.planning.estimate import Estimate
+from sweep.planning.estimate import CostEstimate
 from sweep.planning.space import trial_specs
 from sweep.runs.shapes import TRIALS, misfit
 from sweep.runs.spec import TrialSpec
@@ -79,7 +79,7 @@ except UserError as error:
 
 def heads(specs):
     console = Console(file=io.StringIO(), width=200)
-    console.print(trials_table(Estimate(specs, np.ones(len(specs), int), 1.0, 1, "here")))
+    console.print(trials_table(CostEstimate(specs, np.ones(len(specs), int), 1.0, 1, "here")))
     return console.file.getvalue().splitlines()[1].split()
 
 assert "mom" in heads(drawn) and "mom" not in heads(plain)

@@ -41,19 +41,19 @@ def tiny(**changes: Any) -> Config:
 
 def sweep_here(path: Path, config: Config, observer: Observer | None = None) -> Run:
     """A run in ``path``, new or gone on with."""
-    prepared = prepare(config)
+    inputs = prepare(config)
     if (path / "run.json").exists():
         run = Run(path)
     else:
         run = Run.create(
             path,
             config_yaml=config.to_yaml(),
-            images=prepared.images,
-            split=prepared.split,
-            positive=prepared.positive,
-            notes=prepared.notes,
+            images=inputs.images,
+            split=inputs.split,
+            positive=inputs.positive,
+            notes=inputs.notes,
         )
-    local.run_locally(run, config, prepared, observer or Observer())
+    local.run_locally(run, config, inputs, observer or Observer())
     return Run(path)
 
 

@@ -29,7 +29,7 @@ _SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderContents:
     """An image in its place: split, class, file name below the class folder, path below the root, bytes."""
 
     split: str
@@ -176,7 +176,7 @@ class FolderSource(Source):
         return cls(name, path, sizes, files_identity(path.parent, [path]), archive)
 
     @cached_property
-    def _arranged(self) -> tuple[list[Found], list[str]]:
+    def _arranged(self) -> tuple[list[FolderContents], list[str]]:
         root_name = self._root.stem if self._archive else self._root.resolve().name
         return arrange(self.name, root_name, self._sizes)
 
@@ -214,7 +214,7 @@ class FolderSource(Source):
                     yield Unreadable(f"it is damaged in the zip file: {error}")
 
 
-def arrange(source: str, root_name: str, sizes: dict[str, int]) -> tuple[list[Found], list[str]]:
+def arrange(source: str, root_name: str, sizes: dict[str, int]) -> tuple[list[FolderContents], list[str]]:
     """Finds split and class of each image, and leaves second copies out.
 
     Args:
@@ -259,7 +259,7 @@ def arrange(source: str, root_name: str, sizes: dict[str, int]) -> tuple[list[Fo
             f"{f'{len(images)} images outside of any' if images else held}; "
             f"images are read as {', '.join(sorted(_SUFFIXES))}"
         )
-    found = [Found(split, label, name, path, size) for (split, label, name, size), path in kept.items()]
+    found = [FolderContents(split, label, name, path, size) for (split, label, name, size), path in kept.items()]
     return sorted(found, key=lambda f: (_SPLIT_ORDER[f.split], f.class_name, f.name, f.path)), notes
 
 

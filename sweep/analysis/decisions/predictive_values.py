@@ -12,7 +12,7 @@ from sweep.analysis.decisions.two_class import TwoClassTest, row_of, two_class_t
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
-from sweep.analysis.statistics.intervals import near_the_end, spread
+from sweep.analysis.statistics.intervals import estimate, near_boundary
 
 
 def predictive_values(
@@ -58,8 +58,8 @@ def predictive_table(
             found = row_of(("ppv", "npv"), seeds, 0, ready.few)
             # Of a technique that misses nobody, or calls nobody wrongly, the next patient may be the first.
             sensitivity, specificity = (
-                near_the_end(
-                    spread(
+                near_boundary(
+                    estimate(
                         np.array([pair[i][0] for pair in rates]),
                         np.stack([pair[i][1:] for pair in rates]),
                         ready.few.about(rate, ready.positive),

@@ -29,7 +29,7 @@ from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
-from sweep.analysis.statistics.intervals import metric_spread, patients_behind
+from sweep.analysis.statistics.intervals import metric_estimate, n_patients
 from sweep.analysis.statistics.paired import BASELINE, compare
 from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
 
@@ -157,7 +157,7 @@ def decision_table(
     if test is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
     draws = test.draws(samples, rng)
-    behind = patients_behind(test.labels, test.patients, results.positive)
+    behind = n_patients(test.labels, test.patients, results.positive)
     decided = decisions(results, test, stated)
     names = rules(stated) | {"prior": "prior correction"}
     if stated.prevalence is not None:
@@ -185,7 +185,7 @@ def decision_table(
         own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
         shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
         for metric in METRICS:
-            found_spread = metric_spread(metric, own, shaken, behind, draws.few, results.positive)
+            found_spread = metric_estimate(metric, own, shaken, behind, draws.few, results.positive)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,

@@ -13,7 +13,7 @@ from sweep.analysis.decisions.thumbnails import SIDE, thumbnail_predictions
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
-from sweep.analysis.statistics.intervals import metric_spread, near_the_end, patients_behind, spread
+from sweep.analysis.statistics.intervals import estimate, metric_estimate, n_patients, near_boundary
 from sweep.analysis.tables import floors
 from sweep.runs.floors import floor_settings
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from balancing.data.images import ImageSet
 
 
-def pixel_floor(
+def trivial_baselines(
     results: Results, images: ImageSet | None, rng: np.random.Generator, samples: int = SAMPLES
 ) -> pd.DataFrame:
     """The floors on the test split, with 95 % intervals from drawing patients anew.
@@ -61,7 +61,7 @@ def pixel_floor(
         answer = f"Logistic regression on {side} x {side} pixels"
         own = evaluate(labels, probabilities, positive)
         resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
-        behind = patients_behind(labels, results.patients_of(rows_tested), positive)
+        behind = n_patients(labels, results.patients_of(rows_tested), positive)
         rows.append(
             {"answer": answer, "kind": "thumbnail", **_of_a_network(own, resampled, behind, draws.few, positive)}
         )
@@ -93,7 +93,7 @@ def _of_a_network(
     row: dict[str, float] = {}
     once, drawn = {name: [values[name]] for name in METRICS}, {name: resampled[name][None] for name in METRICS}
     for metric in METRICS:
-        found = metric_spread(metric, once, drawn, behind, few, positive)
+        found = metric_estimate(metric, once, drawn, behind, few, positive)
         row |= {metric: values[metric], f"{metric}_low": found.low, f"{metric}_high": found.high}
     return row
 
@@ -108,7 +108,7 @@ def _with_intervals(
         if len(finite) and finite.max() - finite.min() < 1e-9:  # whoever is tested: it is so by construction
             low = high = values[metric]
         else:
-            found = near_the_end(spread([values[metric]], own[None], few.about(metric, positive)), 0)
+            found = near_boundary(estimate([values[metric]], own[None], few.about(metric, positive)), 0)
             low, high = found.low, found.high
         row |= {metric: values[metric], f"{metric}_low": low, f"{metric}_high": high}
     return row

@@ -12,10 +12,10 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import (
     distributions,
-    near_the_end,
-    no_rate_near_the_end,
-    patients_behind,
-    spread,
+    estimate,
+    n_patients,
+    near_boundary,
+    no_rate_near_boundary,
 )
 from sweep.analysis.statistics.predictions import TestSet
 
@@ -50,7 +50,7 @@ def two_class_test(results: Results, rng: np.random.Generator, samples: int) -> 
         return None
     draws = test.draws(samples, rng)
     weights = np.vstack([np.ones((1, len(test.rows)), np.float32), draws.weights])
-    behind = patients_behind(test.labels, test.patients, results.positive)
+    behind = n_patients(test.labels, test.patients, results.positive)
     return TwoClassTest(test, results.positive, is_positive, weights, behind, draws.few)
 
 
@@ -60,13 +60,13 @@ def row_of(
     """Means and intervals of numbers, from each seed's (1 + J + B,) of each.
 
     Args:
-        patients: as for ``near_the_end``.
-        fewest: as for ``no_rate_near_the_end``; 0 where it is not meant.
+        patients: as for ``near_boundary``.
+        fewest: as for ``no_rate_near_boundary``; 0 where it is not meant.
     """
     row: dict[str, float] = {}
     for name, both in zip(names, np.stack([np.stack(list(seed)) for seed in seeds], axis=1), strict=True):
-        found = near_the_end(spread(both[:, 0], both[:, 1:], few), patients)
-        found = no_rate_near_the_end(found, fewest)
+        found = near_boundary(estimate(both[:, 0], both[:, 1:], few), patients)
+        found = no_rate_near_boundary(found, fewest)
         row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     return row
 

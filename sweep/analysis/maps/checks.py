@@ -227,7 +227,7 @@ def _of_correlations(found: np.ndarray, weights: np.ndarray, few: FewPatients) -
 
 
 @dataclass(frozen=True)
-class Looks:
+class SaliencyResults:
     """All numbers about where networks look.
 
     Args:
@@ -254,7 +254,7 @@ def looks(
     rng: np.random.Generator,
     device: str | torch.device = "cpu",
     sizes: MapSizes | None = None,
-) -> Looks | None:
+) -> SaliencyResults | None:
     """Where the maps of every technique's best trial lie, and the checks of them.
 
     Args:
@@ -276,4 +276,4 @@ def looks(
     masks = masks if masks is not None else masks_of(images)
     table = numbers_of(run, sampled, masks, drawn)
     checks = check_maps(run, images, sampled, rng=checking, device=device, sizes=sizes)
-    return Looks(method, table, checks.table, None if masks is None else masks.what, checks.curves)
+    return SaliencyResults(method, table, checks.table, None if masks is None else masks.what, checks.curves)

@@ -97,7 +97,7 @@ def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | 
 
 
 @dataclass(frozen=True)
-class Spread:
+class Estimate:
     """A mean over seeds with what makes it uncertain.
 
     Args:
@@ -125,7 +125,7 @@ class Spread:
     freedom: float = math.inf
 
 
-def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Spread:
+def estimate(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Estimate:
     """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
 
     Seeds are to a technique what readers are to a modality, and patients are the cases. The standard error over seeds
@@ -151,17 +151,17 @@ def spread(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: Few
     finite[: 0 if few is None else len(few.rows)] = True
     resampled = resampled[:, finite]
     if resampled.shape[1] < 2 + (0 if few is None else len(few.rows)) or not np.isfinite(mean):
-        return Spread(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds, np.nan)
+        return Estimate(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds, np.nan)
     found = distributions(values[:, None], resampled[:, :, None], few)
     (low,), (high,) = found.limits()
     rest = (float(found.patient_se[0]), float(found.patient_sd[0]), seeds, float(found.freedom[0]))
     if seeds < 2:
-        return Spread(mean, float(low), float(high), np.nan, np.nan, *rest)
+        return Estimate(mean, float(low), float(high), np.nan, np.nan, *rest)
     p = max(_two_sided(found.both), _two_sided(found.patients))
     # No spread over seeds to judge by (chance can give that, most of all with two seeds), or none over patients.
     if np.ptp(values) < 1e-12 or not found.known.all():
         p = 1.0
-    return Spread(mean, float(low), float(high), p, float(values.std(ddof=1)), *rest)
+    return Estimate(mean, float(low), float(high), p, float(values.std(ddof=1)), *rest)
 
 
 def _two_sided(values: np.ndarray) -> float:
@@ -176,9 +176,9 @@ def bounded(
     few: FewPatients | None = None,
     low: float = 0.0,
     high: float = 1.0,
-) -> Spread:
+) -> Estimate:
     """``spread`` of a number that cannot leave ``low``..``high``: its interval ends there; NaN at infinity."""
-    found = spread(values, resampled, few)
+    found = estimate(values, resampled, few)
     ends = [end if np.isfinite(end) else np.nan for end in (max(found.low, low), min(found.high, high))]
     return replace(found, low=ends[0], high=ends[1])
 
@@ -199,12 +199,12 @@ def exact_limits(share: float, n: float) -> tuple[float, float]:
     return low, high
 
 
-def is_near_the_end(mean: float, n: float) -> bool:
+def is_near_boundary(mean: float, n: float) -> bool:
     """Whether fewer than five errors, or hits, of n patients stand behind a rate."""
     return n > 0 and 0 <= mean <= 1 and min(mean, 1 - mean) * n < _FEW
 
 
-def near_the_end(found: Spread, n: float) -> Spread:
+def near_boundary(found: Estimate, n: float) -> Estimate:
     """The spread of a rate in [0, 1], with exact limits where few errors, or hits, stand behind it.
 
     A network that finds every patient gives a bootstrap without any spread, though the next patient may be missed.
@@ -214,13 +214,13 @@ def near_the_end(found: Spread, n: float) -> Spread:
         n: patients whom the rate is about; 0 where it is no rate of patients, which then ends at 0 and 1 alone.
     """
     low, high = max(found.low, 0.0), min(found.high, 1.0)
-    if is_near_the_end(found.mean, n):
+    if is_near_boundary(found.mean, n):
         exact = exact_limits(found.mean, n)
         low, high = min(low, exact[0]), max(high, exact[1])
     return replace(found, low=low, high=high)
 
 
-def no_rate_near_the_end(found: Spread, n: float) -> Spread:
+def no_rate_near_boundary(found: Estimate, n: float) -> Estimate:
     """The spread of a metric in [0, 1] that is no rate of patients (F1, precision, AUROC, means over classes).
 
     It has exact limits where less than one patient's errors (or hits) stand behind it: some images err, but of a
@@ -230,53 +230,53 @@ def no_rate_near_the_end(found: Spread, n: float) -> Spread:
         n: patients of the class with the fewest (each pair or call has one of them); times the classes where it is a
             mean over these, whose variance is no larger than that of a rate of so many. 0: it ends at 0 and 1 alone.
     """
-    return near_the_end(found, n if min(found.mean, 1 - found.mean) * n < 1 else 0)
+    return near_boundary(found, n if min(found.mean, 1 - found.mean) * n < 1 else 0)
 
 
-def metric_spread(
+def metric_estimate(
     metric: str,
     values: Mapping[str, Sequence[float]],
     resampled: Mapping[str, np.ndarray],
     behind: Mapping[str, float],
     few: FewPatients | None = None,
     positive: int | None = None,
-) -> Spread:
+) -> Estimate:
     """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
 
-    Recall and specificity are rates of patients: see ``near_the_end``. Where one of them lies there, the limits of
+    Recall and specificity are rates of patients: see ``near_boundary``. Where one of them lies there, the limits of
     balanced accuracy are put together from those of both. The other metrics are no such rates: see
-    ``no_rate_near_the_end``.
+    ``no_rate_near_boundary``.
 
     Args:
         values: metric -> (S,) on the test split as it is.
         resampled: metric -> (S, B) in the bootstrap samples.
-        behind: of ``patients_behind``.
+        behind: of ``n_patients``.
         few: as for ``spread``.
         positive: its index for two classes, else None.
     Reference: Zou & Donner, Statistics in Medicine 27, 2008 (limits of a sum from those of its parts).
     """
 
-    def of(name: str) -> Spread:
-        return spread(values[name], resampled[name], few and few.about(name, positive))
+    def of(name: str) -> Estimate:
+        return estimate(values[name], resampled[name], few and few.about(name, positive))
 
     found = of(metric)
     if metric in behind:
-        return near_the_end(found, behind[metric])
+        return near_boundary(found, behind[metric])
     parts = [name for name in ("recall", "specificity") if name in behind]
     if metric == "balanced_accuracy" and len(parts) == 2:
-        limited = [near_the_end(of(name), behind[name]) for name in parts]
-        if any(is_near_the_end(part.mean, behind[name]) for part, name in zip(limited, parts, strict=True)):
+        limited = [near_boundary(of(name), behind[name]) for name in parts]
+        if any(is_near_boundary(part.mean, behind[name]) for part, name in zip(limited, parts, strict=True)):
             below = math.hypot(*(part.mean - part.low for part in limited)) / 2
             above = math.hypot(*(part.high - part.mean for part in limited)) / 2
             found = replace(found, low=min(found.low, found.mean - below), high=max(found.high, found.mean + above))
-        return near_the_end(found, 0)
+        return near_boundary(found, 0)
     if metric == "specificity":  # a mean over classes, each of which has the others' patients
-        return no_rate_near_the_end(found, behind["others"])
-    return no_rate_near_the_end(found, behind["fewest"] * behind.get("classes", 1))
+        return no_rate_near_boundary(found, behind["others"])
+    return no_rate_near_boundary(found, behind["fewest"] * behind.get("classes", 1))
 
 
-def patients_behind(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
-    """How many patients a metric is about, for ``metric_spread``.
+def n_patients(labels: np.ndarray, patients: np.ndarray, positive: int | None) -> dict[str, float]:
+    """How many patients a metric is about, for ``metric_estimate``.
 
     Args:
         labels: (N,) int64.

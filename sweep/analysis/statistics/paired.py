@@ -1,7 +1,7 @@
 """Intervals of every number on the test split, and paired comparison with the baseline.
 
 What is asked: does a technique, trained with another seed and tested on other patients of the same kind, beat the
-baseline? So both sources of chance are in each interval (``intervals.spread``), and the comparison is
+baseline? So both sources of chance are in each interval (``intervals.estimate``), and the comparison is
 paired: the same seeds, the same patients.
 """
 
@@ -18,7 +18,7 @@ from balancing.metrics import METRICS, decide, evaluate
 from sweep.analysis.names import in_order
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
-from sweep.analysis.statistics.intervals import metric_spread, patients_behind, spread
+from sweep.analysis.statistics.intervals import estimate, metric_estimate, n_patients
 from sweep.analysis.statistics.predictions import Predictions
 from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
 
@@ -32,7 +32,7 @@ class Resampled:
 
     Args:
         predictions: of the network.
-        behind: how many patients stand behind a metric, see ``intervals.patients_behind``.
+        behind: how many patients stand behind a metric, see ``intervals.n_patients``.
         values: each metric on the part as it is.
         resampled: each metric under each of ``few_patients.patient_draws``' weights, (J + B,) float64; the same for all
             networks on the same rows.
@@ -66,7 +66,7 @@ def resample(
             draws[key] = patient_draws(own.labels, own.patients, samples, np.random.default_rng(seed))
         found[name] = Resampled(
             own,
-            patients_behind(own.labels, own.patients, positive),
+            n_patients(own.labels, own.patients, positive),
             evaluate(own.labels, own.probabilities, positive),
             weighted_metrics(own.labels, own.probabilities, positive, draws[key].weights, areas=areas),
             draws[key].few,
@@ -91,7 +91,7 @@ def metric_intervals(
         values = {name: [trial.values[name] for trial in own] for name in own[0].resampled}
         resampled = {name: np.stack([trial.resampled[name] for trial in own]) for name in own[0].resampled}
         for metric in metrics:
-            found = metric_spread(metric, values, resampled, own[0].behind, own[0].few, positive)
+            found = metric_estimate(metric, values, resampled, own[0].behind, own[0].few, positive)
             rows.append({"technique": technique, "metric": metric, **vars(found)})
     columns = ["technique", "metric", "mean", "low", "high", "seed_sd", "patient_se", "seeds"]
     return pd.DataFrame(rows, columns=columns)
@@ -114,7 +114,7 @@ def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPa
     rows = []
     fewest = float("nan") if few is None else float(few.fewest)
     for technique, (values, resampled) in differences.items():
-        found = spread(values, resampled, few)
+        found = estimate(values, resampled, few)
         row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": max(found.low, -1.0)}
         judged = np.isfinite(found.p) and not fewest < FEWEST
         row |= {"high": min(found.high, 1.0), "p": found.p if judged else 1.0, "fewest_patients": fewest}
@@ -202,5 +202,5 @@ def _seed_difference(
     """One seed's difference in a metric, and its 95 % interval over patients, under the names of three columns."""
     few = own.few.about(metric, positive, paired=True)
     apart = (own.resampled[metric] - base.resampled[metric])[None]
-    found = spread([own.values[metric] - base.values[metric]], apart, few)
+    found = estimate([own.values[metric] - base.values[metric]], apart, few)
     return dict(zip(columns, [found.mean, max(found.low, -1.0), min(found.high, 1.0)], strict=True))

@@ -23,7 +23,7 @@ from sweep.report.text.numbers import NONE, decimals, percent
 
 if TYPE_CHECKING:
     from sweep.analysis.figures.style import Plot
-    from sweep.analysis.maps.checks import Looks
+    from sweep.analysis.maps.checks import SaliencyResults
 
 _REGIONS = {"corners": "Corners", "border": "Border", "centre": "Centre", "mask": "In the mask"}
 
@@ -115,14 +115,14 @@ def _without(reason: str) -> SectionBody:
     return SectionBody([Paragraph(reason)], {"reason": reason}, references=())
 
 
-def _answered(found: Looks) -> set[str]:
+def _answered(found: SaliencyResults) -> set[str]:
     checks = found.checks
     edges = {"looks.edges"} if checks["auroc_drop"].notna().any() else set()
     checked = checks[["deletion", "correlation"]].notna().any(axis=None)
     return {"looks.maps"} | edges | ({"looks.checks"} if checked else set())
 
 
-def _blocks(plot: Plot, found: Looks, sentences: Mapping[str, str]) -> list[Block]:
+def _blocks(plot: Plot, found: SaliencyResults, sentences: Mapping[str, str]) -> list[Block]:
     from sweep.analysis.figures.faithfulness import faithfulness_plot
 
     curves = faithfulness_plot(found.curves, found.checks)
@@ -150,7 +150,7 @@ def references(method: str) -> tuple[tuple[str, str], ...]:
     return ((chosen.name, chosen.reference), *REFERENCES)
 
 
-def _values(found: Looks, sentences: Mapping[str, str]) -> dict[str, Any]:
+def _values(found: SaliencyResults, sentences: Mapping[str, str]) -> dict[str, Any]:
     """Plain numbers and strings; missing ones are None."""
 
     def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -168,7 +168,7 @@ def _values(found: Looks, sentences: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def energy_table(found: Looks) -> Table:
+def energy_table(found: SaliencyResults) -> Table:
     """Share of the maps' energy by region and in the mask, and how it compares with the area's share."""
     from sweep.analysis.maps.methods import cam_method
     from sweep.analysis.maps.regions import MARGIN
@@ -202,7 +202,7 @@ def energy_table(found: Looks) -> Table:
     return Table("looks", caption, [*headers, "Images"], rows, data, footer=[[*footer, Cell("")]])
 
 
-def checks_table(found: Looks) -> Table:
+def checks_table(found: SaliencyResults) -> Table:
     """Deletion, insertion, black edge and random weights."""
     data = found.checks
     caption = (

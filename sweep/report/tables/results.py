@@ -10,7 +10,7 @@ import pandas as pd
 
 from balancing.data.patients import FEWEST
 from sweep.analysis.comparison import fewest_test_patients
-from sweep.analysis.decisions.trivial_baselines import pixel_floor
+from sweep.analysis.decisions.trivial_baselines import trivial_baselines
 from sweep.analysis.names import SHOWN_METRICS, display_name, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
@@ -59,7 +59,7 @@ def results(run: Results, images: ImageSet | None = None) -> Table | None:
             *(_mean_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in SHOWN_METRICS),
             Cell(NONE),
         ]
-        for _, row in pixel_floor(run, images, np.random.default_rng(0)).iterrows()
+        for _, row in trivial_baselines(run, images, np.random.default_rng(0)).iterrows()
     ]
     table = table_of(
         "results",

@@ -64,6 +64,6 @@ def test_a_leak_can_be_allowed(leaking: Path) -> None:
     base = {"data": {"source": str(leaking), "image_size": 16}, "train": {"weights": "none"}}
     with pytest.raises(UserError, match="--allow-leak"):
         prepare(build_config(base))
-    prepared = prepare(build_config(base, {"data.allow_leak": True}))
-    assert prepared.audit is not None
-    assert [finding.check for finding in prepared.audit.leaks] == ["duplicates_across_splits"]
+    inputs = prepare(build_config(base, {"data.allow_leak": True}))
+    assert inputs.audit is not None
+    assert [finding.check for finding in inputs.audit.leaks] == ["duplicates_across_splits"]

@@ -38,7 +38,9 @@ class FakeRun:
 
 def shared(halving: tuple[int, int] | None = None) -> Any:
     nothing = np.zeros(0, dtype=np.int64)
-    return worker.Shared("", "", "", None, nothing, ("a", "b"), nothing, nothing, nothing, None, 0, halving=halving)
+    return worker.WorkerContext(
+        "", "", "", None, nothing, ("a", "b"), nothing, nothing, nothing, None, 0, halving=halving
+    )
 
 
 @pytest.fixture

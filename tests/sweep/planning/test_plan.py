@@ -18,8 +18,8 @@ from sweep.cli.plan_view import cost_table, trials_table
 from sweep.config.config import Config, build_config
 from sweep.duration import duration
 from sweep.planning import estimate as room
-from sweep.planning.estimate import Estimate, estimate, rows_per_epoch
-from sweep.planning.prepare import Prepared
+from sweep.planning.estimate import CostEstimate, estimate, rows_per_epoch
+from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [(t.name, {}) for t in techniques()]
@@ -27,7 +27,7 @@ SETTINGS += [(t.name, {"sampling_strategy": 0.6}) for t in techniques() if "samp
 SETTINGS += [("borderline_smote", {"kind": 2}), ("smote", {"k_neighbors": 3})]
 
 
-def prepared(counts: tuple[int, ...] = (30, 12)) -> Prepared:
+def prepared(counts: tuple[int, ...] = (30, 12)) -> SweepInputs:
     """Overlapping classes of noise, a quarter of the rows held out."""
     rng = np.random.default_rng(0)
     labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))
@@ -41,14 +41,14 @@ def prepared(counts: tuple[int, ...] = (30, 12)) -> Prepared:
     )
     positive = 1 if len(counts) == 2 else None
     fixed = {"data": "d", "split": "s", "positive": positive, "weights": "none"}
-    return Prepared(images, Split(train, held, held), positive, (), None, fixed)
+    return SweepInputs(images, Split(train, held, held), positive, (), None, fixed)
 
 
 def config_of(**space: Any) -> Config:
     return build_config({"data": {"image_size": 16}, "space": {"batch_size": 8, **space}, "train": {"weights": "none"}})
 
 
-def true_rows(spec: TrialSpec, found: Prepared) -> int:
+def true_rows(spec: TrialSpec, found: SweepInputs) -> int:
     data = TrainingData(found.images.pixels, found.images.labels, found.split.train, found.images.n_classes)
     return len(get_technique(spec.technique).build(data, spec.seed, **spec.parameters))
 
@@ -133,7 +133,7 @@ def test_the_tables_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cost_grows_with_images_and_shrinks_with_slots() -> None:
     specs = [TrialSpec("baseline", 0.01, 2, seed) for seed in range(3)]
-    one = shown(*cost_table(Estimate(specs, np.array([600, 600, 600]), 10.0, 1, "here")))
-    three = shown(*cost_table(Estimate(specs, np.array([600, 600, 600]), 10.0, 3, "here")))
+    one = shown(*cost_table(CostEstimate(specs, np.array([600, 600, 600]), 10.0, 1, "here")))
+    three = shown(*cost_table(CostEstimate(specs, np.array([600, 600, 600]), 10.0, 3, "here")))
     assert "3 min 00 s with 1 trial at once" in one.replace("\n", " ")
     assert "1 min 00 s with 3 trials at once" in three.replace("\n", " ")

@@ -11,7 +11,7 @@ import pytest
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.planning import prepare as room
-from sweep.planning.prepare import Prepared, check_techniques, free_run_folder, prepare
+from sweep.planning.prepare import SweepInputs, check_techniques, free_run_folder, prepare
 from sweep.runs.split_table import split_fingerprint
 
 
@@ -38,7 +38,7 @@ def config_for(source: Path | str, **space: Any) -> Config:
     )
 
 
-def prepared(source: Path, **space: Any) -> Prepared:
+def prepared(source: Path, **space: Any) -> SweepInputs:
     return prepare(config_for(source, **space))
 
 

@@ -14,12 +14,12 @@ from sweep.analysis.decisions.calibration import calibration_table, class_table
 from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import score_curves
 from sweep.analysis.decisions.thumbnails import thumbnail_predictions
-from sweep.analysis.decisions.trivial_baselines import pixel_floor
+from sweep.analysis.decisions.trivial_baselines import trivial_baselines
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import patient_draws
-from sweep.analysis.statistics.intervals import metric_spread, patients_behind
+from sweep.analysis.statistics.intervals import metric_estimate, n_patients
 from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
 from sweep.report.sections.calibration import calibration_section
@@ -68,7 +68,7 @@ def test_logistic_regression_has_the_intervals_of_a_network(tmp_path: Path, pati
     (run.path / "floors").mkdir()
     kept.to_parquet(run.path / "floors" / "logistic_regression.parquet", index=False)
     assert thumbnail_predictions(Results(run), None) is not None
-    floor = pixel_floor(Results(run), None, np.random.default_rng(0), samples=200)
+    floor = trivial_baselines(Results(run), None, np.random.default_rng(0), samples=200)
     row = floor[floor["kind"] == "thumbnail"].iloc[0]
     for metric in ("recall", "specificity", "balanced_accuracy"):
         assert row[metric] == 1
@@ -119,8 +119,8 @@ def test_with_three_classes_one_image_that_errs_makes_no_metric_certain() -> Non
         found = weighted_metrics(labels, np.eye(3)[decided], None, weights)
         values = {name: [float(value[0])] for name, value in found.items()}
         resampled = {name: value[None, 1:] for name, value in found.items()}
-        behind = patients_behind(labels, names, None)
-        lows.append([metric_spread(name, values, resampled, behind, draws.few).low for name in found])
+        behind = n_patients(labels, names, None)
+        lows.append([metric_estimate(name, values, resampled, behind, draws.few).low for name in found])
     np.testing.assert_allclose(lows[1], lows[0], atol=0.03)
     assert max(lows[0]) < 0.8
 
@@ -131,7 +131,7 @@ def test_one_image_that_errs_makes_no_metric_certain(patients: int) -> None:
     labels, names = np.repeat([0, 1], 100), np.arange(200) % patients + 1000 * np.repeat([0, 1], 100)
     draws = patient_draws(labels, names, 200, np.random.default_rng(0))
     weights = np.concatenate([np.ones((1, 200), np.float32), draws.weights])
-    behind = patients_behind(labels, names, 1)
+    behind = n_patients(labels, names, 1)
     lows = []
     for missed in (0, 1):
         right = np.where(labels == 1, 0.9, 0.1)
@@ -140,7 +140,7 @@ def test_one_image_that_errs_makes_no_metric_certain(patients: int) -> None:
         values = {name: [float(value[0])] for name, value in found.items()}
         resampled = {name: value[None, 1:] for name, value in found.items()}
         names_of = ("recall", "precision", "f1", "balanced_accuracy", "auroc")
-        lows.append([metric_spread(name, values, resampled, behind, draws.few, 1).low for name in names_of])
+        lows.append([metric_estimate(name, values, resampled, behind, draws.few, 1).low for name in names_of])
     np.testing.assert_allclose(lows[1], lows[0], atol=0.03)
 
 

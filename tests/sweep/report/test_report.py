@@ -22,7 +22,7 @@ from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.analysis.decisions.operating_points import score_curves
 from sweep.analysis.decisions.table import decision_table
-from sweep.analysis.decisions.trivial_baselines import pixel_floor
+from sweep.analysis.decisions.trivial_baselines import trivial_baselines
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.tables import results_table
@@ -145,7 +145,7 @@ def test_tables_stand_in_their_sections(made: tuple[Run, Page]) -> None:
     ):
         assert f'<table id="{table}">' in parts[section]
     footer = parts["results"].split("<tfoot>")[1].split("</tfoot>")[0]
-    assert footer.count("<tr>") == len(pixel_floor(Results(made[0]), None, np.random.default_rng(0))), (
+    assert footer.count("<tr>") == len(trivial_baselines(Results(made[0]), None, np.random.default_rng(0))), (
         "what needs no network"
     )
 

@@ -29,7 +29,7 @@ from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.figures.style import png, svg
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.intervals import distributions, spread
+from sweep.analysis.statistics.intervals import distributions, estimate
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.sections.curves import curves_section
@@ -120,7 +120,7 @@ def test_bands_are_the_intervals_of_single_numbers(seeds: int) -> None:
     resampled = values[:, None] + shared + rng.normal(0, 0.01, (seeds, 800, 3))
     low, high = distributions(values, resampled).limits()
     for point in range(3):
-        expected = spread(values[:, point], resampled[:, :, point])
+        expected = estimate(values[:, point], resampled[:, :, point])
         assert (low[point], high[point]) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 

@@ -16,7 +16,7 @@ from balancing.data.splits import PARTS
 from balancing.errors import UserError
 from balancing.metrics import METRICS, evaluate
 from sweep.analysis.decisions.thumbnails import fit_thumbnails, thumbnail_predictions, thumbnails
-from sweep.analysis.decisions.trivial_baselines import guessing, pixel_floor
+from sweep.analysis.decisions.trivial_baselines import guessing, trivial_baselines
 from sweep.analysis.results import Results
 from sweep.analysis.tables import floors
 from sweep.runs.floors import floor_settings
@@ -92,10 +92,10 @@ def test_rows_intervals_and_the_kept_predictions(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images")
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
     kept = run.path / "floors" / "logistic_regression.parquet"
-    none = pixel_floor(Results(run), None, np.random.default_rng(0), samples=200)
+    none = trivial_baselines(Results(run), None, np.random.default_rng(0), samples=200)
     assert list(none["kind"]) == ["always", "always", "guess"]
     assert not kept.exists()
-    found = pixel_floor(Results(run), images, np.random.default_rng(0), samples=200)
+    found = trivial_baselines(Results(run), images, np.random.default_rng(0), samples=200)
     assert list(found["kind"]) == ["thumbnail", "always", "always", "guess"]
     assert found.iloc[0]["auroc_low"] > 0.5
     for metric in METRICS:
@@ -107,7 +107,7 @@ def test_rows_intervals_and_the_kept_predictions(tmp_path: Path) -> None:
     for metric in METRICS:
         np.testing.assert_allclose(always[metric].astype(float), table[metric])
     assert set(floor_settings(run.path)) == {"C", "class_weight", "metric", "validation", "side"}
-    assert pixel_floor(Results(run), None, np.random.default_rng(0), samples=200).round(5).equals(found.round(5))
+    assert trivial_baselines(Results(run), None, np.random.default_rng(0), samples=200).round(5).equals(found.round(5))
 
     written = kept.read_bytes()
     kept.write_bytes(b"torn")
@@ -117,20 +117,20 @@ def test_rows_intervals_and_the_kept_predictions(tmp_path: Path) -> None:
     assert list(kept.parent.glob(".*")) == []
     kept.unlink()
     with pytest.raises(UserError, match="fingerprint"):
-        pixel_floor(Results(run), replace(images, fingerprint="0" * 16), np.random.default_rng(0))
+        trivial_baselines(Results(run), replace(images, fingerprint="0" * 16), np.random.default_rng(0))
 
 
 def test_an_unopened_test_split_is_not_predicted(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images")
     run = fake_run(tmp_path / "run", images, lrs=(0.001,), opened=False)
-    assert "thumbnail" not in set(pixel_floor(Results(run), images, np.random.default_rng(0), samples=50)["kind"])
+    assert "thumbnail" not in set(trivial_baselines(Results(run), images, np.random.default_rng(0), samples=50)["kind"])
     assert not (run.path / "floors").exists()
 
 
 def test_more_than_two_classes(tmp_path: Path) -> None:
     images = bright_images(tmp_path / "images", ("a", "b", "c"))
     run = fake_run(tmp_path / "run", images, lrs=(0.001,))
-    found = pixel_floor(Results(run), images, np.random.default_rng(0), samples=100).set_index("kind")
+    found = trivial_baselines(Results(run), images, np.random.default_rng(0), samples=100).set_index("kind")
     assert list(found.index) == ["thumbnail", "always", "guess"]
     assert found.loc["guess", "balanced_accuracy"] == pytest.approx(1 / 3)
     assert found.loc["always", "balanced_accuracy"] == pytest.approx(1 / 3)
@@ -140,7 +140,7 @@ def test_more_than_two_classes(tmp_path: Path) -> None:
 def test_real_xrays_are_told_apart_by_thumbnails(chest_xray_dir: Path, tmp_path: Path) -> None:
     images = load_images(str(chest_xray_dir), image_size=32)
     run = fake_run(tmp_path / "run", images, techniques=("baseline",), lrs=(0.001,), failing=False)
-    found = pixel_floor(Results(run), images, np.random.default_rng(0), samples=200).iloc[0]
+    found = trivial_baselines(Results(run), images, np.random.default_rng(0), samples=200).iloc[0]
     assert found["balanced_accuracy_low"] > 0.8
 
 

@@ -17,7 +17,7 @@ from balancing.data.images import ImageSet
 from balancing.errors import UserError
 from sweep.analysis.figures.faithfulness import faithfulness_plot
 from sweep.analysis.figures.style import Plot
-from sweep.analysis.maps.checks import Looks, MapSizes, looks
+from sweep.analysis.maps.checks import MapSizes, SaliencyResults, looks
 from sweep.analysis.maps.perturbation import area_under, blackout, deletion_insertion, without_edge
 from sweep.analysis.maps.randomisation import randomised, rank_correlations
 from sweep.analysis.reference_study.claim import judge_claim
@@ -185,7 +185,7 @@ def test_a_corner_reader_is_found_out(looked: tuple[Run, ImageSet], monkeypatch:
     run, images = looked
     look_with(run, monkeypatch)
     found = looks(Results(run), images, method="gradcam", rng=np.random.default_rng(0), sizes=SMALL)
-    assert isinstance(found, Looks)
+    assert isinstance(found, SaliencyResults)
     checks = found.checks.set_index("technique")
     assert checks.loc["smote", "auroc_before"] == pytest.approx(1)
     assert checks.loc["smote", "auroc_after"] == pytest.approx(0.5)
@@ -201,7 +201,7 @@ def test_a_corner_reader_is_found_out(looked: tuple[Run, ImageSet], monkeypatch:
         gain = checks["floor"] - checks["deletion"] if name == "deletion" else checks["insertion"] - checks["floor"]
         assert checks[f"{name}_gain"].tolist() == pytest.approx(gain.tolist())
     again = looks(Results(run), images, method="gradcam", rng=np.random.default_rng(0), sizes=SMALL)
-    assert isinstance(again, Looks)
+    assert isinstance(again, SaliencyResults)
     pd.testing.assert_frame_equal(found.checks, again.checks)
 
 
@@ -213,7 +213,7 @@ def test_a_map_that_does_not_depend_on_weights_is_flagged(
     # No weight lies before the block, and the window of SMOTE's network is bright or dark, never both: whatever the
     # head is drawn as, the map is the window, or nothing.
     found = looks(Results(run), images, method="layercam", rng=np.random.default_rng(1), sizes=SMALL)
-    assert isinstance(found, Looks)
+    assert isinstance(found, SaliencyResults)
     row = found.checks.set_index("technique").loc["smote"]
     assert row["sanity_images"] > 0
     assert row["correlation"] == pytest.approx(1)

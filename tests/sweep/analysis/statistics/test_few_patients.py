@@ -15,7 +15,7 @@ from benchmarks.few_patients import World, differences_of, is_called_different, 
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import patient_strata, weighted_metrics
 from sweep.analysis.statistics.few_patients import patient_draws
-from sweep.analysis.statistics.intervals import Spread, spread
+from sweep.analysis.statistics.intervals import Estimate, estimate
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable
 from sweep.analysis.statistics.significance import significant
@@ -27,12 +27,12 @@ from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
 
 
-def mean_over_images(values: np.ndarray, images: np.ndarray, samples: int = 2000) -> Spread:
+def mean_over_images(values: np.ndarray, images: np.ndarray, samples: int = 2000) -> Estimate:
     """Interval of one network's mean over images; each patient's images all have that patient's value."""
     patients = np.repeat(np.arange(len(values)), images)
     draws = patient_draws(np.zeros(len(patients), np.int64), patients, samples, np.random.default_rng(0))
     resampled = draws.weights @ values[patients] / draws.weights.sum(axis=1)
-    return spread([values[patients].mean()], resampled[None].astype(np.float64), draws.few)
+    return estimate([values[patients].mean()], resampled[None].astype(np.float64), draws.few)
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])
@@ -51,7 +51,7 @@ def test_of_two_classes_the_interval_is_welchs() -> None:
     labels, patients = np.repeat([1, 0], [4, 9]), np.arange(13)
     draws = patient_draws(labels, patients, 4000, rng)
     parts = [draws.weights[:, :4] @ ill / 4, draws.weights[:, 4:] @ healthy / 9]
-    found = spread([ill.mean() + healthy.mean()], sum(parts)[None].astype(np.float64), draws.few)
+    found = estimate([ill.mean() + healthy.mean()], sum(parts)[None].astype(np.float64), draws.few)
     expected = stats.ttest_ind(ill, -healthy, equal_var=False)
     interval = expected.confidence_interval(0.95)
     assert found.freedom == pytest.approx(expected.df, rel=0.03)
@@ -65,8 +65,8 @@ def test_with_many_patients_nothing_changes() -> None:
     draws = patient_draws(labels, patients, 2000, rng)
     resampled = right.astype(np.float64) @ draws.weights.T / draws.weights.sum(axis=1)
     values = right.mean(axis=1)
-    corrected = spread(values, resampled, draws.few)
-    alone = spread(values, draws.few.parted(resampled)[1])
+    corrected = estimate(values, resampled, draws.few)
+    alone = estimate(values, draws.few.parted(resampled)[1])
     assert corrected.high - corrected.low == pytest.approx(alone.high - alone.low, rel=0.01)
     assert (corrected.low, corrected.high) == pytest.approx((alone.low, alone.high), abs=5e-4)
 
@@ -95,11 +95,11 @@ def test_one_patient_of_a_class_tells_nothing() -> None:
     for metric in ("balanced_accuracy", "auroc", "f1"):
         values = np.array([one[metric][0] for one in found])
         resampled = np.stack([one[metric][1:] for one in found])
-        judged = spread(values, resampled, draws.few.about(metric, 1))
+        judged = estimate(values, resampled, draws.few.about(metric, 1))
         assert (judged.low, judged.high, judged.p) == (-np.inf, np.inf, 1.0)
         table = compare({"smote": (values, resampled)}, draws.few.about(metric, 1, paired=True))
         assert table[["low", "high", "p"]].to_numpy().tolist() == [[-1, 1, 1]]
-    recall = spread(
+    recall = estimate(
         [f["recall"][0] for f in found], np.stack([f["recall"][1:] for f in found]), draws.few.about("recall", 1)
     )
     assert np.isfinite([recall.low, recall.high]).all(), "of the other class's patients it does not depend"
@@ -118,7 +118,7 @@ def test_relabelling_the_classes_changes_no_interval() -> None:
         both = [weighted_metrics(own, np.eye(2)[np.where(r, own, 1 - own)], 1, weights, areas=False) for r in right]
         both_ = np.stack([one["balanced_accuracy"] for one in both])
         few = draws.few.about("balanced_accuracy", 1, paired=True)
-        found = spread(both_[:, 0], both_[:, 1:], few)
+        found = estimate(both_[:, 0], both_[:, 1:], few)
         intervals.append((found.low, found.high, found.freedom))
     assert intervals[0] == pytest.approx(intervals[1])
 
@@ -133,9 +133,9 @@ def test_where_hardly_anybody_differs_the_others_may() -> None:
     few = draws.few.about("balanced_accuracy", 1, paired=True)
     weights = np.concatenate([np.ones((1, 203), np.float32), draws.weights])
     both = (apart * share) @ weights.T
-    plain = spread(both[:, 0], few.parted(both[:, 1:])[1])
+    plain = estimate(both[:, 0], few.parted(both[:, 1:])[1])
     assert plain.low > 0
-    assert spread(both[:, 0], both[:, 1:], few).low < 0
+    assert estimate(both[:, 0], both[:, 1:], few).low < 0
 
 
 def test_one_patient_left_alone_with_a_common_class_joins_the_others() -> None:
@@ -167,8 +167,8 @@ def test_where_nothing_is_true_hardly_any_sweep_is_significant(world: World) -> 
     for number in range(repeats):
         draws, found = differences_of(world, 200, np.random.default_rng([7, number]))
         values, resampled = found["balanced_accuracy"]
-        false += is_called_different(spread(values, resampled, draws.few.about("balanced_accuracy", 1, paired=True)))
-        alone += is_called_different(spread(values, draws.few.parted(resampled)[1]))
+        false += is_called_different(estimate(values, resampled, draws.few.about("balanced_accuracy", 1, paired=True)))
+        alone += is_called_different(estimate(values, draws.few.parted(resampled)[1]))
     assert false / repeats <= 0.09  # 5 % and what chance adds in 120 sweeps
     assert alone > false, "the bootstrap alone, as it was, claims more"
 

@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 from balancing.metrics import METRICS, evaluate, weighted_auroc
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import patient_weights, weighted_metrics
-from sweep.analysis.statistics.intervals import exact_limits, metric_spread, near_the_end, patients_behind, spread
+from sweep.analysis.statistics.intervals import estimate, exact_limits, metric_estimate, n_patients, near_boundary
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable, seeds_needed, times_the_patients
 from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
@@ -79,12 +79,12 @@ def test_exact_limits_against_statsmodels(hits: int, n: int) -> None:
 
 
 def test_a_rate_that_nothing_moves_has_exact_limits_all_the_same() -> None:
-    sure = spread([1.0, 1.0, 1.0], np.ones((3, 100)))
+    sure = estimate([1.0, 1.0, 1.0], np.ones((3, 100)))
     assert (sure.low, sure.high) == (1.0, 1.0)
-    found = near_the_end(sure, 390)
+    found = near_boundary(sure, 390)
     assert (found.low, found.high) == (pytest.approx(0.025 ** (1 / 390)), 1.0)
-    middling = spread([0.8, 0.82, 0.81], np.random.default_rng(0).normal(0.81, 0.02, (3, 500)))
-    assert near_the_end(middling, 390) == middling
+    middling = estimate([0.8, 0.82, 0.81], np.random.default_rng(0).normal(0.81, 0.02, (3, 500)))
+    assert near_boundary(middling, 390) == middling
 
 
 def test_intervals_near_the_ceiling_cover_the_truth() -> None:
@@ -93,15 +93,15 @@ def test_intervals_near_the_ceiling_cover_the_truth() -> None:
     for _ in range(300):
         right = rng.random((3, 60)) < 0.985  # three networks, sixty patients
         weights = rng.multinomial(60, np.full(60, 1 / 60), size=300)
-        found = near_the_end(spread(right.mean(axis=1), right @ weights.T / 60), 60)
+        found = near_boundary(estimate(right.mean(axis=1), right @ weights.T / 60), 60)
         covered += found.low <= 0.985 <= found.high
     assert covered / 300 >= 0.94
 
 
 def test_how_many_patients_stand_behind_a_metric() -> None:
     labels, patients = np.array([1, 1, 1, 0, 0, 0, 0]), np.array([*"aabcdee"])
-    assert patients_behind(labels, patients, 1) == {"fewest": 2, "recall": 2, "specificity": 3}
-    assert patients_behind(labels, patients, None) == {"fewest": 2, "classes": 2, "others": 2}
+    assert n_patients(labels, patients, 1) == {"fewest": 2, "recall": 2, "specificity": 3}
+    assert n_patients(labels, patients, None) == {"fewest": 2, "classes": 2, "others": 2}
 
 
 def test_balanced_accuracy_takes_its_limits_from_both_rates_near_the_ceiling() -> None:
@@ -116,7 +116,7 @@ def test_balanced_accuracy_takes_its_limits_from_both_rates_near_the_ceiling() -
         values["balanced_accuracy"] = (values["recall"] + values["specificity"]) / 2
         resampled["balanced_accuracy"] = (of_ill + of_healthy) / 2
         behind = {"fewest": 50.0, "recall": 80.0, "specificity": 50.0}
-        found = metric_spread("balanced_accuracy", values, resampled, behind)  # type: ignore[arg-type]
+        found = metric_estimate("balanced_accuracy", values, resampled, behind)  # type: ignore[arg-type]
         covered += found.low <= 0.98 <= found.high
         widths.append(found.high - found.low)
     assert covered / 200 >= 0.94
@@ -125,7 +125,7 @@ def test_balanced_accuracy_takes_its_limits_from_both_rates_near_the_ceiling() -
 
 def test_a_perfect_area_has_limits() -> None:
     perfect = {"auroc": [1.0, 1.0]}, {"auroc": np.ones((2, 50))}
-    found = metric_spread("auroc", *perfect, {"fewest": 30.0})
+    found = metric_estimate("auroc", *perfect, {"fewest": 30.0})
     assert (found.low, found.high) == (pytest.approx(0.025 ** (1 / 30)), 1.0)
 
 
@@ -185,7 +185,7 @@ def test_holm_against_statsmodels() -> None:
 
 def test_without_chance_in_patients_the_interval_is_students() -> None:
     values = np.array([0.02, 0.05, 0.01, 0.04])
-    found = spread(values, np.repeat(values[:, None], 4000, axis=1))
+    found = estimate(values, np.repeat(values[:, None], 4000, axis=1))
     low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high), abs=2e-4)
     assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=1e-3)
@@ -194,17 +194,17 @@ def test_without_chance_in_patients_the_interval_is_students() -> None:
 def test_without_chance_in_training_the_interval_is_the_bootstraps() -> None:
     resampled = np.random.default_rng(0).normal(0, 0.02, 3000)
     resampled += 0.1 - resampled.mean()
-    found = spread([0.1, 0.1, 0.1], np.stack([resampled] * 3))
+    found = estimate([0.1, 0.1, 0.1], np.stack([resampled] * 3))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(resampled, (0.025, 0.975))))
     assert found.p == 1.0, "seeds that all give the same show no spread to judge by"
-    single = spread([0.1], resampled[None])
+    single = estimate([0.1], resampled[None])
     assert (single.low, single.high) == pytest.approx((found.low, found.high))
     assert np.isnan(single.p)
 
 
 def test_seeds_that_agree_by_luck_make_no_narrow_interval() -> None:
     resampled = 0.1 + np.random.default_rng(0).normal(0, 0.02, (3, 2000))  # each network errs by itself
-    found = spread([0.1, 0.1, 0.1 + 1e-9], resampled)
+    found = estimate([0.1, 0.1, 0.1 + 1e-9], resampled)
     assert found.high - found.low == pytest.approx(2 * 1.96 * 0.02 / np.sqrt(3), rel=0.1)
     assert found.low < 0.1 < found.high
 
