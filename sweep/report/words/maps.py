@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from sweep.analysis.maps.checks import NEARLY_EQUAL, TOO_ALIKE
@@ -58,8 +56,7 @@ def claim_sentence(table: pd.DataFrame) -> str:
             f"{claim} That can't be tried here: the maps of the two do not tell the centre from the edge (which takes "
             f"images of more than {FIELD * (FEWEST_FIELDS - 1)} pixels a side)."
         )
-    by_name: dict[str, dict[str, float]] = {str(own["technique"]): own for own in table.to_dict("records")}
-    row, other = by_name[CLAIMED], by_name[AGAINST]
+    row, other = (table[table["technique"] == name].iloc[0] for name in (CLAIMED, AGAINST))
     text = (
         f"{claim} Here corners and border hold {percent(row['edge'])} of SMOTE's maps and {percent(other['edge'])} "
         f"of oversampling's ({percent(row['edge_area'])} of the area), a difference of {_points(row, 'edge_gap')}"
@@ -76,7 +73,7 @@ def claim_sentence(table: pd.DataFrame) -> str:
     )
 
 
-def _points(row: Mapping[str, float], name: str) -> str:
+def _points(row: pd.Series, name: str) -> str:
     return explained(row, name, lambda share: signed(100 * share, 1), " percentage points")
 
 
