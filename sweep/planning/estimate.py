@@ -15,7 +15,7 @@ from balancing.components.techniques import get_technique
 from balancing.cpus import usable_cpus
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
-from sweep.training.dtype import fast_precision
+from sweep.training.dtype import BFLOAT16_FROM, fast_precision
 from sweep.training.epoch import train_epoch
 from sweep.training.hardware import keep_freed_memory, on_device
 from sweep.training.inputs import SplitImages
@@ -62,7 +62,8 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
     """Counts the sweep's training images and measures a few training steps here."""
     cuda = torch.cuda.is_available() and config.resources.gpus_per_trial != 0
     if config.train.precision == "auto":
-        inputs = inputs.in_precision(fast_precision("cuda" if cuda else "cpu"))
+        fast = fast_precision("cuda" if cuda else "cpu")
+        inputs = inputs.in_precision(fast if config.data.image_size >= BFLOAT16_FROM else "float32")
     specs = inputs.specs(config)
     images, split = inputs.images, inputs.split
     labels = images.labels

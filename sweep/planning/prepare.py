@@ -21,6 +21,7 @@ from balancing.quality.audit import Audit, audit
 from sweep.config.size import n_draws
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.runs.spec import TrialSpec
+from sweep.training.dtype import BFLOAT16_FROM
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -96,6 +97,11 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
     """
     from sweep.runs.split_table import split_fingerprint
 
+    if config.train.precision == "bfloat16" and config.data.image_size < BFLOAT16_FROM:
+        raise UserError(
+            f"train.precision=bfloat16 needs images of at least {BFLOAT16_FROM} pixels a side (a gradient of smaller "
+            f"ones is not reliable on processors with AMX), but they have {config.data.image_size}; take float32"
+        )
     start: Mapping[str, Any] | None = None
     weights, mended = "none", list[str]()
     if config.train.weights != "none":

@@ -14,6 +14,7 @@ from sweep.runs.spec import TrialSpec
 from sweep.runs.split_table import split_fingerprint
 from sweep.runs.trial_folder import ENDED
 from sweep.runs.versions import differing, release, versions
+from sweep.training.dtype import BFLOAT16_FROM
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -105,7 +106,7 @@ def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str,
 
 
 def settle_precision(run: Run, config: Config, inputs: SweepInputs, fast: Callable[[], str]) -> SweepInputs:
-    """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it.
+    """``precision: auto`` made a fact of the run, once: a resume on other hardware keeps it. Tiny images are float32.
 
     Args:
         fast: asked where nothing is recorded: what is faster where trials run, ``float32`` or ``bfloat16``.
@@ -114,6 +115,6 @@ def settle_precision(run: Run, config: Config, inputs: SweepInputs, fast: Callab
         return inputs
     precision = run.info.get("precision")
     if precision is None:
-        precision = fast()
+        precision = fast() if config.data.image_size >= BFLOAT16_FROM else "float32"
         run.update_info(precision=precision)
     return inputs.in_precision(precision)

@@ -9,6 +9,9 @@ from pathlib import Path
 _ANYWHERE = {"amx_bf16", "bf16"}
 _AVX512 = "avx512_bf16"
 _INTEL = "GenuineIntel"
+# Pixels a side from which bfloat16 may train. Below, the last stage's 3 x 3 convolution of stride 2 sees one pixel, and
+# oneDNN's bfloat16 gradients of that read memory that nobody wrote: they differ each time, and may be NaN.
+BFLOAT16_FROM = 17
 
 
 def fast_precision(device_type: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

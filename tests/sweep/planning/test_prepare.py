@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.planning import prepare as room
 from sweep.planning.prepare import SweepInputs, check_techniques, free_run_folder, prepare
+from sweep.planning.resumable import settle_precision
 from sweep.runs.split_table import split_fingerprint
+from sweep.training.dtype import BFLOAT16_FROM
 
 
 @pytest.fixture
@@ -141,3 +144,15 @@ def test_a_run_folder_is_always_a_new_one(tmp_path: Path) -> None:
         path.mkdir()
         paths.append(path)
     assert len(set(paths)) == 4
+
+
+def test_images_too_small_for_bfloat16_are_refused_it_and_auto_takes_float32(tmp_path: Path) -> None:
+    least = BFLOAT16_FROM
+    small = build_config({"data": {"source": "phantom", "image_size": least - 1}, "train": {"precision": "bfloat16"}})
+    with pytest.raises(UserError, match=f"at least {least} pixels a side .* but they have {least - 1}; take float32"):
+        prepare(small)
+    for size, precision in ((least - 1, "float32"), (least, "bfloat16")):
+        config = build_config({"data": {"image_size": size}, "train": {"precision": "auto"}})
+        run = SimpleNamespace(info={}, update_info=lambda **known: None)
+        inputs = SimpleNamespace(in_precision=lambda named: named)
+        assert settle_precision(run, config, inputs, lambda: "bfloat16") == precision  # type: ignore[arg-type, comparison-overlap]
