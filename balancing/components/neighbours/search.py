@@ -32,9 +32,7 @@ def nearest_neighbours(
     distances are ordered by place in ``pool``, so the result depends neither on ``block`` nor on the device or the
     number of threads. Images equal in all channels may be given with one: their order is the same.
 
-    A query is left out of its own neighbours by its row. (scikit-learn and imbalanced-learn drop the nearest instead,
-    which is the query or an identical image. Between the two of a class a mixture is the same either way, for their
-    pixels are.)
+    A query is left out of its own neighbours by its row.
 
     Args:
         pixels: (N, ...) uint8; only the rows in ``queries`` and ``pool`` are read, a block at a time.

@@ -128,13 +128,10 @@ class Estimate:
 def estimate(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Estimate:
     """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
 
-    Seeds are to a technique what readers are to a modality, and patients are the cases. The standard error over seeds
-    holds training's chance and what each network errs on by itself; the patients add what all seeds share: the
-    covariance between the seeds' bootstrap values, never below 0. The bootstrap distribution of the mean is narrowed to
-    that, and Student's t with S - 1 degrees of freedom, times the standard error over seeds, is added to each of its
-    values. (Drawing S seeds with replacement instead shrinks the spread by sqrt((S - 1) / S) and ignores how uncertain
-    it is.) The interval holds the middle 95 % of the sums, and is never narrower than the bootstrap over patients
-    alone: a few seeds can agree by luck. With one seed it holds patients alone and p is NaN.
+    The bootstrap distribution of the mean, narrowed to the covariance between the seeds' bootstrap values (never below
+    0), plus Student's t with S - 1 degrees of freedom times the standard error over seeds; the middle 95 % of that, and
+    never narrower than the bootstrap over patients alone. With one seed it holds patients alone and p is NaN.
+    docs/statistics.md says why, and how often it is wrong.
 
     Args:
         values: (S,) the metric, or the paired difference, of each seed on the test split as it is.
