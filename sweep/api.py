@@ -11,11 +11,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from balancing.data.images import ImageSet, Reading, load_images
 from balancing.errors import UserError, suggestion
 from balancing.html import html_table
 from sweep.analysis.results import Results
 from sweep.config.config import Config, build_config, known_keys, read_file
+from sweep.config.sections import DataConfig
 from sweep.runs.observer import Observer
 from sweep.runs.run import Run
 
@@ -170,7 +173,8 @@ class ComparisonRun:
         page = report_of_run(self._run, images, settings, cams=cams)
         if out is None:
             return page
-        shutil.copytree(page.parent, Path(out), dirs_exist_ok=True)
+        if Path(out).resolve() != page.parent.resolve():
+            shutil.copytree(page.parent, Path(out), dirs_exist_ok=True)
         return Path(out) / page.name
 
     def resume(
@@ -253,7 +257,8 @@ def _images(images: ImageSet, settings: Mapping[str, Any]) -> dict[str, Any]:
             f"the image set is not what {images.source} gives when it is read again, as trials do; make it anew by "
             "balancing.ImageSet.from_arrays(images.pixels, images.labels, patients=..., splits=...)"
         )
-    reading: dict[str, Any] = {**(images.reading or {}), "image_size": images.image_size}
+    usual = {name: DataConfig.model_fields[name].default for name in sorted(Reading.__optional_keys__)}
+    reading: dict[str, Any] = {**usual, **(images.reading or {}), "image_size": images.image_size}
     for name, value in settings.items():
         if name in (*Reading.__optional_keys__, "image_size") and value != reading.get(name):
             raise UserError(f"{name}={value!r} is a matter of how the images are read; give it to load_images")
@@ -261,9 +266,20 @@ def _images(images: ImageSet, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _equal(one: ImageSet, other: ImageSet) -> bool:
-    known = [(images.patients if images.patients is not None else images.names) for images in (one, other)]
+    """Whether two image sets train alike; their fingerprints are of when they were read, not of what they hold now."""
     return (
         one.fingerprint == other.fingerprint
+        and one.class_names == other.class_names
         and (one.patients is None) == (other.patients is None)
-        and bool((known[0] == known[1]).all() and (one.splits == other.splits).all())
+        and all(
+            np.array_equal(getattr(one, name), getattr(other, name))
+            for name in ("labels", "names", "splits", *(["patients"] if one.patients is not None else []))
+        )
+        and (_same_file(one.pixels, other.pixels) or np.array_equal(one.pixels, other.pixels))
     )
+
+
+def _same_file(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether both are one file, mapped for reading alone."""
+    mapped = [pixels for pixels in (one, other) if isinstance(pixels, np.memmap) and not pixels.flags.writeable]
+    return len(mapped) == 2 and mapped[0].filename == mapped[1].filename and one.shape == other.shape

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def report_of_run(run: Run, images: ImageSet | None, settings: ReportConfig, *, cams: bool = True) -> Path:
-    """Writes RUN/report; returns its page. The images serve activation maps and synthetic samples alone."""
+    """Writes RUN/report; returns its page. The images serve activation maps and synthetic samples alone.
+
+    Raises:
+        UserError: the images are not the run's.
+    """
+    if images is not None and images.fingerprint != run.info["data"]["fingerprint"]:
+        raise UserError(f"these are not the images of run {run.path}; give those, or none")
     if run.audit() is None and images is not None:  # a run of a version that did not audit
         from balancing.quality.audit import audit
 

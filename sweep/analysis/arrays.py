@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balancing.data.text import one_patient
 from balancing.errors import UserError, suggestion
 from balancing.metrics import SELECTABLE
 from sweep.analysis.names import in_order
@@ -57,6 +58,10 @@ def trials_of_arrays(
                 f"{next(iter(arrays))} {n_classes}; give each an array of (S, N, C)"
             )
     _check_classes(labels, n_classes, "labels")
+    if n_classes == 2 and len(np.unique(labels)) < 2:
+        raise UserError(
+            f"labels must hold images of both classes, but hold class {labels[0]} alone; add images of the other"
+        )
     names = [f"class {c}" for c in range(n_classes)] if class_names is None else [str(name) for name in class_names]
     if len(names) != n_classes:
         raise UserError(f"class_names must name {n_classes} classes, but name {len(names)}; give one a column")
@@ -64,9 +69,10 @@ def trials_of_arrays(
     fitted = None if validation is None else _validation(validation, arrays, n_classes, first_row=len(labels))
     trials = []
     for name in in_order(arrays):
-        for seed, own in enumerate(arrays[name]):
-            known = None if fitted is None else _part(fitted[0], fitted[1][name][seed])
-            trials.append(TrialPredictions(name, seed, _part(test, own), known))
+        own = arrays[name]
+        for seed in range(own.shape[0]):
+            known = None if fitted is None else _part(fitted[0], fitted[1][name], seed)
+            trials.append(TrialPredictions(name, seed, _part(test, own, seed), known))
     return GivenPredictions(tuple(trials), names, _positive(positive, names))
 
 
@@ -107,8 +113,25 @@ def _check_classes(labels: np.ndarray, n_classes: int, what: str) -> None:
         )
 
 
-def _scores(technique: str, values: Any, n_rows: int, rows: str = "labels") -> np.ndarray:
-    """(S, N, C) float64, as given."""
+@dataclass(frozen=True)
+class _Scores:
+    """What a technique's networks say.
+
+    Args:
+        probabilities: (S, N, C) float64 in 0..1.
+        logits: (S, N, C) float64 where those were given, else None.
+    """
+
+    probabilities: np.ndarray
+    logits: np.ndarray | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.probabilities.shape
+
+
+def _scores(technique: str, values: Any, n_rows: int, rows: str = "labels") -> _Scores:
+    """Probabilities, or what logits mean: all of a technique's networks are given in one way."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[0] < 1 or array.shape[2] < 2:
         raise UserError(
@@ -127,43 +150,45 @@ def _scores(technique: str, values: Any, n_rows: int, rows: str = "labels") -> n
             f"predictions of {technique} must be finite, but seed {seed} has {array[seed, row]} in row {row}; leave "
             "out networks that diverged"
         )
-    if array.min() >= 0 and array.max() <= 1:
-        sums = array.sum(axis=2)
-        if (np.abs(sums - 1) > _ROUNDING).any():
-            seed, row = np.argwhere(np.abs(sums - 1) > _ROUNDING)[0]
-            raise UserError(
-                f"probabilities of {technique} must sum to 1 in each row, but row {row} of seed {seed} sums to "
-                f"{sums[seed, row]:.3g}; give a column for each class"
-            )
-    return array
+    sums = array.sum(axis=2)
+    if array.min() >= 0 and (np.abs(sums - 100) <= 100 * _ROUNDING).all():
+        raise UserError(f"predictions of {technique} are percentages; divide them by 100")
+    if array.min() < -_ROUNDING or array.max() > 1 + _ROUNDING:
+        raised = np.exp(array - array.max(axis=2, keepdims=True))
+        return _Scores(raised / raised.sum(axis=2, keepdims=True), array)
+    if (np.abs(sums - 1) > _ROUNDING).any():
+        seed, row = np.argwhere(np.abs(sums - 1) > _ROUNDING)[0]
+        raise UserError(
+            f"probabilities of {technique} must sum to 1 in each row, but row {row} of seed {seed} sums to "
+            f"{sums[seed, row]:.3g}; give a column for each class"
+        )
+    return _Scores(array.clip(0, 1), None)
 
 
-def _part(images: tuple[np.ndarray, np.ndarray, np.ndarray], scores: np.ndarray) -> Predictions:
-    """One network's (N, C) scores beside the images' rows, labels and patients."""
+def _part(images: tuple[np.ndarray, np.ndarray, np.ndarray], scores: _Scores, seed: int) -> Predictions:
+    """One network's (N, C) predictions beside the images' rows, labels and patients."""
     rows, labels, patients = images
-    if scores.min() >= 0 and scores.max() <= 1:
-        return Predictions(rows, labels, scores, patients)
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return Predictions(rows, labels, raised / raised.sum(axis=1, keepdims=True), patients, scores)
+    logits = None if scores.logits is None else scores.logits[seed]
+    return Predictions(rows, labels, scores.probabilities[seed], patients, logits)
 
 
 def _patients(values: Any, n_rows: int, first_row: int = 0) -> np.ndarray:
     own = np.char.add("image ", np.arange(first_row, first_row + n_rows).astype(str))
     if values is None:
         return own
-    ids = np.asarray(values)
+    ids = np.asarray(values, dtype=object)
     if ids.shape != (n_rows,):
         raise UserError(
             f"patients must be (N,) ids, one for each of the {n_rows} labels, but have shape {ids.shape}; give each "
             "image its patient's"
         )
-    ids = ids.astype(str)
-    return np.where(ids == "", own, ids)
+    known = [one_patient(value) for value in ids.tolist()]
+    return np.array([own[row] if patient is None else patient for row, patient in enumerate(known)], dtype=str)
 
 
 def _validation(
-    validation: tuple[Any, Mapping[str, Any]], arrays: Mapping[str, np.ndarray], n_classes: int, first_row: int
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]:
+    validation: tuple[Any, Mapping[str, Any]], arrays: Mapping[str, _Scores], n_classes: int, first_row: int
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], dict[str, _Scores]]:
     """The validation images, and technique -> (S, V, C)."""
     try:
         given, predictions = validation
