@@ -17,7 +17,7 @@ from sweep.analysis.tables import times_opened
 from sweep.report.context import ReportContext
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
-from sweep.report.shared_names import data_name, run_name
+from sweep.report.shared_names import data_name, own_places, run_name, without_folders
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
 from sweep.report.words.versions import mixed_lines
 
@@ -90,8 +90,8 @@ def found_warnings(run: Results) -> list[str]:
     damages = run.damages()
     if damages:
         lines.append(
-            f"{' '.join(damages[:5])}{' ...' if len(damages) > 5 else ''} `sweep resume {shlex.quote(str(run.path))}` "
-            "trains what is damaged again."
+            f"{without_folders(' '.join(damages[:5]), own_places(run))}{' ...' if len(damages) > 5 else ''} "
+            f"`sweep resume {shlex.quote(run_name(run))}` trains what is damaged again."
         )
     mixed = mixed_lines(run)
     if mixed:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from balancing.errors import UserError
 from sweep.analysis.figures.style import WIDTH, Plot, png, settle, svg
 from sweep.analysis.names import INK, legible
 from sweep.analysis.results import Results
@@ -75,8 +76,9 @@ def write_report(
         ValueError: two sections, two tables or two figures of the report have one name.
     """
     results = Results(run)
-    content = gather(ReportContext(results, images, options))
     folder = report_folder(results)
+    _refuse_links(folder)
+    content = gather(ReportContext(results, images, options))
     blocks = [block for section in content.sections for block in section.blocks]
     tables, plots = tables_of(blocks), plots_of(blocks)
     _check_names([section.name for section in content.sections])
@@ -100,6 +102,19 @@ def write_report(
     # JSON has escapes of its own for what can't be written.
     write_atomically(folder / "summary.json", summary_json(results, content).encode(errors="backslashreplace"))
     return page
+
+
+def _refuse_links(folder: Path) -> None:
+    """A link would have the report remove and write files that are not the run's.
+
+    Raises:
+        UserError: the report's folder, or one in it, is a link.
+    """
+    for path in (folder, folder / "tables", folder / "figures"):
+        if path.is_symlink():
+            raise UserError(
+                f"{path} is a link, and a report is written into its run's own folders alone; remove the link"
+            )
 
 
 def _check_names(names: list[str]) -> None:

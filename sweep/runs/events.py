@@ -124,9 +124,9 @@ class TrialEvents:
         from torch.utils.tensorboard.summary import hparams
 
         step = best["epoch"]
-        self._writer.add_figure(
-            "validation/confusion_matrix", confusion_figure(labels, decide(probabilities), class_names), step
-        )
+        with _plain_text():
+            figure = confusion_figure(labels, decide(probabilities), class_names)
+            self._writer.add_figure("validation/confusion_matrix", figure, step)
         classes = _rarest(labels, len(class_names)) if spec.positive is None else [spec.positive]
         for label in classes:
             tag = f"validation/precision_recall/{class_names[label]}"
@@ -153,6 +153,13 @@ def _rarest(labels: np.ndarray, n_classes: int) -> list[int]:
     """The classes that get a curve: all, or the ``_MOST_CLASSES`` rarest, which are what imbalance is about."""
     counts = np.bincount(labels, minlength=n_classes)
     return sorted(np.argsort(counts, kind="stable")[:_MOST_CLASSES].tolist())
+
+
+def _plain_text() -> Any:
+    """Within it a class named ``$x$`` is drawn as it is written, not as mathematics."""
+    import matplotlib
+
+    return matplotlib.rc_context({"text.parse_math": False})
 
 
 def confusion_figure(labels: np.ndarray, decisions: np.ndarray, class_names: Sequence[str]) -> Any:

@@ -12,8 +12,6 @@ import contextlib
 import json
 import os
 import platform
-import shlex
-import sys
 import threading
 import time
 import uuid
@@ -24,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from balancing.errors import UserError
+from sweep.runs.command import command
 from sweep.runs.files import DamagedFile, now, read_json, write_json
 from sweep.runs.interrupts import interrupt_main
 
@@ -119,7 +118,7 @@ class Owner:
             self._folder.rmdir()  # where nobody waits
 
     def _take(self, say: Callable[[str], None], patience: float) -> Claim:
-        about = {"id": uuid.uuid4().hex, "since": now(), "command": shlex.join(["sweep", *sys.argv[1:]]), **_place()}
+        about = {"id": uuid.uuid4().hex, "since": now(), "command": command(), **_place()}
         while True:
             number = max(_numbers(self._folder), default=0)
             before = self._folder / f"{number}.json"

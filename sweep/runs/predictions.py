@@ -54,6 +54,16 @@ def encoded(predictions: Predictions, network: str) -> memoryview:
     return memoryview(sink.getvalue())
 
 
+def _refuse_more(path: Path) -> None:
+    """Raises DamagedFile where a file has fewer bytes than rows; they are numbered, so that can be no predictions."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        rows = file.metadata.num_rows
+    if rows > path.stat().st_size:
+        raise DamagedFile(path, f"it would unpack to {rows:,} rows, more than a file of its size holds")
+
+
 def read(path: Path) -> pd.DataFrame:
     """The table of a parquet file, with logits.
 
@@ -62,8 +72,9 @@ def read(path: Path) -> pd.DataFrame:
         DamagedFile: the file can't be read.
     """
     try:
+        _refuse_more(path)
         table = pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedFile):
         raise
     except Exception as error:  # a damaged parquet file can raise almost anything
         raise DamagedFile(path, "no parquet table can be read from it") from error

@@ -31,7 +31,6 @@ from __future__ import annotations
 import os
 import platform
 import shlex
-import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,6 +40,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.errors import UserError
+from sweep.runs.command import command
 from sweep.runs.files import (
     DamagedFile,
     Guard,
@@ -127,7 +127,7 @@ class Run:
             "id": uuid.uuid4().hex[:12],
             "created": now(),
             "status": "running",
-            "command": shlex.join(["sweep", *sys.argv[1:]]),
+            "command": command(),
             "versions": versions(),
             "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
             "data": {
