@@ -59,7 +59,7 @@ def test_a_trial_with_a_damaged_file_counts_as_not_ended(run: Run, name: str, ho
     assert first in line
     assert name in line
     (warning,) = [w for w in found_warnings(Results(run)) if "counts as not ended" in w]
-    assert f"sweep resume {run.path}" in warning
+    assert f"`sweep resume {run.path.name}`" in warning
 
 
 @pytest.mark.parametrize("name", ["validation.parquet", "test.parquet"])
