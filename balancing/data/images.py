@@ -104,7 +104,8 @@ class ImageSet:
             pixels: (N, H, W), or (N, H, W, 3) in colour; uint8. Colour images that are grey are stored as such.
             labels: (N,) whole numbers, 0..C-1 where ``class_names`` are given; or class names.
             patients: (N,) ids of any kind; one that is missing (None, NaN) is a patient of its own. None where nothing
-                tells patients apart: then each image counts as a patient.
+                tells patients apart: then each image counts as a patient, unless ``names`` are like the chest X-rays'
+                (``person12_...``) and tell.
             class_names: (C,); by default the labels themselves, sorted.
             names: (N,) of the images, for records and the report; their numbers by default.
             splits: (N,) ``train``, ``validation`` or ``test``; by default all are ``train``, and are split later.

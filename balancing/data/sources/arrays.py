@@ -99,21 +99,21 @@ def _checked_pixels(pixels: Any) -> np.ndarray:
 
 def _column(name: str, values: Any, count: int) -> list[Any]:
     """One value an image, as Python's own objects."""
-    found = np.asarray(values)
+    # As objects where it is no array yet: among words a missing one would else become the word "nan".
+    found = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
     if found.shape != (count,):
         raise UserError(
             f"{name} must hold one value for each of the {count} images, but have shape {found.shape}; give ({count},)"
         )
-    listed: list[Any] = found.tolist()
-    return listed
+    return [value.item() if isinstance(value, np.generic) else value for value in found.tolist()]
 
 
 def _checked_labels(labels: Any, count: int) -> list[int | str]:
     listed = _column("labels", labels, count)
-    wrong = next((one for one in listed if not isinstance(one, int | str)), None)
-    if wrong is not None:
+    wrong = [one for one in listed if not isinstance(one, int | str) or (isinstance(one, str) and not one.strip())]
+    if wrong:
         raise UserError(
-            f"labels must be whole numbers or class names, but hold {wrong!r}; convert them by .astype(int), or leave "
+            f"labels must be whole numbers or class names, but hold {wrong[0]!r}; convert them by .astype(int), or leave "
             "images without a label out"
         )
     return listed

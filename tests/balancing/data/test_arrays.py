@@ -123,3 +123,15 @@ def test_what_the_cache_does_not_hold_is_asked_for(size: int, reading: Reading) 
     images = ImageSet.from_arrays(*_arrays())
     with pytest.raises(UserError, match="from_arrays|label-column"):
         load_images(images.source, image_size=size, **reading)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), " "])
+def test_a_missing_label_in_a_list_is_no_class(missing: object) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 16, 16), dtype=np.uint8)
+    labels = [*(["a", "b"] * 29), "a", missing]
+    with pytest.raises(UserError, match="label"):
+        ImageSet.from_arrays(pixels, labels)
+    words = ImageSet.from_arrays(pixels, [*labels[:-1], "b"])
+    numbers = ImageSet.from_arrays(pixels, list(np.arange(60) % 2), class_names=["a", "b"])
+    assert words.class_names == numbers.class_names
+    np.testing.assert_array_equal(words.labels, numbers.labels)

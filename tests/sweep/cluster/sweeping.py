@@ -12,7 +12,18 @@ import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import pytest
+
 from sweep.runs.run import Run
+
+# Ray and its dependencies warn on import and leave sockets to the garbage collector.
+RAYS_WARNINGS = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:Tip.*:UserWarning"),
+]
 
 TINY = """
 data: {source: phantom, image_size: 32, phantom_images: 300}

@@ -11,16 +11,9 @@ import pytest
 
 from balancing.errors import UserError
 from sweep.config.sections import ResourceConfig
-from tests.sweep.cluster.sweeping import answers, call, fetch, numbers, wait_for
+from tests.sweep.cluster.sweeping import RAYS_WARNINGS, answers, call, fetch, numbers, wait_for
 
-# Ray and its dependencies warn on import and leave sockets to the garbage collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:Tip.*:UserWarning"),
-]
+pytestmark = RAYS_WARNINGS
 
 
 def test_a_sweep_on_a_two_node_cluster_through_its_address(

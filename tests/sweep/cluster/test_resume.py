@@ -11,16 +11,20 @@ from pathlib import Path
 import pytest
 
 from sweep.runs.run import Run
-from tests.sweep.cluster.sweeping import ENDLESS, PATIENCE, call, ended, numbers, start, states, stop, wait_for
+from tests.sweep.cluster.sweeping import (
+    ENDLESS,
+    PATIENCE,
+    RAYS_WARNINGS,
+    call,
+    ended,
+    numbers,
+    start,
+    states,
+    stop,
+    wait_for,
+)
 
-# Ray and its dependencies warn on import and leave sockets to the garbage collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:Tip.*:UserWarning"),
-]
+pytestmark = RAYS_WARNINGS
 
 
 def test_killed_and_resumed_ends_with_the_same_numbers(

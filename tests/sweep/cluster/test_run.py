@@ -10,20 +10,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from sweep.runs.run import Run
-from tests.sweep.cluster.sweeping import answers, call, fetch, states, wait_for
+from tests.sweep.cluster.sweeping import RAYS_WARNINGS, answers, call, fetch, states, wait_for
 
-# Ray and its dependencies warn on import and leave sockets to the garbage collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:Tip.*:UserWarning"),
-]
+pytestmark = RAYS_WARNINGS
 
 
 def test_a_sweep_ends_with_records_and_a_report(undisturbed: tuple[Path, str]) -> None:

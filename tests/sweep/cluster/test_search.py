@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sweep.runs.run import Run
-from tests.sweep.cluster.sweeping import call
+from tests.sweep.cluster.sweeping import RAYS_WARNINGS, call
 
-# Ray and its dependencies warn on import and leave sockets to the garbage collector.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:Tip.*:UserWarning"),
-]
+pytestmark = RAYS_WARNINGS
 
 
 def test_asha_stops_trials_that_are_behind_their_own_technique(tiny: Path, tmp_path: Path) -> None:
