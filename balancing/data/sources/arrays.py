@@ -113,8 +113,8 @@ def _checked_labels(labels: Any, count: int) -> list[int | str]:
     wrong = [one for one in listed if not isinstance(one, int | str) or (isinstance(one, str) and not one.strip())]
     if wrong:
         raise UserError(
-            f"labels must be whole numbers or class names, but hold {wrong[0]!r}; convert them by .astype(int), or leave "
-            "images without a label out"
+            f"labels must be whole numbers or class names, but hold {wrong[0]!r}; convert them by .astype(int), or "
+            "leave images without a label out"
         )
     return listed
 
