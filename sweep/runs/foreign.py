@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from balancing.components.registry import COMPONENTS, GROUP, Component
+from balancing.components.installed import GROUP
+from balancing.components.registry import COMPONENTS, Component
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 
