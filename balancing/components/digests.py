@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import dis
 import enum
@@ -270,7 +269,7 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 def _is_called(kind: type) -> bool:
     """Whether objects of a type have a name because they are functions: built-in ones, numpy's."""
-    return kind.__module__ in ("builtins", "numpy") and hasattr(kind, "__call__")
+    return kind.__module__ in ("builtins", "numpy") and "__call__" in vars(kind)
 
 
 def _is_generated(member: Any) -> bool:

@@ -232,7 +232,9 @@ class Registry:
 
 def _of(component: Component, distribution: str) -> Component:
     """A component as that of a distribution; "" leaves it as it is."""
-    return replace(component, origin=replace(component.origin, distribution=distribution)) if distribution else component
+    return (
+        replace(component, origin=replace(component.origin, distribution=distribution)) if distribution else component
+    )
 
 
 COMPONENTS = Registry()

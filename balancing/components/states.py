@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _FIRST = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
-_CHANGES = frozenset(
-    "add append appendleft clear discard extend insert pop popitem popleft remove reverse rotate setdefault sort update"
-    " difference_update intersection_update symmetric_difference_update fill_ zero_ copy_ fill".split()
+_CHANGES = (
+    *("add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove"),
+    *("reverse", "rotate", "setdefault", "sort", "update", "difference_update", "intersection_update"),
+    *("symmetric_difference_update", "copy_", "fill", "fill_", "zero_"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -64,3 +65,33 @@ def check_unchanged(run: Run) -> None:
                 f"the {then['axis']} '{then['identity']}' of {run.path} is '{now}' now (behind '@' stands a digest of "
                 "its source); put its source back, or start a new run"
             )
+
+
+def other_component(spec: TrialSpec) -> tuple[str, str, str] | None:
+    """The first axis on which other code than a trial's would train here, with both identities; None: all is as it was.
+
+    "none" stands for no component on the axis. A trial that records none was planned with the package's own.
+
+    Raises:
+        UserError: the trial's technique is not known here.
+    """
+    parts = get_technique(spec.technique).parts
+    found = {part.axis: part.identity for part in parts}
+    planned = dict(spec.components) or {part.axis: part.name for part in parts}
+    for axis in (*planned, *found):
+        then, now = planned.get(axis, "none"), found.get(axis, "none")
+        if then != now:
+            return axis, then, now
+    return None
+
+
+def check_components(spec: TrialSpec) -> None:
+    """Raises UserError where other code would train than a trial was planned with, which its id would not tell."""
+    other = other_component(spec)
+    if other is not None:
+        axis, then, now = other
+        raise UserError(
+            f"trial {spec.trial_id} was planned with the {axis} '{then}', but on {socket.gethostname()} it is '{now}' "
+            "(behind '@' stands a digest of its source): install the same version of it on every node, or start a new "
+            "run"
+        )

@@ -284,7 +284,8 @@ def test_without_a_file_it_is_of_the_code_with_its_constants_and_names_in_every_
 def test_sets_and_objects_are_alike_in_every_process(tmp_path: Path) -> None:
     above = "RATES = {'a', 'b', 'c', (1, 'd')}\nTHING = object()\nclass Own:\n    thing = {THING: len}"
     (tmp_path / "lab_losses.py").write_text(MAIN.format(above=above, used="(RATES, Own, THING)"))
-    code = "import lab_losses; from balancing.components.registry import COMPONENTS as c; print(c.get('lab_loss').identity)"
+    code = "import lab_losses\nfrom balancing.components.registry import COMPONENTS\n"
+    code += "print(COMPONENTS.get('lab_loss').identity)"
     path = os.pathsep.join([str(tmp_path), *sys.path])
     assert len({printed(code, PYTHONHASHSEED=seed, PYTHONPATH=path) for seed in "123"}) == 1
 
@@ -310,4 +311,3 @@ def test_what_is_strange_makes_no_trouble(lab: Callable[[str, str, str], str]) -
     )
     used = "(LOCK, LOOP, STRANGE, OBJECTS, EMPTY)"
     assert lab(above, used, "") == lab(above, used, "")
-

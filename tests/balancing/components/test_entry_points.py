@@ -185,7 +185,8 @@ INTERRUPTED = """
             return real(name, package)
 
         importlib.import_module = stopped
-        for ask in (COMPONENTS.all, techniques, lambda: get_technique("class_weights+smote"), lambda: get_technique("xyz")):
+        composed, unknown = (lambda: get_technique("class_weights+smote")), (lambda: get_technique("xyz"))
+        for ask in (COMPONENTS.all, techniques, composed, unknown):
             try:
                 ask()
             except KeyboardInterrupt:
