@@ -119,11 +119,12 @@ class _Scores:
 
     Args:
         probabilities: (S, N, C) float64 in 0..1.
-        logits: (S, N, C) float64 where those were given, else None.
+        logits, log_odds: (S, N, C) float64 where logits were given, else None.
     """
 
     probabilities: np.ndarray
-    logits: np.ndarray | None
+    logits: np.ndarray | None = None
+    log_odds: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -154,22 +155,50 @@ def _scores(technique: str, values: Any, n_rows: int, rows: str = "labels") -> _
     if array.min() >= 0 and (np.abs(sums - 100) <= 100 * _ROUNDING).all():
         raise UserError(f"predictions of {technique} are percentages; divide them by 100")
     if array.min() < -_ROUNDING or array.max() > 1 + _ROUNDING:
-        raised = np.exp(array - array.max(axis=2, keepdims=True))
-        return _Scores(raised / raised.sum(axis=2, keepdims=True), array)
+        raised = np.exp(_beneath_largest(array))
+        return _Scores(raised / raised.sum(axis=2, keepdims=True), array, log_odds(array))
     if (np.abs(sums - 1) > _ROUNDING).any():
         seed, row = np.argwhere(np.abs(sums - 1) > _ROUNDING)[0]
         raise UserError(
             f"probabilities of {technique} must sum to 1 in each row, but row {row} of seed {seed} sums to "
             f"{sums[seed, row]:.3g}; give a column for each class"
         )
-    return _Scores(array.clip(0, 1), None)
+    return _Scores(array.clip(0, 1))
+
+
+def _beneath_largest(logits: np.ndarray) -> np.ndarray:
+    """(..., C) float64 <= 0: how far each class lies beneath the largest; no further than twice that has a number."""
+    with np.errstate(over="ignore"):
+        apart = logits - logits.max(axis=-1, keepdims=True)
+    return np.maximum(apart, np.finfo(np.float64).min / 2)
+
+
+def log_odds(logits: np.ndarray) -> np.ndarray:
+    """Of each class against all others: its logit less the logarithm of the sum of the others' exponentials.
+
+    Ranks as its probability does, but goes on where that is rounded to 1, from a gap of some 37 on. For two classes
+    their difference, so that the ranking by one is exactly the other's turned round.
+
+    Args:
+        logits: (..., C) finite float64, C >= 2.
+    Returns:
+        (..., C) finite float64.
+    """
+    apart = _beneath_largest(logits)
+    nothing = np.full((*apart.shape[:-1], 1), -np.inf)
+    before = np.logaddexp.accumulate(apart, axis=-1)[..., :-1]
+    after = np.logaddexp.accumulate(apart[..., ::-1], axis=-1)[..., -2::-1]
+    found: np.ndarray = apart - np.logaddexp(
+        np.concatenate([nothing, before], axis=-1), np.concatenate([after, nothing], axis=-1)
+    )
+    return found
 
 
 def _part(images: tuple[np.ndarray, np.ndarray, np.ndarray], scores: _Scores, seed: int) -> Predictions:
     """One network's (N, C) predictions beside the images' rows, labels and patients."""
     rows, labels, patients = images
-    logits = None if scores.logits is None else scores.logits[seed]
-    return Predictions(rows, labels, scores.probabilities[seed], patients, logits)
+    logits, odds = (None if given is None else given[seed] for given in (scores.logits, scores.log_odds))
+    return Predictions(rows, labels, scores.probabilities[seed], patients, logits, odds)
 
 
 def _patients(values: Any, n_rows: int, first_row: int = 0) -> np.ndarray:

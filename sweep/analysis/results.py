@@ -205,7 +205,7 @@ class Results(RunReader):
     def _test_table(self) -> pd.DataFrame:
         rows = []
         for trial in self.predictions:
-            numbers = evaluate(trial.labels, trial.probabilities, self.positive)
+            numbers = evaluate(trial.labels, trial.probabilities, self.positive, trial.scores)
             named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
             rows.append({**named, **numbers})
         return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *SHOWN_METRICS])
