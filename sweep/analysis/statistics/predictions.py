@@ -45,7 +45,7 @@ class Predictions:
 
     @property
     def scores(self) -> np.ndarray:
-        """(N, C) float64, by which images are ranked for each class: log-odds where they are known, else probabilities."""
+        """(N, C) float64, by which images are ranked for each class: log-odds where known, else probabilities."""
         return self.probabilities if self.log_odds is None else self.log_odds
 
 

@@ -45,7 +45,7 @@ def test_areas_are_those_of_the_logit_differences_whichever_class_is_positive(ga
         point = curves.points.set_index("technique").loc["baseline"]
         assert point["auroc"] == pytest.approx(np.mean(wanted))
         sign = 1 if positive else -1
-        precise = [average_precision_score(LABELS == positive, sign * one) for one in apart]
+        precise = [average_precision_score(positive == LABELS, sign * one) for one in apart]
         assert point["average_precision"] == pytest.approx(np.mean(precise))
 
 
