@@ -274,6 +274,8 @@ def get_technique(name: str) -> Technique:
     Raises:
         UserError: there is none (the nearest name is suggested), or parts don't go together.
     """
+    if not isinstance(name, str):
+        raise UserError(f"a technique is given by its name, but got {name!r}; `balancing.techniques()` lists them")
     if JOINS in name:
         found = _composed(name)
     elif name in NAMED:

@@ -27,7 +27,7 @@ from sweep.config.sections import (
 )
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
-from sweep.config.values import shown_text
+from sweep.config.values import plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.runs.foreign import check_present
 
@@ -170,7 +170,7 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
 
     Args:
         base: nested dicts, as ``read_file`` gives them.
-        assignments: ``section.name`` -> value, laid over it in order.
+        assignments: ``section.name`` -> value, laid over it in order; numpy's numbers and arrays are taken too.
     Raises:
         UserError: an unknown key, or a value that breaks a rule: one sentence for each.
     """
@@ -190,7 +190,7 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
             there = place.get(part)
             place[part] = dict(there) if isinstance(there, Mapping) else {}
             place = place[part]
-        place[leaf] = value
+        place[leaf] = plain(value)
     try:
         return Config.model_validate(merged)
     except ValidationError as error:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from balancing.components.ranges import Choice, Interval, IntRange
 from balancing.components.techniques import get_technique
 
@@ -15,6 +17,17 @@ _MOST_SHOWN = 200
 def shown_text(text: str) -> str:
     """What a user wrote, as a message shows it."""
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}… ({len(text):,} letters)"
+
+
+def plain(value: Any) -> Any:
+    """What a program gave, as YAML has it: numpy's numbers as Python's, tuples and arrays as lists, at any depth."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {plain(key): plain(one) for key, one in value.items()}
+    return value
 
 
 def _number(part: Any, whole: Any) -> float:
