@@ -59,20 +59,28 @@ class Config(Section):
 
     def to_yaml(self) -> str:
         """The resolved whole, as a file that ``sweep run FILE`` reads back to an equal object."""
-        return yaml.safe_dump(_plain(self.model_dump()), sort_keys=False, allow_unicode=True)
+        values = self.model_dump()
+        space = values["space"]
+        for shared in HYPERPARAMETERS:
+            found = getattr(self.space, shared.name)
+            if isinstance(found, Interval):
+                space[shared.name] = _written(found, log=shared.log)
+        space["parameters"] = {
+            technique: {k: _written(v) if isinstance(v, Interval) else v for k, v in own.items()}
+            for technique, own in self.space.parameters.items()
+        }
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _plain(value: Any) -> Any:
-    """Intervals as the text that users write; everything else as YAML has it."""
-    if isinstance(value, Interval):
-        return f"{value.low!r}..{value.high!r}"
-    if isinstance(value, Mapping):
-        if set(value) == {"low", "high", "log"}:
-            return f"{value['low']!r}..{value['high']!r}"
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return value
+def _written(values: Interval, *, log: bool = False) -> str | dict[str, Any]:
+    """A range as the text that users write, where that is read as the same range; else as a mapping.
+
+    Args:
+        log: whether a range that is written as text is drawn in the logarithm.
+    """
+    if values.log != log:
+        return {"low": values.low, "high": values.high, "log": values.log}
+    return f"{values.low!r}..{values.high!r}"
 
 
 def preset_names() -> list[str]:
