@@ -161,10 +161,10 @@ class ComparisonRun:
         Raises:
             UserError: unknown or impossible wishes, or images that are not the run's.
         """
-        from sweep.config.config import recorded_config
+        from sweep.config.config import recorded_report
         from sweep.reports import recorded_images, report_of_run
 
-        settings = recorded_config(self._run, {f"report.{key}": value for key, value in asked.items()}).report
+        settings = recorded_report(self._run, {f"report.{key}": value for key, value in asked.items()})
         if images is None:
             try:
                 images = recorded_images(self._run)

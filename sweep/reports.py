@@ -42,12 +42,11 @@ def recorded_images(run: Run, data: str | None = None, bar: Bar = no_bar) -> Ima
     Raises:
         UserError: they are not there, or others are.
     """
-    from sweep.config.config import recorded_config
+    from sweep.config.config import recorded_data
     from sweep.config.localpaths import recorded_source
     from sweep.planning.prepare import load_data
 
-    config = recorded_config(run, {"data.source": data if data is not None else recorded_source(run)})
-    images = load_data(config.data, bar=bar)[0]
+    images = load_data(recorded_data(run, data if data is not None else recorded_source(run)), bar=bar)[0]
     if images.fingerprint != run.info["data"]["fingerprint"]:
         raise UserError("these are not the run's images; give those by --data.")
     return images

@@ -211,11 +211,32 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
 
 
 def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> Config:
-    """A run's configuration, with assignments laid over it.
+    """A run's whole configuration, with assignments laid over it, to go on with the run.
+
+    Raises:
+        UserError: its config.yaml is damaged, an assignment breaks a rule, or a component is not known here.
+    """
+    loaded = _recorded(run)
+    check_present(run)
+    return build_config(loaded, assignments)
+
+
+def recorded_report(run: Run, assignments: Mapping[str, Any] | None = None) -> ReportConfig:
+    """What a run's report shall show; techniques that are not known here are no hindrance.
 
     Raises:
         UserError: its config.yaml is damaged, or an assignment breaks a rule.
     """
+    return build_config({"report": _recorded(run).get("report")}, assignments).report
+
+
+def recorded_data(run: Run, source: str) -> DataConfig:
+    """How a run's images were read, wherever they lie now; techniques are as for ``recorded_report``."""
+    return build_config({"data": _recorded(run)["data"]}, {"data.source": source}).data
+
+
+def _recorded(run: Run) -> dict[str, Any]:
+    """A run's config.yaml, whole, not yet validated."""
     path = run.path / "config.yaml"
     try:
         loaded = read_yaml(run.config_yaml, str(path))
@@ -227,8 +248,7 @@ def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> C
     missing = [name for name in Config.model_fields if name not in loaded and name != "report"]
     if missing:
         raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
-    check_present(run)
-    return build_config(loaded, assignments)
+    return loaded
 
 
 def _sentence(error: Any) -> str:

@@ -44,10 +44,18 @@ def makes_synthetic(technique: str) -> bool:
 
 
 def chosen_specs(run: Results) -> dict[str, TrialSpec]:
-    """The first seed's spec of each chosen configuration whose plan may hold mixed images; techniques in order."""
+    """The first seed's spec of each chosen configuration whose plan may hold mixed images; techniques in order.
+
+    One that other source trained than there is here is left out: its plan can't be made again.
+    """
     by_id = {spec.trial_id: spec for spec in run.specs()}
     chosen = {choice["technique"]: by_id[choice["trial_ids"][0]] for choice in run.selection()}
-    return {name: chosen[name] for name in in_order(chosen) if makes_synthetic(name)}
+    return {name: chosen[name] for name in in_order(chosen) if makes_synthetic(name) and _as_trained(chosen[name])}
+
+
+def _as_trained(spec: TrialSpec) -> bool:
+    """Whether the components here are those that the trial says that it had; older records say nothing."""
+    return not spec.components or dict(spec.components) == get_technique(spec.technique).components
 
 
 def plan_of(run: Results, images: ImageSet, spec: TrialSpec) -> TrainingPlan:
