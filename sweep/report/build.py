@@ -41,6 +41,11 @@ class Content:
     sections: list[Section]
     footer: str
 
+    @property
+    def faults(self) -> list[str]:
+        """A sentence for each section from elsewhere that could not be made."""
+        return [section.fault for section in self.sections if section.fault]
+
 
 def gather(context: ReportContext) -> Content:
     """The whole report of a run.
