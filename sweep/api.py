@@ -165,7 +165,7 @@ class ComparisonRun:
         Raises:
             UserError: unknown or impossible wishes, images that are not the run's, or ``out`` can't be written.
         """
-        from sweep.config.config import recorded_config
+        from sweep.config.config import recorded_report
         from sweep.reports import recorded_images, report_of_run
 
         copy = None if out is None else _path(out, "out")
@@ -174,7 +174,7 @@ class ComparisonRun:
             raise UserError(
                 f"images must be the run's ImageSet, but are of type {type(images).__name__}; give it, or None"
             )
-        settings = recorded_config(self._run, {f"report.{key}": value for key, value in asked.items()}).report
+        settings = recorded_report(self._run, {f"report.{key}": value for key, value in asked.items()})
         if images is None:
             try:
                 images = recorded_images(self._run)

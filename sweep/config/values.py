@@ -86,6 +86,8 @@ def own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         value = parse_values(given) if isinstance(given, str | Mapping | list) else given
         if isinstance(value, Interval) and isinstance(known, Choice):
             raise ValueError(f"{name}.{parameter} takes {known.options[0]} or a list, not the range {given}")
+        if isinstance(value, Interval):
+            value.check_log(f"{name}.{parameter}", whole=isinstance(known, IntRange))
         ends = [value.low, value.high] if isinstance(value, Interval) else value if isinstance(value, list) else [value]
         # What was written as text or beside a fraction came back as float, of whole numbers too.
         ends = [int(e) if isinstance(known, IntRange) and isinstance(e, float) and e.is_integer() else e for e in ends]

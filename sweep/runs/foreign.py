@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from balancing.components.installed import GROUP
@@ -43,14 +43,27 @@ def record_origins(run: Run, specs: Iterable[TrialSpec]) -> None:
         run.update_info(components=origins)
 
 
+def where_from(then: Mapping[str, str]) -> str:
+    """In words, where a recorded component is from: its distribution, or its module."""
+    return then["distribution"] or f"module {then['module']}"
+
+
+def identity_here(name: str) -> str | None:
+    """What a component of that name is here (see ``Component.identity``); None where there is none."""
+    try:
+        found = COMPONENTS.get(name)
+    except UserError:  # whatever may have had it can't be loaded
+        return None
+    return found.identity if found else None
+
+
 def check_present(run: Run) -> None:
     """Raises UserError where a component of a run is not known here."""
     for name, then in run.info.get("components", {}).items():
         if COMPONENTS.get(name) is None:
-            where = then["distribution"] or f"module {then['module']}"
             raise UserError(
-                f"run {run.path} has the {then['axis']} '{name}' of {where}, which is not known here; import that "
-                f"before, or install what has it as an entry point of {GROUP}"
+                f"run {run.path} has the {then['axis']} '{name}' of {where_from(then)}, which is not known here; "
+                f"import that before, or install what has it as an entry point of {GROUP}"
             )
 
 
