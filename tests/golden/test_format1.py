@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
-from tests.golden import kinds, taken
+from tests.golden import drawings, kinds, taken
 from tests.golden.compare import as_recorded, differences, is_recorded_machine, nearly, recorded
 
 SIZE = 32
@@ -42,7 +42,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("finished", "interrupted"):
         shutil.copytree(kinds.FORMAT1 / name, folder / name)
     commands = {name: ["resume", folder / name, "--allow-mixed"] for name in ("finished", "interrupted")}
-    kinds.call_all(commands, folder / "cache")
+    kinds.call_all(commands, drawings.fill(folder / "cache"))
     return folder
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.golden import kinds, taken
+from tests.golden import drawings, kinds, taken
 from tests.golden.compare import as_recorded, differences, is_recorded_machine, recorded
 
 
@@ -15,7 +15,8 @@ from tests.golden.compare import as_recorded, differences, is_recorded_machine, 
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Every kind's run, made now."""
     folder = tmp_path_factory.mktemp("golden")
-    kinds.call_all({name: kinds.arguments(kind, folder / name) for name, kind in kinds.KINDS.items()}, folder / "cache")
+    cache = drawings.fill(folder / "cache")
+    kinds.call_all({name: kinds.arguments(kind, folder / name) for name, kind in kinds.KINDS.items()}, cache)
     return {name: taken.run(folder / name) for name in kinds.KINDS}
 
 
