@@ -9,11 +9,12 @@ import pytest
 
 # Files are shared out whole, in order: the longest begin first, so that none is left over for one worker at the end.
 _LONGEST = (
-    "test_resume.py",
-    "test_run.py",
     "test_golden.py",
+    "test_resume.py",
+    "test_docs.py",
     "test_format1.py",
     "test_report.py",
+    "test_run.py",
     "test_waiting.py",
     "test_report_browser.py",
 )

@@ -52,16 +52,21 @@ def arguments(kind: Sequence[str], out: Path) -> list[str]:
     return ["run", *kind, *_COMMON, *size, "--out", str(out)]
 
 
-def start(command: Sequence[object], cache: Path) -> subprocess.Popen[str]:
-    """The command line as a process of its own; one thread wherever a library would choose their number."""
+def environment(cache: Path) -> dict[str, str]:
+    """What a command and its workers are given; one thread wherever a library would choose their number."""
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
+    return {**threads, "COLUMNS": "200", "BALANCING_ACT_CACHE": str(cache)}
+
+
+def start(command: Sequence[object], cache: Path) -> subprocess.Popen[str]:
+    """The command line as a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "sweep.cli", *map(str, command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env={**os.environ, **threads, "COLUMNS": "200", "BALANCING_ACT_CACHE": str(cache)},
+        env={**os.environ, **environment(cache)},
     )
 
 

@@ -9,6 +9,7 @@ Recorded by the code of commit b8b5aab, the last before the rooms moved, with th
   as on disk, without networks, event files and report. What they hold is format 1 for good: never made anew.
 - ``data/quick.json``: what ``format1/finished`` held while it had its networks; ``data/format1.json``: its report
   without images.
+- ``data/halfway.json``: what of the phantom's drawings hangs on the processor (see ``drawings``).
 
 **When to record anew.** Never to make a failing test pass. Only where numbers change on purpose, said so in the
 changelog; then by kind, in a commit of its own. ``--only resampled`` replaces the group ``resampled`` alone, of every
@@ -28,7 +29,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.golden import kinds, taken
+from tests.golden import drawings, kinds, taken
 from tests.golden.compare import differences, is_recorded_machine, machine, recorded
 
 _NOT_KEPT = ("*.pt", "tensorboard", "report", "owner", "ray", ".*")
@@ -77,7 +78,7 @@ def stop_after(run: Path, command: list[str], cache: Path, ended: int) -> None:
 
 def format1(scratch: Path) -> None:
     """The run folders of format 1 and what their tests compare with."""
-    cache = scratch / "cache"
+    cache = drawings.fill(scratch / "cache")
     shutil.rmtree(kinds.FORMAT1, ignore_errors=True)
     kinds.call(kinds.arguments(kinds.QUICK, scratch / "finished"), cache)
     write(kinds.DATA / "quick.json", taken.run(scratch / "finished"))
@@ -113,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", help=f"of {', '.join(kinds.KINDS)}; all by default")
     parser.add_argument("--only", choices=["resampled"], help="replace this group alone")
+    parser.add_argument("--drawings", action="store_true", help="where the phantom's drawing was changed on purpose")
     parser.add_argument("--format1", action="store_true", help="make the folders of format 1; done once, for good")
     options = parser.parse_args()
     assert not options.only or is_recorded_machine(), "record with the machine and versions of data/machine.json"
@@ -121,11 +123,12 @@ def main() -> None:
         wanted["quick"] = kinds.QUICK
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
+        if options.drawings:
+            write(kinds.DATA / "halfway.json", {str(size): drawings.halfway(size) for size in drawings.SIZES})
         if options.format1:
             format1(scratch)
-        kinds.call_all(
-            {name: kinds.arguments(kind, scratch / name) for name, kind in wanted.items()}, scratch / "cache"
-        )
+        cache = drawings.fill(scratch / "cache")
+        kinds.call_all({name: kinds.arguments(kind, scratch / name) for name, kind in wanted.items()}, cache)
         for name in wanted:
             again(name, taken.run(scratch / name), options.only)
         if "quick" in wanted:

@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
-from tests.golden import kinds, taken
+from tests.golden import drawings, kinds, taken
 from tests.golden.compare import as_recorded, differences, is_recorded_machine, nearly, recorded
+from tests.held_ray import held_ray
 
 SIZE = 32
 
@@ -41,15 +42,19 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("format1")
     for name in ("finished", "interrupted"):
         shutil.copytree(kinds.FORMAT1 / name, folder / name)
-    commands = {name: ["resume", folder / name, "--allow-mixed"] for name in ("finished", "interrupted")}
-    kinds.call_all(commands, folder / "cache")
+    cache = drawings.fill(folder / "cache")
+    with held_ray(2, kinds.environment(cache)) as address:
+        resume = ("--allow-mixed", "--address", address)
+        kinds.call_all({name: ["resume", folder / name, *resume] for name in ("finished", "interrupted")}, cache)
     return folder
 
 
 def test_a_finished_run_is_reported_without_images(finished: Path, tmp_path: Path) -> None:
     kinds.call(["report", finished, "--no-cams", "--data", tmp_path / "nowhere"], tmp_path / "cache")
-    # From recorded predictions: arithmetic of float64 alone, wherever that is done.
-    assert differences(recorded("format1"), taken.report(finished), nearly(1e-6)) == []
+    # From recorded predictions: no network answers anew. The weights of patients are float32, whose sums end on other
+    # last bits on another processor.
+    close = nearly(1e-6 if is_recorded_machine() else 1e-5)
+    assert differences(recorded("format1"), taken.report(finished), close) == []
 
 
 @pytest.mark.parametrize("name", ["finished", "interrupted"])

@@ -7,15 +7,21 @@ from typing import Any
 
 import pytest
 
-from tests.golden import kinds, taken
+from tests.golden import drawings, kinds, taken
 from tests.golden.compare import as_recorded, differences, is_recorded_machine, recorded
+from tests.held_ray import held_ray
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Every kind's run, made now."""
     folder = tmp_path_factory.mktemp("golden")
-    kinds.call_all({name: kinds.arguments(kind, folder / name) for name, kind in kinds.KINDS.items()}, folder / "cache")
+    cache = drawings.fill(folder / "cache")
+    with held_ray(2, kinds.environment(cache)) as address:
+        commands = {
+            name: [*kinds.arguments(kind, folder / name), "--address", address] for name, kind in kinds.KINDS.items()
+        }
+        kinds.call_all(commands, cache)
     return {name: taken.run(folder / name) for name in kinds.KINDS}
 
 

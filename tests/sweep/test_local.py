@@ -30,6 +30,7 @@ from sweep.runs.owner import NotOwner
 from sweep.runs.run import Run
 from sweep.training.trial import Trial
 from tests.balancing.components.registered import keep_registry
+from tests.sweep.cluster.sweeping import WITHOUT_DASHBOARD
 
 TINY: dict[str, dict[str, Any]] = {
     "data": {"source": "phantom", "image_size": 16, "phantom_images": 300},
@@ -288,8 +289,8 @@ def _file(folder: Path) -> Path:
 
 def _command(*arguments: object, ray: bool = True, code: int = 0) -> str:
     """Runs the command line; returns what it printed."""
-    blocked = "" if ray else "sys.modules['ray'] = None; "
-    script = f"import sys; {blocked}from sweep.cli.main import program; program()"
+    before = WITHOUT_DASHBOARD if ray else "import sys; sys.modules['ray'] = None; "
+    script = f"{before}from sweep.cli.main import program; program()"
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         env={**os.environ, "COLUMNS": "200"},

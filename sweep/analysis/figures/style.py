@@ -99,7 +99,7 @@ def settle(figure: Figure) -> None:
     """Lays the figure out once, so that writing it in several formats doesn't do it again."""
     with style():
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # with "none" each savefig would draw twice
 
 
 def svg(figure: Figure) -> str:

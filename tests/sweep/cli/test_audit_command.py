@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 
 from balancing.errors import UserError
+from sweep.cli.main import main
 from sweep.config.config import build_config
 from sweep.planning.prepare import prepare
 
@@ -32,31 +32,42 @@ def leaking(tmp_path: Path) -> Path:
     return folder
 
 
-def sweep(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sweep.cli", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+Sweep = Callable[..., tuple[int, str, str]]
 
 
-def test_audit_names_the_leak_and_its_files(leaking: Path) -> None:
+@pytest.fixture
+def sweep(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sweep:
+    """The command line: its exit code and what it printed on either stream."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sweep", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return (ended.value.code, *capsys.readouterr())
+
+    return command
+
+
+def test_audit_names_the_leak_and_its_files(leaking: Path, sweep: Sweep) -> None:
     listed = leaking.parent / "files.csv"
-    found = sweep("audit", "--data", leaking, "--image-size", "16", "--files", listed)
-    assert found.returncode == 1
+    code, out, err = sweep("audit", "--data", leaking, "--image-size", "16", "--files", listed)
+    assert code == 1
     files = pd.read_csv(listed)
     leak = files[files["severity"] == "leak"]
     assert leak["file"].tolist() == ["train/train_ill_3.png", "test/again.png"]
-    assert "ill: 20 x 20 pixels, 1 channel." in found.stdout
-    assert "leak" in found.stdout
-    assert "again.png" in found.stdout
-    assert "train_ill_3.png" in found.stdout
-    assert "Traceback" not in found.stdout + found.stderr
+    assert "ill: 20 x 20 pixels, 1 channel." in out
+    assert "leak" in out
+    assert "again.png" in out
+    assert "train_ill_3.png" in out
+    assert "Traceback" not in out + err
 
 
-def test_a_run_refuses_and_says_what_to_do(leaking: Path, tmp_path: Path) -> None:
-    found = sweep("run", "quick", "--data", leaking, "--image-size", "16", "--out", tmp_path / "run")
-    assert found.returncode == 2
-    assert "1 image is byte for byte both in train and in test" in " ".join(found.stderr.split())
-    assert "--allow-leak" in found.stderr
+def test_a_run_refuses_and_says_what_to_do(leaking: Path, tmp_path: Path, sweep: Sweep) -> None:
+    code, _, err = sweep("run", "quick", "--data", leaking, "--image-size", "16", "--out", tmp_path / "run")
+    assert code == 2
+    assert "1 image is byte for byte both in train and in test" in " ".join(err.split())
+    assert "--allow-leak" in err
     assert not (tmp_path / "run").exists()
 
 

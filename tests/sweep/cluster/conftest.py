@@ -21,5 +21,5 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run that nothing interrupted, and what it printed."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "tiny.yaml").write_text(TINY)
-    output = call("run", folder / "tiny.yaml", "--out", folder / "run")
+    output = call("run", folder / "tiny.yaml", "--out", folder / "run", dashboard=True)
     return folder / "run", output

@@ -32,8 +32,24 @@ def test_a_sweep_on_a_two_node_cluster_through_its_address(
         cluster.shutdown()
 
 
-@pytest.fixture
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers at --address 127.0.0.1:1"),
+        ("nonsense", "--address must be 'auto' or HOST:PORT"),
+        ("ray://127.0.0.1:10001", "ray job submit"),
+    ],
+)
+def test_no_ray_at_the_address(address: str, sentence: str) -> None:
+    from sweep.cluster.session import ray_session
+
+    with pytest.raises(UserError, match=sentence), ray_session(ResourceConfig(address=address)):
+        pass
+
+
+@pytest.fixture(scope="module")
 def session() -> Iterator[str]:
+    """The dashboard's address; from here on this process has a Ray of its own, and joins no other."""
     from sweep.cluster.session import ray_session
 
     with ray_session(ResourceConfig(gpus_per_trial=None)) as dashboard:
@@ -57,18 +73,3 @@ def test_asking_for_more_than_any_node_has(session: str, asked: dict, name: str)
     with pytest.raises(UserError, match=f"asks for more {name} than any node has"):
         fit_slots(ResourceConfig(**asked))
     assert fit_slots(ResourceConfig(**asked, autoscaling=True)).concurrent == 0
-
-
-@pytest.mark.parametrize(
-    ("address", "sentence"),
-    [
-        ("127.0.0.1:1", "no Ray cluster answers at --address 127.0.0.1:1"),
-        ("nonsense", "--address must be 'auto' or HOST:PORT"),
-        ("ray://127.0.0.1:10001", "ray job submit"),
-    ],
-)
-def test_no_ray_at_the_address(address: str, sentence: str) -> None:
-    from sweep.cluster.session import ray_session
-
-    with pytest.raises(UserError, match=sentence), ray_session(ResourceConfig(address=address)):
-        pass

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,23 +57,28 @@ def test_killed_in_the_middle_goes_on_where_it_was(undisturbed: tuple[Path, str]
     assert numbers(folder, shared, ("validation",)) == numbers(undisturbed[0], shared, ("validation",))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_cleanly_and_says_how_to_go_on(tiny: Path, tmp_path: Path, number: int) -> None:
-    folder = tmp_path / "interrupted"
-    process = start("run", tiny, "--out", folder, *ENDLESS)
-    wait_for(lambda: len(states(folder)) >= 1, process)
+def stops_cleanly_and_says_how_to_go_on(folder: Path, process: subprocess.Popen[str], number: int) -> None:
     output = stop(process, number)
     assert f"sweep resume {folder}" in output
     assert Run(folder).info["status"] == "interrupted"
     assert "failed" not in {status["status"] for status in states(folder).values()}
     assert not (folder / "owner").exists()
+
+
+def test_ctrl_c_stops_cleanly_and_what_goes_on_keeps_its_settings(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "interrupted"
+    process = start("run", tiny, "--out", folder, *ENDLESS)
+    wait_for(lambda: len(states(folder)) >= 1, process)
+    stops_cleanly_and_says_how_to_go_on(folder, process, signal.SIGINT)
     other = start("run", tiny, "--out", folder, "--resume", "--epochs", "3", *ENDLESS)
     refusal, _ = other.communicate(timeout=PATIENCE)
     assert other.returncode == 2
     assert "was started with space.epochs = 2" in refusal
 
 
-def test_a_run_that_another_process_works_on_is_left_to_it(tiny: Path, tmp_path: Path) -> None:
+def test_a_run_that_another_process_works_on_is_left_to_it_until_sigterm_ends_it_cleanly(
+    tiny: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "owned"
     first = start("run", tiny, "--out", folder, *ENDLESS)
     wait_for(lambda: len(states(folder)) >= 1, first)
@@ -86,7 +92,7 @@ def test_a_run_that_another_process_works_on_is_left_to_it(tiny: Path, tmp_path:
     known = len(states(folder))
     wait_for(lambda: len(states(folder)) > known, first)  # the first one was not disturbed
     assert all(status["attempts"] == 1 for status in states(folder).values())
-    stop(first, signal.SIGTERM)
+    stops_cleanly_and_says_how_to_go_on(folder, first, signal.SIGTERM)
 
 
 def test_a_chosen_trial_without_its_network_is_trained_again(undisturbed: tuple[Path, str], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from sweep.cluster.session import Slots
 from sweep.cluster.waiting import Patience, Waiting
 from sweep.runs.run import Run
+from tests.sweep.cluster.sweeping import WITHOUT_DASHBOARD
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -158,8 +159,9 @@ main()
 def test_a_sweep_goes_on_past_a_trial_that_hangs_and_one_that_does_not_fit(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     done = subprocess.run(
-        [sys.executable, "-c", _GOES_WRONG, str(tmp_path / "hangs"), "run", "demo", "--out", str(folder),
-         "--set", "data.phantom_images=300", "--image-size", "32", "--lr", "0.001", "--epochs", "1", "--seeds", "1",
+        [sys.executable, "-c", WITHOUT_DASHBOARD + _GOES_WRONG, str(tmp_path / "hangs"),
+         "run", "demo", "--out", str(folder), "--set", "data.phantom_images=300",
+         "--image-size", "32", "--lr", "0.001", "--epochs", "1", "--seeds", "1",
          "--batch-size", "48", "--strength", "0.5", "--max-concurrent", "1",
          "--techniques", "undersampling,augmentation,baseline", "--trial-timeout", "10m"],
         capture_output=True, text=True, timeout=400, check=False, env={**os.environ, "COLUMNS": "200"},
@@ -212,7 +214,12 @@ with ray_session(resources):
 
 def test_what_no_node_can_hold_is_said_at_once_and_a_users_mistake_comes_without_rays_traceback() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _WAITS], capture_output=True, text=True, timeout=240, check=False, env=dict(os.environ)
+        [sys.executable, "-c", WITHOUT_DASHBOARD + _WAITS],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=dict(os.environ),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     said, *rest = done.stdout.splitlines()

@@ -29,7 +29,7 @@ from sweep.analysis.results import Results
 from sweep.analysis.tables import results_table
 from sweep.report import render
 from sweep.report.blocks import Paragraph
-from sweep.report.build import found_warnings, gather
+from sweep.report.build import Content, found_warnings, gather
 from sweep.report.context import ReportContext, ReportOptions
 from sweep.report.registry import sections
 from sweep.report.render import write_report
@@ -76,6 +76,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Page]:
     return run, Page(write_report(run, images))
 
 
+@pytest.fixture(scope="module")
+def bare(made: tuple[Run, Page], tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Page]:
+    """The same run, reported once more, without its images."""
+    run = Run(shutil.copytree(made[0].path, tmp_path_factory.mktemp("bare") / "run"))
+    return run, Page(write_report(run))
+
+
 def test_all_files_are_there(made: tuple[Run, Page]) -> None:
     folder = made[0].path / "report"
     assert (folder / "index.html").is_file()
@@ -114,8 +121,8 @@ def test_it_opens_with_the_answer_and_holds_every_section_in_order(made: tuple[R
     run, page = made
     text = (run.path / "report" / "index.html").read_text(encoding="utf-8")
     header, main = text.index("<header>"), text.index("<main>")
-    content = gather(ReportContext(Results(run)))
-    assert header < text.index(content.verdict[:30]) < main
+    verdict = json.loads((run.path / "report" / "summary.json").read_text(encoding="utf-8"))["verdict"]
+    assert header < text.index(verdict[:30]) < main
     anchors = [str(a["id"]) for _, a in page.elements if str(a.get("id", "")).endswith("-section")]
     expected = [f"{one.name}-section" for one in sections()]
     assert anchors == expected
@@ -152,13 +159,17 @@ def test_tables_stand_in_their_sections(made: tuple[Run, Page]) -> None:
 
 
 @pytest.mark.parametrize(("skill", "wins"), [(0.2, False), (3.0, True)])
-def test_a_winner_is_named_beside_what_a_threshold_does(tmp_path: Path, skill: float, wins: bool) -> None:
+def test_a_winner_is_named_beside_what_a_threshold_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skill: float, wins: bool
+) -> None:
+    gathered: list[Content] = []
+    monkeypatch.setattr(render, "gather", lambda context: gathered.append(gather(context)) or gathered[0])
     images = fake_images(tmp_path / "images", per_class=(120, 240), size=4)
     run = fake_run(
         tmp_path / "run", images, techniques=("baseline", "smote"), seeds=5, skills=(0.2, skill), failing=False
     )
     page = write_report(run, options=ReportOptions(cams=False))
-    content = gather(ReportContext(Results(run), options=ReportOptions(cams=False)))
+    (content,) = gathered
     found = {one.name: one for one in content.sections}
     assert found["differences"].values["beats_baseline"] == (["smote"] if wins else [])  # type: ignore[index]
     beside = found["threshold"].aside
@@ -228,12 +239,12 @@ def test_hostile_class_names_stay_text(tmp_path: Path) -> None:
     assert r"\$e\$ \& 50 \%\_" in tex
 
 
-def test_equal_records_give_an_equal_report_and_old_files_go(made: tuple[Run, Page], tmp_path: Path) -> None:
-    shutil.copytree(made[0].path, tmp_path / "run")
-    run = Run(tmp_path / "run")
+def test_equal_records_give_an_equal_report_and_old_files_go(bare: tuple[Run, Page]) -> None:
+    run, page = bare
+    assert "The images were not at hand" in page.text
     contents = []
-    for _ in range(2):
-        assert "The images were not at hand" in Page(write_report(run)).text
+    for make in (lambda: None, lambda: write_report(run)):
+        make()
         files = sorted(path for path in (run.path / "report").rglob("*") if path.is_file())
         contents.append({path.name: path.read_bytes() for path in files})
     assert contents[0] == contents[1]
@@ -288,7 +299,7 @@ def test_the_summary_fits_its_schema_and_says_what_the_page_says(made: tuple[Run
     assert {"threshold", "curves", "calibration", "looks", "synthetic", "cost"} <= set(summary["sections"])
 
 
-def test_the_checklist_claims_no_more_than_the_report_holds(made: tuple[Run, Page], tmp_path: Path) -> None:
+def test_the_checklist_claims_no_more_than_the_report_holds(made: tuple[Run, Page], bare: tuple[Run, Page]) -> None:
     run, page = made
     text = (run.path / "report" / "checklist.md").read_text(encoding="utf-8")
     assert "| 13 Class imbalance" in text
@@ -297,10 +308,8 @@ def test_the_checklist_claims_no_more_than_the_report_holds(made: tuple[Run, Pag
     assert anchors
     assert anchors <= ids
     assert "#looks-section" in text
-    shutil.copytree(run.path, tmp_path / "run")
-    write_report(Run(tmp_path / "run"))  # without images there are no maps
-    bare = (tmp_path / "run" / "report" / "checklist.md").read_text(encoding="utf-8")
-    assert "#looks-section" not in bare
+    without_maps = (bare[0].path / "report" / "checklist.md").read_text(encoding="utf-8")
+    assert "#looks-section" not in without_maps
 
 
 def test_no_two_parts_have_one_name() -> None:
