@@ -157,7 +157,7 @@ def test_a_worker_with_another_version_of_an_installed_component_trains_nothing_
     install(site, "my-lab", {"unlike": "unlike_module"}, unlike_module=UNLIKE)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *sys.path]))
     (tmp_path / "own.py").write_text(textwrap.dedent(DRIVER))
-    done = call(tmp_path, *RUN, "--out", "made", "--techniques", "baseline,unlike")
+    done = call(tmp_path, *RUN, "--out", "made", "--techniques", "baseline,unlike", "--set", "sweep.retries=1")
     assert done.returncode == 0, done.stdout + done.stderr
     specs = {row["technique"]: row for row in json.loads((tmp_path / "made/trials.json").read_text())}
     folders = {name: TrialFolder(tmp_path / f"made/trials/{row['trial_id']}") for name, row in specs.items()}
