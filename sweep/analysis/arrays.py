@@ -102,7 +102,7 @@ def _labels(values: Any, what: str) -> np.ndarray:
             f"{what} must be (N,) integers 0..C-1, N >= 1, but are {labels.dtype} of shape {labels.shape}; give the "
             "class of each image by its number"
         )
-    return labels.astype(np.int64)
+    return np.minimum(labels, np.iinfo(np.int64).max).astype(np.int64)
 
 
 def _check_mapping(values: Any, what: str, shape: str) -> None:
