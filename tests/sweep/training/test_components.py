@@ -23,7 +23,7 @@ from sweep.training.inputs import SplitImages
 from sweep.training.method import method_of
 from sweep.training.trial import Trial
 from tests.balancing.components.registered import keep_registry
-from tests.sweep.training.small import CPU, make_images, make_spec, numbers_of, weights_of
+from tests.sweep.training.small import CPU, assert_same_weights, make_images, make_spec, numbers_of, weights_of
 
 LOGITS = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.eye(2)[torch.arange(6) % 2]
@@ -58,7 +58,7 @@ def test_class_weights_train_and_without_power_they_are_the_baseline(images: Spl
     powerless = type(powerless).from_dict({**powerless.to_dict(), "parameters": {"power": 0.0}})
     assert Trial(powerless, images, folder, device=CPU).run() == "done"
     assert numbers_of(folder) == numbers_of(unaugmented)
-    assert all(torch.equal(weights_of(folder)[name], tensor) for name, tensor in weights_of(unaugmented).items())
+    assert_same_weights(weights_of(folder), weights_of(unaugmented))
 
 
 def test_schedules_mixers_and_augmentations_are_applied(
