@@ -7,7 +7,7 @@ their own (``balancing.components.named``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,13 +18,14 @@ from balancing.components.axes import (
     Augment,
     Loss,
     Mix,
-    Phase,
     Schedule,
+    Stage,
     TrainingContext,
     TrainingData,
 )
+from balancing.components.ledger import Ledger, log_frequencies, shift_of
 from balancing.components.named import NAMED, STUDY, Augmented, Named
-from balancing.components.plans import TrainingPlan
+from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import Range
 from balancing.components.registry import COMPONENTS, Component, check_feasible
 from balancing.errors import UserError, suggestion
@@ -59,11 +60,6 @@ class Technique:
     def axes(self) -> tuple[str, ...]:
         """The axes on which it does something."""
         return tuple(part.axis for part in self.parts)
-
-    @property
-    def keeps_prior(self) -> bool:
-        """Whether its networks' answers carry the class frequencies of the training split."""
-        return all(part.keeps_prior for part in self.parts)
 
     @property
     def components(self) -> dict[str, str]:
@@ -138,7 +134,7 @@ class Technique:
         check_feasible([(part, self._own(part, complete)) for part in self.parts], class_counts, class_names)
 
     def build(self, data: TrainingData, random_state: int, **parameters: Any) -> TrainingPlan:
-        """The training plan.
+        """The training plan; of a sampler that draws anew in each epoch, the first epoch's.
 
         Args:
             data: T training rows.
@@ -147,13 +143,19 @@ class Technique:
         Raises:
             UserError: as ``check_feasible``.
         """
+        return self.plans(data, random_state, **parameters).of(1)
+
+    def plans(self, data: TrainingData, random_state: int, **parameters: Any) -> EpochPlans:
+        """The plan of each epoch; one and the same, where the sampler draws once. Arguments as for ``build``."""
         complete = self.complete(parameters)
         self.check_feasible(data.class_counts, data.class_names, complete)
         sampler = self.part("sampler")
         if sampler is None:
-            return TrainingPlan.of_rows(data.rows, data.train_labels)
-        plan: TrainingPlan = sampler.build(data, random_state, **self._own(sampler, complete))
-        return plan
+            made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows, data.train_labels)
+        else:
+            made = sampler.build(data, random_state, **self._own(sampler, complete))
+        fixed = made
+        return made if isinstance(made, EpochPlans) else EpochPlans.always(made)
 
     def loss(self, context: TrainingContext, **parameters: Any) -> Loss:
         """The loss; cross-entropy where no component says otherwise. Arguments as for ``build``."""
@@ -177,9 +179,33 @@ class Technique:
         return found
 
     def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
-        """What trains in each epoch; everything, where no component says otherwise. Arguments as for ``build``."""
+        """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""
         found: Schedule | None = self._built("schedule", context, parameters)
-        return found or _always
+        return found or (Stage(1.0),)
+
+    def ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
+        """What the technique is designed to do to the class prior: what its last stage does, since that trains last.
+
+        Args:
+            context: with ``split_counts``, and the class counts of the technique's plan.
+            parameters: as for ``complete``.
+        """
+        assert context.split_counts is not None
+        complete, last = self.complete(parameters), self.schedule(context, **parameters)[-1].phase
+        trains = {"sampler": last.sampled and last.power is None, "mixer": last.mixed, "loss": last.weighted}
+        log_split = log_frequencies(context.split_counts)
+        if last.power is not None:
+            carried = last.power * log_split
+        else:
+            carried = log_frequencies(context.class_counts) if last.sampled else log_split
+        counts = np.exp(carried) / np.exp(carried).sum() * context.class_counts.sum()
+        seen, unknown = replace(context, class_counts=counts), []
+        for part in self.parts:
+            if AXES[part.axis].trains and trains.get(part.axis, True):
+                shift = shift_of(part.prior_effect, seen, self._own(part, complete))
+                unknown += [part.name] if shift is None else []
+                carried = carried if shift is None else carried + shift
+        return Ledger(log_split, None if unknown else carried, tuple(unknown))
 
     def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:
         part = self.part(axis)
@@ -200,10 +226,6 @@ class Technique:
         if self.augmented == "always" and asked == 0:
             return 1.0
         return asked
-
-
-def _always(epoch: int) -> Phase:
-    return Phase()
 
 
 def technique_of(component: Component) -> Technique:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from balancing.components.axes import AXES, TrainingContext, TrainingData
+from balancing.components.decorators import augmentation, decision, loss, sampler
 from balancing.components.laws.common import make_data
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import Choice, FloatRange, IntRange, Range
-from balancing.components.registry import COMPONENTS, augmentation, decision, loss, sampler
+from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique, techniques
 from balancing.errors import UserError
 from tests.balancing.components.registered import keep_registry

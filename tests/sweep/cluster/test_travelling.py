@@ -15,7 +15,8 @@ import pytest
 from ray import cloudpickle
 
 from balancing.components.axes import TrainingContext
-from balancing.components.registry import COMPONENTS, loss
+from balancing.components.decorators import loss
+from balancing.components.registry import COMPONENTS
 from balancing.errors import UserError
 from sweep.cluster.travelling import arrived, travelling
 from tests.balancing.components.registered import keep_registry
@@ -24,7 +25,7 @@ SCRIPT = """
     import sys
 
     from balancing.components.losses.cross_entropy import cross_entropy
-    from balancing.components.registry import loss
+    from balancing.components.decorators import loss
 
     SHIFT = 1.0
 
@@ -90,7 +91,7 @@ def test_a_component_of_a_module_that_is_not_installed_travels_as_its_code(
     (package / "helpers.py").write_text("def twice(x):\n    return 2 * x\n")
     (package / "losses.py").write_text(
         textwrap.dedent("""
-            from balancing.components.registry import loss
+            from balancing.components.decorators import loss
             from my_lab.helpers import twice
 
             @loss(label="Twice", reference="here")
