@@ -137,7 +137,7 @@ def test_one_decorated_builder_is_a_technique() -> None:
     found = get_technique("first_rows")
     assert found in techniques()
     assert (found.label, found.summary, found.reference) == ("First rows", "The first rows.", "here")
-    assert (found.axes, found.augmented, found.keeps_prior) == (("sampler",), "as asked", False)
+    assert (found.axes, found.augmented) == (("sampler",), "as asked")
     data = make_data((5, 2))
     assert len(found.build(data, 0)) == 2
     assert len(first_rows(data, 0, n=1)) == 1
