@@ -4,16 +4,19 @@ What a component's file needs is given here: decorators, ranges, and what its ax
 docs/components.md.
 """
 
-from balancing.components.axes import Phase, TrainingContext, TrainingData
-from balancing.components.plans import TrainingPlan
+from balancing.components.axes import Partnered, Phase, Stage, TrainingContext, TrainingData
+from balancing.components.decorators import augmentation, decision, loss, mixer, optimizer, sampler, schedule
+from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import Choice, FloatRange, IntRange
-from balancing.components.registry import augmentation, decision, loss, mixer, sampler, schedule
 
 __all__ = [
     "Choice",
+    "EpochPlans",
     "FloatRange",
     "IntRange",
+    "Partnered",
     "Phase",
+    "Stage",
     "TrainingContext",
     "TrainingData",
     "TrainingPlan",
@@ -21,6 +24,7 @@ __all__ = [
     "decision",
     "loss",
     "mixer",
+    "optimizer",
     "sampler",
     "schedule",
 ]

@@ -6,12 +6,13 @@ decision after it) then calls. ``balancing.components.testing`` has the laws of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from balancing.components.plans import TrainingPlan
+from balancing.components.plans import EpochPlans, TrainingPlan
 
 if TYPE_CHECKING:
     import torch
@@ -94,11 +95,17 @@ class TrainingContext:
         class_counts: (C,) int64, rows of each class in the plan that trains, so after sampling.
         epochs: of the whole training, >= 1.
         strength: of augmentation, in [0, 1]; a shared hyperparameter of the sweep.
+        split_counts: (C,) int64, images of each class in the training split, so before sampling; None where not known.
+        positive: index of the class that is looked for; None for more than two classes.
+        batch_size: rows of a whole batch.
     """
 
     class_counts: np.ndarray
     epochs: int = 1
     strength: float = 0.0
+    split_counts: np.ndarray | None = None
+    positive: int | None = None
+    batch_size: int = 32
 
     @property
     def n_classes(self) -> int:
@@ -107,24 +114,55 @@ class TrainingContext:
 
 @dataclass(frozen=True)
 class Phase:
-    """What trains in one epoch.
+    """What trains, and with what, in one part of a training.
 
     Args:
         sampled: the technique's plan trains; False: the training rows as they are.
+        power: instead of either, training rows drawn with class masses in proportion to n^power, anew in each epoch:
+            0 gives each class the same mass, 1 leaves them as they are; None draws none.
         weighted: the technique's loss trains; False: cross-entropy.
-        trained: the whole network, or its head alone.
+        reweight: 1 - beta of the effective numbers by which each row's loss is weighted besides, by its classes; None
+            weights none.
+        mixed: the technique's mixer mixes; False: rows stay whole.
+        trained: the whole network; or its head alone, with the body as it is, batch-norm statistics too.
+        new_head: the head starts anew when the phase begins.
+        lr_factor: of the learning rate, > 0.
     """
 
     sampled: bool = True
+    power: float | None = None
     weighted: bool = True
+    reweight: float | None = None
+    mixed: bool = True
     trained: Literal["all", "head"] = "all"
+    new_head: bool = False
+    lr_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training.
+
+    Args:
+        share: of all optimisation steps, in (0, 1]; those of a schedule sum to 1.
+        phase: what trains in it.
+        kept: whether the best epoch may be one that ends in it.
+    """
+
+    share: float
+    phase: Phase = Phase()
+    kept: bool = True
+
+
+# What a ``@schedule`` returns: the parts of a training, in their order.
+Schedule = tuple[Stage, ...]
 
 
 class Sampler(Protocol):
     """``@sampler``: which rows train."""
 
-    def __call__(self, data: TrainingData, random_state: int, /) -> TrainingPlan:
-        """The training plan.
+    def __call__(self, data: TrainingData, random_state: int, /) -> TrainingPlan | EpochPlans:
+        """The training plan; or one an epoch, where each epoch draws anew.
 
         Args:
             data: T training rows, at least one of each class.
@@ -167,8 +205,22 @@ class Mix(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Partnered:
+    """What a ``@mixer`` returns whose partners are no permutation of the batch, but rows drawn from the training rows.
+
+    Args:
+        mix: how each row is mixed with its partner.
+        power: partners are drawn with class masses in proportion to n^power: 0 gives each class the same mass, -1 rare
+            classes more.
+    """
+
+    mix: Mix
+    power: float
+
+
 class Loss(Protocol):
-    """What a ``@loss`` returns."""
+    """What a ``@loss`` returns; a ``torch.nn.Module`` where the loss has values of its own that train too."""
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor, /) -> torch.Tensor:
         """The loss of each row; the trial takes the mean.
@@ -181,11 +233,25 @@ class Loss(Protocol):
         """
 
 
-class Schedule(Protocol):
-    """What a ``@schedule`` returns; a pure function, so that a resumed trial needs no state."""
+class Step(Protocol):
+    """What an ``@optimizer`` returns: an optimisation step made of several passes, or of a rule of its own."""
 
-    def __call__(self, epoch: int, /) -> Phase:
-        """What trains in an epoch, in 1..context.epochs."""
+    def __call__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        losses: Callable[[], torch.Tensor],
+        targets: torch.Tensor,
+        /,
+    ) -> torch.Tensor:
+        """One step.
+
+        Args:
+            optimizer: of the trial; its parameters are the network's, and the loss's where it has any.
+            losses: a forward pass of the batch: (B,) float32, the loss of each row, which gradients can be taken of.
+            targets: (B, C), rows sum to 1.
+        Returns:
+            The mean loss before the step, () float32, detached.
+        """
 
 
 class Apply(Protocol):
@@ -216,15 +282,15 @@ class Axis:
         name: also the decorator's.
         folder: of its components, under ``balancing/components``.
         given: what a builder is given before its parameters, by position.
-        keeps_prior: whether training with a component of it leaves the class frequencies in the network's answers as
-            they are in the training split, unless the component says otherwise.
+        prior_effect: what a component of it does to the class frequencies that the network's answers carry, unless the
+            component says otherwise: see ``balancing.components.ledger``.
         trains: whether trials apply it.
     """
 
     name: str
     folder: str
     given: tuple[str, ...]
-    keeps_prior: bool = False
+    prior_effect: Literal["kept", "unknown"] = "unknown"
     trains: bool = True
 
 
@@ -232,11 +298,12 @@ class Axis:
 AXES = {
     axis.name: axis
     for axis in (
-        Axis("sampler", "samplers", ("data", "random_state")),
-        Axis("augmentation", "augmentations", ("context",), keeps_prior=True),
+        Axis("sampler", "samplers", ("data", "random_state"), "kept"),
+        Axis("augmentation", "augmentations", ("context",), "kept"),
         Axis("mixer", "mixers", ("context",)),
         Axis("loss", "losses", ("context",)),
-        Axis("schedule", "schedules", ("context",)),
+        Axis("schedule", "schedules", ("context",), "kept"),
+        Axis("optimizer", "optimizers", ("context",), "kept"),
         Axis("decision", "decisions", (), trains=False),
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,11 @@ class TrainingPlan:
     Args:
         base: (M,) int64, rows of the image set.
         mate: (M,) int64, rows of the image set.
-        weight: (M,) float64 in [0, 1]; 0 for real rows.
+        weight: (M,) float64 in [-1, 1]; 0 for real rows. Below 0 a row lies beyond its base, away from its mate, and is
+            clipped to the scale of the pixels.
         labels: (M,) int64, the class of each training row.
     Raises:
-        ValueError: the four arrays differ in length, or a weight leaves [0, 1].
+        ValueError: the four arrays differ in length, or a weight leaves [-1, 1].
     """
 
     base: np.ndarray
@@ -34,8 +35,8 @@ class TrainingPlan:
         lengths = {len(self.base), len(self.mate), len(self.weight), len(self.labels)}
         if len(lengths) != 1:
             raise ValueError(f"base, mate, weight and labels must be equally long, but have lengths {sorted(lengths)}")
-        if len(self.weight) and not (self.weight.min() >= 0.0 and self.weight.max() <= 1.0):
-            raise ValueError(f"weights must lie in [0, 1], but reach {self.weight.min()}..{self.weight.max()}")
+        if len(self.weight) and not (self.weight.min() >= -1.0 and self.weight.max() <= 1.0):
+            raise ValueError(f"weights must lie in [-1, 1], but reach {self.weight.min()}..{self.weight.max()}")
 
     def __len__(self) -> int:
         return len(self.base)
@@ -82,4 +83,21 @@ class TrainingPlan:
         base = pixels[self.base[rows]].astype(np.float64)
         mate = pixels[self.mate[rows]].astype(np.float64)
         weight = self.weight[rows].reshape(-1, *[1] * (base.ndim - 1))
-        return base + weight * (mate - base)
+        rows_of_pixels = base + weight * (mate - base)
+        return np.clip(rows_of_pixels, 0, 255) if pixels.dtype == np.uint8 else rows_of_pixels
+
+
+@dataclass(frozen=True)
+class EpochPlans:
+    """A plan for each epoch, drawn anew: equal arguments give equal plans, so that a resumed trial needs no state.
+
+    Args:
+        of: epoch, from 1 -> its plan.
+    """
+
+    of: Callable[[int], TrainingPlan]
+
+    @classmethod
+    def always(cls, plan: TrainingPlan) -> EpochPlans:
+        """The same plan in each epoch."""
+        return cls(lambda epoch: plan)

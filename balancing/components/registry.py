@@ -14,30 +14,26 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from types import FunctionType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 
 from balancing.components.axes import AXES
 from balancing.components.digests import source_digest
 from balancing.components.installed import EntryPoints, is_in, module_of
+from balancing.components.ledger import PriorEffect
 from balancing.components.named import NAMED
-from balancing.components.origins import Origin, origin_of, replaces
+from balancing.components.origins import Origin, replaces
 from balancing.components.ranges import Range
 from balancing.components.sources import remember
 from balancing.errors import UserError, suggestion
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
-
 Check = Callable[..., None]
-Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,13 @@ class Component:
         origin: where it is defined.
         check: ``check(counts, **parameters)`` with counts a mapping from class name to training images, in the
             order of the labels; raises UserError where the component cannot work with so few. None: it always can.
-        keeps_prior: whether the network's answers carry the training split's class frequencies all the same.
+        prior_effect: what it does to the class frequencies that the network's answers carry: see
+            ``balancing.components.ledger``.
+        cost: of a training step, in passes forward and back of the same batch; 1 is plain training.
+        head: of the network, as the component needs it: ``cosine`` has unit weights and features, and no bias.
+        batchwise: a row's loss depends on the others of its batch.
+        binary: works with two classes alone.
+        gives: what the network's outputs are: logits of ``probabilities``, or ``scores`` that rank alone.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
         digest: of its source, where it was read elsewhere: that of a component which travelled without its source.
@@ -70,7 +72,12 @@ class Component:
     function: Callable[..., Any]
     origin: Origin
     check: Check | None = None
-    keeps_prior: bool = False
+    prior_effect: PriorEffect = "unknown"
+    cost: float = 1.0
+    head: Literal["linear", "cosine"] = "linear"
+    batchwise: bool = False
+    binary: bool = False
+    gives: Literal["probabilities", "scores"] = "probabilities"
     colour: str = ""
     mixes: bool = False
     digest: str = ""
@@ -238,108 +245,3 @@ def _of(component: Component, distribution: str) -> Component:
 
 
 COMPONENTS = Registry()
-
-
-@dataclass(frozen=True)
-class _Declared:
-    """What a decorator says besides the ranges of parameters; see ``Component``."""
-
-    label: str
-    reference: str
-    check: Check | None
-    keeps_prior: bool | None
-    colour: str
-    mixes: bool
-
-
-def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Range], declared: _Declared) -> Component:
-    """A builder and its declarations as a component; raises ValueError where they are not whole or don't fit."""
-    name = builder.__name__
-    what = f"{axis} '{name}'"
-    if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"{what} can't be named so: small letters, digits and underscores alone, "
-            "since '+' joins components and '.' their parameters"
-        )
-    if not builder.__doc__ or not builder.__doc__.strip():
-        raise ValueError(f"{what} needs a docstring: its first line is shown to users")
-    for text in ("label", "reference"):
-        if not getattr(declared, text).strip():
-            raise ValueError(f"{what} needs a {text}, which is shown to users")
-    if declared.colour and not _COLOUR.fullmatch(declared.colour):
-        raise ValueError(f"the colour of {what} must be written as '#rrggbb', but is {declared.colour!r}")
-    _check_arguments(what, AXES[axis].given, builder, ranges)
-    return Component(
-        axis=axis,
-        name=name,
-        label=declared.label,
-        summary=builder.__doc__.strip().splitlines()[0],
-        reference=declared.reference,
-        parameters=dict(ranges),
-        function=builder,
-        origin=origin_of(builder),
-        check=declared.check,
-        keeps_prior=AXES[axis].keeps_prior if declared.keeps_prior is None else declared.keeps_prior,
-        colour=declared.colour,
-        mixes=declared.mixes,
-    )
-
-
-def _check_arguments(what: str, given: Sequence[str], builder: Callable[..., Any], ranges: Mapping[str, Range]) -> None:
-    """Raises ValueError where a builder does not take what its axis gives it and what was declared."""
-    taken = inspect.signature(builder).parameters.values()
-    positional = [p.name for p in taken if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(positional) != len(given):
-        raise ValueError(
-            f"{what} is given {' and '.join(given) or 'nothing'} by position, but takes ({', '.join(positional)})"
-        )
-    for parameter, spec in ranges.items():
-        if not isinstance(spec, Range):
-            raise ValueError(f"{what} declares {parameter}={spec!r}; give an IntRange, a FloatRange or a Choice")
-    own = {p.name for p in taken if p.kind is p.KEYWORD_ONLY}
-    for wrong in sorted(own & {known.name for known in fields(_Declared)}):
-        raise ValueError(f"{what} takes a parameter '{wrong}', which its decorator takes for itself; rename it")
-    for wrong in sorted(own - set(ranges)):
-        raise ValueError(f"{what} takes a parameter '{wrong}', but declares no range of it; declare one")
-    for wrong in sorted(set(ranges) - own):
-        raise ValueError(f"{what} declares a range of '{wrong}', but does not take it by name; add it behind a '*'")
-
-
-class Decorator:
-    """``@sampler(...)``, ``@loss(...)`` and so on: registers the decorated builder, and returns it as it is."""
-
-    def __init__(self, axis: str):
-        self.axis = axis
-
-    def __call__(
-        self,
-        *,
-        label: str,
-        reference: str,
-        check: Check | None = None,
-        keeps_prior: bool | None = None,
-        colour: str = "",
-        mixes: bool = False,
-        **parameters: Range,
-    ) -> Callable[[Builder], Builder]:
-        """Arguments are those of ``Component``; ``keeps_prior`` None is what the axis says.
-
-        Raises:
-            ValueError: the name or the label is taken, the builder has no docstring to show, or does not take what its
-                axis gives it and what is declared.
-        """
-        declared = _Declared(label, reference, check, keeps_prior, colour, mixes)
-
-        def decorate(builder: Builder) -> Builder:
-            COMPONENTS.add(_component(self.axis, builder, parameters, declared))
-            return builder
-
-        return decorate
-
-
-sampler = Decorator("sampler")
-augmentation = Decorator("augmentation")
-mixer = Decorator("mixer")
-loss = Decorator("loss")
-schedule = Decorator("schedule")
-decision = Decorator("decision")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from balancing.components.laws import augmentations, common, decisions, losses, mixers, samplers, schedules
+from balancing.components.laws import augmentations, common, decisions, losses, mixers, optimizers, samplers, schedules
 from balancing.components.registry import COMPONENTS, Component
 from balancing.errors import UserError
 
@@ -22,6 +22,7 @@ LAWS: dict[str, tuple[Law, ...]] = {
         "mixer": mixers.LAWS,
         "loss": losses.LAWS,
         "schedule": schedules.LAWS,
+        "optimizer": optimizers.LAWS,
         "decision": decisions.LAWS,
     }.items()
 }

@@ -31,7 +31,15 @@ INK = "#1b1c1d"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h", "<", ">", "d", "H", "8")
 # The hue, in degrees, of techniques that declare no colour, by the axis of their last component.
-_HUES = {"sampler": 215, "augmentation": 145, "mixer": 280, "loss": 355, "schedule": 180, "decision": 45}
+_HUES = {
+    "sampler": 215,
+    "augmentation": 145,
+    "mixer": 280,
+    "loss": 355,
+    "schedule": 180,
+    "optimizer": 85,
+    "decision": 45,
+}
 _SEVERAL = 320  # of compositions
 
 

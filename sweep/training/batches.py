@@ -48,6 +48,7 @@ def training_batches(
     rows = [plan.base, plan.mate] if synthetic else [plan.base]
     parents = [torch.from_numpy(parent)[order].to(home) for parent in rows]
     weight = torch.from_numpy(plan.weight)[order].float().to(device).view(-1, 1, 1, 1)
+    beyond = bool((plan.weight < 0).any())
     starts = range(0, len(order), spec.batch_size)
     parts = [slice(start, start + spec.batch_size) for start in starts if start + 1 < len(order)]
     # To another device the pixels travel while it works on the batch before.
@@ -58,6 +59,7 @@ def training_batches(
         images, targets = channels_first(found[0].to(device, non_blocking=True)), one_hot[labels[part]]
         if synthetic:
             images = torch.lerp(images, channels_first(found[1].to(device, non_blocking=True)), weight[part])
+            images = images.clamp_(0, 255) if beyond else images
         images = method.augment(images, generator)
         if method.mix is not None:
             partner = torch.randperm(len(images), generator=generator).to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -66,7 +67,9 @@ def method_of(spec: TrialSpec, images: SplitImages) -> Method:
 
     @cache
     def phase(epoch: int) -> Phase:
-        return technique.schedule(context(), **own)(epoch)
+        ends = itertools.accumulate(stage.share for stage in technique.schedule(context(), **own))
+        done = (epoch - 1) / spec.epochs
+        return next(s.phase for s, end in zip(technique.schedule(context(), **own), ends, strict=True) if done < end)
 
     @cache
     def loss(sampled: bool, weighted: bool) -> Loss:

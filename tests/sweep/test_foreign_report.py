@@ -12,7 +12,8 @@ import pytest
 import sweep
 from balancing import UserError
 from balancing.components.axes import TrainingContext
-from balancing.components.registry import COMPONENTS, loss
+from balancing.components.decorators import loss
+from balancing.components.registry import COMPONENTS
 from sweep.report.render import write_report
 from tests.balancing.components.registered import keep_registry
 

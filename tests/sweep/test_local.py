@@ -20,8 +20,8 @@ import pytest
 import torch
 
 import sweep.local as local
+from balancing.components.decorators import loss
 from balancing.components.losses.cross_entropy import cross_entropy
-from balancing.components.registry import loss
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.planning.prepare import prepare

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from balancing.components.axes import Augment, TrainingContext
-from balancing.components.registry import augmentation
+from balancing.components.decorators import augmentation
 
 if TYPE_CHECKING:
     import torch

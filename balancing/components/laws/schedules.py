@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from balancing.components.axes import Phase
-from balancing.components.laws.common import built, require, untouched_global_state
+from balancing.components.axes import Phase, Stage
+from balancing.components.laws.common import require, tried, untouched_global_state
 from balancing.components.registry import Component
 
 
-def law_a_phase_follows_from_the_epoch(component: Component) -> None:
-    """Each epoch has a Phase, the same in whatever order one asks: a resumed trial asks from the middle."""
-    for context, schedule, said in built(component):
-        epochs = range(1, context.epochs + 1)
+def law_stages_make_a_whole_training(component: Component) -> None:
+    """Stages with shares that sum to 1, of which the last may hold the best epoch; equal contexts give equal ones."""
+    for context, parameters, said in tried(component):
         with untouched_global_state():
-            forward = {epoch: schedule(epoch) for epoch in epochs}
-            backward = {epoch: schedule(epoch) for epoch in reversed(epochs)}
-        wrong = [phase for phase in forward.values() if not isinstance(phase, Phase)]
-        require(not wrong, f"a schedule gives a Phase, not {wrong[:1]}: {said}")
-        require({p.trained for p in forward.values()} <= {"all", "head"}, f"trained is 'all' or 'head': {said}")
-        require(forward == backward, f"a phase depends on what was asked before: {said}")
+            stages, again = (component.build(context, **parameters) for _ in range(2))
+        require(isinstance(stages, tuple) and stages, f"a schedule gives a tuple of stages, not {stages!r}: {said}")
+        wrong = [stage for stage in stages if not isinstance(stage, Stage) or not isinstance(stage.phase, Phase)]
+        require(not wrong, f"a schedule gives Stages of a Phase, not {wrong[:1]}: {said}")
+        require(all(0 < stage.share <= 1 for stage in stages), f"a share lies in (0, 1]: {said}")
+        require(abs(sum(stage.share for stage in stages) - 1) < 1e-9, f"the shares don't sum to 1: {said}")
+        require(stages[-1].kept, f"no epoch of the last stage may be the best one: {said}")
+        require({s.phase.trained for s in stages} <= {"all", "head"}, f"trained is all or head: {said}")
+        require(all(stage.phase.lr_factor > 0 for stage in stages), f"a learning rate is above 0: {said}")
+        require(stages == again, f"equal contexts gave different stages: {said}")
 
 
-LAWS = (law_a_phase_follows_from_the_epoch,)
+LAWS = (law_stages_make_a_whole_training,)

@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from balancing.components.axes import Loss, TrainingContext
+from balancing.components.decorators import loss
 from balancing.components.ranges import FloatRange
-from balancing.components.registry import loss
 
 if TYPE_CHECKING:
     import torch
 
 
+def log_weights(context: TrainingContext, *, power: float) -> np.ndarray:
+    """(C,) natural logarithms of the weights: what they add to the class frequencies that answers carry."""
+    found: np.ndarray = np.log(weights_of(context.class_counts, power))
+    return found
+
+
 @loss(
     label="Class weights",
     reference="King & Zeng, Political Analysis 9(2), 2001",
+    prior_effect=log_weights,
     colour="#56b4e9",
     power=FloatRange(0.0, 1.0, default=1.0),
 )

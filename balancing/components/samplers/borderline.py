@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from balancing.components.axes import TrainingData
+from balancing.components.decorators import sampler
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import Choice, IntRange
-from balancing.components.registry import sampler
 from balancing.components.samplers.smote import K_NEIGHBORS, check_class_sizes, draw_mixtures
 from balancing.components.samplers.targets import SAMPLING_STRATEGY, rows_to_add
 from balancing.errors import UserError

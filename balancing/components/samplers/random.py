@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from balancing.components.axes import TrainingData
+from balancing.components.decorators import sampler
 from balancing.components.plans import TrainingPlan
-from balancing.components.registry import sampler
 from balancing.components.samplers.targets import SAMPLING_STRATEGY, most_rows, rows_to_add
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from balancing.components.axes import TrainingData
+from balancing.components.decorators import sampler
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import IntRange
-from balancing.components.registry import sampler
 from balancing.components.samplers.targets import SAMPLING_STRATEGY, rows_to_add
 from balancing.errors import UserError
 

@@ -56,9 +56,10 @@ def training_prior(results: Results, technique: str) -> np.ndarray | None:
         images are not known, as of plain predictions.
     """
     try:
-        keeps_prior = get_technique(technique).keeps_prior
+        parts = get_technique(technique).parts
     except UserError:  # a technique that this version, or this machine, does not have
         return None
+    keeps_prior = all(part.prior_effect == "kept" and part.axis in ("augmentation", "optimizer") for part in parts)
     known = keeps_prior and any(results.class_counts("train"))
     return split_prior(results) if known else None
 

@@ -16,7 +16,7 @@ from balancing.components.registry import COMPONENTS
 from tests.balancing.components.registered import keep_registry
 
 MAIN = """
-from balancing.components.registry import loss
+from balancing.components.decorators import loss
 {above}
 
 @loss(label="Lab loss", reference="here")
@@ -244,7 +244,8 @@ def test_a_helper_may_be_defined_below_and_in_a_file_that_was_edited_before_anyb
 
 
 TYPED = """
-    from balancing.components.registry import COMPONENTS, loss
+    from balancing.components.decorators import loss
+    from balancing.components.registry import COMPONENTS
 
     CODE = '''
     def helper(x):

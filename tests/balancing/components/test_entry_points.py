@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 GOOD = """
-    from balancing.components.registry import loss
+    from balancing.components.decorators import loss
 
     @loss(label="Lab loss", reference="here")
     def lab_loss(context):

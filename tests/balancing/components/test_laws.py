@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from balancing.components.axes import Phase, TrainingContext, TrainingData
+from balancing.components.axes import Phase, Stage, TrainingContext, TrainingData
+from balancing.components.decorators import augmentation, decision, loss, mixer, sampler, schedule
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import FloatRange
-from balancing.components.registry import COMPONENTS, Component, augmentation, decision, loss, mixer, sampler, schedule
+from balancing.components.registry import COMPONENTS, Component
 from balancing.components.testing import LAWS, Law, check, run
 from balancing.errors import UserError
 from tests.balancing.components.registered import keep_registry
@@ -140,11 +141,13 @@ def half_targets() -> None:
 
 
 def counts_its_calls() -> None:
+    made: list[int] = []
+
     @schedule(**SAYS)
     def wrong(context: TrainingContext) -> Any:
-        """Switches when asked the fourth time."""
-        calls: list[int] = []
-        return lambda epoch: calls.append(epoch) or Phase(weighted=len(calls) > 3)
+        """Another one each time."""
+        made.append(0)
+        return (Stage(1.0, Phase(weighted=len(made) % 2 == 0)),)
 
 
 def one_score() -> None:
@@ -177,7 +180,7 @@ def half_a_sentence() -> None:
         (overflowing_loss, "law_extreme_logits_stay_finite"),
         (first_class_only, "law_classes_have_no_order"),
         (half_targets, "law_rows_and_targets_stay_what_they_are"),
-        (counts_its_calls, "law_a_phase_follows_from_the_epoch"),
+        (counts_its_calls, "law_stages_make_a_whole_training"),
         (one_score, "law_scores_are_one_a_class"),
         (half_a_sentence, "law_what_is_shown_is_there"),
     ],
@@ -209,7 +212,7 @@ def test_what_is_right_keeps_the_laws_of_axes_without_components(monkeypatch: py
     @schedule(label="Deferred", reference="here")
     def deferred(context: TrainingContext) -> Any:
         """Sampling and weighting in the second half."""
-        return lambda epoch: Phase(sampled=2 * epoch > context.epochs, weighted=2 * epoch > context.epochs)
+        return Stage(0.5, Phase(sampled=False, weighted=False), kept=False), Stage(0.5)
 
     @decision(label="Prior", reference="here")
     def prior_shift() -> Any:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from balancing.components.axes import Phase, TrainingContext
+from balancing.components.axes import Phase, Stage, TrainingContext
+from balancing.components.decorators import loss, mixer, schedule
 from balancing.components.laws.common import assert_same_plan, make_data
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.components.named import NAMED, STUDY
 from balancing.components.ranges import FloatRange
-from balancing.components.registry import COMPONENTS, loss, mixer, schedule
+from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique, techniques
 from balancing.errors import UserError
 from tests.balancing.components.registered import keep_registry
@@ -54,7 +55,7 @@ def test_each_part_does_its_own() -> None:
     assert torch.equal(found.loss(TrainingContext(COUNTS), **given)(logits, targets), alone(logits, targets))
     assert get_technique("smote").loss(TrainingContext(COUNTS)) is cross_entropy
     assert get_technique("smote").mix(TrainingContext(COUNTS)) is None
-    assert get_technique("smote").schedule(TrainingContext(COUNTS))(1) == Phase()
+    assert get_technique("smote").schedule(TrainingContext(COUNTS)) == (Stage(1.0),)
 
 
 def test_parameters_of_a_composition_are_named_with_their_component(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,24 +115,37 @@ def test_what_the_name_says_is_not_said_again(monkeypatch: pytest.MonkeyPatch) -
     assert component.identity.partition("@")[0] == "alpha_loss"
 
 
-def test_only_what_says_so_keeps_the_prior(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {name for name in (*STUDY, "class_weights") if get_technique(name).keeps_prior} == {
-        "baseline",
-        "augmentation",
-    }
-    assert not get_technique("augmentation+class_weights").keeps_prior
+def test_the_ledger_adds_up_what_components_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = np.array([900, 100])
+
+    def removed(name: str, plan: tuple[int, int] = (900, 100), **parameters: Any) -> float | None:
+        return get_technique(name).ledger(TrainingContext(np.array(plan), split_counts=split), **parameters).removed
+
+    assert removed("baseline") == removed("augmentation") == pytest.approx(0)
+    assert removed("undersampling", (100, 100)) == pytest.approx(1)
+    assert removed("oversampling", (900, 300)) == pytest.approx(0.5)  # 9 to 1 became 3 to 1
+    assert removed("class_weights") == pytest.approx(1)
+    assert removed("class_weights", power=0.5) == pytest.approx(0.5)
+    assert removed("undersampling+class_weights", (100, 100)) == pytest.approx(1)
+    assert removed("oversampling+class_weights", (900, 300), power=0.5) == pytest.approx(0.75)
     keep_registry(monkeypatch)
 
-    @loss(label="Kept", reference="here", keeps_prior=True)
-    def kept(context: TrainingContext) -> Any:
-        """Keeps it."""
+    @schedule(label="Once balanced", reference="here")
+    def once_balanced(context: TrainingContext) -> Any:
+        """Balanced at the end."""
+        return Stage(0.5, Phase(sampled=False, weighted=False)), Stage(0.5, Phase(power=0.0))
 
-    @schedule(label="Not kept", reference="here")
-    def not_kept(context: TrainingContext) -> Any:
-        """Does not."""
+    @loss(label="Not known", reference="here")
+    def not_known(context: TrainingContext) -> Any:
+        """Does something."""
 
-    assert get_technique("kept").keeps_prior
-    assert not get_technique("kept+not_kept").keeps_prior
+    assert removed("once_balanced") == pytest.approx(1)
+    assert removed("class_weights+once_balanced") == pytest.approx(1)
+    assert removed("not_known") is None
+    found = get_technique("not_known").ledger(TrainingContext(split, split_counts=split))
+    assert found.unknown == ("not_known",)
+    balanced = get_technique("class_weights").ledger(TrainingContext(split, split_counts=np.array([50, 50])))
+    assert balanced.removed is None
 
 
 def test_an_unknown_name_is_told_also_where_the_registry_lacks_a_part_of_a_named_technique(

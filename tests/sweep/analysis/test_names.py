@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from balancing.components.axes import TrainingContext, TrainingData
+from balancing.components.decorators import augmentation, loss, sampler
 from balancing.components.named import STUDY
-from balancing.components.registry import augmentation, loss, sampler
 from sweep.analysis.figures.direct_labels import _apart
 from sweep.analysis.figures.style import MOST_IN_LEGEND, style, technique_legend
 from sweep.analysis.names import INK, colour, display_name, in_order, marker

@@ -16,7 +16,8 @@ import pytest
 from ray import cloudpickle
 
 from balancing.components.axes import TrainingContext
-from balancing.components.registry import COMPONENTS, loss
+from balancing.components.decorators import loss
+from balancing.components.registry import COMPONENTS
 from balancing.errors import UserError
 from sweep.cluster.travelling import arrived, travelling
 from sweep.runs.trial_folder import TrialFolder
@@ -27,7 +28,7 @@ SCRIPT = """
     import sys
 
     from balancing.components.losses.cross_entropy import cross_entropy
-    from balancing.components.registry import loss
+    from balancing.components.decorators import loss
 
     SHIFT = 1.0
 
@@ -93,7 +94,7 @@ def test_a_component_of_a_module_that_is_not_installed_travels_as_its_code(
     (package / "helpers.py").write_text("def twice(x):\n    return 2 * x\n")
     (package / "losses.py").write_text(
         textwrap.dedent("""
-            from balancing.components.registry import loss
+            from balancing.components.decorators import loss
             from my_lab.helpers import twice
 
             @loss(label="Twice", reference="here")
@@ -129,7 +130,7 @@ UNLIKE = """
     import os
 
     from balancing.components.losses.cross_entropy import cross_entropy
-    from balancing.components.registry import loss
+    from balancing.components.decorators import loss
 
     FACTOR = 1.0 if os.environ["DRIVER"] == str(os.getpid()) else 2.0
 

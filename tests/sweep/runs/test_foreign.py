@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from balancing.components.axes import TrainingContext
-from balancing.components.registry import COMPONENTS, loss
+from balancing.components.decorators import loss
+from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.runs.foreign import check_present, check_unchanged

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import sweep.training.trial as trial_module
-from balancing.components.axes import Phase, TrainingContext
+from balancing.components.axes import Phase, Stage, TrainingContext
+from balancing.components.decorators import augmentation, loss, mixer, schedule
 from balancing.components.losses.class_weights import class_weights
 from balancing.components.losses.cross_entropy import cross_entropy
-from balancing.components.registry import COMPONENTS, augmentation, loss, mixer, schedule
+from balancing.components.registry import COMPONENTS
 from balancing.errors import UserError
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
@@ -69,11 +70,8 @@ def test_schedules_mixers_and_augmentations_are_applied(
     @schedule(label="Second half", reference="here")
     def second_half(context: TrainingContext) -> Any:
         """Sampling and weighting after the first half, the head alone in the last epoch."""
-        return lambda epoch: Phase(
-            sampled=2 * epoch > context.epochs,
-            weighted=2 * epoch > context.epochs,
-            trained="head" if epoch == context.epochs else "all",
-        )
+        plain = Phase(sampled=False, weighted=False)
+        return Stage(0.5, plain, kept=False), Stage(0.25), Stage(0.25, Phase(trained="head"))
 
     @mixer(label="Halves", reference="here")
     def halves(context: TrainingContext) -> Any:
