@@ -220,7 +220,15 @@ class Partnered:
 
 
 class Loss(Protocol):
-    """What a ``@loss`` returns; a ``torch.nn.Module`` where the loss has values of its own that train too."""
+    """What a ``@loss`` returns; a ``torch.nn.Module`` where the loss has values of its own that train too.
+
+    With ``head="cosine"`` the logits it is given are cosines, in [-1, 1], and it has an attribute ``scale``, a float
+    > 0: softmax(scale * cosines) are the probabilities that it trains, so the network's logits as they are kept,
+    evaluated and decided by are scale * cosines.
+
+    With ``batchwise=True`` a row's loss may depend on the others of its batch: the mean over the rows is the batch's
+    loss, and it is finite also where the batch lacks a class.
+    """
 
     def __call__(self, logits: torch.Tensor, targets: torch.Tensor, /) -> torch.Tensor:
         """The loss of each row; the trial takes the mean.

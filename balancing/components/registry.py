@@ -122,7 +122,7 @@ def check_feasible(
         class_counts: (C,) int, training images of each class.
         class_names: (C,) for messages; labels are shown where it is empty.
     Raises:
-        UserError: a class has no training image, or too few for a component.
+        UserError: a class has no training image, or too few for a component, or a component of two classes has more.
     """
     names = class_names or [str(label) for label in range(len(class_counts))]
     counts = {name: int(count) for name, count in zip(names, class_counts, strict=True)}
@@ -133,6 +133,11 @@ def check_feasible(
                 "add some, or leave this class out of the data"
             )
     for component, parameters in components:
+        if component.binary and len(counts) != 2:
+            raise UserError(
+                f"{component.axis} '{component.name}' works with two classes alone, but there are {len(counts)}; "
+                "leave it out, or keep two classes of the data"
+            )
         if component.check is not None:
             component.check(counts, **parameters)
 

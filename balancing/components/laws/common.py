@@ -41,7 +41,7 @@ def contexts() -> list[TrainingContext]:
     """Trainings of 2, 3 and 5 classes, balanced and not, short and long, with and without augmentation."""
     counts = [CLASS_COUNTS[:n] for n in CLASS_NUMBERS] + [(20,) * n for n in CLASS_NUMBERS]
     return [
-        TrainingContext(np.array(c, dtype=np.int64), epochs, strength)
+        TrainingContext(np.array(c, dtype=np.int64), epochs, strength, positive=1 if len(c) == 2 else None)
         for c, (epochs, strength) in itertools.product(counts, [(1, 0.0), (7, 1.0)])
     ]
 
@@ -56,8 +56,10 @@ def settings(component: Component) -> list[dict[str, Any]]:
 
 
 def tried(component: Component) -> Iterator[tuple[TrainingContext, dict[str, Any], str]]:
-    """Each context with each of the settings, and both in words."""
+    """Each context with each of the settings, and both in words; of two classes alone where it takes no more."""
     for context, parameters in itertools.product(contexts(), settings(component)):
+        if component.binary and context.n_classes > 2:
+            continue
         said = f"class counts {context.class_counts.tolist()}, {context.epochs} epochs, strength {context.strength:g}"
         yield context, parameters, f"{said}, {parameters or 'defaults'}"
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from balancing.components.axes import Loss, TrainingContext
 from balancing.components.decorators import loss
+from balancing.components.losses.terms import counts_to_weigh, mean_one, weighted_entropy
 from balancing.components.ranges import FloatRange
-
-if TYPE_CHECKING:
-    import torch
 
 
 def log_weights(context: TrainingContext, *, power: float) -> np.ndarray:
@@ -35,17 +31,7 @@ def class_weights(context: TrainingContext, *, power: float) -> Loss:
         power: r in [0, 1]; a class of n rows weighs in proportion to n^-r: 0 is cross-entropy, 1 gives each class the
             same weight in all.
     """
-    weights = weights_of(context.class_counts, power)
-
-    def weighted(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """-sum_c w_c t_c log softmax(logits)_c of each row: (B, C) logits, (B, C) targets -> (B,)."""
-        import torch  # takes seconds, and whoever lists components needs none of it
-
-        shares = targets * logits.log_softmax(dim=1)
-        weighed = torch.as_tensor(weights, dtype=shares.dtype, device=shares.device) * shares
-        return -torch.where(targets > 0, weighed, 0.0).sum(dim=1)
-
-    return weighted
+    return weighted_entropy(weights_of(context.class_counts, power))
 
 
 def weights_of(class_counts: np.ndarray, power: float) -> np.ndarray:
@@ -59,9 +45,5 @@ def weights_of(class_counts: np.ndarray, power: float) -> np.ndarray:
     Raises:
         ValueError: a class has no row.
     """
-    counts = np.asarray(class_counts, dtype=np.float64)
-    if not (counts >= 1).all():
-        raise ValueError(f"every class needs rows to be weighted, but the counts are {class_counts.tolist()}")
-    relative = (counts / counts.max()) ** -power
-    found: np.ndarray = relative * (counts.sum() / (counts * relative).sum())
-    return found
+    counts = counts_to_weigh(class_counts)
+    return mean_one((counts / counts.max()) ** -power, counts)

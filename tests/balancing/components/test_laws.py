@@ -175,7 +175,7 @@ def half_a_sentence() -> None:
         (always_flips, "law_no_strength_changes_nothing"),
         (flips_in_place, "law_images_stay_images"),
         (mean_loss, "law_a_loss_a_row"),
-        (batch_wise, "law_a_loss_a_row"),
+        (batch_wise, "law_a_row_is_alone_unless_declared"),
         (wrong_sign, "law_gradients_flow"),
         (overflowing_loss, "law_extreme_logits_stay_finite"),
         (first_class_only, "law_classes_have_no_order"),
