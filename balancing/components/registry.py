@@ -56,6 +56,7 @@ class Component:
         gives: what the network's outputs are: logits of ``probabilities``, or ``scores`` that rank alone.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
+        transductive: of a decision: a row's scores depend on the others that it is applied to.
     """
 
     axis: str
@@ -75,6 +76,7 @@ class Component:
     gives: Literal["probabilities", "scores"] = "probabilities"
     colour: str = ""
     mixes: bool = False
+    transductive: bool = False
 
     def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, the missing ones at their defaults, each checked.
