@@ -22,7 +22,7 @@ MAX_NOISE = 5.0  # standard deviation, of 255
 
 @augmentation(
     label="Film",
-    reference="Chlap et al., Journal of Medical Imaging and Radiation Oncology 65(5), 2021 (a review)",
+    reference="a policy of this package; review: Garcea et al., Computers in Biology and Medicine 152, 2023",
 )
 def film(context: TrainingContext) -> Augment:
     """Each X-ray film shifted, zoomed, exposed and made noisy a little, never turned or mirrored.

@@ -80,11 +80,14 @@ def test_a_class_that_validation_lacks_is_left_as_it_is(decide: Callable) -> Non
         np.testing.assert_allclose(decide(LOGITS[kept], LABELS[kept], None)(LOGITS), LOGITS, atol=1e-9)
 
 
-def test_validation_without_a_fault_gives_an_end_of_the_range() -> None:
+def test_validation_without_a_fault_gives_a_scale_within_the_range() -> None:
     labels = np.repeat([0, 1], 10)
-    found = fit_scaling(np.eye(2)[labels], labels, by_class=False)
-    np.testing.assert_allclose(found.scale, np.exp(4.0), rtol=1e-6)
-    assert np.isfinite(found.bias).all()
+    for apart in (0.01, 1.0, 100.0):
+        logits = apart * np.eye(2)[labels]
+        found = fit_scaling(logits, labels, by_class=False)
+        assert 1 <= found.scale[0] <= np.exp(4.0) + 1e-9
+        np.testing.assert_allclose(found.bias, 0, atol=1e-6)
+        assert nll(found(logits), labels) <= nll(logits, labels)
 
 
 @pytest.mark.parametrize("confidence", [0.5, 1.0, 2.0])

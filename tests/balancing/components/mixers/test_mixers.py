@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import beta as beta_distribution
-from scipy.stats import kstest
 from torchvision.transforms import v2
 
 import balancing.components.mixers.drawing as drawing
@@ -56,7 +55,8 @@ def test_mixup_is_torchvisions_at_the_same_lambda(share: float, monkeypatch: pyt
 @pytest.mark.parametrize(("a", "b"), [(0.05, 0.05), (0.2, 0.2), (1.0, 1.0), (0.2, 1.0)])
 def test_shares_are_beta_distributed_and_follow_the_generator_alone(a: float, b: float) -> None:
     draws = drawing.beta(generator(1), a, b, 4000)
-    assert kstest(draws.numpy(), beta_distribution(a, b).cdf).pvalue > 1e-3
+    for value in (0.001, 0.1, 0.5, 0.9, 0.999):  # five standard deviations of a share are 0.04
+        assert (draws <= value).double().mean() == pytest.approx(beta_distribution(a, b).cdf(value), abs=0.04)
     before = torch.get_rng_state()
     assert torch.equal(draws, drawing.beta(generator(1), a, b, 4000))
     assert torch.equal(before, torch.get_rng_state())
@@ -108,7 +108,7 @@ def test_remix_is_mixup_where_no_class_is_rare_enough() -> None:
     given = (x, x.flip(0), targets, targets.flip(0))
     ours = remix(context(299, 100), alpha=0.7, kappa=3.0, tau=0.5)(*given, generator(3))
     plain = mixup(context(299, 100), alpha=0.7)(*given, generator(3))
-    assert torch.equal(ours[0], plain[0])
+    torch.testing.assert_close(ours[0], plain[0])
     torch.testing.assert_close(ours[1], plain[1])
 
 
