@@ -279,6 +279,8 @@ class Decision(Protocol):
             logits: (V, C) float, of the validation split.
             labels: (V,) int64.
             prior: (C,) > 0, the class frequencies that the network's answers carry; None where they are not known.
+        Raises:
+            UserError: the decision can't do without a prior that is not known.
         """
 
 

@@ -35,6 +35,7 @@ class _Declared:
     gives: Literal["probabilities", "scores"] = "probabilities"
     colour: str = ""
     mixes: bool = False
+    transductive: bool = False
 
 
 def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Range], declared: _Declared) -> Component:
@@ -72,6 +73,7 @@ def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Rang
         gives=declared.gives,
         colour=declared.colour,
         mixes=declared.mixes,
+        transductive=declared.transductive,
     )
 
 
@@ -106,8 +108,9 @@ class Decorator:
 
         Args:
             label, reference: as of ``Component``.
-            more: ``check``, ``prior_effect``, ``cost``, ``head``, ``batchwise``, ``binary``, ``gives``, ``colour`` and
-                ``mixes`` as of ``Component``, where they are not the usual ones; all others are ranges of parameters.
+            more: ``check``, ``prior_effect``, ``cost``, ``head``, ``batchwise``, ``binary``, ``gives``, ``colour``,
+                ``mixes`` and ``transductive`` as of ``Component``, where they are not the usual ones; all others are
+                ranges of parameters.
         Raises:
             ValueError: the name or the label is taken, the builder has no docstring to show, or does not take what its
                 axis gives it and what is declared.

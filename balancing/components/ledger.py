@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 # Of components that train: (context, **parameters) -> (C,) float64, what is added to the log of the class frequencies
 # that the answers carry, but for a constant; None where it is not known in closed form.
 Shift = Callable[..., np.ndarray | None]
+# Of decisions: (carried (C,) float64 or None, split (C,) float64, **parameters) -> (C,) float64, the log class
+# frequencies that the scores carry, but for a constant, where the logits carry ``carried`` (None where that is not
+# known) and the training split has ``split``; None where it is not known in closed form.
+DecisionShift = Callable[..., np.ndarray | None]
 # "kept": nothing is added (of a sampler: beyond what its rows' class counts say); "unknown": no closed form.
-PriorEffect = Literal["kept", "unknown"] | Shift
+PriorEffect = Literal["kept", "unknown"] | Shift | DecisionShift
 
 # Two log frequencies that differ by less are equal: the split's prior then has no slope to speak of.
 _BALANCED = 1e-3
@@ -42,6 +46,25 @@ def shift_of(effect: PriorEffect, context: TrainingContext, parameters: Mapping[
         return np.zeros(context.n_classes)
     assert callable(effect)
     return effect(context, **parameters)
+
+
+def decided(
+    effect: PriorEffect, carried: np.ndarray | None, split: np.ndarray, parameters: Mapping[str, Any]
+) -> np.ndarray | None:
+    """The log class frequencies that a decision's scores carry, (C,) float64; None where they are not known.
+
+    Args:
+        effect: the decision's.
+        carried: (C,) float64, those that the logits carry, but for a constant; None where they are not known.
+        split: (C,) float64, log class frequencies of the training split.
+        parameters: the decision's, complete.
+    """
+    if effect == "unknown":
+        return None
+    if effect == "kept":
+        return carried
+    assert callable(effect)
+    return effect(carried, split, **parameters)
 
 
 def log_frequencies(class_counts: np.ndarray) -> np.ndarray:

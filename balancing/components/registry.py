@@ -61,6 +61,7 @@ class Component:
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
         digest: of its source, where it was read elsewhere: that of a component which travelled without its source.
+        transductive: of a decision: a row's scores depend on the others that it is applied to.
     """
 
     axis: str
@@ -80,6 +81,7 @@ class Component:
     gives: Literal["probabilities", "scores"] = "probabilities"
     colour: str = ""
     mixes: bool = False
+    transductive: bool = False
     digest: str = ""
 
     def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:

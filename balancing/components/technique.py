@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from balancing.components.axes import AXES, Augment, Loss, Mix, Schedule, Stage, TrainingContext, TrainingData
-from balancing.components.ledger import Ledger, log_frequencies, shift_of
+from balancing.components.ledger import Ledger, decided, log_frequencies, shift_of
 from balancing.components.named import Augmented
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import Range
@@ -171,7 +171,7 @@ class Technique:
         return found or (Stage(1.0),)
 
     def ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
-        """What the technique is designed to do to the class prior: what its last stage does, since that trains last.
+        """What the technique is designed to do to the class prior: what its last stage does, then its decision.
 
         Args:
             context: with ``split_counts``, and the class counts of the technique's plan.
@@ -192,7 +192,14 @@ class Technique:
                 shift = shift_of(part.prior_effect, seen, self._own(part, complete))
                 unknown += [part.name] if shift is None else []
                 carried = carried if shift is None else carried + shift
-        return Ledger(log_split, None if unknown else carried, tuple(unknown))
+        trained = None if unknown else carried
+        decision = self.part("decision")
+        if decision is None:
+            return Ledger(log_split, trained, tuple(unknown))
+        left = decided(decision.prior_effect, trained, log_split, self._own(decision, complete))
+        if left is not None:  # whatever trained
+            return Ledger(log_split, left)
+        return Ledger(log_split, None, tuple(unknown) or (decision.name,))
 
     def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:
         part = self.part(axis)

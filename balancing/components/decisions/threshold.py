@@ -6,9 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from balancing.components.axes import Apply, Decision
+from balancing.components.decisions.class_biases import fit_biases
+from balancing.components.decorators import decision
+
 SENSITIVITY = 0.95
 COST_RATIO = 5.0
 UNFITTED = 0.5
+# The probabilities nearest to 0 and 1 that have finite log-odds.
+_PROBABLE = (np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
 # What equal sums may differ by in floating point.
 _EQUAL = 1e-9
 
@@ -135,3 +141,31 @@ def threshold_cost(is_positive: np.ndarray, scores: np.ndarray, ratio: float = C
 def decide_by_threshold(probabilities: np.ndarray, positive: int, threshold: float) -> np.ndarray:
     """(N,) int64 decisions from (N, 2) probabilities: positive where its probability is at least the threshold."""
     return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive).astype(np.int64)
+
+
+@decision(label="Threshold", reference="Sheng & Ling, AAAI 2006; Elkan, IJCAI 2001")
+def threshold() -> Decision:
+    """The class by the threshold with the highest balanced accuracy on validation.
+
+    Two classes: ``threshold_balanced_accuracy`` of the second class's probability, as a shift of its log-odds. More: a
+    weight for each class, and the highest weighted probability decides; see
+    ``balancing.components.decisions.class_biases``. Whatever class frequencies the network's answers carry, the
+    threshold makes up for them, so what is carried afterwards is not known. A small validation split makes it noisy.
+    """
+
+    def fit(logits: np.ndarray, labels: np.ndarray, prior: np.ndarray | None) -> Apply:
+        if logits.shape[1] > 2:
+            biases = fit_biases(logits, labels)
+        else:
+            probability = 1 / (1 + np.exp(-_log_odds(logits)))
+            found = np.clip(threshold_balanced_accuracy(labels == 1, probability), *_PROBABLE)
+            biases = np.array([0.0, np.log1p(-found) - np.log(found)])
+        return lambda given: given + biases
+
+    return fit
+
+
+def _log_odds(logits: np.ndarray) -> np.ndarray:
+    """(N,) float64: the second class's, from (N, 2) logits; those beyond 700 would overflow."""
+    log_odds = logits[:, 1].astype(np.float64) - logits[:, 0]
+    return np.clip(log_odds, -700, 700)
