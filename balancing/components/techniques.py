@@ -154,7 +154,6 @@ class Technique:
             made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows, data.train_labels)
         else:
             made = sampler.build(data, random_state, **self._own(sampler, complete))
-        fixed = made
         return made if isinstance(made, EpochPlans) else EpochPlans.always(made)
 
     def loss(self, context: TrainingContext, **parameters: Any) -> Loss:
