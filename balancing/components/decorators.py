@@ -35,6 +35,8 @@ class _Declared:
     gives: Literal["probabilities", "scores"] = "probabilities"
     colour: str = ""
     mixes: bool = False
+    refuses: Literal["beforehand", "while building"] = "beforehand"
+    follows: Literal["exactly", "nearly", "loosely"] = "exactly"
 
 
 def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Range], declared: _Declared) -> Component:
@@ -72,6 +74,8 @@ def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Rang
         gives=declared.gives,
         colour=declared.colour,
         mixes=declared.mixes,
+        refuses=declared.refuses,
+        follows=declared.follows,
     )
 
 

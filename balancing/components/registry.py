@@ -56,6 +56,10 @@ class Component:
         gives: what the network's outputs are: logits of ``probabilities``, or ``scores`` that rank alone.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
+        refuses: whether counts tell all that a sampler can't work with, so that ``check`` says it; or it raises a
+            UserError, too, once it sees the images, such as where cleaning would empty a class.
+        follows: how close a sampler comes to ``sampling_strategy``: ``nearly`` misses by half of the class's images at
+            most, ``loosely`` may miss by more.
     """
 
     axis: str
@@ -75,6 +79,8 @@ class Component:
     gives: Literal["probabilities", "scores"] = "probabilities"
     colour: str = ""
     mixes: bool = False
+    refuses: Literal["beforehand", "while building"] = "beforehand"
+    follows: Literal["exactly", "nearly", "loosely"] = "exactly"
 
     def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, the missing ones at their defaults, each checked.
