@@ -17,6 +17,7 @@ from balancing.components.plans import EpochPlans, TrainingPlan
 if TYPE_CHECKING:
     import torch
 
+    from balancing.components.neighbours.spaces import Space
     from balancing.components.neighbours.store import NeighbourStore
 
 
@@ -31,6 +32,8 @@ class TrainingData:
         n_classes: C; labels lie in 0..C-1.
         class_names: (C,) for error messages; may be empty.
         neighbours: where nearest neighbours among ``pixels`` are kept; None searches each time.
+        vectors: (N, D) float32, what stands for the images where distances are measured and rows are mixed; only
+            ``rows`` of it may be read. None: the pixels.
     """
 
     pixels: np.ndarray
@@ -39,6 +42,7 @@ class TrainingData:
     n_classes: int
     class_names: tuple[str, ...] = ()
     neighbours: NeighbourStore | None = field(default=None, compare=False)
+    vectors: np.ndarray | None = None
 
     @property
     def train_labels(self) -> np.ndarray:
@@ -53,8 +57,22 @@ class TrainingData:
     def class_name(self, label: int) -> str:
         return self.class_names[label] if self.class_names else str(label)
 
+    def matrix(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) float64: the vectors, or else the flattened pixels, of (n,) int64 training rows."""
+        found = (self.pixels if self.vectors is None else self.vectors)[rows]
+        return found.reshape(len(rows), -1).astype(np.float64)
+
+    @property
+    def space(self) -> Space:
+        """Where distances are measured: the vectors, or else the pixels."""
+        from balancing.components.neighbours.spaces import PixelSpace, VectorSpace
+
+        return PixelSpace(self.pixels) if self.vectors is None else VectorSpace(self.vectors, self.rows)
+
     def nearest(self, queries: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
         """The k nearest other images of the pool: see `balancing.components.neighbours.search.nearest_neighbours`.
+
+        Of vectors, distances are float64's.
 
         Args:
             queries: (Q,) int64, training rows.
@@ -66,6 +84,10 @@ class TrainingData:
         # Here, since torch takes seconds to import and not every command needs it.
         from balancing.components.neighbours.search import nearest_neighbours
 
+        if self.vectors is not None:
+            from balancing.components.neighbours.real import nearest_real
+
+            return nearest_real(self.space, queries, pool, k)
         if self.neighbours is not None:
             return self.neighbours.nearest(self.pixels, queries, pool, k)
         return nearest_neighbours(self.pixels, queries, pool, k)
@@ -82,6 +104,8 @@ class TrainingData:
         """
         from balancing.components.neighbours.search import nearest_in_both
 
+        if self.vectors is not None:
+            return self.nearest(members, self.rows, k_all), self.nearest(members, members, k_own)
         if self.neighbours is not None:
             return self.neighbours.nearest_in_both(self.pixels, members, self.rows, k_all, k_own)
         return nearest_in_both(self.pixels, members, self.rows, k_all, k_own)

@@ -36,6 +36,8 @@ class _Declared:
     colour: str = ""
     mixes: bool = False
     transductive: bool = False
+    refuses: Literal["beforehand", "while building"] = "beforehand"
+    follows: Literal["exactly", "nearly", "loosely"] = "exactly"
 
 
 def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Range], declared: _Declared) -> Component:
@@ -74,6 +76,8 @@ def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Rang
         colour=declared.colour,
         mixes=declared.mixes,
         transductive=declared.transductive,
+        refuses=declared.refuses,
+        follows=declared.follows,
     )
 
 

@@ -62,6 +62,10 @@ class Component:
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
         digest: of its source, where it was read elsewhere: that of a component which travelled without its source.
         transductive: of a decision: a row's scores depend on the others that it is applied to.
+        refuses: whether counts tell all that a sampler can't work with, so that ``check`` says it; or it raises a
+            UserError, too, once it sees the images, such as where cleaning would empty a class.
+        follows: how close a sampler comes to ``sampling_strategy``: ``nearly`` misses by half of the class's images at
+            most, ``loosely`` may miss by more.
     """
 
     axis: str
@@ -83,6 +87,8 @@ class Component:
     mixes: bool = False
     transductive: bool = False
     digest: str = ""
+    refuses: Literal["beforehand", "while building"] = "beforehand"
+    follows: Literal["exactly", "nearly", "loosely"] = "exactly"
 
     def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, the missing ones at their defaults, each checked.

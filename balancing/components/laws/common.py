@@ -21,9 +21,15 @@ CLASS_NUMBERS = (2, 3, 5)
 SEED = 7
 
 
-def make_data(class_counts: tuple[int, ...], *, seed: int = 0, size: int = 6, outside: int = 30) -> TrainingData:
+def make_data(
+    class_counts: tuple[int, ...], *, seed: int = 0, size: int = 6, outside: int = 30, apart: int = 3
+) -> TrainingData:
     """Random images whose classes overlap, shuffled among ``outside`` rows that do not train.
 
+    Args:
+        class_counts: training images of each class, at most 5 classes.
+        seed, size, outside: of the draws, of images in pixels, of rows that do not train.
+        apart: grey levels between the means of neighbouring classes, at most 40; 3 tells them hardly apart.
     Returns:
         Data with pixels (sum(class_counts) + outside, size, size); the training rows are in no order.
     """
@@ -31,7 +37,7 @@ def make_data(class_counts: tuple[int, ...], *, seed: int = 0, size: int = 6, ou
     n = sum(class_counts) + outside
     labels = rng.permutation(np.repeat(np.arange(len(class_counts) + 1), [*class_counts, outside]))
     rows = rng.permutation(np.flatnonzero(labels < len(class_counts)))
-    pixels = rng.integers(0, 240, size=(n, size, size)) + 3 * labels[:, None, None]
+    pixels = rng.integers(0, 255 - 5 * apart, size=(n, size, size)) + apart * labels[:, None, None]
     labels = np.where(labels == len(class_counts), rng.integers(len(class_counts), size=n), labels)
     names = tuple(f"KIND-{label}" for label in range(len(class_counts)))
     return TrainingData(pixels.astype(np.uint8), labels.astype(np.int64), rows, len(class_counts), names)

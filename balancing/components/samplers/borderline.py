@@ -36,6 +36,7 @@ def _check(
     colour="#cc79a7",
     reference="Han, Wang & Mao, ICIC 2005",
     check=_check,
+    prior_effect="unknown",
     mixes=True,
     k_neighbors=K_NEIGHBORS,
     m_neighbors=IntRange(5, 15, default=10, minimum=1, maximum=1000),

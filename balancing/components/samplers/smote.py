@@ -19,20 +19,22 @@ from balancing.errors import UserError
 K_NEIGHBORS = IntRange(3, 9, default=5, minimum=1, maximum=1000)
 
 
-def check_class_sizes(name: str, counts: Mapping[str, int], k_neighbors: int, sampling_strategy: float) -> None:
+def check_class_sizes(
+    name: str, counts: Mapping[str, int], k_neighbors: int, sampling_strategy: float, parameter: str = "k_neighbors"
+) -> None:
     """Whether every class that is to grow has k_neighbors images besides each.
 
     Raises:
-        UserError: one has not; says which k_neighbors would do.
+        UserError: one has not; says which value of the parameter would do.
     """
     added = rows_to_add(np.array(list(counts.values())), sampling_strategy)
     growing = {class_name: count for (class_name, count), n_new in zip(counts.items(), added, strict=True) if n_new}
     for class_name, count in growing.items():
         if count <= k_neighbors:
-            lower = f"lower {name}.k_neighbors to {count - 1} or " if count > 1 else ""
+            lower = f"lower {name}.{parameter} to {count - 1} or " if count > 1 else ""
             raise UserError(
                 f"class {class_name} has {count} training image{'s' * (count > 1)}, but {name} with "
-                f"k_neighbors={k_neighbors} needs at least {k_neighbors + 1}; {lower}choose oversampling"
+                f"{parameter}={k_neighbors} needs at least {k_neighbors + 1}; {lower}choose oversampling"
             )
 
 
