@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from balancing.components.axes import (
     Augment,
     Loss,
     Mix,
+    Partnered,
     Schedule,
     Stage,
+    Step,
     TrainingContext,
     TrainingData,
 )
@@ -154,7 +156,6 @@ class Technique:
             made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows, data.train_labels)
         else:
             made = sampler.build(data, random_state, **self._own(sampler, complete))
-        fixed = made
         return made if isinstance(made, EpochPlans) else EpochPlans.always(made)
 
     def loss(self, context: TrainingContext, **parameters: Any) -> Loss:
@@ -173,10 +174,20 @@ class Technique:
             found = component.build(context)
         return found
 
-    def mix(self, context: TrainingContext, **parameters: Any) -> Mix | None:
+    def mix(self, context: TrainingContext, **parameters: Any) -> Mix | Partnered | None:
         """How rows are mixed with partners; None where no component says so. Arguments as for ``build``."""
-        found: Mix | None = self._built("mixer", context, parameters)
+        found: Mix | Partnered | None = self._built("mixer", context, parameters)
         return found
+
+    def step(self, context: TrainingContext, **parameters: Any) -> Step | None:
+        """The optimisation step; None where no component says otherwise than the optimizer. Arguments as ``build``."""
+        found: Step | None = self._built("optimizer", context, parameters)
+        return found
+
+    @property
+    def head(self) -> Literal["linear", "cosine"]:
+        """Of the network: what any component asks for."""
+        return "cosine" if any(part.head == "cosine" for part in self.parts) else "linear"
 
     def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
         """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""

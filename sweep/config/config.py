@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PRESETS = Path(__file__).parent / "presets"
 _MOST_ERRORS = 5
+# What a run's configuration meant before these keys were there.
+_BEFORE: Mapping[str, Mapping[str, Any]] = {"space": {"budget": "epochs"}}
 
 
 class Config(Section):
@@ -220,6 +222,9 @@ def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> C
     if missing:
         raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
     check_present(run)
+    for section, values in _BEFORE.items():
+        if isinstance(loaded[section], Mapping):
+            loaded[section] = {**values, **loaded[section]}
     return build_config(loaded, assignments)
 
 

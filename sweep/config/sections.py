@@ -80,6 +80,10 @@ class SpaceConfig(_Shared):
 
     trials: int = Field(default=8, ge=1, le=10_000, description="draws of each technique where anything is drawn")
     seeds: int = Field(default=3, ge=1, le=1000)
+    budget: Literal["steps", "epochs"] = Field(
+        default="steps",
+        description="an epoch of each technique: as many optimisation 'steps' as the baseline's, or a pass of its rows",
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 2000)
     search_parameters: bool = Field(
         default=False, description="draw the techniques' own parameters from their ranges too"

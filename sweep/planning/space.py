@@ -130,6 +130,7 @@ def make_spec(
         draw=draw,
         seed_index=seed_index,
         components=known.components,
+        budget=config.space.budget,
         **{**values, "strength": float(known.strength(values["strength"]))},
         **{"weights": config.train.weights, "precision": config.train.precision, **fixed},
     )

@@ -14,7 +14,9 @@ from sweep.hyperparameters import HYPERPARAMETERS
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")
 # Fields that came after the first runs: where they say nothing, they are neither written nor part of an id.
-_LATER: dict[str, Any] = {"components": {}} | {h.name: h.default for h in HYPERPARAMETERS if h.later}
+_LATER: dict[str, Any] = {"components": {}, "budget": "epochs"} | {
+    h.name: h.default for h in HYPERPARAMETERS if h.later
+}
 # What a record of a trial may say besides its specification.
 _BESIDE = ("trial_id",)
 
@@ -58,6 +60,8 @@ class TrialSpec(_LaterHyperparameters):
         draw, seed_index: which draw and which seed this is, for people.
         components: axis -> component, where the technique's name alone does not say what trains: the parts of a
             composition, and ``name@digest`` of a component from outside the package, whose source the digest is of.
+        budget: what an epoch is: ``steps``: as many optimisation steps as the baseline's, whatever the technique;
+            ``epochs``: a pass through the technique's plan.
     """
 
     technique: str
@@ -79,6 +83,7 @@ class TrialSpec(_LaterHyperparameters):
     draw: int = 0
     seed_index: int = 0
     components: Mapping[str, str] = field(default_factory=dict)
+    budget: str = "epochs"
 
     def to_dict(self) -> dict[str, Any]:
         values = {**asdict(self), "parameters": dict(self.parameters), "components": dict(self.components)}

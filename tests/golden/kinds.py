@@ -15,7 +15,7 @@ WEIGHTS = DATA / "weights.pt"  # a ResNet18 in 60 KB: its tensors are views of s
 
 _COMMON = (
     *("--data", "phantom", "--seeds", "2", "--batch-size", "16", "--max-concurrent", "1"),
-    *("--set", "data.phantom_images=300", "--set", "train.precision=float32"),
+    *("--set", "data.phantom_images=300", "--set", "train.precision=float32", "--set", "space.budget=epochs"),
 )
 # What a preset's own file says stays, but for the sizes, the data, and ImageNet's weights, which need a download.
 KINDS: Mapping[str, tuple[str, ...]] = {

@@ -31,6 +31,7 @@ OTHERWISE: dict[str, Any] = {
     "positive": 0,
     "data": "abc",
     "split": "abc",
+    "budget": "steps",
     "components": {"loss": "my_loss@0123456789ab"},
     **{shared.name: shared.most for shared in HYPERPARAMETERS if shared.later},
 }
