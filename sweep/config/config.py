@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PRESETS = Path(__file__).parent / "presets"
 _MOST_ERRORS = 5
 # What a run's configuration meant before these keys were there.
-_BEFORE: Mapping[str, Mapping[str, Any]] = {"space": {"budget": "epochs"}}
+_BEFORE: Mapping[str, Mapping[str, Any]] = {"space": {"budget": "epochs"}, "train": {"stem": "imagenet"}}
 
 
 class Config(Section):
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
         if set(value) == {"low", "high", "log"}:
             return f"{value['low']!r}..{value['high']!r}"
         return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return value
 

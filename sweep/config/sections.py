@@ -12,7 +12,7 @@ from balancing.components.techniques import get_technique
 from balancing.errors import suggestion
 from balancing.metrics import SELECTABLE
 from sweep.config.bounds import check_shares, seconds_of
-from sweep.config.values import own_parameters, parse_names, parse_values
+from sweep.config.values import own_parameters, parse_channels, parse_names, parse_values
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
 
 
@@ -123,11 +123,34 @@ class TrainConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="'auto': bfloat16 where the device multiplies it natively, else float32"
     )
-    mean: float = Field(default=0.5, description="of pixels in [0, 1]")
-    std: float = Field(default=0.5, gt=0)
+    mean: Annotated[float | tuple[float, float, float], BeforeValidator(parse_channels)] = Field(
+        default=0.5, description="of pixels in [0, 1]: a number, or three, one a channel"
+    )
+    std: Annotated[float | tuple[float, float, float], BeforeValidator(parse_channels)] = Field(
+        default=0.5, description="as mean, each above 0"
+    )
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="'sgd' with momentum 0.9")
+    lr_schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="'cosine': the learning rate falls to 0 over the training"
+    )
+    warmup: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the training in which the learning rate rises to its height"
+    )
+    stem: Literal["auto", "imagenet", "small"] = Field(
+        default="auto",
+        description="the network's beginning: ResNet's, or 'small' (3 x 3, no pooling; some 15 times the work); "
+        "'auto': small where images are below 64 pixels and nothing is pretrained",
+    )
     resume_seconds: float = Field(
         default=30.0, ge=0, description="least time between two files to go on from, per trial"
     )
+
+    @field_validator("std")
+    @classmethod
+    def _above_0(cls, std: float | tuple[float, ...]) -> float | tuple[float, ...]:
+        if min(std if isinstance(std, tuple) else (std,)) <= 0:
+            raise ValueError(f"train.std must be above 0, but is {std}")
+        return std
 
 
 class SweepConfig(Section):

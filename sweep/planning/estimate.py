@@ -119,13 +119,14 @@ def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads
     torch.set_num_threads(threads)
     keep_freed_memory()
     try:
-        network = to_device(new_model(len(images.class_names), 0), spec, device)
-        optimizer = new_optimizer(network, 1e-5)
+        method = method_of(spec, images)
+        network = new_model(len(images.class_names), 0, head=method.head, stem=spec.stem)
+        network = to_device(network, spec, device)
+        optimizer = new_optimizer(network, 1e-5, loss=method.module(), kind=spec.optimizer)
         pixels = on_device(images.pixels, device)
         rows = images.train[: _STEPS * spec.batch_size]
         first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
         then = TrainingPlan.of_rows(rows, images.labels[rows])
-        method = method_of(spec, images)
         part = method.parts(1)[0]
         method = replace(method, parts=lambda epoch: (_all_of(part, first if epoch == 1 else then, spec),))
         train_epoch(network, optimizer, pixels, method, spec, 1, device)

@@ -105,7 +105,9 @@ TRIALS: Shape = [
         "positive?": (int, None),
         "draw?": int,
         "seed_index?": int,
-        **{f"{name}?": str for name in ("trial_id", "weights", "metric", "precision", "data", "split")},
+        **dict.fromkeys(("trial_id?", "weights?", "metric?", "precision?", "data?", "split?"), str),
+        **dict.fromkeys(("budget?", "optimizer?", "lr_schedule?", "stem?"), str),
+        "warmup?": NUMBER,
     }
 ]
 SELECTION: Shape = [

@@ -9,6 +9,7 @@ from sweep.runs.spec import TrialSpec
 from sweep.training.batches import batches_by_part
 from sweep.training.method import Method, Part
 from sweep.training.network import ResNet18
+from sweep.training.optimizer import is_constant, lr_factor
 from sweep.training.step import training_step
 
 
@@ -31,20 +32,26 @@ def train_epoch(
         (mean training loss, images seen). The loss is read once, at the end: no wait for the device before.
     """
     total: torch.Tensor | float = 0.0
-    seen = 0
+    seen, step, steps = 0, 0, sum(part.steps for part in method.parts(epoch))
     for part, batches in batches_by_part(pixels, method, spec, epoch, device):
         if part.begins:
             begin_stage(network, optimizer, part, spec)
         network.train_parts(part.phase.trained)
-        for group in optimizer.param_groups:
-            group["lr"] = spec.lr * part.phase.lr_factor
+        _set_lr(optimizer, spec.lr * part.phase.lr_factor)
         if isinstance(part.loss, nn.Module):
             part.loss.to(device)
         for images, targets in batches:
+            if not is_constant(spec):
+                _set_lr(optimizer, spec.lr * part.phase.lr_factor * lr_factor(spec, epoch, step, steps))
             mean = training_step(network, optimizer, (images, targets), part.loss, spec.precision, part.step)
             total = total + mean * len(images)
-            seen += len(images)
+            seen, step = seen + len(images), step + 1
     return float(total) / max(seen, 1), seen
+
+
+def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
 
 
 def begin_stage(network: ResNet18, optimizer: torch.optim.Optimizer, part: Part, spec: TrialSpec) -> None:

@@ -30,6 +30,14 @@ _HEAD = 2  # tells the draws of a new head from others of the same seed
 _ZIP = b"PK\x03\x04"  # by which torch.load tells its zip files from its older format
 
 
+_USUAL: dict[str, Any] = {"head": "linear", "stem": "imagenet", "scale": 1.0}
+
+
+def field_of(stem: str) -> int:
+    """Pixels a side of one field of the last block of a network that begins so."""
+    return {"imagenet": 32, "small": 8}[stem]
+
+
 class Cosines(nn.Linear):
     """(B, F) features -> (B, C) float32, the cosine of each with each class's weights; computed in float32.
 
@@ -51,18 +59,24 @@ class ResNet18(ResNet):
     Args:
         n_classes: C, the units of the head.
         head: ``linear``; or ``cosine``: unit weights and features and no bias, so its outputs lie in -1..1.
+        stem: ``imagenet``, as pretrained weights have it; or ``small``: a first convolution of 3 x 3 and stride 1, and
+            no pooling, so that a field of the last block is 8 pixels a side in place of 32.
     Attributes:
         last_block: name of the last block of the body, whose fields are the finest places that it can tell apart.
         field: pixels a side of one field of the last block.
         scale: what the head's outputs are multiplied by in evaluation mode: in training its loss does so.
-    Reference: He et al., CVPR 2016.
+    Reference: He et al., CVPR 2016, whose networks for images of 32 pixels begin as the small stem does.
     """
 
     last_block = "layer4"
-    field = 32
 
-    def __init__(self, n_classes: int, head: Head = "linear"):
+    def __init__(self, n_classes: int, head: Head = "linear", stem: str = "imagenet"):
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=n_classes)
+        self.field, self._stem = field_of(stem), stem
+        if stem == "small":
+            self.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+            nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+            self.maxpool = nn.Identity()
         self.scale = 1.0
         if head == "cosine":
             self.fc = Cosines(self.fc.in_features, n_classes)
@@ -70,8 +84,9 @@ class ResNet18(ResNet):
     @property
     def made(self) -> dict[str, Any]:
         """What tells this network from the usual one, beside its weights; kept with them."""
-        unusual = {"head": "cosine"} if isinstance(self.fc, Cosines) else {}
-        return unusual | ({"scale": self.scale} if self.scale != 1 else {})
+        head = "cosine" if isinstance(self.fc, Cosines) else "linear"
+        made = {"head": head, "stem": self._stem, "scale": self.scale}
+        return {name: value for name, value in made.items() if value != _USUAL[name]}
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) float, normalised -> (B, F) float: what the head decides by; F is 512."""
@@ -109,18 +124,20 @@ class ResNet18(ResNet):
         self.fc.load_state_dict(fresh.state_dict())
 
 
-def new_model(n_classes: int, seed: int, start: State | None = None, *, head: Head = "linear") -> ResNet18:
+def new_model(
+    n_classes: int, seed: int, start: State | None = None, *, head: Head = "linear", stem: str = "imagenet"
+) -> ResNet18:
     """ResNet18 for C classes, float32, on the CPU, equal for equal arguments.
 
     Args:
         n_classes: C, the units of the new head.
         seed: of the random weights (the head alone where ``start`` is given).
         start: weights without a head, as ``load_weights`` gives them; None starts from nothing.
-        head: as of ``ResNet18``.
+        head, stem: as of ``ResNet18``.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = ResNet18(n_classes, head)
+        model = ResNet18(n_classes, head, stem)
     if start is not None:
         missing, unexpected = model.load_state_dict(dict(start), strict=False)
         if set(missing) - {"fc.weight", "fc.bias"} or unexpected:
@@ -255,8 +272,9 @@ def restore(path: Path) -> tuple[ResNet18, dict[str, Any]]:
         if not is_whole_zip(path):
             raise ValueError("what it holds is not what its checksums say")
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        model = ResNet18(len(saved["class_names"]), saved.get("head", "linear"))
-        model.scale = float(saved.get("scale", 1.0))
+        made = {name: saved.get(name, usual) for name, usual in _USUAL.items()}
+        model = ResNet18(len(saved["class_names"]), made["head"], made["stem"])
+        model.scale = float(made["scale"])
         model.load_state_dict(saved.pop("model"))
     except Exception as error:  # a damaged file can raise almost anything
         raise UserError(f"checkpoint {path} is damaged; `sweep resume` of its run trains that trial again") from error

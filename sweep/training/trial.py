@@ -116,14 +116,15 @@ class Trial:
         self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device, loss)
 
     def _fresh(self) -> tuple[ResNet18, torch.optim.Optimizer]:
-        network = new_model(len(self.images.class_names), self.spec.seed, self._start, head=self.method.head)
-        network = to_device(network, self.spec, self.device)
+        spec, method = self.spec, self.method
+        network = new_model(len(self.images.class_names), spec.seed, self._start, head=method.head, stem=spec.stem)
+        network = to_device(network, spec, self.device)
         network.scale = self.method.scale()
         loss = self.method.module()
         if loss is not None:
             loss.load_state_dict(self._new_loss)
             loss.to(self.device)
-        return network, new_optimizer(network, self.spec.lr, self.spec.weight_decay, loss)
+        return network, new_optimizer(network, spec.lr, spec.weight_decay, loss, spec.optimizer)
 
     def save(self) -> None:
         """Writes what ``restore`` goes on from."""

@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "compare": (
         *("compare", "--techniques", "baseline,borderline_smote", "--epochs", "1..3", "--trials", "2"),
         *("--weights", str(WEIGHTS), "--lr", "1e-4..1e-3", "--seed", "7"),
+        *("--set", "train.mean=0.5", "--set", "train.std=0.5"),
     ),
     # What no preset has and every one may be given: Optuna's search and early stopping.
     "search": (
