@@ -138,7 +138,7 @@ class TrainConfig(Section):
     )
     stem: Literal["auto", "imagenet", "small"] = Field(
         default="auto",
-        description="the network's beginning: ResNet's, or 'small' (3 x 3, no pooling; some 15 times the work); "
+        description="the network's beginning: ResNet's, or 'small' (3 x 3, no pooling; four to six times as slow); "
         "'auto': small where images are below 64 pixels and nothing is pretrained",
     )
     resume_seconds: float = Field(

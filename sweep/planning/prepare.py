@@ -106,8 +106,8 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
         )
     if config.train.stem == "small" and config.train.weights != "none":
         raise UserError(
-            f"train.stem=small has no pretrained weights, but --weights is {config.train.weights}; give --weights none, "
-            "or --stem imagenet"
+            f"train.stem=small has no pretrained weights, but --weights is {config.train.weights}; give "
+            "--weights none, or --stem imagenet"
         )
     start: Mapping[str, Any] | None = None
     weights, mended = "none", list[str]()

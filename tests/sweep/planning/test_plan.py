@@ -45,7 +45,13 @@ def prepared(counts: tuple[int, ...] = (30, 12)) -> SweepInputs:
 
 
 def config_of(**space: Any) -> Config:
-    return build_config({"data": {"image_size": 16}, "space": {"batch_size": 8, **space}, "train": {"weights": "none"}})
+    return build_config(
+        {
+            "data": {"image_size": 16},
+            "space": {"batch_size": 8, **space},
+            "train": {"weights": "none", "stem": "imagenet"},
+        }
+    )
 
 
 def true_rows(spec: TrialSpec, found: SweepInputs) -> int:
