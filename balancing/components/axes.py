@@ -121,6 +121,8 @@ class Phase:
         power: instead of either, training rows drawn with class masses in proportion to n^power, anew in each epoch:
             0 gives each class the same mass, 1 leaves them as they are; None draws none.
         weighted: the technique's loss trains; False: cross-entropy.
+        reweight: 1 - beta of the effective numbers by which each row's loss is weighted besides, by its classes; None
+            weights none.
         mixed: the technique's mixer mixes; False: rows stay whole.
         trained: the whole network; or its head alone, with the body as it is, batch-norm statistics too.
         new_head: the head starts anew when the phase begins.
@@ -130,6 +132,7 @@ class Phase:
     sampled: bool = True
     power: float | None = None
     weighted: bool = True
+    reweight: float | None = None
     mixed: bool = True
     trained: Literal["all", "head"] = "all"
     new_head: bool = False

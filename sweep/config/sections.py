@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
 
+from balancing.components.conflicts import conflicts
+from balancing.components.groups import expand
 from balancing.components.named import STUDY
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
-from balancing.errors import suggestion
+from balancing.errors import UserError, suggestion
 from balancing.metrics import SELECTABLE
 from sweep.config.bounds import check_shares, seconds_of
 from sweep.config.values import own_parameters, parse_channels, parse_names, parse_values
@@ -96,7 +98,17 @@ class SpaceConfig(_Shared):
     @field_validator("techniques")
     @classmethod
     def _known(cls, names: list[str]) -> list[str]:
-        return list(dict.fromkeys(get_technique(name).name for name in names))
+        found = expand(names)
+        for technique in map(get_technique, found):
+            if technique.trained_as:
+                raise UserError(
+                    f"'{technique.parts[-1].name}' is a decision, and no sweep applies components of that axis yet; "
+                    "leave it out"
+                )
+            refused = next((conflict for conflict in conflicts(technique) if conflict.refused), None)
+            if refused is not None:
+                raise ValueError(refused.sentence)
+        return found
 
     @model_validator(mode="after")
     def _in_range(self) -> SpaceConfig:

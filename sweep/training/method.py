@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import nn
 
 from balancing.components.axes import (
@@ -22,6 +23,7 @@ from balancing.components.axes import (
     TrainingData,
 )
 from balancing.components.losses.cross_entropy import cross_entropy
+from balancing.components.losses.effective_number import effective_weights
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.samplers.power import draw_by_power
 from balancing.components.techniques import get_technique
@@ -194,7 +196,7 @@ class _Built:
             start=(epoch - 1) * length + span.first * batch,
             rows=min(span.end * batch, length) - span.first * batch,
             steps=span.end - span.first,
-            loss=self._loss(counts, phase.weighted),
+            loss=self._loss(counts, phase.weighted, phase.reweight),
             mix=mix,
             partners=self.natural if isinstance(mix, Partnered) else None,
             step=self._step(counts),
@@ -212,7 +214,9 @@ class _Built:
             return TrainingPlan.of_rows(drawn, labels[drawn])
         return self.sampled().of(epoch) if phase.sampled else self.natural
 
-    def _new_loss(self, counts: tuple[int, ...], weighted: bool) -> Loss:
+    def _new_loss(self, counts: tuple[int, ...], weighted: bool, reweight: float | None) -> Loss:
+        if reweight is not None:
+            return _reweighted(self._loss(counts, weighted, None), effective_weights(np.array(counts), reweight))
         if weighted:
             module: Any = self.module()
             return module or self.technique.loss(self._context(counts), **self.spec.parameters)
@@ -238,6 +242,12 @@ class _Built:
 
     def _new_mix(self, counts: tuple[int, ...]) -> Mix | Partnered | None:
         return self.technique.mix(self._context(counts), **self.spec.parameters)
+
+
+def _reweighted(loss: Loss, weights: np.ndarray) -> Loss:
+    """A loss in which each row counts by its classes' weights, (C,)."""
+    by_class = torch.tensor(weights.tolist(), dtype=torch.float32)
+    return lambda logits, targets: loss(logits, targets) * (targets @ by_class.to(targets))
 
 
 def build_plan(spec: TrialSpec, images: SplitImages) -> TrainingPlan:

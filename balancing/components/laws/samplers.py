@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from balancing.components.axes import TrainingData
 from balancing.components.laws.common import (
     CLASS_COUNTS,
     CLASS_NUMBERS,
@@ -17,33 +19,70 @@ from balancing.components.laws.common import (
     settings,
     untouched_global_state,
 )
-from balancing.components.plans import TrainingPlan
+from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.registry import Component, check_feasible
 from balancing.errors import UserError
+
+# In no order, since a plan must not depend on those of other epochs.
+_EPOCHS = (3, 1, 2)
+
+
+def _plan(component: Component, data: TrainingData, seed: int, **parameters: Any) -> TrainingPlan:
+    """The plan; the first epoch's, where each epoch draws anew."""
+    made = component.build(data, seed, **parameters)
+    return made.of(1) if isinstance(made, EpochPlans) else made
+
+
+def _plans(component: Component, data: TrainingData, seed: int, **parameters: Any) -> list[TrainingPlan]:
+    """The plans of some epochs; one, where the sampler draws once."""
+    made = component.build(data, seed, **parameters)
+    return [made.of(epoch) for epoch in _EPOCHS] if isinstance(made, EpochPlans) else [made]
 
 
 def law_plans_are_well_formed(component: Component) -> None:
     """Every setting, 2, 3 and 5 classes: types, rows, labels and weights are what a TrainingPlan promises."""
     for n_classes, parameters in itertools.product(CLASS_NUMBERS, settings(component)):
         data = make_data(CLASS_COUNTS[:n_classes])
-        plan = component.build(data, SEED, **parameters)
-        require(isinstance(plan, TrainingPlan), f"a sampler returns a TrainingPlan, not {type(plan).__name__}")
-        types = {plan.base.dtype, plan.mate.dtype, plan.labels.dtype}
-        require(types == {np.dtype(np.int64)}, f"rows and labels are int64, not {types}")
-        require(plan.weight.dtype == np.float64, f"weights are float64, not {plan.weight.dtype}")
-        require(np.isin(plan.base, data.rows).all(), "a base is no training row")
-        require(np.isin(plan.mate, data.rows).all(), "a mate is no training row")
-        np.testing.assert_array_equal(plan.labels, data.labels[plan.base], err_msg="labels are those of the bases")
-        require((plan.weight[~plan.synthetic] == 0).all(), "a real row has a weight")
-        require(component.mixes or not plan.synthetic.any(), "it mixes images, so it must be declared with mixes=True")
-        require((plan.class_counts(n_classes) > 0).all(), "a class was lost")
+        for plan in _plans(component, data, SEED, **parameters):
+            require(isinstance(plan, TrainingPlan), f"a sampler returns a TrainingPlan, not {type(plan).__name__}")
+            _require_well_formed(component, data, plan)
+
+
+def _require_well_formed(component: Component, data: TrainingData, plan: TrainingPlan) -> None:
+    types = {plan.base.dtype, plan.mate.dtype, plan.labels.dtype}
+    require(types == {np.dtype(np.int64)}, f"rows and labels are int64, not {types}")
+    require(plan.weight.dtype == np.float64, f"weights are float64, not {plan.weight.dtype}")
+    require(np.isin(plan.base, data.rows).all(), "a base is no training row")
+    require(np.isin(plan.mate, data.rows).all(), "a mate is no training row")
+    np.testing.assert_array_equal(plan.labels, data.labels[plan.base], err_msg="labels are those of the bases")
+    require((plan.weight[~plan.synthetic] == 0).all(), "a real row has a weight")
+    require(component.mixes or not plan.synthetic.any(), "it mixes images, so it must be declared with mixes=True")
+    require((plan.class_counts(data.n_classes) > 0).all(), "a class was lost")
 
 
 def law_equal_seeds_give_equal_plans(component: Component) -> None:
     """The plan depends on the seed alone, and leaves the global random state as it was."""
     data = make_data(CLASS_COUNTS[:3])
     with untouched_global_state():
-        assert_same_plan(component.build(data, SEED), component.build(data, SEED))
+        for one, other in zip(_plans(component, data, SEED), _plans(component, data, SEED), strict=True):
+            assert_same_plan(one, other)
+
+
+def law_an_epoch_follows_from_its_number(component: Component) -> None:
+    """Where each epoch draws anew: whichever epochs came before; with other rows, but as many of each class."""
+    for n_classes, parameters in itertools.product(CLASS_NUMBERS, settings(component)):
+        data = make_data(CLASS_COUNTS[:n_classes])
+        made, resumed = (component.build(data, SEED, **parameters) for _ in range(2))
+        if not isinstance(made, EpochPlans):
+            return
+        with untouched_global_state():
+            plans = [made.of(epoch) for epoch in (1, 2, 3)]
+            for epoch in (3, 2, 2, 1):
+                assert_same_plan(resumed.of(epoch), plans[epoch - 1])
+        for plan in plans[1:]:
+            same = (plan.class_counts(n_classes) == plans[0].class_counts(n_classes)).all()
+            require(same, f"epochs differ in their numbers of each class ({parameters or 'defaults'})")
+            require(not np.array_equal(plan.base, plans[0].base), "two epochs draw the same rows in the same order")
 
 
 def law_only_training_rows_are_read(component: Component) -> None:
@@ -52,14 +91,14 @@ def law_only_training_rows_are_read(component: Component) -> None:
         data = make_data(CLASS_COUNTS[:n_classes])
         outside = np.setdiff1d(np.arange(len(data.labels)), data.rows)
         for parameters in settings(component):
-            plan = component.build(data, SEED, **parameters)
+            plan = _plan(component, data, SEED, **parameters)
             for shade, label in ((0, 0), (255, n_classes - 1), (128, 10**6)):
                 pixels, labels = data.pixels.copy(), data.labels.copy()
                 # Copies of training images would be everybody's nearest neighbours.
                 pixels[outside] = shade if label < 10**6 else data.pixels[data.rows[: len(outside)]]
                 labels[outside] = label
                 poisoned = replace(data, pixels=pixels, labels=labels)
-                assert_same_plan(plan, component.build(poisoned, SEED, **parameters))
+                assert_same_plan(plan, _plan(component, poisoned, SEED, **parameters))
 
 
 def law_data_are_left_alone(component: Component) -> None:
@@ -67,7 +106,7 @@ def law_data_are_left_alone(component: Component) -> None:
     data = make_data(CLASS_COUNTS[:2])
     for array in (data.pixels, data.labels, data.rows):
         array.flags.writeable = False
-    component.build(data, SEED)
+    _plans(component, data, SEED)
 
 
 def law_relabelled_classes_relabel_the_plan(component: Component) -> None:
@@ -78,15 +117,15 @@ def law_relabelled_classes_relabel_the_plan(component: Component) -> None:
     """
     for parameters in settings(component):
         data = make_data(CLASS_COUNTS[:2])
-        plan = component.build(replace(data, labels=1 - data.labels), SEED, **parameters)
+        plan = _plan(component, replace(data, labels=1 - data.labels), SEED, **parameters)
         restored = replace(plan, labels=1 - plan.labels)
-        same = _as_set_of_rows(restored) == _as_set_of_rows(component.build(data, SEED, **parameters))
+        same = _as_set_of_rows(restored) == _as_set_of_rows(_plan(component, data, SEED, **parameters))
         require(same, f"two swapped classes give other rows ({parameters or 'defaults'})")
 
         data = make_data(CLASS_COUNTS)
         new_label = np.array([3, 0, 4, 1, 2])
-        counts = component.build(data, SEED, **parameters).class_counts(5)
-        permuted = component.build(replace(data, labels=new_label[data.labels]), SEED, **parameters)
+        counts = _plan(component, data, SEED, **parameters).class_counts(5)
+        permuted = _plan(component, replace(data, labels=new_label[data.labels]), SEED, **parameters)
         np.testing.assert_array_equal(permuted.class_counts(5)[new_label], counts)
 
 
@@ -103,12 +142,12 @@ def law_counts_follow_sampling_strategy(component: Component) -> None:
         data = make_data(CLASS_COUNTS[:n_classes])
         before = data.class_counts
         for ratio in (0.5, 0.8, 1.0):
-            counts = component.build(data, SEED, sampling_strategy=ratio).class_counts(n_classes)
+            counts = _plan(component, data, SEED, sampling_strategy=ratio).class_counts(n_classes)
             require(abs(counts.min() - ratio * counts.max()) < 1, f"{before} became {counts} for {ratio}")
             require((counts >= before).all() or (counts <= before).all(), f"{before} became {counts}")
         # Already there: nothing to do.
-        loose = component.build(data, SEED, sampling_strategy=0.25)
-        assert_same_plan(loose, component.build(data, SEED + 1, sampling_strategy=0.25))
+        loose = _plan(component, data, SEED, sampling_strategy=0.25)
+        assert_same_plan(loose, _plan(component, data, SEED + 1, sampling_strategy=0.25))
         np.testing.assert_array_equal(loose.class_counts(n_classes), before)
 
 
@@ -122,12 +161,13 @@ def law_too_few_images_are_refused_beforehand(component: Component) -> None:
             said = "KIND-1" in str(refusal) or str(12 + n_small) in str(refusal)
             require(said, f"the refusal names neither class nor number: {refusal}")
         else:
-            component.build(data, SEED, **parameters)
+            _plans(component, data, SEED, **parameters)
 
 
 LAWS = (
     law_plans_are_well_formed,
     law_equal_seeds_give_equal_plans,
+    law_an_epoch_follows_from_its_number,
     law_only_training_rows_are_read,
     law_data_are_left_alone,
     law_relabelled_classes_relabel_the_plan,

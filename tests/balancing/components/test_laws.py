@@ -10,7 +10,7 @@ import torch
 
 from balancing.components.axes import Phase, Stage, TrainingContext, TrainingData
 from balancing.components.decorators import augmentation, decision, loss, mixer, sampler, schedule
-from balancing.components.plans import TrainingPlan
+from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import FloatRange
 from balancing.components.registry import COMPONENTS, Component
 from balancing.components.testing import LAWS, Law, check, run
@@ -75,6 +75,26 @@ def mixes_unsaid() -> None:
         mate = plan.base.copy()
         mate[order[:-1]] = plan.base[order[1:]]
         return TrainingPlan(plan.base, mate, np.where(mate == plan.base, 0.0, 0.5), plan.labels)
+
+
+def remembers_epochs() -> None:
+    @sampler(**SAYS)
+    def wrong(data: TrainingData, random_state: int) -> EpochPlans:
+        """Goes on drawing, so that a resumed training sees other rows."""
+        rng = np.random.default_rng(random_state)
+
+        def of(epoch: int) -> TrainingPlan:
+            order = rng.permutation(len(data.rows))
+            return TrainingPlan.of_rows(data.rows[order], data.train_labels[order])
+
+        return EpochPlans(of)
+
+
+def longer_epochs() -> None:
+    @sampler(**SAYS)
+    def wrong(data: TrainingData, random_state: int) -> EpochPlans:
+        """Each epoch has the rows once more."""
+        return EpochPlans(lambda e: TrainingPlan.of_rows(np.tile(data.rows, e), np.tile(data.train_labels, e)))
 
 
 def always_flips() -> None:
@@ -172,6 +192,8 @@ def half_a_sentence() -> None:
         (reads_all_rows, "law_only_training_rows_are_read"),
         (unrefused, "law_too_few_images_are_refused_beforehand"),
         (mixes_unsaid, "law_plans_are_well_formed"),
+        (remembers_epochs, "law_an_epoch_follows_from_its_number"),
+        (longer_epochs, "law_an_epoch_follows_from_its_number"),
         (always_flips, "law_no_strength_changes_nothing"),
         (flips_in_place, "law_images_stay_images"),
         (mean_loss, "law_a_loss_a_row"),

@@ -65,6 +65,6 @@ def test_mistakes_are_named() -> None:
     rows = np.array([0, 1])
     with pytest.raises(ValueError, match=r"equally long, but have lengths \[1, 2\]"):
         TrainingPlan(rows, rows, np.zeros(1), rows)
-    for weight in (-0.1, 1.1):
-        with pytest.raises(ValueError, match=r"weights must lie in \[0, 1\]"):
+    for weight in (-1.1, 1.1):
+        with pytest.raises(ValueError, match=r"weights must lie in \[-1, 1\]"):
             TrainingPlan(rows, rows, np.array([0.0, weight]), rows)

@@ -11,7 +11,7 @@ from balancing.components.laws.common import make_data
 from balancing.components.plans import TrainingPlan
 from balancing.components.ranges import Choice, FloatRange, IntRange, Range
 from balancing.components.registry import COMPONENTS
-from balancing.components.techniques import get_technique, techniques
+from balancing.components.techniques import get_technique, techniques, training_of
 from balancing.errors import UserError
 from tests.balancing.components.registered import keep_registry
 
@@ -137,7 +137,7 @@ def test_one_decorated_builder_is_a_technique() -> None:
     found = get_technique("first_rows")
     assert found in techniques()
     assert (found.label, found.summary, found.reference) == ("First rows", "The first rows.", "here")
-    assert (found.axes, found.augmented, found.keeps_prior) == (("sampler",), "as asked", False)
+    assert (found.axes, found.augmented) == (("sampler",), "as asked")
     data = make_data((5, 2))
     assert len(found.build(data, 0)) == 2
     assert len(first_rows(data, 0, n=1)) == 1
@@ -231,16 +231,21 @@ def test_a_component_that_is_defined_anew_replaces_itself() -> None:
 
 
 @pytest.mark.usefixtures("own_registry")
-def test_a_component_that_no_trial_applies_is_refused_rather_than_passed_over() -> None:
+def test_a_decision_decides_anew_on_the_trials_of_what_it_stands_behind() -> None:
     @decision(label="Mine", reference="here")
     def my_decision() -> None:
         """Mine."""
 
     assert not AXES["decision"].trains
-    for name in ("my_decision", "smote+my_decision"):
-        with pytest.raises(UserError, match="'my_decision' is a decision, and no sweep applies"):
-            get_technique(name)
-    assert "my_decision" not in {technique.name for technique in techniques()}
+    for name, trained in (("my_decision", "baseline"), ("my_decision+smote", "smote"), ("drs+my_decision", "drs")):
+        found = get_technique(name)
+        assert (found.name, found.trained_as) == (f"{trained}+my_decision", trained)
+        assert training_of(found) == get_technique(trained)
+    assert get_technique("baseline+my_decision") == get_technique("my_decision")
+    assert get_technique("my_decision").strength(1) == 0  # as the baseline has it
+    assert "baseline+my_decision" in {technique.name for technique in techniques()}
+    with pytest.raises(UserError, match="both of the axis decision"):
+        get_technique("my_decision+smote+my_decision ")
 
 
 def test_training_data_shows_the_training_rows() -> None:

@@ -183,6 +183,16 @@ def test_losses_see_the_counts_of_the_rows_that_train_in_their_stage(
     assert [ratio(part) for part in (natural, root, equal)] == pytest.approx([2.0, 1.5, 1.0])
 
 
+def test_a_stage_may_weigh_rows_by_effective_numbers_besides_the_techniques_loss(images: SplitImages) -> None:
+    """On the rows as they are, 20 and 10: with beta near 0.9999 by 1 / n, so that a class weighs 15 / n in all."""
+    spec = make_spec("drw", epochs=5, parameters={"one_minus_beta": 1e-6})
+    first, last = (method_of(spec, images).parts(epoch)[0].loss for epoch in (1, 5))
+    logits, targets = torch.tensor([[0.3, -0.1]] * 3), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    assert torch.equal(first(logits, targets), cross_entropy(logits, targets))
+    weights = torch.tensor([0.75, 1.5, 1.125])
+    torch.testing.assert_close(last(logits, targets), cross_entropy(logits, targets) * weights, rtol=1e-4, atol=1e-5)
+
+
 def test_a_new_head_is_of_seed_and_stage_alone() -> None:
     made = []
     for seed, stage in ((3, 1), (3, 1), (3, 2), (4, 1)):

@@ -1,0 +1,78 @@
+"""Short ways to ask for many techniques: ``all``, an axis, ``cheap``, and a composition with each part taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from balancing.components.axes import AXES
+from balancing.components.conflicts import conflicts
+from balancing.components.named import NAMED
+from balancing.components.technique import Technique
+from balancing.components.techniques import BASELINE, JOINS, get_technique, techniques
+from balancing.errors import UserError
+
+AROUND = "around:"
+# Group -> what it has, for people.
+GROUPS = {
+    "all": "every technique that has a name, each component by itself too",
+    "cheap": "those whose steps cost what plain training costs, and that search no neighbours",
+    **{axis.folder: f"each {axis.name} by itself, and the baseline" for axis in AXES.values()},
+}
+
+
+def expand(names: Iterable[str]) -> list[str]:
+    """Names of techniques, groups put in their place; each technique once.
+
+    Args:
+        names: of techniques, of ``GROUPS``, or ``around:`` and a composition: it, each composition with one of its
+            components taken away, and the baseline.
+    Raises:
+        UserError: there is no such technique, or nothing can be taken away from one.
+    """
+    found: list[str] = []
+    for name in names:
+        if name in GROUPS:
+            found += [technique.name for technique in _group(name)]
+        elif name.startswith(AROUND):
+            found += _around(name.removeprefix(AROUND))
+        else:
+            found.append(get_technique(name).name)
+    return list(dict.fromkeys(found))
+
+
+def _group(name: str) -> list[Technique]:
+    listed = [technique for technique in techniques() if not any(c.refused for c in conflicts(technique))]
+    if name == "all":
+        return listed
+    if name == "cheap":
+        return [technique for technique in listed if is_cheap(technique)]
+    axis = next(axis.name for axis in AXES.values() if axis.folder == name)
+    alone = [t for t in listed if len(t.parts) == 1 and t.parts[0].axis == axis and t.name not in NAMED]
+    alone += [t for t in listed if t.name in NAMED and len(t.parts) == 1 and t.parts[0].axis == axis]
+    return [get_technique(BASELINE), *sorted(alone, key=lambda t: t.name)]
+
+
+def is_cheap(technique: Technique) -> bool:
+    """Whether its steps cost what plain training's cost, and its plan needs no search for neighbours."""
+    sampler = technique.part("sampler")
+    searches = sampler is not None and (sampler.mixes or sampler.prior_effect == "unknown")
+    return cost(technique) == 1 and not searches
+
+
+def cost(technique: Technique) -> float:
+    """Passes of a training step, where plain training makes one: the product of its components'."""
+    total = 1.0
+    for part in technique.parts:
+        total *= part.cost
+    return total
+
+
+def _around(name: str) -> list[str]:
+    whole = get_technique(name)
+    if len(whole.parts) < 2:
+        raise UserError(
+            f"'{AROUND}{name}' takes components away one by one, but '{whole.name}' is one alone; give a composition "
+            "such as around:ldam+drw"
+        )
+    without = [JOINS.join(part.name for part in whole.parts if part is not left) or BASELINE for left in whole.parts]
+    return [BASELINE, whole.name, *(get_technique(fewer).name for fewer in without)]

@@ -1,0 +1,236 @@
+"""A technique: a composition of components, one an axis, and what training asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from balancing.components.axes import (
+    AXES,
+    Augment,
+    Loss,
+    Mix,
+    Partnered,
+    Schedule,
+    Stage,
+    Step,
+    TrainingContext,
+    TrainingData,
+)
+from balancing.components.ledger import Ledger, log_frequencies, shift_of
+from balancing.components.named import Augmented
+from balancing.components.plans import EpochPlans, TrainingPlan
+from balancing.components.ranges import Range
+from balancing.components.registry import COMPONENTS, Component, check_feasible
+from balancing.errors import UserError, suggestion
+
+DEFAULT_AUGMENTATION = "rotate_flip"
+
+
+@dataclass(frozen=True)
+class Technique:
+    """A technique, as the command line, the search space and the report know it.
+
+    Args:
+        name: as typed, e.g. ``borderline_smote`` or ``undersampling+class_weights``; parts in the order of the axes.
+        label: as people read it.
+        summary: one line.
+        reference: where the method comes from.
+        parts: its components, one an axis at most, in the order of the axes.
+        augmented: what becomes of the augmentation strength that a sweep asks for; see ``strength``.
+        colour: ``#rrggbb`` in figures; "" leaves the choice to them.
+        trained_as: name of the technique whose trials its decision decides on anew; "" where it has no decision.
+    """
+
+    name: str
+    label: str
+    summary: str
+    reference: str
+    parts: tuple[Component, ...] = ()
+    augmented: Augmented = "as asked"
+    colour: str = ""
+    trained_as: str = ""
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The axes on which it does something."""
+        return tuple(part.axis for part in self.parts)
+
+    @property
+    def components(self) -> dict[str, str]:
+        """Axis -> component where the name alone does not say what trains; see ``TrialSpec.components``."""
+        said = len(self.parts) <= 1 and all(part.origin.own for part in self.parts)
+        return {} if said else {part.axis: part.identity for part in self.parts}
+
+    @cached_property
+    def parameters(self) -> dict[str, Range]:
+        """Parameter -> its searched range with a default; ``component.parameter`` where several components train."""
+        return {key: part.parameters[name] for key, part, name in self._keys()}
+
+    def _keys(self) -> Iterator[tuple[str, Component, str]]:
+        for part in self.parts:
+            for name in part.parameters:
+                yield (name if len(self.parts) == 1 else f"{part.name}.{name}"), part, name
+
+    def key_of(self, given: str) -> str:
+        """The parameter's key in ``parameters``; its bare name is enough where one component has such a parameter.
+
+        Raises:
+            UserError: there is none, or several.
+        """
+        if given in self.parameters:
+            return given
+        bare = [key for key, _, name in self._keys() if name == given]
+        if len(bare) == 1:
+            return bare[0]
+        if not self.parameters:
+            raise UserError(f"technique '{self.name}' has no parameters, but '{given}' was given; remove it")
+        if bare:
+            raise UserError(f"several components of '{self.name}' have a parameter '{given}'; say {' or '.join(bare)}")
+        known = self.parameters if "." in given else {name: key for key, _, name in self._keys()}
+        raise UserError(f"technique '{self.name}' has no parameter '{given}'{suggestion(given, known)}")
+
+    def draw_key(self, key: str) -> str:
+        """By what a parameter's draws are seeded: its bare name for samplers, ``axis.parameter`` for other axes.
+
+        Techniques with the same parameter on the same axis share its draws; parameters of two axes never do.
+        """
+        part, name = next((part, name) for known, part, name in self._keys() if known == key)
+        return name if part.axis == "sampler" else f"{part.axis}.{name}"
+
+    def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, the missing ones at their defaults, each checked.
+
+        Raises:
+            UserError: an unknown parameter, or a value outside its range.
+        """
+        given = {self.key_of(name): value for name, value in parameters.items()}
+        return {
+            key: part.parameters[name].check(f"{part.name}.{name}", given.get(key, part.parameters[name].default))
+            for key, part, name in self._keys()
+        }
+
+    def check_feasible(
+        self,
+        class_counts: Sequence[int] | np.ndarray,
+        class_names: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Whether there are images enough; looks at counts alone, so it costs nothing before a sweep.
+
+        Args:
+            class_counts: (C,) int, training images of each class.
+            class_names: (C,) for messages; labels are shown where it is empty.
+            parameters: as for ``complete``.
+        Raises:
+            UserError: a class has no training image or too few, or ``complete`` raises.
+        """
+        complete = self.complete(parameters or {})
+        check_feasible([(part, self._own(part, complete)) for part in self.parts], class_counts, class_names)
+
+    def build(self, data: TrainingData, random_state: int, **parameters: Any) -> TrainingPlan:
+        """The training plan; of a sampler that draws anew in each epoch, the first epoch's.
+
+        Args:
+            data: T training rows.
+            random_state: 0..2**32-1; means what it means to imbalanced-learn, so that equal seeds give equal samples.
+            parameters: as for ``complete``; those of other axes than the sampler's change nothing.
+        Raises:
+            UserError: as ``check_feasible``.
+        """
+        return self.plans(data, random_state, **parameters).of(1)
+
+    def plans(self, data: TrainingData, random_state: int, **parameters: Any) -> EpochPlans:
+        """The plan of each epoch; one and the same, where the sampler draws once. Arguments as for ``build``."""
+        complete = self.complete(parameters)
+        self.check_feasible(data.class_counts, data.class_names, complete)
+        sampler = self.part("sampler")
+        if sampler is None:
+            made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows, data.train_labels)
+        else:
+            made = sampler.build(data, random_state, **self._own(sampler, complete))
+        return made if isinstance(made, EpochPlans) else EpochPlans.always(made)
+
+    def loss(self, context: TrainingContext, **parameters: Any) -> Loss:
+        """The loss; cross-entropy where no component says otherwise. Arguments as for ``build``."""
+        from balancing.components.losses.cross_entropy import cross_entropy
+
+        found: Loss | None = self._built("loss", context, parameters)
+        return found or cross_entropy
+
+    def augment(self, context: TrainingContext, **parameters: Any) -> Augment:
+        """The augmentation; rotations and flips where no component says otherwise. Arguments as for ``build``."""
+        found: Augment | None = self._built("augmentation", context, parameters)
+        if found is None:
+            component = COMPONENTS.get(DEFAULT_AUGMENTATION)
+            assert component is not None
+            found = component.build(context)
+        return found
+
+    def mix(self, context: TrainingContext, **parameters: Any) -> Mix | Partnered | None:
+        """How rows are mixed with partners; None where no component says so. Arguments as for ``build``."""
+        found: Mix | Partnered | None = self._built("mixer", context, parameters)
+        return found
+
+    def step(self, context: TrainingContext, **parameters: Any) -> Step | None:
+        """The optimisation step; None where no component says otherwise than the optimizer. Arguments as ``build``."""
+        found: Step | None = self._built("optimizer", context, parameters)
+        return found
+
+    @property
+    def head(self) -> Literal["linear", "cosine"]:
+        """Of the network: what any component asks for."""
+        return "cosine" if any(part.head == "cosine" for part in self.parts) else "linear"
+
+    def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
+        """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""
+        found: Schedule | None = self._built("schedule", context, parameters)
+        return found or (Stage(1.0),)
+
+    def ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
+        """What the technique is designed to do to the class prior: what its last stage does, since that trains last.
+
+        Args:
+            context: with ``split_counts``, and the class counts of the technique's plan.
+            parameters: as for ``complete``.
+        """
+        assert context.split_counts is not None
+        complete, last = self.complete(parameters), self.schedule(context, **parameters)[-1].phase
+        trains = {"sampler": last.sampled and last.power is None, "mixer": last.mixed, "loss": last.weighted}
+        log_split = log_frequencies(context.split_counts)
+        if last.power is not None:
+            carried = last.power * log_split
+        else:
+            carried = log_frequencies(context.class_counts) if last.sampled else log_split
+        counts = np.exp(carried) / np.exp(carried).sum() * context.class_counts.sum()
+        seen, unknown = replace(context, class_counts=counts), []
+        for part in self.parts:
+            if AXES[part.axis].trains and trains.get(part.axis, True):
+                shift = shift_of(part.prior_effect, seen, self._own(part, complete))
+                unknown += [part.name] if shift is None else []
+                carried = carried if shift is None else carried + shift
+        return Ledger(log_split, None if unknown else carried, tuple(unknown))
+
+    def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:
+        part = self.part(axis)
+        return part.build(context, **self._own(part, self.complete(parameters))) if part else None
+
+    def part(self, axis: str) -> Component | None:
+        """The component on an axis, or None."""
+        return next((part for part in self.parts if part.axis == axis), None)
+
+    def _own(self, part: Component, complete: Mapping[str, Any]) -> dict[str, Any]:
+        """One component's parameters, by their bare names."""
+        return {name: complete[key] for key, owner, name in self._keys() if owner == part}
+
+    def strength(self, asked: float) -> float:
+        """The augmentation strength that a trial trains with, in 0..1, where the sweep asks for ``asked``."""
+        if self.augmented == "never":
+            return 0.0
+        if self.augmented == "always" and asked == 0:
+            return 1.0
+        return asked
