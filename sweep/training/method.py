@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from torch import nn
 
 from balancing.components.axes import (
@@ -24,6 +23,7 @@ from balancing.components.axes import (
 )
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.components.losses.effective_number import effective_weights
+from balancing.components.losses.terms import PerClass
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.samplers.power import draw_by_power
 from balancing.components.techniques import get_technique
@@ -246,8 +246,8 @@ class _Built:
 
 def _reweighted(loss: Loss, weights: np.ndarray) -> Loss:
     """A loss in which each row counts by its classes' weights, (C,)."""
-    by_class = torch.tensor(weights.tolist(), dtype=torch.float32)
-    return lambda logits, targets: loss(logits, targets) * (targets @ by_class.to(targets))
+    of_classes = PerClass(weights)
+    return lambda logits, targets: loss(logits, targets) * (targets @ of_classes.like(targets))
 
 
 def build_plan(spec: TrialSpec, images: SplitImages) -> TrainingPlan:
