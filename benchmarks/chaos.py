@@ -34,7 +34,7 @@ def configuration(seeds: int, epochs: int) -> dict[str, object]:
             "batch_size": 32,
             "seeds": seeds,
         },
-        "train": {"weights": "none", "resume_seconds": 0},
+        "train": {"weights": "none", "stem": "imagenet", "resume_seconds": 0},
     }
 
 

@@ -52,7 +52,7 @@ class Small(nn.Module):
         return found
 
 
-def small(n_classes: int, seed: int, start: Any = None) -> nn.Module:
+def small(n_classes: int, seed: int, start: Any = None, **more: Any) -> nn.Module:
     """As ``sweep.training.network.new_model``."""
     torch.manual_seed(seed)
     return Small()
@@ -85,9 +85,9 @@ def attempt(folder: TrialFolder, spec: TrialSpec, every: int, at: int | None = N
     """Trains from where the folder says, killed before its ``at``-th rename or removal; returns how many there were."""
     kills, save = Kills(at), checkpoints.save_last
 
-    def save_last(folder: TrialFolder, model: Any, optimizer: Any, progress: Any) -> None:
+    def save_last(folder: TrialFolder, model: Any, optimizer: Any, progress: Any, loss: Any) -> None:
         if len(progress.epochs) % every == 0:
-            save(folder, model, optimizer, progress)
+            save(folder, model, optimizer, progress, loss)
 
     with ExitStack() as stack:
         for target, name, value in (

@@ -25,7 +25,7 @@ def configuration(trials: int, images: int) -> dict[str, Any]:
     return {
         "data": {"source": "phantom", "image_size": 32, "phantom_images": images},
         "space": {"techniques": ["baseline"], "lr": 0.001, "epochs": 1, "seeds": trials},
-        "train": {"weights": "none"},
+        "train": {"weights": "none", "stem": "imagenet"},
     }
 
 

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
         config = {
             "data": {"source": source(), "image_size": given.size},
             "space": {"techniques": given.techniques, "lr": 1e-3, "epochs": given.epochs, "seeds": given.seeds},
-            "train": {"weights": "none", "precision": precision},
+            "train": {"weights": "none", "stem": "imagenet", "precision": precision},
         }
         if source() == "phantom":
             config["data"]["phantom_images"] = given.phantom

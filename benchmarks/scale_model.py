@@ -178,6 +178,8 @@ def compare_specs() -> list[TrialSpec]:
 def rows_per_epoch(spec: TrialSpec, class_counts: Sequence[int]) -> int:
     """How many rows an epoch trains on, from class counts alone; Borderline-SMOTE's is its most."""
     counts = np.array(class_counts)
+    if spec.budget == "steps":
+        return int(counts.sum())
     strategy = float(spec.parameters.get("sampling_strategy", 1.0))
     if spec.technique == "undersampling":
         return int(np.minimum(counts, np.maximum(most_rows(counts, strategy), counts.min())).sum())

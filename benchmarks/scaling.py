@@ -23,7 +23,7 @@ def configuration(size: int, draws: int, seeds: int, epochs: int, phantom_images
     if source() == "phantom":
         config["data"]["phantom_images"] = phantom_images
     config["space"] |= {"epochs": epochs, "trials": draws, "seeds": seeds}
-    config["train"] = {"weights": "none"}
+    config["train"] = {"weights": "none", "stem": "imagenet"}
     return config
 
 

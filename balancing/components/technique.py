@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from balancing.components.axes import AXES, Augment, Loss, Mix, Schedule, Stage, TrainingContext, TrainingData
+from balancing.components.axes import (
+    AXES,
+    Augment,
+    Loss,
+    Mix,
+    Partnered,
+    Schedule,
+    Stage,
+    Step,
+    TrainingContext,
+    TrainingData,
+)
 from balancing.components.ledger import Ledger, decided, log_frequencies, shift_of
 from balancing.components.named import Augmented
 from balancing.components.plans import EpochPlans, TrainingPlan
@@ -160,10 +171,20 @@ class Technique:
             found = component.build(context)
         return found
 
-    def mix(self, context: TrainingContext, **parameters: Any) -> Mix | None:
+    def mix(self, context: TrainingContext, **parameters: Any) -> Mix | Partnered | None:
         """How rows are mixed with partners; None where no component says so. Arguments as for ``build``."""
-        found: Mix | None = self._built("mixer", context, parameters)
+        found: Mix | Partnered | None = self._built("mixer", context, parameters)
         return found
+
+    def step(self, context: TrainingContext, **parameters: Any) -> Step | None:
+        """The optimisation step; None where no component says otherwise than the optimizer. Arguments as ``build``."""
+        found: Step | None = self._built("optimizer", context, parameters)
+        return found
+
+    @property
+    def head(self) -> Literal["linear", "cosine"]:
+        """Of the network: what any component asks for."""
+        return "cosine" if any(part.head == "cosine" for part in self.parts) else "linear"
 
     def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
         """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""

@@ -43,12 +43,11 @@ def _short(value: Any) -> str:
 def cost_table(found: CostEstimate) -> list[Text]:
     """Sentences: images, time, room on disk."""
     total = int(found.images.sum())
-    seconds = total / found.images_per_second / found.slots
     kept = len(found.specs) * CHECKPOINT_BYTES / 1e9
     return [
         Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
         Text(
-            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(seconds)} with "
+            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(found.seconds)} with "
             f"{found.slots} trial{'s' if found.slots > 1 else ''} at once, validation and start-up not counted."
         ),
         Text(f"At most {kept:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."),

@@ -17,6 +17,7 @@ from sweep.cli.decoding_bar import decoding_bar
 from sweep.duration import duration
 from sweep.runs.observer import Observer
 from sweep.runs.spec import TrialSpec
+from sweep.runs.trial_folder import may_be_best
 
 
 class Progress(Observer):
@@ -76,7 +77,8 @@ class Progress(Observer):
         self.state[trial_id] = "running"
         self.epochs_done[trial_id] = int(numbers["epoch"])
         self.worked += 1
-        self._keep_best(self.specs[trial_id], numbers.get(self.metric))
+        if may_be_best(numbers):
+            self._keep_best(self.specs[trial_id], numbers.get(self.metric))
 
     def ended(self, trial_id: str, state: str, error: str = "") -> None:
         self.state[trial_id] = state

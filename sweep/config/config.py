@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PRESETS = Path(__file__).parent / "presets"
 _MOST_ERRORS = 5
+# What a run's configuration meant before these keys were there.
+_BEFORE: Mapping[str, Mapping[str, Any]] = {"space": {"budget": "epochs"}, "train": {"stem": "imagenet"}}
 
 
 class Config(Section):
@@ -69,6 +71,7 @@ class Config(Section):
             technique: {k: _written(v) if isinstance(v, Interval) else v for k, v in own.items()}
             for technique, own in self.space.parameters.items()
         }
+        values["train"] = {k: list(v) if isinstance(v, tuple) else v for k, v in values["train"].items()}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
@@ -248,6 +251,9 @@ def _recorded(run: Run) -> dict[str, Any]:
     missing = [name for name in Config.model_fields if name not in loaded and name != "report"]
     if missing:
         raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
+    for section, values in _BEFORE.items():
+        if isinstance(loaded[section], Mapping):
+            loaded[section] = {**values, **loaded[section]}
     return loaded
 
 

@@ -14,7 +14,7 @@ from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from balancing.metrics import SELECTABLE
 from sweep.config.bounds import check_shares, seconds_of
-from sweep.config.values import own_parameters, parse_names, parse_values
+from sweep.config.values import own_parameters, parse_channels, parse_names, parse_values
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
 
 
@@ -82,6 +82,10 @@ class SpaceConfig(_Shared):
 
     trials: int = Field(default=8, ge=1, le=10_000, description="draws of each technique where anything is drawn")
     seeds: int = Field(default=3, ge=1, le=1000)
+    budget: Literal["steps", "epochs"] = Field(
+        default="steps",
+        description="an epoch of each technique: as many optimisation 'steps' as the baseline's, or a pass of its rows",
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 2000)
     search_parameters: bool = Field(
         default=False, description="draw the techniques' own parameters from their ranges too"
@@ -131,11 +135,34 @@ class TrainConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="'auto': bfloat16 where the device multiplies it natively, else float32"
     )
-    mean: float = Field(default=0.5, description="of pixels in [0, 1]")
-    std: float = Field(default=0.5, gt=0)
+    mean: Annotated[float | tuple[float, float, float], BeforeValidator(parse_channels)] = Field(
+        default=0.5, description="of pixels in [0, 1]: a number, or three, one a channel"
+    )
+    std: Annotated[float | tuple[float, float, float], BeforeValidator(parse_channels)] = Field(
+        default=0.5, description="as mean, each above 0"
+    )
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="'sgd' with momentum 0.9")
+    lr_schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="'cosine': the learning rate falls to 0 over the training"
+    )
+    warmup: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the training in which the learning rate rises to its height"
+    )
+    stem: Literal["auto", "imagenet", "small"] = Field(
+        default="auto",
+        description="the network's beginning: ResNet's, or 'small' (3 x 3, no pooling; four to six times as slow); "
+        "'auto': small where images are below 64 pixels and nothing is pretrained",
+    )
     resume_seconds: float = Field(
         default=30.0, ge=0, description="least time between two files to go on from, per trial"
     )
+
+    @field_validator("std")
+    @classmethod
+    def _above_0(cls, std: float | tuple[float, ...]) -> float | tuple[float, ...]:
+        if min(std if isinstance(std, tuple) else (std,)) <= 0:
+            raise ValueError(f"train.std must be above 0, but is {std}")
+        return std
 
 
 class SweepConfig(Section):

@@ -67,6 +67,24 @@ def parse_values(given: Any) -> float | list[float] | Interval:
     return values
 
 
+def parse_channels(given: Any) -> float | tuple[float, ...]:
+    """``0.5`` -> 0.5; ``0.485,0.456,0.406``, or a list of three -> three numbers, one a channel.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list | tuple) else [given]
+    try:
+        numbers = tuple(_number(part, given) for part in parts)
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise ValueError(
+            f"it must be a finite number, or three with commas, one a channel, but is {shown_text(str(given))}"
+        )
+    return numbers if len(numbers) == 3 else numbers[0]
+
+
 def parse_names(value: Any) -> Any:
     """``a, b`` -> [a, b]; what is no text stays as it is."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

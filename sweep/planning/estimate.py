@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from balancing.components.axes import TrainingData
+from balancing.components.axes import AXES, TrainingContext, TrainingData
+from balancing.components.plans import TrainingPlan
 from balancing.components.techniques import get_technique
 from balancing.cpus import usable_cpus
 from sweep.planning.prepare import SweepInputs
@@ -19,9 +21,10 @@ from sweep.training.dtype import BFLOAT16_FROM, fast_precision
 from sweep.training.epoch import train_epoch
 from sweep.training.hardware import keep_freed_memory, on_device
 from sweep.training.inputs import SplitImages
-from sweep.training.method import method_of
+from sweep.training.method import Part, method_of
 from sweep.training.network import new_model, to_device
 from sweep.training.optimizer import new_optimizer
+from sweep.training.stages import steps_of
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -39,6 +42,7 @@ class CostEstimate:
         images_per_second: measured here, one trial alone with the threads it would get.
         slots: trials at once on this machine.
         device: where it was measured.
+        costs: (len(specs),) what an image costs each trial, in those of plain training.
     """
 
     specs: Sequence[TrialSpec]
@@ -46,16 +50,36 @@ class CostEstimate:
     images_per_second: float
     slots: int
     device: str
+    costs: np.ndarray | float = 1.0
+
+    @property
+    def seconds(self) -> float:
+        """Of all trials, on all slots; validation and start-up are not counted."""
+        return float((self.images * self.costs).sum()) / self.images_per_second / self.slots
 
 
 def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_classes: int) -> int:
-    """How many images an epoch of this trial trains on; drawn one-pixel images stand in, so it costs nothing.
+    """How many images an epoch of this trial trains on, in the mean over its stages; costs nothing.
 
-    Borderline-SMOTE may add fewer where few images are in danger; this is its most.
+    Where an epoch is a pass through the technique's plan, drawn one-pixel images stand in. Borderline-SMOTE may add
+    fewer where few images are in danger; this is its most.
     """
+    natural = len(rows) - (len(rows) % spec.batch_size == 1)
+    if spec.budget == "steps":
+        return natural
+    technique = get_technique(spec.technique)
     pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 1, 1), dtype=np.uint8)
     data = TrainingData(pixels, labels, rows, n_classes)
-    return len(get_technique(spec.technique).build(data, spec.seed, **spec.parameters))
+    sampled = len(technique.build(data, spec.seed, **spec.parameters))
+    counts = np.bincount(labels[rows], minlength=n_classes)
+    schedule = technique.schedule(TrainingContext(counts, spec.epochs, split_counts=counts), **spec.parameters)
+    lengths = [sampled if s.phase.sampled and s.phase.power is None else len(rows) for s in schedule]
+    return round(sum(stage.share * length for stage, length in zip(schedule, lengths, strict=True)))
+
+
+def cost_of(spec: TrialSpec) -> float:
+    """What a training image costs a trial, in passes forward and back of plain training."""
+    return math.prod(part.cost for part in get_technique(spec.technique).parts if AXES[part.axis].trains)
 
 
 def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
@@ -67,10 +91,10 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
     specs = inputs.specs(config)
     images, split = inputs.images, inputs.split
     labels = images.labels
-    known: dict[tuple[str, str], int] = {}
+    known: dict[tuple[str, str, int], int] = {}
     total = []
     for spec in specs:
-        key = (spec.technique, str(sorted(spec.parameters.items())))
+        key = (spec.technique, str(sorted(spec.parameters.items())), spec.batch_size)
         if key not in known:
             known[key] = rows_per_epoch(spec, labels, split.train, images.n_classes)
         total.append(known[key] * spec.epochs)
@@ -80,24 +104,31 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"), threads)
     where = "the GPU here" if cuda else f"{threads} CPU core{'s' if threads > 1 else ''} here"
-    return CostEstimate(specs, np.array(total), speed, slots, where)
+    costs = np.array([cost_of(spec) for spec in specs])
+    return CostEstimate(specs, np.array(total), speed * costs[0], slots, where, costs)
+
+
+def _all_of(part: Part, plan: TrainingPlan, spec: TrialSpec) -> Part:
+    """The part with all rows of a plan, in one pass."""
+    return replace(part, plan=plan, start=0, rows=len(plan), steps=steps_of(len(plan), spec.batch_size))
 
 
 def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:
     """Images a second of a few real training steps after a first one, with as many threads as a trial gets."""
-    from balancing.components.plans import TrainingPlan
-
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     keep_freed_memory()
     try:
-        network = to_device(new_model(len(images.class_names), 0), spec, device)
-        optimizer = new_optimizer(network, 1e-5)
+        method = method_of(spec, images)
+        network = new_model(len(images.class_names), 0, head=method.head, stem=spec.stem)
+        network = to_device(network, spec, device)
+        optimizer = new_optimizer(network, 1e-5, loss=method.module(), kind=spec.optimizer)
         pixels = on_device(images.pixels, device)
         rows = images.train[: _STEPS * spec.batch_size]
         first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
         then = TrainingPlan.of_rows(rows, images.labels[rows])
-        method = replace(method_of(spec, images), plan=lambda epoch: first if epoch == 1 else then)
+        part = method.parts(1)[0]
+        method = replace(method, parts=lambda epoch: (_all_of(part, first if epoch == 1 else then, spec),))
         train_epoch(network, optimizer, pixels, method, spec, 1, device)
         began = time.perf_counter()
         _, seen = train_epoch(network, optimizer, pixels, method, spec, 2, device)

@@ -41,6 +41,15 @@ def score_of(numbers: Mapping[str, Any], metric: str) -> Score:
     return (-1.0 if first is None else float(first), -1.0 if second is None else float(second))
 
 
+def judged_epoch(numbers: Mapping[str, Any]) -> int:
+    """The number by which an epoch stands on a rung; 0 where it stands on none.
+
+    Of a technique with several stages, epochs count from the first whose network may be kept: before, all
+    configurations train alike, or something else than what is compared, so nothing is judged or stopped by it.
+    """
+    return int(numbers.get("kept_epochs", numbers["epoch"]))
+
+
 class _Ranking:
     """Scores by name, counted from the best down without going through them all."""
 
@@ -196,7 +205,8 @@ def recorded_halvings(run: Run, metric: str, max_epochs: int, grace: int) -> dic
         halving = found.setdefault(spec.technique, Halving(max_epochs, grace))
         folder = run.trial(spec.trial_id)
         for numbers in folder.epochs():
-            halving.record(spec.configuration_id, spec.seed_index, numbers["epoch"], score_of(numbers, metric))
+            if epoch := judged_epoch(numbers):
+                halving.record(spec.configuration_id, spec.seed_index, epoch, score_of(numbers, metric))
         status = folder.status()["status"]
         if status in ENDED:
             halving.ended(spec.configuration_id, spec.seed_index, stopped=status == "stopped")
@@ -206,7 +216,8 @@ def recorded_halvings(run: Run, metric: str, max_epochs: int, grace: int) -> dic
 class PairedHalving:
     """Successive halving, one for each technique: trials are stopped for being behind their own kind.
 
-    One for all would stop the techniques that learn slowly, and so decide the comparison before it is made.
+    One for all would stop the techniques that learn slowly, and so decide the comparison before it is made. Rungs lie
+    in the stages whose networks may be kept: see ``judged_epoch``.
 
     Args:
         run: what it has recorded counts, so that a resumed sweep goes on where it was.
@@ -231,10 +242,12 @@ class PairedHalving:
 
     def goes_on(self, spec: TrialSpec, numbers: Mapping[str, Any]) -> bool:
         """Whether a trial goes on after an epoch, by its validation numbers; one with its last epoch always does."""
-        epoch = int(numbers["epoch"])
+        epoch = judged_epoch(numbers)
+        if not epoch:
+            return True
         score = score_of(numbers, self._metric)
         goes_on = self._of(spec).goes_on(spec.configuration_id, spec.seed_index, epoch, score)
-        return goes_on or epoch >= spec.epochs
+        return goes_on or int(numbers["epoch"]) >= spec.epochs
 
     def ended(self, spec: TrialSpec) -> None:
         """A trial will report no more."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balancing.components.techniques import get_technique
+from balancing.components.axes import TrainingContext
+from balancing.components.techniques import Technique, get_technique
 from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split
@@ -22,6 +23,7 @@ from sweep.config.size import n_draws
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
+from sweep.training.stages import check_last, steps_of
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -102,6 +104,11 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
             f"train.precision=bfloat16 needs images of at least {BFLOAT16_FROM} pixels a side (a gradient of smaller "
             f"ones is not reliable on processors with AMX), but they have {config.data.image_size}; take float32"
         )
+    if config.train.stem == "small" and config.train.weights != "none":
+        raise UserError(
+            f"train.stem=small has no pretrained weights, but --weights is {config.train.weights}; give "
+            "--weights none, or --stem imagenet"
+        )
     start: Mapping[str, Any] | None = None
     weights, mended = "none", list[str]()
     if config.train.weights != "none":
@@ -136,12 +143,27 @@ def refuse_leaks(found: Audit, data: DataConfig) -> None:
 
 
 def check_techniques(config: Config, images: ImageSet, split: Split) -> None:
-    """Raises UserError where a technique, with any parameters it will get, can't be built on these class counts."""
+    """Raises UserError where a technique can't be built on these class counts, or its last stage has no step.
+
+    With any parameters it will get, any number of epochs and any batch size.
+    """
     counts = np.bincount(images.labels[split.train], minlength=images.n_classes)
     for name in config.space.techniques:
         technique = get_technique(name)
         for draw in range(n_draws(config)):
-            technique.check_feasible(counts, images.class_names, technique_parameters(config, name, draw))
+            own = technique_parameters(config, name, draw)
+            technique.check_feasible(counts, images.class_names, own)
+            if technique.part("schedule") and config.space.budget == "steps":  # else a trial tells, by its plan
+                for shared in shared_grid(config, draw):
+                    _check_stages(technique, counts, own, int(shared["epochs"]), int(shared["batch_size"]))
+
+
+def _check_stages(
+    technique: Technique, counts: np.ndarray, own: Mapping[str, Any], epochs: int, batch_size: int
+) -> None:
+    context = TrainingContext(counts, epochs, split_counts=counts, batch_size=batch_size)
+    steps = steps_of(int(counts.sum()), batch_size)
+    check_last(technique.name, technique.schedule(context, **own), epochs, steps)
 
 
 def require_room(path: Path, config: Config, found: Run | None = None) -> None:

@@ -12,7 +12,7 @@ from sweep.runs.foreign import check_unchanged
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.split_table import split_fingerprint
-from sweep.runs.trial_folder import ENDED
+from sweep.runs.trial_folder import ENDED, may_be_best
 from sweep.runs.versions import differing, release, versions
 from sweep.training.dtype import BFLOAT16_FROM
 
@@ -100,7 +100,7 @@ def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str,
         status = folder.status()
         if status["status"] not in ENDED or folder.fault():
             continue
-        values = [e[metric] for e in folder.epochs() if e.get(metric) is not None]
+        values = [e[metric] for e in folder.epochs() if e.get(metric) is not None and may_be_best(e)]
         ended[spec.trial_id] = (status["status"], max(values, default=None))
     return ended
 

@@ -12,6 +12,7 @@ from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.planning.space import make_spec
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
+from sweep.runs.trial_folder import may_be_best
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -154,6 +155,7 @@ class RecordedRounds:
             values = []
             for spec in self._round:
                 if spec.technique == technique:
-                    metrics = [e[spec.metric] for e in self._run.trial(spec.trial_id).epochs()]
+                    epochs = self._run.trial(spec.trial_id).epochs()
+                    metrics = [e[spec.metric] for e in epochs if may_be_best(e)]
                     values += [max(m for m in metrics if m is not None)] if any(m is not None for m in metrics) else []
             self._rounds.tell(technique, sum(values) / len(values) if values else None)

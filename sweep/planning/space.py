@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from sweep.config.config import Config
 
 
+# Pixels a side below which ImageNet's stem, which makes one field of 4 x 4 pixels at once, leaves little to look at.
+SMALL_BELOW = 64
+
+
 def draw_value(shared: Hyperparameter, values: Any, rng: np.random.Generator) -> Any:
     """One value of a shared hyperparameter: drawn from an interval, else as given."""
     if not isinstance(values, Interval):
@@ -119,6 +123,7 @@ def make_spec(
     """The spec of one technique at one point of the space."""
     known = get_technique(technique)
     values: dict[str, Any] = {h.name: h.kind(shared[h.name]) for h in HYPERPARAMETERS}
+    train = {"weights": config.train.weights, "precision": config.train.precision, **fixed}
     return TrialSpec(
         technique=known.name,
         parameters=dict(parameters),
@@ -130,6 +135,18 @@ def make_spec(
         draw=draw,
         seed_index=seed_index,
         components=known.components,
+        budget=config.space.budget,
         **{**values, "strength": float(known.strength(values["strength"]))},
-        **{"weights": config.train.weights, "precision": config.train.precision, **fixed},
+        optimizer=config.train.optimizer,
+        lr_schedule=config.train.lr_schedule,
+        warmup=config.train.warmup,
+        stem=stem_of(config, train["weights"]),
+        **train,
     )
+
+
+def stem_of(config: Config, weights: str) -> str:
+    """How the network of a trial begins; ``auto`` is ``small`` for small images where nothing is pretrained."""
+    if config.train.stem != "auto":
+        return config.train.stem
+    return "small" if config.data.image_size < SMALL_BELOW and weights == "none" else "imagenet"

@@ -111,7 +111,9 @@ TRIALS: Shape = [
         "draw?": int,
         "seed_index?": int,
         **{f"{name}?": str for name in ("trial_id", "weights", "precision", "data", "split")},
+        **dict.fromkeys(("budget?", "optimizer?", "lr_schedule?", "stem?"), str),
         "metric?": _METRIC,
+        "warmup?": NUMBER,
     }
 ]
 SELECTION: Shape = [

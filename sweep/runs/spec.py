@@ -14,7 +14,10 @@ from sweep.hyperparameters import HYPERPARAMETERS
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")
 # Fields that came after the first runs: where they say nothing, they are neither written nor part of an id.
-_LATER: dict[str, Any] = {"components": {}} | {h.name: h.default for h in HYPERPARAMETERS if h.later}
+_RECIPE: dict[str, Any] = {"optimizer": "adam", "lr_schedule": "constant", "warmup": 0.0, "stem": "imagenet"}
+_LATER: dict[str, Any] = (
+    {"components": {}, "budget": "epochs"} | _RECIPE | {h.name: h.default for h in HYPERPARAMETERS if h.later}
+)
 # What a record of a trial may say besides its specification.
 _BESIDE = ("trial_id",)
 
@@ -42,7 +45,7 @@ class TrialSpec(_LaterHyperparameters):
     Args:
         technique: name in the registry.
         parameters: the technique's own, complete.
-        lr: Adam's learning rate, > 0.
+        lr: the optimizer's learning rate, > 0.
         epochs: >= 1.
         strength: augmentation strength actually used, 0..1.
         batch_size: >= 2.
@@ -51,13 +54,19 @@ class TrialSpec(_LaterHyperparameters):
         weights: ``none``, ``imagenet``, or ``sha256:...`` of a local checkpoint.
         metric: the best epoch is the one with the highest of it on validation.
         precision: ``float32`` or ``bfloat16``.
-        mean, std: normalisation of pixels in [0, 1].
+        mean, std: normalisation of pixels in [0, 1]: a number, or one for each of three channels.
         positive: index of the positive class; None for more than two classes.
         data: fingerprint of pixels and labels.
         split: fingerprint of the split.
         draw, seed_index: which draw and which seed this is, for people.
         components: axis -> component, where the technique's name alone does not say what trains: the parts of a
             composition, and ``name@digest`` of a component from outside the package, whose source the digest is of.
+        budget: what an epoch is: ``steps``: as many optimisation steps as the baseline's, whatever the technique;
+            ``epochs``: a pass through the technique's plan.
+        optimizer: ``adam``, ``adamw`` or ``sgd``.
+        lr_schedule: ``constant`` or ``cosine``, which falls to 0 over the training.
+        warmup: share of the training, from its beginning, in which the learning rate rises to its height.
+        stem: how the network begins: ``imagenet`` or ``small``; see ``sweep.training.network.ResNet18``.
     """
 
     technique: str
@@ -71,14 +80,24 @@ class TrialSpec(_LaterHyperparameters):
     weights: str = "none"
     metric: str = "balanced_accuracy"
     precision: str = "float32"
-    mean: float = 0.5
-    std: float = 0.5
+    mean: float | tuple[float, ...] = 0.5
+    std: float | tuple[float, ...] = 0.5
     positive: int | None = 1
     data: str = ""
     split: str = ""
     draw: int = 0
     seed_index: int = 0
     components: Mapping[str, str] = field(default_factory=dict)
+    budget: str = "epochs"
+    optimizer: str = "adam"
+    lr_schedule: str = "constant"
+    warmup: float = 0.0
+    stem: str = "imagenet"
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            if isinstance(getattr(self, name), list):  # as JSON has it
+                object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def to_dict(self) -> dict[str, Any]:
         values = {**asdict(self), "parameters": dict(self.parameters), "components": dict(self.components)}

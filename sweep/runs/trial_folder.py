@@ -44,6 +44,11 @@ def network_fingerprint(epoch: int, probabilities: np.ndarray) -> str:
     return digest.hexdigest()[:16]
 
 
+def may_be_best(numbers: Mapping[str, Any]) -> bool:
+    """Whether an epoch, by its record, may be a trial's best: one that ended in a stage whose networks are kept."""
+    return bool(numbers.get("kept_epochs", True))
+
+
 class TrialFolder:
     """The files of one trial. Works without Ray and without the rest of the run.
 

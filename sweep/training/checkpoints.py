@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ def keep_best(
     progress: Progress,
     spec: TrialSpec,
     class_names: Sequence[str],
-    epoch: int,
+    numbers: Mapping[str, Any],
     validation: Predictions,
 ) -> None:
     """Writes the network of a new best epoch with its predictions, in one file, so that they are of one attempt.
@@ -56,18 +56,19 @@ def keep_best(
 
     Args:
         progress: its network becomes the new one.
-        epoch: from 1.
+        numbers: the epoch's, see ``sweep.training.trial.Trial.epoch``.
         validation: its predictions.
     """
     if progress.kept and progress.kept == progress.network and folder.best.exists():
         folder.guard()
         os.replace(folder.best, folder.best_before)
+    epoch = numbers["epoch"]
     progress.network = network_fingerprint(epoch, validation.probabilities)
     save_best(
         folder.best,
         model,
         folder.guard,
-        epoch=epoch,
+        **{name: numbers[name] for name in ("epoch", "stage") if name in numbers},
         spec=spec.to_dict(),
         class_names=list(class_names),
         positive=spec.positive,
@@ -83,7 +84,18 @@ def _write_validation(folder: TrialFolder, found: Predictions, network: str) -> 
     folder.write_predictions("validation", found.rows, found.labels, found.probabilities, network, found.logits)
 
 
-def save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def save_last(
+    folder: TrialFolder,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    loss: nn.Module | None = None,
+) -> None:
+    """Writes what ``go_on_from`` reads.
+
+    Args:
+        loss: whose values train too; None: it has none.
+    """
     state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -91,6 +103,7 @@ def save_last(folder: TrialFolder, model: nn.Module, optimizer: torch.optim.Opti
         "best_epoch": progress.best_epoch,
         "best_value": float(progress.best_value),
         "network": progress.network,
+        **({} if loss is None else {"loss": loss.state_dict()}),
     }
     write_torch(folder.last, state, folder.guard)
     folder.guard()
@@ -103,6 +116,7 @@ def go_on_from(
     fresh: Callable[[], tuple[ResNet18, torch.optim.Optimizer]],
     spec: TrialSpec,
     device: torch.device,
+    loss: nn.Module | None = None,
 ) -> tuple[ResNet18, torch.optim.Optimizer, Progress]:
     """Network and optimizer as they were, where the folder has them; else new ones, and the folder cleared.
 
@@ -110,8 +124,9 @@ def go_on_from(
     status says why (``reopened``).
 
     Args:
-        fresh: makes network and optimizer of a start from nothing, on the device.
+        fresh: makes network and optimizer of a start from nothing, on the device; what of the loss trains begins anew.
         spec: the trial's.
+        loss: whose values train too; None: it has none.
     """
     model, optimizer = fresh()
     if not folder.last.exists():
@@ -124,6 +139,8 @@ def go_on_from(
         found = Progress(saved["epochs"], saved["best_epoch"], saved["best_value"], saved.get("network", ""))
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
+        if loss is not None:
+            loss.load_state_dict(saved["loss"])
     except Exception as error:  # a damaged file can raise almost anything
         if isinstance(error, MemoryError | torch.OutOfMemoryError):  # which says nothing about the file
             raise

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from sweep.runs.spec import TrialSpec
-from sweep.training.batches import training_batches
-from sweep.training.method import Method
+from sweep.training.batches import batches_by_part
+from sweep.training.method import Method, Part
 from sweep.training.network import ResNet18
+from sweep.training.optimizer import is_constant, lr_factor
 from sweep.training.step import training_step
 
 
@@ -29,12 +31,32 @@ def train_epoch(
     Returns:
         (mean training loss, images seen). The loss is read once, at the end: no wait for the device before.
     """
-    network.train_parts(method.trained(epoch))
-    loss = method.loss(epoch)
     total: torch.Tensor | float = 0.0
-    seen = 0
-    for images, targets in training_batches(pixels, method, spec, epoch, device):
-        mean = training_step(network, optimizer, (images, targets), loss, spec.precision)
-        total = total + mean * len(images)
-        seen += len(images)
+    seen, step, steps = 0, 0, sum(part.steps for part in method.parts(epoch))
+    for part, batches in batches_by_part(pixels, method, spec, epoch, device):
+        if part.begins:
+            begin_stage(network, optimizer, part, spec)
+        network.train_parts(part.phase.trained)
+        _set_lr(optimizer, spec.lr * part.phase.lr_factor)
+        if isinstance(part.loss, nn.Module):
+            part.loss.to(device)
+        for images, targets in batches:
+            if not is_constant(spec):
+                _set_lr(optimizer, spec.lr * part.phase.lr_factor * lr_factor(spec, epoch, step, steps))
+            mean = training_step(network, optimizer, (images, targets), part.loss, spec.precision, part.step)
+            total = total + mean * len(images)
+            seen, step = seen + len(images), step + 1
     return float(total) / max(seen, 1), seen
+
+
+def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def begin_stage(network: ResNet18, optimizer: torch.optim.Optimizer, part: Part, spec: TrialSpec) -> None:
+    """What changes when a stage begins: the head, where it is to be new, and the optimizer, which then forgets."""
+    if part.phase.new_head and part.stage > 0:
+        network.renew_head(spec.seed, part.stage)
+    if part.forgets:
+        optimizer.state.clear()

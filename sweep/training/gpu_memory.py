@@ -78,7 +78,7 @@ def explain(
     """
     room, there = None, "the GPU's memory"
     held = 0.0
-    model = new_model(2, 0)
+    model = new_model(2, 0, stem=spec.stem)
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         room = free + torch.cuda.memory_reserved(device)  # what others on the GPU leave

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from balancing.components.neighbours.store import NeighbourStore
+
+# A number, or one for each of three channels.
+Channels = float | Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,12 @@ class SplitImages:
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
 
-def to_input(pixels: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+def to_input(pixels: torch.Tensor, mean: Channels, std: Channels) -> torch.Tensor:
     """What the network sees of stored pixels.
 
     Args:
         pixels: (B, H, W) or (B, H, W, 3), uint8 or float, in 0..255.
-        mean, std: of pixels in [0, 1].
+        mean, std: of pixels in [0, 1]: a number, or one for each of three channels.
     Returns:
         (B, 3, H, W) float32, (pixels / 255 - mean) / std; grey is repeated.
     """
@@ -55,7 +59,17 @@ def channels_first(pixels: torch.Tensor) -> torch.Tensor:
     return pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
 
 
-def normalise(images_BCHW: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+def normalise(images_BCHW: torch.Tensor, mean: Channels, std: Channels) -> torch.Tensor:
     """(B, 1, H, W) or (B, 3, H, W) in 0..255 -> (B, 3, H, W), (pixels / 255 - mean) / std; grey is repeated."""
-    scaled = (images_BCHW - 255.0 * mean) / (255.0 * std)
+    if not isinstance(mean, float | int) or not isinstance(std, float | int):
+        by_channel = [
+            given if isinstance(given, float | int) else _channels(given, images_BCHW) for given in (mean, std)
+        ]
+        scaled = (images_BCHW - 255.0 * by_channel[0]) / (255.0 * by_channel[1])
+    else:
+        scaled = (images_BCHW - 255.0 * mean) / (255.0 * std)
     return scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled
+
+
+def _channels(given: Sequence[float], images: torch.Tensor) -> torch.Tensor:
+    return images.new_tensor(given).view(-1, 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import zipfile
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
@@ -22,8 +24,33 @@ from sweep.training.hardware import memory_format
 State = Mapping[str, torch.Tensor]
 # What of a network trains: all of it, or its head alone, with the body as it is.
 Trained = Literal["all", "head"]
+Head = Literal["linear", "cosine"]
 
+_HEAD = 2  # tells the draws of a new head from others of the same seed
 _ZIP = b"PK\x03\x04"  # by which torch.load tells its zip files from its older format
+
+
+_USUAL: dict[str, Any] = {"head": "linear", "stem": "imagenet", "scale": 1.0}
+
+
+def field_of(stem: str) -> int:
+    """Pixels a side of one field of the last block of a network that begins so."""
+    return {"imagenet": 32, "small": 8}[stem]
+
+
+class Cosines(nn.Linear):
+    """(B, F) features -> (B, C) float32, the cosine of each with each class's weights; computed in float32.
+
+    Reference: Wang et al., CVPR 2018.
+    """
+
+    def __init__(self, n_features: int, n_classes: int):
+        super().__init__(n_features, n_classes, bias=False)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(features.device.type, enabled=False):  # bfloat16 tells cosines apart by 0.004
+            unit = nn.functional.normalize(features.float(), dim=1)
+            return nn.functional.linear(unit, nn.functional.normalize(self.weight.float(), dim=1))
 
 
 class ResNet18(ResNet):
@@ -31,17 +58,35 @@ class ResNet18(ResNet):
 
     Args:
         n_classes: C, the units of the head.
+        head: ``linear``; or ``cosine``: unit weights and features and no bias, so its outputs lie in -1..1.
+        stem: ``imagenet``, as pretrained weights have it; or ``small``: a first convolution of 3 x 3 and stride 1, and
+            no pooling, so that a field of the last block is 8 pixels a side in place of 32.
     Attributes:
         last_block: name of the last block of the body, whose fields are the finest places that it can tell apart.
         field: pixels a side of one field of the last block.
-    Reference: He et al., CVPR 2016.
+        scale: what the head's outputs are multiplied by in evaluation mode: in training its loss does so.
+    Reference: He et al., CVPR 2016, whose networks for images of 32 pixels begin as the small stem does.
     """
 
     last_block = "layer4"
-    field = 32
 
-    def __init__(self, n_classes: int):
+    def __init__(self, n_classes: int, head: Head = "linear", stem: str = "imagenet"):
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=n_classes)
+        self.field, self._stem = field_of(stem), stem
+        if stem == "small":
+            self.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+            nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+            self.maxpool = nn.Identity()
+        self.scale = 1.0
+        if head == "cosine":
+            self.fc = Cosines(self.fc.in_features, n_classes)
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """What tells this network from the usual one, beside its weights; kept with them."""
+        head = "cosine" if isinstance(self.fc, Cosines) else "linear"
+        made = {"head": head, "stem": self._stem, "scale": self.scale}
+        return {name: value for name, value in made.items() if value != _USUAL[name]}
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) float, normalised -> (B, F) float: what the head decides by; F is 512."""
@@ -52,7 +97,7 @@ class ResNet18(ResNet):
     def head(self, features: torch.Tensor) -> torch.Tensor:
         """(B, F) features -> (B, C) logits."""
         logits: torch.Tensor = self.fc(features)
-        return logits
+        return logits if self.training or self.scale == 1 else self.scale * logits
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) -> (B, C) logits."""
@@ -65,18 +110,34 @@ class ResNet18(ResNet):
             trains = trained == "all" or name == "fc"
             module.train(trains).requires_grad_(trains)
 
+    def renew_head(self, seed: int, stage: int) -> None:
+        """A head as before any training, in place; of equal arguments an equal one, on every device.
 
-def new_model(n_classes: int, seed: int, start: State | None = None) -> ResNet18:
+        Args:
+            seed, stage: of the random weights.
+        """
+        drawn = int(np.random.SeedSequence([seed, stage, _HEAD]).generate_state(1, dtype=np.uint64)[0])
+        fresh = copy.deepcopy(self.fc).cpu()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(drawn & (2**63 - 1))
+            fresh.reset_parameters()
+        self.fc.load_state_dict(fresh.state_dict())
+
+
+def new_model(
+    n_classes: int, seed: int, start: State | None = None, *, head: Head = "linear", stem: str = "imagenet"
+) -> ResNet18:
     """ResNet18 for C classes, float32, on the CPU, equal for equal arguments.
 
     Args:
         n_classes: C, the units of the new head.
         seed: of the random weights (the head alone where ``start`` is given).
         start: weights without a head, as ``load_weights`` gives them; None starts from nothing.
+        head, stem: as of ``ResNet18``.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = ResNet18(n_classes)
+        model = ResNet18(n_classes, head, stem)
     if start is not None:
         missing, unexpected = model.load_state_dict(dict(start), strict=False)
         if set(missing) - {"fc.weight", "fc.bias"} or unexpected:
@@ -183,7 +244,7 @@ def _holds_tensors(state: Mapping[Any, Any]) -> bool:
 def save_best(path: Path, model: nn.Module, guard: Guard = no_guard, **about: Any) -> None:
     """Writes a trained network and facts about it (tensors, str, int, float, lists, dicts), atomically."""
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    write_torch(path, {"model": state, **about}, guard)
+    write_torch(path, {"model": state, **getattr(model, "made", {}), **about}, guard)
 
 
 def saved_facts(path: Path) -> dict[str, Any] | None:
@@ -211,7 +272,9 @@ def restore(path: Path) -> tuple[ResNet18, dict[str, Any]]:
         if not is_whole_zip(path):
             raise ValueError("what it holds is not what its checksums say")
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        model = ResNet18(len(saved["class_names"]))
+        made = {name: saved.get(name, usual) for name, usual in _USUAL.items()}
+        model = ResNet18(len(saved["class_names"]), made["head"], made["stem"])
+        model.scale = float(made["scale"])
         model.load_state_dict(saved.pop("model"))
     except Exception as error:  # a damaged file can raise almost anything
         raise UserError(f"checkpoint {path} is damaged; `sweep resume` of its run trains that trial again") from error

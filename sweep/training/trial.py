@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -109,24 +110,34 @@ class Trial:
     def restore(self) -> None:
         """Network, optimizer and progress as they were, where the folder has them; else new, and the folder cleared."""
         # A plan that can't be made changes no file; pixels take their part of the device before the network does.
-        _ = self.method.plan(1), self.pixels
-        self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device)
+        _ = self.method.parts(1), self.pixels
+        loss = self.method.module()
+        self._new_loss = copy.deepcopy(loss.state_dict()) if loss is not None else {}
+        self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device, loss)
 
     def _fresh(self) -> tuple[ResNet18, torch.optim.Optimizer]:
-        network = new_model(len(self.images.class_names), self.spec.seed, self._start)
-        network = to_device(network, self.spec, self.device)
-        return network, new_optimizer(network, self.spec.lr, self.spec.weight_decay)
+        spec, method = self.spec, self.method
+        network = new_model(len(self.images.class_names), spec.seed, self._start, head=method.head, stem=spec.stem)
+        network = to_device(network, spec, self.device)
+        network.scale = self.method.scale()
+        loss = self.method.module()
+        if loss is not None:
+            loss.load_state_dict(self._new_loss)
+            loss.to(self.device)
+        return network, new_optimizer(network, spec.lr, spec.weight_decay, loss, spec.optimizer)
 
     def save(self) -> None:
         """Writes what ``restore`` goes on from."""
-        save_last(self.folder, self.network, self.optimizer, self.progress)
+        save_last(self.folder, self.network, self.optimizer, self.progress, self.method.module())
 
     def epoch(self) -> dict[str, Any]:
         """Trains and validates the next epoch, and records it; the best by the spec's metric keeps its network.
 
         Returns:
             The numbers of ``balancing.metrics.evaluate`` on validation, and ``epoch`` (from 1), ``train_loss``,
-            ``images``, ``seconds``, ``images_per_second``.
+            ``images``, ``steps``, ``seconds``, ``images_per_second``; of a technique with several stages also ``stage``
+            (from 1), in which the epoch ended, and ``kept_epochs``: how many epochs so far, with this one, may be the
+            best; 0 where this one may not.
         Raises:
             Diverged: the loss, or what the network says, is no number any more.
         """
@@ -142,9 +153,15 @@ class Trial:
             **evaluate(predicted.labels, predicted.probabilities, self.spec.positive),
             "train_loss": loss,
             "images": seen,
+            "steps": sum(part.steps for part in self.method.parts(epoch)),
             "images_per_second": seen / trained,
         }
-        self._keep(numbers, predicted)
+        last = self.method.parts(epoch)[-1]
+        if last.stages > 1:
+            kept = sum(e["kept_epochs"] > 0 for e in self.progress.epochs) + 1
+            numbers |= {"stage": last.stage + 1, "kept_epochs": kept if last.kept else 0}
+        if last.kept:
+            self._keep(numbers, predicted)
         numbers["seconds"] = time.perf_counter() - began
         self.progress.epochs.append(numbers)
         self.folder.write_epochs(self.progress.epochs)
@@ -159,7 +176,5 @@ class Trial:
         """Keeps the network where the epoch is the best so far."""
         progress, value = self.progress, numbers[self.spec.metric]
         if value > progress.best_value or progress.best_epoch is None:
-            keep_best(
-                self.folder, self.network, progress, self.spec, self.images.class_names, numbers["epoch"], predicted
-            )
+            keep_best(self.folder, self.network, progress, self.spec, self.images.class_names, numbers, predicted)
             progress.best_epoch, progress.best_value = numbers["epoch"], value

@@ -15,7 +15,7 @@ WEIGHTS = DATA / "weights.pt"  # a ResNet18 in 60 KB: its tensors are views of s
 
 _COMMON = (
     *("--data", "phantom", "--seeds", "2", "--batch-size", "16", "--max-concurrent", "1"),
-    *("--set", "data.phantom_images=300", "--set", "train.precision=float32"),
+    *("--set", "data.phantom_images=300", "--set", "train.precision=float32", "--set", "space.budget=epochs"),
 )
 # What a preset's own file says stays, but for the sizes, the data, and ImageNet's weights, which need a download.
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "compare": (
         *("compare", "--techniques", "baseline,borderline_smote", "--epochs", "1..3", "--trials", "2"),
         *("--weights", str(WEIGHTS), "--lr", "1e-4..1e-3", "--seed", "7"),
+        *("--set", "train.mean=0.5", "--set", "train.std=0.5"),
     ),
     # What no preset has and every one may be given: Optuna's search and early stopping.
     "search": (

@@ -35,7 +35,7 @@ from tests.sweep.cluster.sweeping import WITHOUT_DASHBOARD
 TINY: dict[str, dict[str, Any]] = {
     "data": {"source": "phantom", "image_size": 16, "phantom_images": 300},
     "space": {"techniques": ["baseline", "undersampling"], "lr": 0.001, "epochs": 2, "seeds": 2},
-    "train": {"weights": "none", "resume_seconds": 0},
+    "train": {"weights": "none", "stem": "imagenet", "resume_seconds": 0},
 }
 
 

@@ -48,7 +48,7 @@ def _plans(component: Component, data: TrainingData, seed: int, **parameters: An
 
 
 def _accepted(component: Component, data: TrainingData) -> list[dict[str, Any]]:
-    """The settings to try; for a sampler that may refuse images once it sees them those that it takes, the defaults too.
+    """The settings to try; of a sampler that may refuse images once it sees them those that it takes, and the defaults.
 
     Others it must refuse by a sentence that names a class or the number of images.
     """

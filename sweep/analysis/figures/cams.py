@@ -128,7 +128,7 @@ def _caption(found: CaseMaps, n_classes: int, masks: Masks | None) -> str:
         "largest value, so brightness compares places within a map, not maps."
     )
     height, width = found.pixels.shape[1:3]
-    down, across = fields(height, width)
+    down, across = fields(height, width, found.field)
     if min(down, across) == 1:
         text += f" At {height} pixels a side the last block has one field alone, so no place can be told."
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
-from sweep.analysis.maps.methods import DEFAULT_METHOD, cam_method
+from sweep.analysis.maps.methods import DEFAULT_METHOD, FIELD, cam_method
 from sweep.analysis.maps.networks import best_trials, kept_trials, networks
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import check_images
@@ -84,6 +84,7 @@ class CaseMaps:
         maps: technique -> (R, H, W) float32 in [0, 1], for the class that the technique's network decided on.
         method: a key of ``CAM_METHODS``.
         missing: techniques without a kept network.
+        field: pixels a side of one field of the networks' last block.
     """
 
     cases: list[Case]
@@ -92,6 +93,7 @@ class CaseMaps:
     maps: dict[str, np.ndarray]
     method: str
     missing: int
+    field: int = FIELD
 
 
 def case_maps(
@@ -122,9 +124,9 @@ def case_maps(
     cases = choose_cases(tested)
     rows = np.array([case.row for case in cases])
     pixels = images.pixels[rows]
-    probabilities, maps = {}, {}
+    probabilities, maps, field = {}, {}, FIELD
     for network in networks(run, device):
         own = network.of_rows(rows)
-        probabilities[network.technique] = own
+        probabilities[network.technique], field = own, network.field
         maps[network.technique] = network.maps(pixels, own.argmax(axis=1), np.full(len(rows), seed), method)
-    return CaseMaps(cases, pixels, probabilities, maps, method, missing=len(best_trials(run)) - len(maps))
+    return CaseMaps(cases, pixels, probabilities, maps, method, missing=len(best_trials(run)) - len(maps), field=field)

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from balancing.data.masks import Masks, masks_of
-from sweep.analysis.maps.methods import DEFAULT_METHOD, class_activation_maps, fields
+from sweep.analysis.maps.methods import DEFAULT_METHOD, FIELD, class_activation_maps, fields
 from sweep.analysis.maps.networks import Network, networks
 from sweep.analysis.maps.perturbation import STEPS, Curves, area_under, blackout, deletion_insertion
 from sweep.analysis.maps.randomisation import randomised, rank_correlations
@@ -171,6 +171,7 @@ def _curves(
         targets[places],
         np.random.default_rng(sample.curve_seed),  # the same random orders for all techniques
         steps,
+        sampled.field,
     )
     return curves, _of_curves(curves, sample.curve_draws.weights[:, usable], sample.curve_draws.few)
 
@@ -179,7 +180,11 @@ def _against_random_weights(
     network: Network, images: ImageSet, sampled: SampledMaps, sample: _Sample
 ) -> dict[str, Any]:
     maps, targets = sampled.maps[network.technique], sampled.targets[network.technique]
-    places = sample.sanity if min(fields(*maps.shape[1:])) >= FEWEST_FIELDS else sample.sanity[:0]
+    places = (
+        sample.sanity
+        if min(fields(maps.shape[1], maps.shape[2], sampled.field)) >= FEWEST_FIELDS
+        else sample.sanity[:0]
+    )
     unlearnt = class_activation_maps(
         randomised(network.model, sample.weight_seed),
         network.inputs(images.pixels[sampled.rows[places]]),
@@ -236,6 +241,7 @@ class SaliencyResults:
         checks: the table of ``Checks``.
         masks: what the masks are, or None where none were given.
         curves: technique -> deletion and insertion, image by image.
+        field: pixels a side of one field of the networks' last block.
     """
 
     method: str
@@ -243,6 +249,7 @@ class SaliencyResults:
     checks: pd.DataFrame
     masks: str | None
     curves: Mapping[str, Curves]
+    field: int = FIELD
 
 
 def looks(
@@ -276,4 +283,6 @@ def looks(
     masks = masks if masks is not None else masks_of(images)
     table = numbers_of(run, sampled, masks, drawn)
     checks = check_maps(run, images, sampled, rng=checking, device=device, sizes=sizes)
-    return SaliencyResults(method, table, checks.table, None if masks is None else masks.what, checks.curves)
+    return SaliencyResults(
+        method, table, checks.table, None if masks is None else masks.what, checks.curves, sampled.field
+    )

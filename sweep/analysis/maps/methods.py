@@ -10,7 +10,7 @@ from torch import nn
 from torchcam.methods import GradCAM, LayerCAM, SmoothGradCAMpp
 
 from balancing.errors import UserError, suggestion
-from sweep.training.network import ResNet18
+from sweep.training.network import field_of
 
 
 class CamMethod(NamedTuple):
@@ -46,8 +46,8 @@ CAM_METHODS = {
         batched=True,
     ),
 }
-# Pixels a side of one field of the last block.
-FIELD = ResNet18.field
+# Pixels a side of one field of the last block, of a network that begins as ImageNet's.
+FIELD = field_of("imagenet")
 METHOD = CAM_METHODS[DEFAULT_METHOD].name
 _BATCH = 16
 
@@ -76,7 +76,7 @@ def class_activation_map(
         method: a key of ``CAM_METHODS``.
     Returns:
         (H, W) float32 in [0, 1]; all 0 where nothing speaks for the class, or where the block has but one field. It is
-        enlarged from ceil(H / 32) x ceil(W / 32) fields: no finer place can be told.
+        enlarged from the fields of the block (see ``fields``): no finer place can be told.
     Raises:
         ValueError: more than one image.
         UserError: an unknown method.
@@ -140,6 +140,10 @@ def _enlarged(coarse: torch.Tensor, size: tuple[int, ...]) -> np.ndarray:
     return np.nan_to_num(fine[:, 0].detach().cpu().numpy()).clip(0.0, 1.0).astype(np.float32)
 
 
-def fields(height: int, width: int) -> tuple[int, int]:
-    """How many fields the last block sees down and across: all the places that a map can tell apart."""
-    return -(-height // FIELD), -(-width // FIELD)
+def fields(height: int, width: int, field: int = FIELD) -> tuple[int, int]:
+    """How many fields the last block sees down and across: all the places that a map can tell apart.
+
+    Args:
+        field: pixels a side of each.
+    """
+    return -(-height // field), -(-width // field)

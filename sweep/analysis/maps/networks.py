@@ -15,7 +15,7 @@ from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
 from sweep.runs.spec import TrialSpec
 from sweep.training.inputs import to_input
-from sweep.training.network import restore
+from sweep.training.network import field_of, restore
 from sweep.training.predict import predict
 
 
@@ -49,6 +49,11 @@ class Network:
     rows: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
+
+    @property
+    def field(self) -> int:
+        """Pixels a side of one field of the last block."""
+        return field_of(self.spec.stem)
 
     def of_rows(self, rows: np.ndarray) -> np.ndarray:
         """(n, C) recorded probabilities of some tested rows."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sweep.analysis.maps.methods import fields
+from sweep.analysis.maps.methods import FIELD, fields
 from sweep.analysis.maps.regions import REGIONS, regions
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 
@@ -45,6 +45,7 @@ def deletion_insertion(
     targets: np.ndarray,
     rng: np.random.Generator,
     steps: int = STEPS,
+    field: int = FIELD,
 ) -> Curves:
     """Takes pixels away (puts them in) in falling order of a map, and asks for the probability of a class.
 
@@ -60,6 +61,7 @@ def deletion_insertion(
         targets: (N,) int64, the class asked for.
         rng: of the random maps and the order of equal values.
         steps: S.
+        field: pixels a side of one field that maps are enlarged from.
     Reference: Petsiuk et al., RISE, BMVC 2018 (there blurred or grey; here the mean for both).
     """
     count, height, width = maps.shape
@@ -67,7 +69,7 @@ def deletion_insertion(
     found: dict[str, list[np.ndarray]] = {"deletion": [], "insertion": [], "floor": []}
     for image, heat, target in zip(pixels, maps, targets, strict=True):
         gone = np.broadcast_to(np.round(image.mean(axis=(0, 1))).astype(np.uint8), image.shape)
-        rank, random = _ranks(heat, rng), _ranks(_random_map(height, width, rng), rng)
+        rank, random = _ranks(heat, rng), _ranks(_random_map(height, width, field, rng), rng)
         removed = [rank < n for n in cut]
         states = [image, gone]
         states += [_mixed(gone, image, away) for away in removed]
@@ -94,9 +96,9 @@ def _ranks(heat: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return ranks.reshape(heat.shape)
 
 
-def _random_map(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def _random_map(height: int, width: int, field: int, rng: np.random.Generator) -> np.ndarray:
     """(H, W) float32 of as many independent fields as the last block has, enlarged as maps are."""
-    coarse = torch.from_numpy(rng.random((1, 1, *fields(height, width)), dtype=np.float32))
+    coarse = torch.from_numpy(rng.random((1, 1, *fields(height, width, field)), dtype=np.float32))
     fine = nn.functional.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
     return np.asarray(fine[0, 0].numpy())
 

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from balancing.data.masks import Masks
-from sweep.analysis.maps.methods import DEFAULT_METHOD, cam_method, fields
+from sweep.analysis.maps.methods import DEFAULT_METHOD, FIELD, cam_method, fields
 from sweep.analysis.maps.networks import kept_trials, networks
 from sweep.analysis.reference_study.claim import AGAINST
 from sweep.analysis.results import Results
@@ -116,6 +116,7 @@ class SampledMaps:
         method: a key of ``CAM_METHODS``.
         targets: technique -> (N,) int64, the class each map speaks for: the one its network decided on.
         maps: technique -> (N, H, W) float32 in [0, 1].
+        field: pixels a side of one field of the networks' last block.
     """
 
     rows: np.ndarray
@@ -124,6 +125,7 @@ class SampledMaps:
     method: str
     targets: dict[str, np.ndarray]
     maps: dict[str, np.ndarray]
+    field: int = FIELD
 
 
 def sample_maps(
@@ -157,11 +159,12 @@ def sample_maps(
     rows = balanced_rows(tested, labels, most, rng)
     seeds = rng.integers(2**31, size=len(rows))
     pixels = images.pixels[rows]
-    targets, maps = {}, {}
+    targets, maps, field = {}, {}, FIELD
     for network in networks(run, device):
+        field = network.field
         targets[network.technique] = network.of_rows(rows).argmax(axis=1)
         maps[network.technique] = network.maps(pixels, targets[network.technique], seeds, method)
-    return SampledMaps(rows, images.labels[rows], seeds, method, targets, maps)
+    return SampledMaps(rows, images.labels[rows], seeds, method, targets, maps, field)
 
 
 def numbers_of(
@@ -179,7 +182,7 @@ def numbers_of(
         ``<region>_area`` (share of the image) and ``<region>_ratio`` (their quotient); ``edge``, corners and border
         together, ``edge_area``, ``edge_ratio``; ``edge_gap``, the paired difference in ``edge`` to ``against`` over the
         images where both have a map (NaN without it). With masks also mask_images, mask, mask_area, mask_ratio,
-        pointing (its chance level is mask_area), and mask_gap. At fewer than 3 x 3 fields (up to 64 px) the shares of
+        pointing (its chance level is mask_area), and mask_gap. At fewer than 3 x 3 fields the shares of
         regions are NaN: enlarged, 2 x 2 fields give every region just its share of the area.
     """
     draws = run.patient_draws(sampled.rows, sampled.labels, RESAMPLES, rng)
@@ -187,7 +190,7 @@ def numbers_of(
     read = None
     if masks is not None:
         read = masks.of(sampled.rows) & masks.present[sampled.rows][:, None, None]
-    measured = {technique: _of_images(maps, read) for technique, maps in sampled.maps.items()}
+    measured = {technique: _of_images(maps, read, sampled.field) for technique, maps in sampled.maps.items()}
     other = measured.get(against)
     rows = []
     for technique, values in measured.items():
@@ -211,10 +214,10 @@ def numbers_of(
     return pd.DataFrame(rows)
 
 
-def _of_images(maps: np.ndarray, masks: np.ndarray | None) -> dict[str, np.ndarray]:
+def _of_images(maps: np.ndarray, masks: np.ndarray | None, field: int) -> dict[str, np.ndarray]:
     """Shares and areas of each image, (N,) float64, NaN where they can't be told."""
     shares, areas = energy_shares(maps), area_shares(*maps.shape[1:])
-    if min(fields(*maps.shape[1:])) < FEWEST_FIELDS:
+    if min(fields(maps.shape[1], maps.shape[2], field)) < FEWEST_FIELDS:
         shares = np.full_like(shares, np.nan)
     values: dict[str, np.ndarray] = {}
     for i, name in enumerate(REGIONS):

@@ -106,7 +106,7 @@ def looks_section(context: ReportContext) -> SectionBody:
     if shown is None or found is None:
         return _without(NO_NETWORKS)
     plot = cam_plot(shown, run.class_names, masks)
-    sentences = sentences_of(found.table, found.checks)
+    sentences = sentences_of(found.table, found.checks, found.field)
     blocks, values = _blocks(plot, found, sentences), _values(found, sentences)
     return SectionBody(blocks, values, references=references(method), answered=_answered(found))
 

@@ -25,26 +25,28 @@ _JUDGED = {
 }
 
 
-def sentences_of(table: pd.DataFrame, checks: pd.DataFrame) -> dict[str, str]:
+def sentences_of(table: pd.DataFrame, checks: pd.DataFrame, field: int = FIELD) -> dict[str, str]:
     """Name -> sentence: ``claim`` (the study's), ``faithfulness``, ``blackout``, ``sanity``.
 
     Args:
         table: of ``sweep.analysis.maps.regions.numbers_of``.
         checks: the table of ``sweep.analysis.maps.checks.Checks``.
+        field: pixels a side of one field of the networks' last block.
     """
     return {
-        "claim": claim_sentence(table),
+        "claim": claim_sentence(table, field),
         "faithfulness": faithfulness_sentence(checks),
         "blackout": blackout_sentence(checks),
         "sanity": sanity_sentence(checks),
     }
 
 
-def claim_sentence(table: pd.DataFrame) -> str:
+def claim_sentence(table: pd.DataFrame, field: int = FIELD) -> str:
     """Whether the maps bear out the study's "SMOTE looks at the background, oversampling at the lung".
 
     Args:
         table: of ``sweep.analysis.maps.regions.numbers_of``.
+        field: pixels a side of one field of the networks' last block.
     """
     claim = "The study says of its maps that SMOTE looks at the background and oversampling at the lung."
     missing = claim_missing(table)
@@ -54,7 +56,7 @@ def claim_sentence(table: pd.DataFrame) -> str:
     if judged == "untold":
         return (
             f"{claim} That can't be tried here: the maps of the two do not tell the centre from the edge (which takes "
-            f"images of more than {FIELD * (FEWEST_FIELDS - 1)} pixels a side)."
+            f"images of more than {field * (FEWEST_FIELDS - 1)} pixels a side)."
         )
     row, other = (table[table["technique"] == name].iloc[0] for name in (CLAIMED, AGAINST))
     text = (

@@ -28,7 +28,7 @@ RAYS_WARNINGS = [
 TINY = """
 data: {source: phantom, image_size: 32, phantom_images: 300}
 space: {techniques: [baseline, undersampling], lr: 0.001, epochs: 2, seeds: 2}
-train: {weights: none, resume_seconds: 0}
+train: {weights: none, stem: imagenet, resume_seconds: 0}
 """
 # A sweep of so many trials, one after the other, does not end by itself while a test looks at it, however slow that is.
 ENDLESS = ("--seeds", "300", "--max-concurrent", "1")

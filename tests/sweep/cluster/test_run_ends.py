@@ -18,7 +18,10 @@ from sweep.runs.owner import NotOwner
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
 
-NEW = {"data": {"source": "phantom", "image_size": 32, "phantom_images": 300}, "train": {"weights": "none"}}
+NEW = {
+    "data": {"source": "phantom", "image_size": 32, "phantom_images": 300},
+    "train": {"weights": "none", "stem": "imagenet"},
+}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from ray.tune.schedulers import TrialScheduler
 
 from sweep.cluster.search import PairedASHA
-from sweep.planning.halving import Halving, grace_epochs, score_of
+from sweep.planning.halving import Halving, PairedHalving, grace_epochs, judged_epoch, score_of
 from tests.sweep.fake_run import fake_images, fake_run
 
 NAMES = "abcdef"
@@ -148,3 +148,38 @@ def test_a_resumed_sweep_knows_what_was_recorded(tmp_path: Path) -> None:
         last = {"numbers/epoch": spec.epochs, f"numbers/{spec.metric}": 0.0, "numbers/auroc": 0.0}
         assert scheduler.on_trial_result(None, _Trial(spec.to_dict()), last) == TrialScheduler.CONTINUE  # type: ignore[arg-type]
         assert scheduler.on_trial_result(None, _Trial(spec.to_dict()), {"ended": "done"}) == TrialScheduler.CONTINUE  # type: ignore[arg-type]
+
+
+def test_epochs_that_end_in_a_stage_that_is_not_kept_stop_nothing_and_count_for_nothing(tmp_path: Path) -> None:
+    """Of two stages, the rungs lie in the second: grace begins when it does, whatever the epochs before said."""
+    images = fake_images(tmp_path / "images", size=4)
+    lrs = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006)
+    run = fake_run(tmp_path / "run", images, techniques=("baseline",), lrs=lrs, epochs=9, failing=False)
+    specs = [spec for spec in run.specs() if spec.seed_index == 0]
+    for spec in run.specs():
+        run.trial(spec.trial_id).clear()
+        run.trial(spec.trial_id).write_status("waiting")
+    metric = specs[0].metric
+
+    def numbers(epoch: int, value: float, kept: int) -> dict[str, float]:
+        return {"epoch": epoch, metric: value, "auroc": 0.5, "kept_epochs": kept}
+
+    halving = PairedHalving(run, metric, 9, 1)
+    for epoch in (1, 2, 3):  # 1 and 3 would be rungs, and the first trial is far behind
+        for place, spec in enumerate(specs):
+            assert halving.goes_on(spec, numbers(epoch, place / 10, 0))
+    falling = [halving.goes_on(spec, numbers(4, 0.9 - place / 10, 1)) for place, spec in enumerate(specs)]
+    assert falling == [True, False, False, False, False, False], "the best of so far goes on, by the kept epoch alone"
+    for spec in specs[:3]:
+        done = [numbers(epoch, 0.99, 0) for epoch in (1, 2, 3)] + [numbers(4, 0.1 if spec == specs[0] else 0.3, 1)]
+        clock = {"seconds": 1.0, "images_per_second": 1.0}
+        run.trial(spec.trial_id).write_epochs([{**one, **clock} for one in done])
+    recorded = PairedHalving(run, metric, 9, 1)
+    assert not recorded.goes_on(specs[3], numbers(4, 0.2, 1)), "behind two of those on record"
+    assert recorded.goes_on(specs[4], numbers(4, 0.4, 1))
+
+
+def test_an_epoch_of_one_stage_stands_on_the_rung_of_its_number() -> None:
+    assert judged_epoch({"epoch": 3}) == 3
+    assert judged_epoch({"epoch": 3, "kept_epochs": 1}) == 1
+    assert judged_epoch({"epoch": 3, "kept_epochs": 0}) == 0

@@ -31,6 +31,11 @@ OTHERWISE: dict[str, Any] = {
     "positive": 0,
     "data": "abc",
     "split": "abc",
+    "budget": "steps",
+    "optimizer": "sgd",
+    "lr_schedule": "cosine",
+    "warmup": 0.1,
+    "stem": "small",
     "components": {"loss": "my_loss@0123456789ab"},
     **{shared.name: shared.most for shared in HYPERPARAMETERS if shared.later},
 }
@@ -58,6 +63,19 @@ def test_labels_for_people_change_no_id(name: str) -> None:
 def test_a_field_that_came_later_leaves_earlier_ids_as_they_were() -> None:
     assert "components" not in A_SPEC.to_dict()
     assert A_SPEC.trial_id == "4c507b337119"
+
+
+def test_the_first_recipe_leaves_ids_as_they_were() -> None:
+    said = {"budget": "epochs", "optimizer": "adam", "lr_schedule": "constant", "warmup": 0.0, "stem": "imagenet"}
+    assert replace(A_SPEC, **said).trial_id == A_SPEC.trial_id
+    assert set(said) & set(A_SPEC.to_dict()) == set()
+
+
+def test_three_channels_come_back_from_a_file_as_they_were() -> None:
+    spec = replace(A_SPEC, mean=(0.5, 0.4, 0.3))
+    read = TrialSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert (read, read.trial_id) == (spec, spec.trial_id)
+    assert spec.trial_id != A_SPEC.trial_id
 
 
 def test_a_key_that_may_change_numbers_is_not_passed_over() -> None:

@@ -45,7 +45,13 @@ def prepared(counts: tuple[int, ...] = (30, 12)) -> SweepInputs:
 
 
 def config_of(**space: Any) -> Config:
-    return build_config({"data": {"image_size": 16}, "space": {"batch_size": 8, **space}, "train": {"weights": "none"}})
+    return build_config(
+        {
+            "data": {"image_size": 16},
+            "space": {"batch_size": 8, **space},
+            "train": {"weights": "none", "stem": "imagenet"},
+        }
+    )
 
 
 def true_rows(spec: TrialSpec, found: SweepInputs) -> int:
@@ -71,6 +77,12 @@ def test_an_estimate_covers_every_trial(monkeypatch: pytest.MonkeyPatch) -> None
     assert got.specs[0].precision in ("float32", "bfloat16")
     wanted = found.in_precision(got.specs[0].precision).specs(config)
     assert [s.trial_id for s in got.specs] == [s.trial_id for s in wanted]
+    natural = len(found.split.train)
+    assert {spec.batch_size for spec in got.specs} == {32}
+    assert natural % 32 != 1
+    assert got.images.tolist() == [natural * spec.epochs for spec in got.specs], "equal steps, whatever the technique"
+    config = build_config(config.model_dump(), {"space.budget": "epochs"})
+    got = estimate(config, found)
     assert got.images.tolist() == [true_rows(spec, found) * spec.epochs for spec in got.specs]
     assert got.images_per_second == 50.0
     assert got.slots >= 1

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from balancing.components.axes import Phase, Stage, TrainingContext
+from balancing.components.decorators import schedule
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.planning import prepare as room
@@ -16,6 +18,7 @@ from sweep.planning.prepare import SweepInputs, check_techniques, free_run_folde
 from sweep.planning.resumable import settle_precision
 from sweep.runs.split_table import split_fingerprint
 from sweep.training.dtype import BFLOAT16_FROM
+from tests.balancing.components.registered import keep_registry
 
 
 @pytest.fixture
@@ -156,3 +159,29 @@ def test_images_too_small_for_bfloat16_are_refused_it_and_auto_takes_float32(tmp
         run = SimpleNamespace(info={}, update_info=lambda **known: None)
         inputs = SimpleNamespace(in_precision=lambda named: named)
         assert settle_precision(run, config, inputs, lambda: "bfloat16") == precision  # type: ignore[arg-type, comparison-overlap]
+
+
+def test_a_last_stage_without_a_step_is_refused_before_anything_is_made(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_registry(monkeypatch)
+
+    @schedule(label="Late", reference="here")
+    def late(context: TrainingContext) -> Any:
+        """A last tenth."""
+        return Stage(0.9, Phase(weighted=False), kept=False), Stage(0.1)
+
+    found = prepared(source, techniques=["baseline"])
+    for batch_size, refused in ((32, True), (4, False)):  # 60 images: 2 or 15 steps
+        config = config_for(source, techniques=["late"], epochs=2, batch_size=batch_size)
+        if refused:
+            with pytest.raises(UserError, match=r"last stage of 'late' is 0.1 of all steps, but 2 epochs of 2 leave"):
+                check_techniques(config, found.images, found.split)
+        else:
+            check_techniques(config, found.images, found.split)
+
+
+def test_a_small_stem_takes_no_pretrained_weights(source: Path) -> None:
+    config = build_config({"data": {"source": str(source)}, "train": {"stem": "small"}})
+    with pytest.raises(UserError, match="train.stem=small has no pretrained weights, but --weights is imagenet"):
+        prepare(config)

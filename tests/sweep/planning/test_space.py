@@ -14,7 +14,7 @@ from balancing.components.ranges import IntRange
 from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from sweep.config.config import build_config, read_file
+from sweep.config.config import build_config, preset_names, read_file
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
 from tests.balancing.components.test_techniques import make_alphas
@@ -282,3 +282,31 @@ def test_what_data_and_weights_say_goes_into_every_spec() -> None:
     fixed = {"data": "d", "split": "s", "positive": 0, "weights": "sha256:1"}
     for spec in specs_of(**fixed):
         assert {name: getattr(spec, name) for name in fixed} == fixed
+
+
+@pytest.mark.parametrize(
+    ("size", "weights", "asked", "stem"),
+    [
+        (63, "none", "auto", "small"),
+        (64, "none", "auto", "imagenet"),
+        (28, "imagenet", "auto", "imagenet"),
+        (28, "sha256:0123", "auto", "imagenet"),
+        (28, "none", "imagenet", "imagenet"),
+        (224, "none", "small", "small"),
+    ],
+)
+def test_small_images_get_a_small_stem_where_nothing_is_pretrained(
+    size: int, weights: str, asked: str, stem: str
+) -> None:
+    config = build_config({"data": {"image_size": size}, "train": {"stem": asked}})
+    assert {spec.stem for spec in trial_specs(config, weights=weights)} == {stem}
+
+
+def test_specs_have_the_recipe_and_the_budget_of_the_configuration() -> None:
+    train = {"optimizer": "sgd", "lr_schedule": "cosine", "warmup": 0.1, "mean": "0.5,0.4,0.3"}
+    config = build_config({"train": train, "space": {"budget": "epochs"}})
+    for spec in trial_specs(config):
+        assert (spec.optimizer, spec.lr_schedule, spec.warmup, spec.budget) == ("sgd", "cosine", 0.1, "epochs")
+        assert (spec.mean, spec.std) == ((0.5, 0.4, 0.3), 0.5)
+    budgets = {name: build_config(read_file(name)).space.budget for name in preset_names()}
+    assert budgets == {"compare": "steps", "demo": "steps", "paper": "epochs", "quick": "steps"}

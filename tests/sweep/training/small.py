@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from balancing.components.plans import TrainingPlan
 from balancing.components.techniques import get_technique
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training import trial
 from sweep.training.inputs import SplitImages
+from sweep.training.method import Part
 from sweep.training.network import State, restore
+from sweep.training.stages import steps_of
 from sweep.training.trial import Report, Trial
 
 CPU = torch.device("cpu")
@@ -51,7 +54,13 @@ def make_spec(technique: str = "baseline", **options: Any) -> TrialSpec:
     values: dict[str, Any] = {"lr": 1e-3, "epochs": 2, "seed": 3, "batch_size": 8, "image_size": SIZE}
     parameters = {"k_neighbors": 3} if "smote" in technique else {}
     values["components"] = get_technique(technique).components
-    return TrialSpec(technique, parameters=parameters, **{**values, **options})
+    return TrialSpec(technique, **{"parameters": parameters, **values, **options})
+
+
+def whole(part: Part, plan: TrainingPlan, spec: TrialSpec) -> Part:
+    """The part with another plan, of which an epoch is one pass."""
+    steps = steps_of(len(plan), spec.batch_size)
+    return replace(part, plan=plan, start=0, rows=min(steps * spec.batch_size, len(plan)), steps=steps)
 
 
 def run_trial(

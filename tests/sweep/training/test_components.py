@@ -43,10 +43,10 @@ def trained(path: Path, images: SplitImages, technique: str, **options: Any) -> 
 
 
 def test_a_weighted_loss_sees_the_counts_of_the_plan_that_trains(images: SplitImages) -> None:
-    plain = method_of(make_spec("class_weights"), images).loss(1)(LOGITS, TARGETS)
+    plain = method_of(make_spec("class_weights"), images).parts(1)[0].loss(LOGITS, TARGETS)
     of_split = class_weights(TrainingContext(np.array([14, 8])), power=1.0)
     assert torch.equal(plain, of_split(LOGITS, TARGETS))
-    balanced = method_of(make_spec("oversampling+class_weights"), images).loss(1)(LOGITS, TARGETS)
+    balanced = method_of(make_spec("oversampling+class_weights"), images).parts(1)[0].loss(LOGITS, TARGETS)
     assert torch.equal(balanced, cross_entropy(LOGITS, TARGETS))
 
 
@@ -86,9 +86,10 @@ def test_schedules_mixers_and_augmentations_are_applied(
     spec = make_spec("undersampling+black+halves+class_weights+second_half", epochs=4, strength=1.0)
     method = method_of(spec, images)
     assert [len(method.plan(epoch)) for epoch in (1, 2, 3, 4)] == [22, 22, 16, 16]
-    assert [method.trained(epoch) for epoch in (1, 2, 3, 4)] == ["all", "all", "all", "head"]
-    assert method.loss(1) is cross_entropy
-    assert method.loss(3) is not cross_entropy
+    parts = [method.parts(epoch)[0] for epoch in (1, 2, 3, 4)]
+    assert [part.phase.trained for part in parts] == ["all", "all", "all", "head"]
+    assert parts[0].loss is cross_entropy
+    assert parts[2].loss is not cross_entropy
     for batch, targets in training_batches(on_device(images.pixels, CPU), method, spec, 1, CPU):
         assert batch.unique().tolist() == [-1.0], "black, normalised"
         assert set(targets.unique().tolist()) <= {0.0, 0.5, 1.0}

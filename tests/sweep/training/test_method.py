@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from balancing.components.axes import Phase
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.components.plans import TrainingPlan
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.batches import training_batches
 from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
-from sweep.training.method import Method, method_of
-from sweep.training.network import State, Trained
-from sweep.training.step import Loss
+from sweep.training.method import Method, Part, method_of
+from sweep.training.network import State
 from sweep.training.trial import Trial
 from tests.sweep.training.small import (
     CPU,
@@ -27,6 +27,7 @@ from tests.sweep.training.small import (
     make_images,
     make_spec,
     numbers_of,
+    whole,
 )
 
 SPEC = make_spec(epochs=4)
@@ -45,15 +46,15 @@ def changing(images: SplitImages) -> Method:
     plans = [TrainingPlan.of_rows(rows, images.labels[rows]) for rows in (first, second)]
     weights = torch.tensor([3.0, 1.0])
 
-    def loss(epoch: int) -> Loss:
-        if epoch <= 2:
-            return cross_entropy
-        return lambda logits, targets: cross_entropy(logits, targets) * (targets * weights).sum(dim=1)
+    def weighted(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(logits, targets) * (targets * weights).sum(dim=1)
 
-    def trained(epoch: int) -> Trained:
-        return "head" if epoch == 3 else "all"
+    def change(epoch: int, part: Part) -> Part:
+        phase = Phase(trained="head" if epoch == 3 else "all")
+        changed = replace(part, phase=phase, loss=cross_entropy if epoch <= 2 else weighted)
+        return whole(changed, plans[epoch % 2], SPEC)
 
-    return replace(method, plan=lambda epoch: plans[epoch % 2], loss=loss, trained=trained)
+    return method.with_parts(change)
 
 
 def run(images: SplitImages, folder: TrialFolder, method: Method, *, stop_after: int | None = None) -> None:
@@ -69,9 +70,12 @@ def test_the_spec_alone_trains_one_plan_by_cross_entropy_and_the_whole_network(i
     method = method_of(make_spec("smote"), images)
     assert method.plan(1) is method.plan(7)
     assert method.plan(1).synthetic.any()
-    assert method.loss(1) is cross_entropy
-    assert method.mix is None
-    assert {method.trained(epoch) for epoch in (1, 9)} == {"all"}
+    for epoch in (1, 9):
+        (part,) = method.parts(epoch)
+        assert part.loss is cross_entropy
+        assert part.mix is None
+        assert part.phase == Phase()
+        assert (part.stage, part.stages, part.kept) == (0, 1, True)
 
 
 def test_each_epoch_trains_the_rows_of_its_own_plan(images: SplitImages, folder: TrialFolder) -> None:
@@ -99,7 +103,11 @@ def test_a_method_that_changes_by_epoch_goes_on_as_if_nothing_had_been(
 
 def test_a_loss_of_its_own_changes_the_training(images: SplitImages, folder: TrialFolder) -> None:
     method = method_of(SPEC, images)
-    doubled = replace(method, loss=lambda epoch: lambda logits, targets: 2 * cross_entropy(logits, targets))
+
+    def twice(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return 2 * cross_entropy(logits, targets)
+
+    doubled = method.with_parts(lambda epoch, part: replace(part, loss=twice))
     found = []
     for name, of in (("plain", method), ("doubled", doubled)):
         trial = Trial(SPEC, images, TrialFolder(folder.path / name), device=CPU, method=of)
@@ -119,7 +127,8 @@ def test_where_the_head_alone_trains_the_body_keeps_its_weights_and_its_statisti
     images: SplitImages, folder: TrialFolder
 ) -> None:
     """Also after an epoch of the whole network, when the optimizer has moments of the body."""
-    method = replace(method_of(SPEC, images), trained=lambda epoch: "all" if epoch in (1, 3) else "head")
+    phases = {1: Phase(), 2: Phase(trained="head"), 3: Phase()}
+    method = method_of(SPEC, images).with_parts(lambda epoch, part: replace(part, phase=phases[epoch]))
     trial = Trial(SPEC, images, folder, device=CPU, method=method)
     trial.restore()
     body, head = parts(trial)
@@ -151,8 +160,9 @@ def test_a_mix_gets_each_image_with_a_partner_of_its_batch_and_their_targets(ima
         return torch.lerp(x, partners, share), torch.lerp(targets, partners_targets, share)
 
     pixels = on_device(images.pixels, CPU)
-    mixed = list(training_batches(pixels, replace(method, mix=mix), SPEC, 1, CPU))
-    again = list(training_batches(pixels, replace(method, mix=mix), SPEC, 1, CPU))
+    mixing = method.with_parts(lambda epoch, part: replace(part, mix=mix))
+    mixed = list(training_batches(pixels, mixing, SPEC, 1, CPU))
+    again = list(training_batches(pixels, mixing, SPEC, 1, CPU))
     for (x, partners, targets, partners_targets), batch, repeated in zip(given, mixed, again, strict=False):
         same = (x[:, None] == partners[None]).flatten(2).all(dim=2)  # image i is partner j
         assert torch.equal(same.sum(dim=0), torch.ones(len(x), dtype=torch.int64))
