@@ -101,76 +101,73 @@ def raising(context: ReportContext) -> SectionBody:
     raise ZeroDivisionError("in /home/ada/secret/theirs.py\n  of all places")
 
 
-FAULTS: dict[str, tuple[Callable[[], object], str]] = {
-    "it raises": (
-        lambda: section("theirs", "Theirs <b>", 250)(raising),
-        "ZeroDivisionError: in theirs.py of all places",
+def called(sentence: str) -> str:
+    """The section that a sentence is about."""
+    return sentence.partition("section '")[2].partition("'")[0]
+
+
+Theirs = Callable[[ReportContext], Any]
+
+
+def giving(*blocks: Any, **more: Any) -> Theirs:
+    return lambda context: SectionBody(list(blocks), **more)
+
+
+# name -> (what the section's function is, what its sentence must hold)
+FAULTS: dict[str, tuple[Theirs, str]] = {
+    "raises": (raising, "ZeroDivisionError: in theirs.py of all places"),
+    "no_body": (lambda context: "text", "TypeError: it gives a str; give a SectionBody, or None"),
+    "no_block": (giving("text"), "TypeError: it has a str among its blocks"),
+    "read_once": (lambda context: SectionBody(iter(())), "TypeError: its blocks are a tuple_iterator; give a list"),  # type: ignore[arg-type]
+    "aside": (giving(Paragraph("x"), aside=3), "TypeError: its aside is a int"),
+    "reference": (giving(Paragraph("x"), references=["Ada, 2020"]), "TypeError: among its references is 'Ada, 2020'"),
+    "undeclared_value": (giving(Paragraph("x"), values={"x": 1}), "declares no summary"),
+    "undeclared_answer": (giving(Listing(["x"]), answered={"results"}), "which its answers=... does not declare"),
+    "figure_of_the_tool": (
+        lambda context: SectionBody([figure("forest")]),
+        "the figure 'forest' has the name of another",
     ),
-    "it gives no body": (
-        lambda: section("theirs", "Theirs <b>", 250)(lambda context: "text"),  # type: ignore[arg-type, return-value]
-        "TypeError: it gives a str; give a SectionBody, or None",
+    "table_of_the_tool": (
+        lambda context: SectionBody([table("results")]),
+        "the table 'results' has the name of another",
     ),
-    "what stands in it is no block": (lambda: declare("text"), "TypeError: it has a str among its blocks"),
-    "its aside is no text": (lambda: declare(Paragraph("x"), aside=3), "TypeError: its aside is a int"),
-    "its references are no pairs": (
-        lambda: declare(Paragraph("x"), references=["Somebody, 2020"]),
-        "TypeError: among its references is 'Somebody, 2020'",
+    "twins": (
+        lambda context: SectionBody([figure("twin"), figure("twin")]),
+        "the figure 'twin' has the name of another",
     ),
-    "its declared references are no pairs": (
-        lambda: section("theirs", "Theirs <b>", 250, references=("x", "y"))(  # type: ignore[arg-type]
-            lambda context: SectionBody([Paragraph("x")])
-        ),
-        "TypeError: among its references is 'x'",
-    ),
-    "its blocks can be read once": (
-        lambda: section("theirs", "Theirs <b>", 250)(lambda context: SectionBody(iter(()))),  # type: ignore[arg-type]
-        "TypeError: its blocks are a tuple_iterator; give a list",
-    ),
-    "a value is not declared": (lambda: declare(Paragraph("x"), values={"x": 1}), "declares no summary"),
-    "it answers what it does not declare": (lambda: declare(Listing(["x"]), answered={"results"}), "answers ["),
-    "a figure has a name of the tool's": (
-        lambda: declare(figure("forest")),
-        "ValueError: the figure 'forest' has the name of another; choose another name",
-    ),
-    "a table has a name of the tool's": (
-        lambda: declare(table("results")),
-        "ValueError: the table 'results' has the name of another; choose another name",
-    ),
-    "two figures have one name": (lambda: declare(figure("twin"), figure("twin")), "the figure 'twin' has the name"),
-    "a figure has a name that is none": (
-        lambda: section("theirs", "Theirs <b>", 250)(lambda context: SectionBody([figure("../../up")])),
-        "ValueError: a figure can't be named '../../up'",
-    ),
-    "a figure can't be drawn": (
-        lambda: declare(Figures([Plot("inkless", "x", BadFigure(), "x", "x")])),
+    "bad_name": (lambda context: SectionBody([figure("../../up")]), "ValueError: a figure can't be named '../../up'"),
+    "inkless": (
+        lambda context: SectionBody([Figures([Plot("inkless", "x", BadFigure(), "x", "x")])]),
         "RuntimeError: no ink",
     ),
-    "a block can't be shown": (lambda: declare(Spiteful()), "RuntimeError: no text today"),
-    "a template is broken": (lambda: declare(Unclosed()), "TemplateSyntaxError: "),
+    "block": (giving(Spiteful()), "RuntimeError: no text today"),
+    "template": (giving(Unclosed()), "TemplateSyntaxError: "),
 }
 
 
-@pytest.mark.parametrize(("fault", "raised"), FAULTS.values(), ids=list(FAULTS))
-def test_what_goes_wrong_in_it_costs_it_alone(
-    run: Run, without: dict[str, bytes], fault: Callable[[], object], raised: str
-) -> None:
-    fault()
+def test_what_goes_wrong_in_sections_from_elsewhere_costs_them_alone(run: Run, without: dict[str, bytes]) -> None:
+    for name, (body, _) in FAULTS.items():
+        section(name, f"Theirs: {name} <b>", 250)(body)
+    section("cited", "Cited <b>", 250, references=("x", "y"))(giving(Paragraph("x")))  # type: ignore[arg-type]
     told: list[str] = []
     page = write_report(run, None, PLAIN, told.append)
-    (sentence,) = told
-    assert sentence.startswith(f"The report's section 'theirs' of module {__name__} could not be made (")
-    assert raised in sentence
-    assert "\n" not in sentence
-    assert "/home" not in sentence
+    sentences = {called(sentence): sentence for sentence in told}
+    assert len(told) == len(sentences)
+    assert sentences.keys() == {*FAULTS, "cited"}
+    assert "TypeError: among its references is 'x'" in sentences["cited"]
+    html, text = page.read_text(encoding="utf-8"), (page.parent / "report.md").read_text(encoding="utf-8")
+    for name, (_, raised) in FAULTS.items():
+        assert sentences[name].startswith(f"The report's section '{name}' of module {__name__} could not be made (")
+        assert raised in sentences[name]
+        assert "\n" not in sentences[name]
+        assert "/home" not in sentences[name]
+        assert f'<h2 id="{name}-section">Theirs: {name} &lt;b&gt;</h2>' in html
+    assert html.count("could not be made") == len(told)
+    assert text.index("## Paired differences") < text.index("could not be made") < text.index("## References")
     found = files(run)
     assert found.keys() == without.keys()
     same = {"summary.json", "checklist.md", *(name for name in found if name.startswith(("tables", "figures")))}
     assert {name for name in same if found[name] != without[name]} == set()
-    text = (page.parent / "report.md").read_text(encoding="utf-8")
-    assert text.index("## Paired differences") < text.index("## Theirs") < text.index("could not be made")
-    html = page.read_text(encoding="utf-8")
-    assert '<h2 id="theirs-section">Theirs &lt;b&gt;</h2>' in html
-    assert html.count("could not be made") == 1
 
 
 def test_python_is_warned_and_the_report_is_there(run: Run) -> None:
@@ -191,7 +188,7 @@ def test_of_two_with_one_name_of_a_figure_the_first_stays(run: Run) -> None:
     declare(figure("shared"), name="late")
     told: list[str] = []
     write_report(run, None, PLAIN, told.append)
-    assert [sentence.split("'")[1] for sentence in told] == ["late"]
+    assert [called(sentence) for sentence in told] == ["late"]
     assert (run.path / "report" / "figures" / "shared.svg").is_file()
 
 
