@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-<<<<<<< HEAD
 from balancing.components.axes import (
     AXES,
     Augment,
@@ -23,11 +22,7 @@ from balancing.components.axes import (
     TrainingData,
 )
 from balancing.components.ledger import Ledger, decided, log_frequencies, shift_of
-=======
-from balancing.components.axes import AXES, Augment, Loss, Mix, Schedule, Stage, TrainingContext, TrainingData
-from balancing.components.ledger import Ledger, log_frequencies, shift_of
 from balancing.components.losses.effective_number import effective_weights
->>>>>>> h/l
 from balancing.components.named import Augmented
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import Range
