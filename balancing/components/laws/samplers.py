@@ -48,9 +48,9 @@ def _plans(component: Component, data: TrainingData, seed: int, **parameters: An
 
 
 def _accepted(component: Component, data: TrainingData) -> list[dict[str, Any]]:
-    """The settings to try; for a sampler that may refuse images once it sees them those that it takes, the defaults too.
+    """The settings to try; of a sampler that may refuse images once it sees them those that it takes.
 
-    Others it must refuse by a sentence that names a class or the number of images.
+    The defaults are among them; others it must refuse by a sentence that names a class or the number of images.
     """
     if component.refuses == "beforehand":
         return settings(component)

@@ -31,7 +31,7 @@ def scale_of(largest_norm: float, n_places: int) -> float:
 def to_keys(squared: torch.Tensor, scale: float, places: torch.Tensor) -> torch.Tensor:
     """(Q, P) int64: distance first, place second, from (Q, P) float64 squared distances, which are overwritten."""
     found = squared.clamp_(min=0).mul_(scale).round_().to(torch.int64)
-    return found.mul_(int(len(places))).add_(places)
+    return found.mul_(len(places)).add_(places)
 
 
 def squared_distances(

@@ -63,7 +63,7 @@ def _check_selection(counts: Mapping[str, int]) -> None:
     refuses="while building",
 )
 def one_sided_selection(data: TrainingData, random_state: int) -> TrainingPlan:
-    """Larger classes keep images that are nearer to the smallest class than to one image of their own, less Tomek links.
+    """Larger classes keep images nearer to the smallest class than to one image of their own, less Tomek links.
 
     Args:
         data: T training rows.

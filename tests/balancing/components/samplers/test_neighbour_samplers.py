@@ -75,7 +75,12 @@ def test_an_emptied_class_is_refused_by_name() -> None:
         ("nearmiss", [2, 1], {"version": 3, "n_neighbors": 1}, "class 0 has 2 training images, but nearmiss with ver"),
         ("instance_hardness", [9, 3], {}, "class 1 has 3 training images, but instance_hardness with cv=5 needs at"),
         ("svm_smote", [8, 2], {"k_neighbors": 1}, "10 training images, but svm_smote with m_neighbors=10 needs at"),
-        ("kmeans_smote", [4, 3], {}, "there are 7 training images, but kmeans_smote with n_clusters=8 needs at least 8"),
+        (
+            "kmeans_smote",
+            [4, 3],
+            {},
+            "there are 7 training images, but kmeans_smote with n_clusters=8 needs at least 8",
+        ),
     ],
 )
 def test_too_few_images_are_refused_by_counts(
