@@ -62,35 +62,20 @@ class _Search:
         # By their bases, so that a block has few parents.
         self.order = np.argsort(self.base, kind="stable")
         self.norms = self.space.squared_norms(data.rows)
-        self.mixed_norms = torch.empty(self.n_mixed, dtype=torch.float64)
-        for rows in _blocks(np.arange(self.n_mixed), 256):
-            self.mixed_norms[rows] = self._mixed_norms(rows)
+        # |b + w (m - b)|^2 = (1 - w) |b|^2 + w |m|^2 - w (1 - w) |m - b|^2
+        gaps = self.space.squared_gaps(plan.base[mixed], plan.mate[mixed])
+        self.mixed_norms = torch.lerp(self.norms[self.base], self.norms[self.mate], self.weight)
+        self.mixed_norms -= self.weight * (1 - self.weight) * gaps
         self.places = torch.arange(len(plan))
         self.scale = scale_of(float(self.norms.max()), len(plan))
-
-    def _mixed_norms(self, rows: np.ndarray) -> torch.Tensor:
-        base, mate, weight = self.base[rows], self.mate[rows], self.weight[rows]
-        parents, where = np.unique(np.concatenate([base, mate]), return_inverse=True)
-        products_PP = self.space.products(self.data.rows[parents], self.data.rows[parents])
-        crossed = products_PP[where[: len(rows)], where[len(rows) :]]
-        rest = 1 - weight
-        found: torch.Tensor = (
-            rest.square() * self.norms[base] + weight.square() * self.norms[mate] + 2 * rest * weight * crossed
-        )
-        return found
 
     def among_real(self) -> torch.Tensor:
         """(T, k) int64: keys of each real row's nearest real rows."""
         rows = self.data.rows
         nearest = self.data.nearest(rows, rows, self.k)
         places = np.argsort(rows)[np.searchsorted(np.sort(rows), nearest)]
-        keys = torch.empty(places.shape, dtype=torch.int64)
-        for few in _blocks(np.arange(self.n_real), 64):
-            others, where = np.unique(places[few], return_inverse=True)
-            products_FO = self.space.products(rows[few], rows[others])
-            crossed = products_FO.gather(1, torch.from_numpy(where.reshape(len(few), self.k)))
-            squared = crossed.mul_(-2).add_(self.norms[few][:, None]).add_(self.norms[places[few]])
-            keys[few] = (squared.clamp_(min=0) * self.scale).round_().to(torch.int64) * len(self.places)
+        gaps = self.space.squared_gaps(np.repeat(rows, self.k), nearest.ravel()).reshape(places.shape)
+        keys = (gaps * self.scale).round_().to(torch.int64) * len(self.places)
         return keys + torch.from_numpy(places)
 
     def products(self, mixed: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
