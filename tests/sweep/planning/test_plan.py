@@ -78,8 +78,8 @@ def test_an_estimate_covers_every_trial(monkeypatch: pytest.MonkeyPatch) -> None
     wanted = found.in_precision(got.specs[0].precision).specs(config)
     assert [s.trial_id for s in got.specs] == [s.trial_id for s in wanted]
     natural = len(found.split.train)
-    assert {spec.batch_size for spec in got.specs} == {32}
-    assert natural % 32 != 1
+    assert {spec.batch_size for spec in got.specs} == {8}
+    assert natural % 8 != 1
     assert got.images.tolist() == [natural * spec.epochs for spec in got.specs], "equal steps, whatever the technique"
     config = build_config(config.model_dump(), {"space.budget": "epochs"})
     got = estimate(config, found)
@@ -125,7 +125,7 @@ def shown(*parts: Any) -> str:
 
 def test_the_tables_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_measure", lambda *args: 8.0)
-    config = config_of(epochs=4, seeds=3, techniques=["baseline", "undersampling", "smote"])
+    config = config_of(epochs=4, seeds=3, techniques=["baseline", "undersampling", "smote"], budget="epochs")
     got = estimate(config, prepared())
     lines = shown(trials_table(got)).splitlines()
     rows = [line.split() for line in lines if line.split()[1:2] and line.split()[1] in config.space.techniques]
@@ -141,6 +141,13 @@ def test_the_tables_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     sentences = shown(*cost_table(got))
     assert f"{total:,} training images in 36 epochs" in sentences
     assert duration(total / 8.0 / got.slots) in sentences
+
+
+def test_steps_that_cost_more_take_more_of_the_time_but_see_no_more_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_measure", lambda *args: 8.0)
+    got = estimate(config_of(epochs=4, seeds=1, techniques=["baseline", "sam"]), prepared())
+    assert got.images.tolist() == [38 * 4] * 2
+    assert got.seconds == pytest.approx(3 * 38 * 4 / 8.0 / got.slots), "two passes a step"
 
 
 def test_cost_grows_with_images_and_shrinks_with_slots() -> None:
