@@ -65,7 +65,7 @@ def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Rang
         reference=declared.reference,
         parameters=dict(ranges),
         function=builder,
-        origin=origin_of(builder, COMPONENTS.loading),
+        origin=origin_of(builder),
         check=declared.check,
         prior_effect=declared.prior_effect or AXES[axis].prior_effect,
         cost=declared.cost,
