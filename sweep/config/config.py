@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from balancing.components.ranges import Interval
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from sweep.config.bounds import check_trials
 from sweep.config.sections import (
@@ -27,7 +28,7 @@ from sweep.config.sections import (
 )
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
-from sweep.config.values import plain, shown_text
+from sweep.config.values import is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.runs.foreign import check_present
 
@@ -68,11 +69,16 @@ class Config(Section):
             if isinstance(found, Interval):
                 space[shared.name] = _written(found, log=shared.log)
         space["parameters"] = {
-            technique: {k: _written(v) if isinstance(v, Interval) else v for k, v in own.items()}
+            technique: {k: _own_written(technique, k, v) if isinstance(v, Interval) else v for k, v in own.items()}
             for technique, own in self.space.parameters.items()
         }
         values["train"] = {k: list(v) if isinstance(v, tuple) else v for k, v in values["train"].items()}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _own_written(technique: str, parameter: str, values: Interval) -> str | dict[str, Any]:
+    known = get_technique(technique).parameters[parameter]
+    return _written(values, log=is_logarithmic(known) and values.low > 0)
 
 
 def _written(values: Interval, *, log: bool = False) -> str | dict[str, Any]:

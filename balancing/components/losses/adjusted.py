@@ -57,7 +57,7 @@ def balanced_softmax(context: TrainingContext) -> Loss:
     label="Logit-adjusted",
     reference="Menon et al., ICLR 2021",
     prior_effect=_tau_priors,
-    tau=FloatRange(0.0, 2.0, default=1.0, maximum=4.0),
+    tau=FloatRange(0.0, 1.0, default=1.0, maximum=4.0),  # beyond 1 the prior is corrected twice
 )
 def logit_adjusted(context: TrainingContext, *, tau: float) -> Loss:
     """Cross-entropy of logits to which training adds tau times the log class frequencies.

@@ -269,6 +269,7 @@ def test_compare_gives_every_technique_as_many_configurations_and_trials() -> No
     assert {len(ids) for ids in configurations.values()} == {config.space.trials}
     assert set(trials.values()) == {config.space.trials * config.space.seeds}
     assert set(trials) == set(config.space.techniques)
+    assert sum(trials.values()) == 288
 
 
 def test_an_interrupted_sweep_is_a_fair_smaller_one() -> None:
