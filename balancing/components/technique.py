@@ -22,6 +22,7 @@ from balancing.components.axes import (
     TrainingData,
 )
 from balancing.components.ledger import Ledger, decided, log_frequencies, shift_of
+from balancing.components.losses.effective_number import effective_weights
 from balancing.components.named import Augmented
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import Range
@@ -213,12 +214,15 @@ class Technique:
         complete, last = self.complete(parameters), self.schedule(context, **parameters)[-1].phase
         trains = {"sampler": last.sampled and last.power is None, "mixer": last.mixed, "loss": last.weighted}
         log_split = log_frequencies(context.split_counts)
-        if last.power is not None:
-            carried = last.power * log_split
+        if last.power is not None:  # as many rows as the split has
+            shares = np.exp(last.power * log_split)
+            counts = shares / shares.sum() * context.split_counts.sum()
         else:
-            carried = log_frequencies(context.class_counts) if last.sampled else log_split
-        counts = np.exp(carried) / np.exp(carried).sum() * context.class_counts.sum()
-        seen, unknown = replace(context, class_counts=counts), []
+            counts = context.class_counts if last.sampled else context.split_counts
+        carried, unknown = log_frequencies(counts), []
+        if last.reweight is not None:
+            carried = carried + np.log(effective_weights(counts, last.reweight))
+        seen = replace(context, class_counts=counts)
         for part in self.parts:
             if AXES[part.axis].trains and trains.get(part.axis, True):
                 shift = shift_of(part.prior_effect, seen, self.own(part, complete))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from balancing.components.axes import AXES
+from balancing.components.conflicts import conflicts
 from balancing.components.named import NAMED, STUDY, Named
 from balancing.components.registry import COMPONENTS, Component
 from balancing.components.technique import Technique
@@ -145,7 +146,8 @@ def order_of(name: str) -> tuple[int, str]:
 
 
 def techniques() -> tuple[Technique, ...]:
-    """The named techniques, and each component by itself; the study's six first, in the study's order."""
+    """The named techniques, and each component that can be alone; the study's six first, in the study's order."""
     found = [_named(name, named) for name, named in NAMED.items()]
-    found += [technique_of(component) for component in _alone()]
+    alone = [technique_of(component) for component in _alone()]
+    found += [technique for technique in alone if not any(conflict.refused for conflict in conflicts(technique))]
     return tuple(sorted(found, key=lambda technique: order_of(technique.name)))

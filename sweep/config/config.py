@@ -5,6 +5,7 @@ It comes from a preset or a YAML file, then single values (``--set space.lr=1e-4
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from sweep.config.sections import (
 )
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
-from sweep.config.values import is_logarithmic, plain, shown_text
+from sweep.config.values import decision_parameters, is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.runs.foreign import check_present
 
@@ -237,6 +238,26 @@ def recorded_report(run: Run, assignments: Mapping[str, Any] | None = None) -> R
         UserError: its config.yaml is damaged, or an assignment breaks a rule.
     """
     return build_config({"report": _recorded(run).get("report")}, assignments).report
+
+
+def recorded_decisions(run: Run) -> dict[str, dict[str, Any]]:
+    """A run's techniques that decide anew on another's trials -> their decisions' own parameters, complete.
+
+    {} where config.yaml can't be read; without those that are not known here, or whose parameters are others here.
+    """
+    try:
+        space = _recorded(run)["space"]
+    except UserError:
+        return {}
+    names = space.get("techniques") if isinstance(space, Mapping) else None
+    wanted = space.get("parameters") if isinstance(space, Mapping) else None
+    found: dict[str, dict[str, Any]] = {}
+    for name in names if isinstance(names, list) else []:
+        with contextlib.suppress(UserError):
+            technique = get_technique(name)
+            if technique.trained_as:
+                found[technique.name] = decision_parameters(technique, wanted if isinstance(wanted, Mapping) else None)
+    return found
 
 
 def recorded_data(run: Run, source: str) -> DataConfig:

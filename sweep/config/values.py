@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from balancing.components.ranges import Choice, FloatRange, Interval, IntRange, Range
+from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
+from balancing.errors import UserError
 
 _MOST_SHOWN = 200
 
@@ -94,6 +96,45 @@ def parse_names(value: Any) -> Any:
 def is_logarithmic(known: Range) -> bool:
     """Whether a parameter is drawn in the logarithm, where a range of it is written as text, such as ``1e-4..1e-1``."""
     return isinstance(known, FloatRange) and known.log
+
+
+def decision_parameters(technique: Technique, wanted: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """The parameters of a technique's decision, complete, by their bare names; {} where it has none.
+
+    Args:
+        wanted: ``space.parameters``, checked; None: all at their defaults.
+    """
+    decision = technique.part("decision")
+    if decision is None:
+        return {}
+    given = (wanted or {}).get(technique.name, {})
+    found = {name: given[key] for key, name in _decision_keys(technique).items() if key in given}
+    return decision.complete(found)
+
+
+def _decision_keys(technique: Technique) -> dict[str, str]:
+    """Key of a technique's parameter -> bare name, of its decision's."""
+    decision = technique.part("decision")
+    before = "" if decision is None or len(technique.parts) == 1 else f"{decision.name}."
+    return {} if decision is None else {f"{before}{name}": name for name in decision.parameters}
+
+
+def check_decided(name: str, own: Mapping[str, Any]) -> None:
+    """Raises UserError where values given for a technique that decides anew are not single ones of its decision."""
+    technique = get_technique(name)
+    if not technique.trained_as:
+        return
+    for key, value in own.items():
+        if key not in _decision_keys(technique):
+            raise UserError(
+                f"'{technique.name}' decides on the trials of '{technique.trained_as}' and has no '{key}' of its own; "
+                f"give it as a parameter of '{technique.trained_as}'"
+            )
+        if isinstance(value, list | Interval):
+            raise UserError(
+                f"{technique.name}.{key} is a decision's, which takes one value and no search, but got {value}; give "
+                "a single value"
+            )
 
 
 def own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:

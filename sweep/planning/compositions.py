@@ -12,9 +12,10 @@ from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.conflicts import conflicts
 from balancing.components.doubts import double_correction, doubts, planned_counts
 from balancing.components.ranges import Choice, Interval, Range
-from balancing.components.techniques import Technique, get_technique
+from balancing.components.techniques import Technique, get_technique, training_of
 from balancing.errors import UserError
 from sweep.config.size import n_draws
+from sweep.config.values import decision_parameters
 from sweep.planning.space import shared_grid, technique_parameters
 
 if TYPE_CHECKING:
@@ -77,13 +78,26 @@ def _configurations(config: Config, technique: Technique) -> Iterator[tuple[dict
     A search that draws as it goes has no draws yet: the ends of its ranges stand for them, since what is taken out of
     the prior grows or falls with each parameter.
     """
+    trained = training_of(technique)
     if config.sweep.search == "optuna":
-        chosen: Iterator[tuple[int, dict[str, Any]]] = ((0, own) for own in _corners(config, technique))
+        chosen: Iterator[tuple[int, dict[str, Any]]] = ((0, own) for own in _corners(config, trained))
     else:
-        chosen = ((draw, technique_parameters(config, technique.name, draw)) for draw in range(n_draws(config)))
-    for draw, own in chosen:
+        chosen = ((draw, technique_parameters(config, trained.name, draw)) for draw in range(n_draws(config)))
+    for draw, of_trained in chosen:
         grid = shared_grid(config, draw)
+        own = of_trained if technique == trained else _decided(config, technique, trained, of_trained)
         yield own, min(int(cell["epochs"]) for cell in grid), min(int(cell["batch_size"]) for cell in grid)
+
+
+def _decided(config: Config, technique: Technique, trained: Technique, of_trained: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a technique that decides anew: its trials' and its decision's own."""
+    decision = technique.part("decision")
+    assert decision is not None
+    own = [(part.name, trained.own(part, of_trained)) for part in trained.parts]
+    own.append((decision.name, decision_parameters(technique, config.space.parameters)))
+    return technique.complete(
+        {f"{part}.{k}" if len(own) > 1 else k: value for part, values in own for k, value in values.items()}
+    )
 
 
 def _corners(config: Config, technique: Technique) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,8 @@ import torch
 
 from balancing.components.axes import AXES, TrainingContext, TrainingData
 from balancing.components.plans import TrainingPlan
+from balancing.components.samplers.targets import rows_to_add
+from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
 from balancing.cpus import usable_cpus
 from sweep.planning.prepare import SweepInputs
@@ -62,19 +64,29 @@ def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_clas
     """How many images an epoch of this trial trains on, in the mean over its stages; costs nothing.
 
     Where an epoch is a pass through the technique's plan, drawn one-pixel images stand in. Borderline-SMOTE may add
-    fewer where few images are in danger; this is its most.
+    fewer where few images are in danger, and what cleaning takes hangs on the images: this is their most.
     """
     natural = len(rows) - (len(rows) % spec.batch_size == 1)
     if spec.budget == "steps":
         return natural
     technique = get_technique(spec.technique)
-    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 1, 1), dtype=np.uint8)
-    data = TrainingData(pixels, labels, rows, n_classes)
-    sampled = len(technique.build(data, spec.seed, **spec.parameters))
     counts = np.bincount(labels[rows], minlength=n_classes)
+    sampled = _rows_of_plan(technique, spec, labels, rows, counts)
     schedule = technique.schedule(TrainingContext(counts, spec.epochs, split_counts=counts), **spec.parameters)
     lengths = [sampled if s.phase.sampled and s.phase.power is None else len(rows) for s in schedule]
     return round(sum(stage.share * length for stage, length in zip(schedule, lengths, strict=True)))
+
+
+def _rows_of_plan(
+    technique: Technique, spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, counts: np.ndarray
+) -> int:
+    sampler = technique.part("sampler")
+    if sampler is not None and sampler.refuses == "while building":
+        own = {key.rpartition(".")[2]: value for key, value in spec.parameters.items()}
+        return len(rows) + int(rows_to_add(counts, own["sampling_strategy"]).sum() if sampler.mixes else 0)
+    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 1, 1), dtype=np.uint8)
+    data = TrainingData(pixels, labels, rows, len(counts))
+    return len(technique.build(data, spec.seed, **spec.parameters))
 
 
 def cost_of(spec: TrialSpec) -> float:

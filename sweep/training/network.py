@@ -79,7 +79,7 @@ class ResNet18(ResNet):
             self.maxpool = nn.Identity()
         self.scale = 1.0
         if head == "cosine":
-            self.fc = Cosines(self.fc.in_features, n_classes)
+            self.fc = Cosines(512 * BasicBlock.expansion, n_classes)
 
     @property
     def made(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def law_steps_lower_the_loss(component: Component) -> None:
 
     for context, step, said in built(component):
         model, x, targets = _problem(context.n_classes)
-        adam = torch.optim.Adam(model.parameters(), lr=0.02)
+        adam = torch.optim.Adam(model.parameters(), lr=2e-3)
 
         def losses(model=model, x=x, targets=targets) -> torch.Tensor:  # type: ignore[no-untyped-def]
             return torch.nn.functional.cross_entropy(model(x), targets, reduction="none")

@@ -6,12 +6,16 @@ the parents with the real rows, which are few, give all distances.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
-from balancing.components.axes import TrainingData
 from balancing.components.neighbours.real import EXCLUDED, scale_of, to_keys
 from balancing.components.plans import TrainingPlan
+
+if TYPE_CHECKING:
+    from balancing.components.axes import TrainingData
 
 # Products of parents with real rows, and distances, that are held at a time; both float64.
 _PRODUCTS = 2**24

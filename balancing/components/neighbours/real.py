@@ -11,6 +11,9 @@ from balancing.components.neighbours.spaces import Space
 
 # Distances held at a time, in float64 and as keys.
 _AT_ONCE = 2**21
+# Digits of a squared distance that count, in bits; float64's sums may round the last eight or so of its 53, and rows
+# that are equally far must be equally far.
+_BITS = 44
 EXCLUDED = torch.iinfo(torch.int64).max
 
 
@@ -21,7 +24,7 @@ def scale_of(largest_norm: float, n_places: int) -> float:
         largest_norm: the largest squared norm; no squared distance exceeds four of it.
         n_places: how many rows there are to choose from.
     """
-    bits = 62 - max(1, n_places).bit_length()
+    bits = min(_BITS, 62 - max(1, n_places).bit_length())
     return 2.0 ** (bits - math.ceil(math.log2(4 * largest_norm + 1e-300)))
 
 

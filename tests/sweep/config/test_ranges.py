@@ -26,13 +26,14 @@ OWN = [
     (technique.name, key, spec)
     for technique in (*techniques(), get_technique("undersampling+class_weights"), get_technique("smote+class_weights"))
     for key, spec in technique.parameters.items()
-    if not isinstance(spec, Choice)
+    if not isinstance(spec, Choice) and not technique.trained_as  # a decision has one value, for nothing is drawn
 ]
 
 
 def forms(low: float, high: float, *, whole: bool) -> list[Any]:
     """Every way to write a range."""
-    mappings = [{"low": low, "high": high, "log": log} for log in ((False,) if whole else (False, True))]
+    logs = (False,) if whole or low <= 0 else (False, True)
+    mappings = [{"low": low, "high": high, "log": log} for log in logs]
     return [f"{low!r}..{high!r}", {"low": low, "high": high}, *mappings]
 
 
@@ -62,7 +63,7 @@ def test_a_range_of_a_shared_hyperparameter_is_read_again_as_it_was_written(shar
 @pytest.mark.parametrize(("name", "key", "spec"), OWN, ids=lambda part: part if isinstance(part, str) else "")
 def test_a_range_of_a_techniques_parameter_is_read_again_as_it_was_written(name: str, key: str, spec: Any) -> None:
     whole = isinstance(spec, IntRange)
-    low = spec.low if spec.low > 0 else spec.low + (1 if whole else (spec.high - spec.low) / 8)
+    low = spec.low if spec.low != 0 else 1 if whole else spec.high / 8
     for form in forms(low, spec.high, whole=whole):
         config = build_config({"space": {"techniques": [name], "parameters": {name: {key: form}}}})
         assert isinstance(config.space.parameters[get_technique(name).name][key], Interval)
