@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancing.components.axes import Phase, TrainingContext
-from balancing.components.registry import COMPONENTS
 from balancing.components.technique import Technique
 
 # Losses whose weights a schedule with weights of its own would double, and those that shift logits to the same end.
@@ -76,12 +75,7 @@ def _of_mixers(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
 def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
     sampler, mixer, loss = technique.part("sampler"), technique.part("mixer"), technique.part("loss")
     if "aucm" in names and "pesg" not in names:
-        known = any(component.name == "pesg" for component in COMPONENTS.all())
-        yield (
-            True,
-            "AUCM's margins are trained by PESG alone; "
-            + ("write it as aucm+pesg" if known else "no such optimisation step is here, so leave it out"),
-        )
+        yield True, "AUCM's margins are trained by PESG alone; write it as aucm+pesg, or deep_auc"
     if "pesg" in names and "aucm" not in names:
         yield True, "PESG is the optimisation step of AUCM; write it as aucm+pesg, or leave it out"
     if "deep_svdd" in names and (sampler is not None or mixer is not None):

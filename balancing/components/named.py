@@ -58,6 +58,12 @@ NAMED = {
         "Cheng, Mai & Lin, arXiv:2308.15457, 2023",
         ("mixup", "drw"),
     ),
+    "deep_auc": Named(
+        "Deep AUC",
+        "The area under the ROC curve by a squared margin loss, with the steps made for it.",
+        "Yuan et al., ICCV 2021",
+        ("aucm", "pesg"),
+    ),
     "remix_drw": Named(
         "ReMix-DRW",
         "Rows mixed in favour of the rarer class, and in the last part of the steps weights too.",

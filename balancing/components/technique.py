@@ -228,10 +228,6 @@ class Technique:
                 shift = shift_of(part.prior_effect, seen, self.own(part, complete))
                 unknown += [part.name] if shift is None else []
                 carried = carried if shift is None else carried + shift
-        if last.reweight is not None:
-            from balancing.components.losses.effective_number import log_effective
-
-            carried = carried + log_effective(seen, one_minus_beta=last.reweight)
         return Ledger(log_split, None if unknown else carried, tuple(unknown))
 
     def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:

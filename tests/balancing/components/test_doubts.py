@@ -99,7 +99,7 @@ def test_no_searched_range_corrects_twice_by_itself() -> None:
         for end in ("low", "high"):
             own = technique.complete({k: getattr(s, end) for k, s in technique.parameters.items() if hasattr(s, end)})
             counts = planned_counts(technique, data_of(), own)
-            if counts is not None and technique.name != "vs":  # of VS not known but for gamma = 0
+            if counts is not None:
                 context = TrainingContext(counts, 10, split_counts=np.array(SPLIT))
                 assert double_correction(technique, context, own) is None, technique.name
 

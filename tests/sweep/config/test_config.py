@@ -14,6 +14,7 @@ from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config, known_keys, parse_assignment, preset_names, read_file
+from sweep.config.size import decided, trained
 
 STUDY_TECHNIQUES = ["baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote"]
 
@@ -54,11 +55,13 @@ def test_the_compare_preset_searches_as_recommended() -> None:
 
 
 def test_the_compare_preset_has_a_dozen_techniques_of_every_kind_that_trains() -> None:
-    found = [get_technique(name) for name in build_config(read_file("compare")).space.techniques]
-    assert len(found) == 12
+    config = build_config(read_file("compare"))
+    found = [get_technique(name) for name in config.space.techniques]
+    assert len(trained(config)) == 12
     assert found[0].name == "baseline"
+    assert decided(config) == ["baseline+threshold"]
     assert {axis for technique in found for axis in technique.axes} == {
-        *("sampler", "augmentation", "mixer", "loss", "schedule"),
+        *("sampler", "augmentation", "mixer", "loss", "schedule", "decision"),
     }
     assert not [conflict for technique in found for conflict in conflicts(technique)]
 
