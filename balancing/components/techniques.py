@@ -65,7 +65,7 @@ def _composed(name: str) -> Technique:
             f"'{decisions[0]}' and '{decisions[1]}' of '{name}' are both of the axis decision, of which a technique "
             "takes one; leave one out"
         )
-    trained = [word for word in words if word not in decisions]
+    trained = [part for word in words if word not in decisions for part in _parts_of(word)]
     if not decisions:
         return _trained(name, trained)
     before = get_technique(JOINS.join(trained) or BASELINE)
@@ -79,6 +79,11 @@ def _composed(name: str) -> Technique:
         before.augmented,
         trained_as=before.name,
     )
+
+
+def _parts_of(word: str) -> tuple[str, ...]:
+    """The components of a named composition, so that what it is composed with further has one name however typed."""
+    return NAMED[word].parts if word in NAMED and len(NAMED[word].parts) > 1 else (word,)
 
 
 def _trained(name: str, words: Sequence[str]) -> Technique:

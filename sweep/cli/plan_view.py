@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
+from sweep.config.size import decided
 from sweep.duration import duration
 from sweep.hyperparameters import shown
 from sweep.planning.estimate import CostEstimate
 from sweep.planning.prepare import CHECKPOINT_BYTES
+
+if TYPE_CHECKING:
+    from sweep.config.config import Config
 
 
 def trials_table(found: CostEstimate) -> Table:
@@ -34,6 +38,12 @@ def trials_table(found: CostEstimate) -> Table:
             f"{int(found.images[numbers].sum()):,}",
         )
     return table
+
+
+def decided_lines(config: Config) -> list[Text]:
+    """A sentence on the techniques that have no trials of their own; [] where each has."""
+    names = ", ".join(decided(config))
+    return [Text(f"Decided anew on the trials of what they decide on, without training: {names}.")] if names else []
 
 
 def _short(value: Any) -> str:

@@ -59,11 +59,25 @@ def resume(given: Given, run_folder: RunFolder) -> None:
     jobs.resume(run_folder, recorded_config(found, settings), given)
 
 
-@takes(*named("data", "techniques", *SHARED, "trials", "seeds", "seed", "weights", "image_size", "search", "sets"))
+@takes(
+    *named(
+        "data",
+        "techniques",
+        *SHARED,
+        "trials",
+        "seeds",
+        "seed",
+        "weights",
+        "image_size",
+        "search",
+        "allow_double_correction",
+        "sets",
+    )
+)
 def plan(given: Given, preset: Preset = "compare") -> None:
     """Lists the trials of a sweep and what they will cost here, without running them."""
     from sweep.cli.decoding_bar import decoding_bar
-    from sweep.cli.plan_view import cost_table, trials_table
+    from sweep.cli.plan_view import cost_table, decided_lines, trials_table
     from sweep.planning.estimate import estimate
     from sweep.planning.prepare import prepare
 
@@ -73,5 +87,5 @@ def plan(given: Given, preset: Preset = "compare") -> None:
         console.print(note, soft_wrap=True, markup=False)
     found = estimate(config, inputs)
     console.print(trials_table(found))
-    for part in cost_table(found):
+    for part in [*decided_lines(config), *cost_table(found)]:
         console.print(part)

@@ -5,6 +5,7 @@ It comes from a preset or a YAML file, then single values (``--set space.lr=1e-4
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from balancing.components.ranges import Interval
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from sweep.config.bounds import check_trials
 from sweep.config.sections import (
@@ -27,7 +29,7 @@ from sweep.config.sections import (
 )
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
-from sweep.config.values import plain, shown_text
+from sweep.config.values import decision_parameters, is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.runs.foreign import check_present
 
@@ -68,11 +70,16 @@ class Config(Section):
             if isinstance(found, Interval):
                 space[shared.name] = _written(found, log=shared.log)
         space["parameters"] = {
-            technique: {k: _written(v) if isinstance(v, Interval) else v for k, v in own.items()}
+            technique: {k: _own_written(technique, k, v) if isinstance(v, Interval) else v for k, v in own.items()}
             for technique, own in self.space.parameters.items()
         }
         values["train"] = {k: list(v) if isinstance(v, tuple) else v for k, v in values["train"].items()}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _own_written(technique: str, parameter: str, values: Interval) -> str | dict[str, Any]:
+    known = get_technique(technique).parameters[parameter]
+    return _written(values, log=is_logarithmic(known) and values.low > 0)
 
 
 def _written(values: Interval, *, log: bool = False) -> str | dict[str, Any]:
@@ -231,6 +238,26 @@ def recorded_report(run: Run, assignments: Mapping[str, Any] | None = None) -> R
         UserError: its config.yaml is damaged, or an assignment breaks a rule.
     """
     return build_config({"report": _recorded(run).get("report")}, assignments).report
+
+
+def recorded_decisions(run: Run) -> dict[str, dict[str, Any]]:
+    """A run's techniques that decide anew on another's trials -> their decisions' own parameters, complete.
+
+    {} where config.yaml can't be read; without those that are not known here, or whose parameters are others here.
+    """
+    try:
+        space = _recorded(run)["space"]
+    except UserError:
+        return {}
+    names = space.get("techniques") if isinstance(space, Mapping) else None
+    wanted = space.get("parameters") if isinstance(space, Mapping) else None
+    found: dict[str, dict[str, Any]] = {}
+    for name in names if isinstance(names, list) else []:
+        with contextlib.suppress(UserError):
+            technique = get_technique(name)
+            if technique.trained_as:
+                found[technique.name] = decision_parameters(technique, wanted if isinstance(wanted, Mapping) else None)
+    return found
 
 
 def recorded_data(run: Run, source: str) -> DataConfig:

@@ -6,11 +6,21 @@ import math
 from typing import TYPE_CHECKING
 
 from balancing.components.ranges import Interval
-from balancing.components.techniques import get_technique
+from balancing.components.techniques import get_technique, training_of
 from sweep.hyperparameters import HYPERPARAMETERS
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+
+
+def trained(config: Config) -> list[str]:
+    """The techniques whose trials a sweep needs, in order: those asked for, but for what only decides anew."""
+    return list(dict.fromkeys(training_of(get_technique(name)).name for name in config.space.techniques))
+
+
+def decided(config: Config) -> list[str]:
+    """The techniques without trials of their own: they decide anew on those of another."""
+    return [name for name in config.space.techniques if get_technique(name).trained_as]
 
 
 def n_draws(config: Config) -> int:
@@ -19,7 +29,7 @@ def n_draws(config: Config) -> int:
     own = any(
         isinstance(value, Interval | list) for values in config.space.parameters.values() for value in values.values()
     )
-    searched = config.space.search_parameters and any(get_technique(t).parameters for t in config.space.techniques)
+    searched = config.space.search_parameters and any(get_technique(t).parameters for t in trained(config))
     return config.space.trials if shared or own or searched else 1
 
 
@@ -28,7 +38,7 @@ def n_trials(config: Config) -> int:
     lists = [len(values) for h in HYPERPARAMETERS if isinstance(values := getattr(config.space, h.name), list)]
     crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
     draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
-    return len(config.space.techniques) * draws * config.space.seeds * crossed
+    return len(trained(config)) * draws * config.space.seeds * crossed
 
 
 def span(values: float | list[float] | Interval) -> tuple[float, float]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from balancing.components.ranges import Choice, Interval, IntRange
+from balancing.components.ranges import Choice, FloatRange, Interval, IntRange, Range
+from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
+from balancing.errors import UserError
 
 _MOST_SHOWN = 200
 
@@ -90,6 +93,50 @@ def parse_names(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def is_logarithmic(known: Range) -> bool:
+    """Whether a parameter is drawn in the logarithm, where a range of it is written as text, such as ``1e-4..1e-1``."""
+    return isinstance(known, FloatRange) and known.log
+
+
+def decision_parameters(technique: Technique, wanted: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """The parameters of a technique's decision, complete, by their bare names; {} where it has none.
+
+    Args:
+        wanted: ``space.parameters``, checked; None: all at their defaults.
+    """
+    decision = technique.part("decision")
+    if decision is None:
+        return {}
+    given = (wanted or {}).get(technique.name, {})
+    found = {name: given[key] for key, name in _decision_keys(technique).items() if key in given}
+    return decision.complete(found)
+
+
+def _decision_keys(technique: Technique) -> dict[str, str]:
+    """Key of a technique's parameter -> bare name, of its decision's."""
+    decision = technique.part("decision")
+    before = "" if decision is None or len(technique.parts) == 1 else f"{decision.name}."
+    return {} if decision is None else {f"{before}{name}": name for name in decision.parameters}
+
+
+def check_decided(name: str, own: Mapping[str, Any]) -> None:
+    """Raises UserError where values given for a technique that decides anew are not single ones of its decision."""
+    technique = get_technique(name)
+    if not technique.trained_as:
+        return
+    for key, value in own.items():
+        if key not in _decision_keys(technique):
+            raise UserError(
+                f"'{technique.name}' decides on the trials of '{technique.trained_as}' and has no '{key}' of its own; "
+                f"give it as a parameter of '{technique.trained_as}'"
+            )
+        if isinstance(value, list | Interval):
+            raise UserError(
+                f"{technique.name}.{key} is a decision's, which takes one value and no search, but got {value}; give "
+                "a single value"
+            )
+
+
 def own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """One technique's wanted values, each checked at its ends; ranges and lists may be written as text."""
     technique = get_technique(name)
@@ -104,6 +151,8 @@ def own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         value = parse_values(given) if isinstance(given, str | Mapping | list) else given
         if isinstance(value, Interval) and isinstance(known, Choice):
             raise ValueError(f"{name}.{parameter} takes {known.options[0]} or a list, not the range {given}")
+        if isinstance(given, str) and isinstance(value, Interval) and value.low > 0 and is_logarithmic(known):
+            value = replace(value, log=True)
         if isinstance(value, Interval):
             value.check_log(f"{name}.{parameter}", whole=isinstance(known, IntRange))
         ends = [value.low, value.high] if isinstance(value, Interval) else value if isinstance(value, list) else [value]

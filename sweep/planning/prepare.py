@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balancing.components.axes import TrainingContext
+from balancing.components.axes import TrainingContext, TrainingData
+from balancing.components.registry import check_feasible
 from balancing.components.techniques import Technique, get_technique
 from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split
 from balancing.errors import UserError
 from balancing.quality.audit import Audit, audit
-from sweep.config.size import n_draws
+from sweep.config.size import n_draws, trained
+from sweep.config.values import decision_parameters
+from sweep.planning.compositions import check_compositions
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
@@ -123,13 +126,15 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
 
         load_masks(Path(config.report.masks), images)  # that they fit is known before anything long starts
     check_techniques(config, images, split)
+    rows = TrainingData(images.pixels, images.labels, split.train, images.n_classes, images.class_names)
+    warnings = check_compositions(config, rows)
     fixed = {
         "data": images.fingerprint[:16],
         "split": split_fingerprint(split),
         "positive": positive,
         "weights": weights,
     }
-    return SweepInputs(images, split, positive, (*notes, *mended), start, fixed, found)
+    return SweepInputs(images, split, positive, (*notes, *mended, *warnings), start, fixed, found)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:
@@ -148,7 +153,12 @@ def check_techniques(config: Config, images: ImageSet, split: Split) -> None:
     With any parameters it will get, any number of epochs and any batch size.
     """
     counts = np.bincount(images.labels[split.train], minlength=images.n_classes)
-    for name in config.space.techniques:
+    for technique in map(get_technique, config.space.techniques):
+        decision = technique.part("decision")
+        if decision is not None:
+            own = decision_parameters(technique, config.space.parameters)
+            check_feasible([(decision, own)], counts, images.class_names)
+    for name in trained(config):
         technique = get_technique(name)
         for draw in range(n_draws(config)):
             own = technique_parameters(config, name, draw)
@@ -201,7 +211,7 @@ def _trials_to_run(config: Config, found: Run | None) -> int:
     if found and recorded and config.sweep.search == "grid":
         folders = [found.trial(spec.trial_id) for spec in recorded]
         return sum(folder.status()["status"] not in ENDED and not folder.best.exists() for folder in folders)
-    planned = n_draws(config) * config.space.seeds * len(shared_grid(config, 0)) * len(config.space.techniques)
+    planned = n_draws(config) * config.space.seeds * len(shared_grid(config, 0)) * len(trained(config))
     if planned <= _MANY:  # else more than any disk holds: not counted one by one, equal ones included
         planned = len(trial_specs(config))
     return max(0, planned - len(recorded))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from balancing.components.ranges import Choice, FloatRange, Interval, IntRange
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
+from sweep.config.size import trained
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.planning.space import make_spec
 from sweep.runs.run import Run
@@ -40,11 +41,11 @@ class OptunaRounds:
             ) from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._config, self._fixed = config, fixed
-        space = config.space
-        self.rounds, self.total = space.trials, space.trials * len(space.techniques) * space.seeds
+        space, names = config.space, trained(config)
+        self.rounds, self.total = space.trials, space.trials * len(names) * space.seeds
         self._studies = {
             name: optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=space.seed))
-            for name in space.techniques
+            for name in names
         }
         self._asked: dict[str, Any] = {}
         self._round = 0

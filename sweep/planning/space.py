@@ -16,7 +16,7 @@ import numpy as np
 
 from balancing.components.ranges import FloatRange, Interval, IntRange
 from balancing.components.techniques import get_technique
-from sweep.config.size import n_draws
+from sweep.config.size import n_draws, trained
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from sweep.runs.spec import TrialSpec
 
@@ -85,7 +85,8 @@ def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
 
     All techniques of one draw and seed stand together, so an interrupted sweep is a fair smaller one. Draws with more
     epochs come first: few slots are then left waiting for a long trial at the end. Trials that would be equal (the
-    baseline keeps strength 0 whatever the dial) appear once.
+    baseline keeps strength 0 whatever the dial) appear once. A technique that only decides anew has no trials but those
+    of the technique that it decides on.
 
     Args:
         config: validated.
@@ -95,10 +96,11 @@ def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
         Specs with distinct trial ids.
     """
     specs: dict[str, TrialSpec] = {}
+    names = trained(config)
     for draw in range(n_draws(config)):
         grid = shared_grid(config, draw)
         for seed_index in range(config.space.seeds):
-            for cell, name in itertools.product(grid, config.space.techniques):
+            for cell, name in itertools.product(grid, names):
                 spec = make_spec(config, name, cell, technique_parameters(config, name, draw), seed_index, draw, fixed)
                 specs.setdefault(spec.trial_id, spec)
     found = list(specs.values())
