@@ -108,7 +108,9 @@ def judged_classes(labels: np.ndarray, n_classes: int, positive: int | None) -> 
     return np.unique(labels).tolist()
 
 
-def evaluate(labels: np.ndarray, probabilities: np.ndarray, positive: int | None) -> dict[str, float]:
+def evaluate(
+    labels: np.ndarray, probabilities: np.ndarray, positive: int | None, scores: np.ndarray | None = None
+) -> dict[str, float]:
     """All numbers of one set of predictions, deciding for the most probable class.
 
     With two classes the rates are those of the positive class. With more (``positive`` is None), recall,
@@ -120,6 +122,7 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray, positive: int | None
         labels: (N,) int64, 0..C-1, N >= 1.
         probabilities: (N, C) float, rows sum to 1.
         positive: index of the positive class for two classes, else None.
+        scores: (N, C) float, by which AUROC ranks; the probabilities by default.
     Returns:
         loss, recall, specificity, precision, f1, balanced_accuracy, auroc, tp, tn, fp, fn.
     Raises:
@@ -133,7 +136,7 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray, positive: int | None
     confusion = confusion_matrix(labels, decide(probabilities), n_classes)
     per_class = []
     for label in judged_classes(labels, n_classes, positive):
-        area = auroc(labels == label, probabilities[:, label])
+        area = auroc(labels == label, (probabilities if scores is None else scores)[:, label])
         per_class.append({**rates(**counts_of_class(confusion, label)), "auroc": area})
     result: dict[str, float] = {"loss": cross_entropy(labels, probabilities)}
     result |= {name: float(np.mean([row[name] for row in per_class])) for name in per_class[0]}

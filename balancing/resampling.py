@@ -11,6 +11,7 @@ import numpy.typing as npt
 from balancing.components.axes import TrainingData
 from balancing.components.plans import TrainingPlan
 from balancing.components.techniques import Technique, get_technique
+from balancing.data.given import as_array, checked_labels
 from balancing.errors import UserError
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -60,7 +61,7 @@ def resample(
     Args:
         technique: name of one, see ``balancing.techniques()``.
         pixels: (N, ...) uint8, images or rows of whole numbers in 0..255.
-        labels: (N,) whole numbers or words.
+        labels: (N,) whole numbers or words, none missing.
         random_state: 0..2**32-1; means what it means to imbalanced-learn.
         check: compare every row with what imbalanced-learn makes of the same arrays; takes its time and memory.
         return_plan: give the plan too, which rows are mixed with which weight.
@@ -100,21 +101,20 @@ def resample(
 
 
 def _checked(pixels: npt.ArrayLike, labels: npt.ArrayLike) -> Arrays:
-    images, given = np.asarray(pixels), np.asarray(labels)
-    if images.dtype != np.uint8 or images.ndim < 2:
+    images = as_array("pixels", pixels, "uint8 of shape (N, ...)")
+    if images.dtype != np.uint8 or images.ndim < 2 or not len(images):
         raise UserError(
-            f"pixels must be uint8 of shape (N, ...), whole numbers in 0..255, but are {images.dtype} of shape "
+            f"pixels must be uint8 of shape (N, ...), N >= 1, whole numbers in 0..255, but are {images.dtype} of shape "
             f"{images.shape}: neighbours are found by exact distances of such; scale to 0..255 and convert them by "
             ".astype(np.uint8)"
         )
-    if given.shape != images.shape[:1]:
-        raise UserError(
-            f"labels must hold one value for each of the {len(images)} rows, but have shape {given.shape}; give "
-            f"({len(images)},)"
-        )
-    if given.dtype.kind not in "iubUS" and not all(isinstance(one, str) for one in given.tolist()):
-        raise UserError(f"labels must be whole numbers or words, but are {given.dtype}; convert them by .astype(int)")
-    return images, given
+    dtype = getattr(labels, "dtype", None)  # pandas has types of its own, whose values may be missing
+    if isinstance(dtype, np.dtype) and dtype.kind in "iubS" and np.shape(labels) == (len(images),):
+        return images, np.asarray(labels)
+    listed = checked_labels(labels, len(images))
+    if len({isinstance(one, str) for one in listed}) > 1:
+        raise UserError("labels must be all numbers or all words, but are both; convert them by .astype(str)")
+    return images, labels if isinstance(labels, np.ndarray) else np.asarray(listed)
 
 
 def _nothing(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +160,16 @@ def _compare(
         )
     sampler = getattr(import_module(module), name)(random_state=random_state, **theirs)
     flat = data.pixels.reshape(len(data.pixels), -1).astype(np.float64)
-    wanted, wanted_labels = sampler.fit_resample(flat, data.labels)
+    try:
+        wanted, wanted_labels = sampler.fit_resample(flat, data.labels)
+    except ValueError as error:
+        asked = " ".join(f"{key}={value}" for key, value in parameters.items())
+        counts = dict(zip(data.class_names, data.class_counts.tolist(), strict=True))
+        raise UserError(
+            f"imbalanced-learn refuses what '{technique.name}' does with {asked} on classes of {counts} "
+            f"({str(error).partition('. ')[0].rstrip('.')}), so there is nothing to compare with; leave check away, or "
+            "ask for what it does"
+        ) from None
     made = plan.realise(data.pixels).reshape(len(plan), -1)
     same_length = len(made) == len(wanted) and np.array_equal(plan.labels, wanted_labels)
     wrong = ~np.isclose(made, wanted, rtol=1e-12, atol=1e-12).all(axis=1) if same_length else np.ones(len(made), bool)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -17,8 +18,10 @@ from balancing.data.images import ImageSet, Reading, load_images
 from balancing.errors import UserError, suggestion
 from balancing.html import html_table
 from sweep.analysis.results import Results
+from sweep.borrowed import borrowed_process
 from sweep.config.config import Config, build_config, known_keys, read_file
 from sweep.config.sections import DataConfig
+from sweep.config.values import plain
 from sweep.runs.observer import Observer
 from sweep.runs.run import Run
 
@@ -62,15 +65,16 @@ def compare(
     from sweep import sweeps
     from sweep.planning.prepare import free_run_folder
 
-    if executor == "local" and settings.get("address") is not None:
-        raise UserError(f"executor='local' trains in this process, but address={settings['address']!r} names a cluster")
+    _check_executor(executor, settings)
     config = _config(data, techniques, preset, settings)
-    path = Path(out) if out is not None else free_run_folder(Path("runs"), "compare")
+    observer = _observer(progress)
+    path = (free_run_folder(Path("runs"), "compare") if out is None else _path(out, "out")).absolute()
     try:
-        if resume and (path / "run.json").exists():
-            made = sweeps.resume(path, config, _observer(progress), executor=executor)
-        else:
-            made = sweeps.start(config, "compare", path, _observer(progress), executor=executor, resume=resume)
+        with _process(executor):
+            if resume and (path / "run.json").exists():
+                made = sweeps.resume(path, config, observer, executor=executor)
+            else:
+                made = sweeps.start(config, "compare", path, observer, executor=executor, resume=resume)
     except sweeps.Interrupted:
         raise KeyboardInterrupt(f"stopped; the run is in {path}") from None
     return ComparisonRun(made)
@@ -82,19 +86,19 @@ def open_run(path: str | os.PathLike[str]) -> ComparisonRun:
     Raises:
         UserError: it is no run folder.
     """
-    return ComparisonRun(Run(Path(path)))
+    return ComparisonRun(Run(_path(path, "path")))
 
 
 class ComparisonRun:
     """A run: what came out of it, and what can be made of that. By ``compare`` or ``open_run``.
 
     Attributes:
-        path: its folder.
+        path: its folder, absolute: it stays the same folder where the program changes its own.
     """
 
     def __init__(self, run: Run):
-        self._run = run
-        self.path = run.path
+        self._run = run if run.path.is_absolute() else Run(run.path.absolute(), run.guard)
+        self.path = self._run.path
 
     @cached_property
     def results(self) -> Results:
@@ -138,8 +142,8 @@ class ComparisonRun:
         Raises:
             UserError: this run has no figure of that name.
         """
-        if name not in self._plots:
-            raise UserError(f"this run has no figure '{name}'{suggestion(name, self._plots)}")
+        if not isinstance(name, str) or name not in self._plots:
+            raise UserError(f"this run has no figure {name!r}{suggestion(str(name), self._plots)}")
         return self._plots[name]
 
     def report(
@@ -159,23 +163,36 @@ class ComparisonRun:
             cams: whether to draw class activation maps, which takes longest.
             asked: ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``: what it shall show.
         Raises:
-            UserError: unknown or impossible wishes, or images that are not the run's.
+            UserError: unknown or impossible wishes, images that are not the run's, or ``out`` can't be written.
         """
-        from sweep.config.config import recorded_config
+        from sweep.config.config import recorded_report
         from sweep.reports import recorded_images, report_of_run
 
-        settings = recorded_config(self._run, {f"report.{key}": value for key, value in asked.items()}).report
+        copy = None if out is None else _path(out, "out")
+        _check_copy(copy)
+        if images is not None and not isinstance(images, ImageSet):
+            raise UserError(
+                f"images must be the run's ImageSet, but are of type {type(images).__name__}; give it, or None"
+            )
+        settings = recorded_report(self._run, {f"report.{key}": value for key, value in asked.items()})
         if images is None:
             try:
                 images = recorded_images(self._run)
             except UserError:
                 images = None  # the report says that they were not at hand
         page = report_of_run(self._run, images, settings, cams=cams)
-        if out is None:
+        if copy is None:
             return page
-        if Path(out).resolve() != page.parent.resolve():
-            shutil.copytree(page.parent, Path(out), dirs_exist_ok=True)
-        return Path(out) / page.name
+        if copy.resolve() != page.parent.resolve():
+            try:
+                shutil.copytree(page.parent, copy, dirs_exist_ok=True)
+            except OSError as error:
+                why = (error.strerror or "see the folder").lower()
+                raise UserError(
+                    f"the report is in {page.parent}, but can't be copied to out={str(out)!r} ({why}); give another "
+                    "folder"
+                ) from error
+        return copy / page.name
 
     def resume(
         self, *, executor: Executor = "ray", progress: bool | Observer = False, **resources: Any
@@ -193,10 +210,12 @@ class ComparisonRun:
         from sweep.config.config import recorded_config
         from sweep.config.localpaths import recorded_source
 
+        _check_executor(executor, resources)
         chosen = {"data.source": recorded_source(self._run)} | {f"resources.{k}": v for k, v in resources.items()}
         config = recorded_config(self._run, chosen)
         try:
-            return ComparisonRun(sweeps.resume(self.path, config, _observer(progress), executor=executor))
+            with _process(executor):
+                return ComparisonRun(sweeps.resume(self.path, config, _observer(progress), executor=executor))
         except sweeps.Interrupted:
             raise KeyboardInterrupt(f"stopped; the run is in {self.path}") from None
 
@@ -218,9 +237,41 @@ class ComparisonRun:
         )
 
 
+def _process(executor: Executor) -> AbstractContextManager[None]:
+    """Within it trials train: what they change of this process, where they train in it, is put back."""
+    return borrowed_process() if executor == "local" else nullcontext()
+
+
+def _check_executor(executor: Executor, resources: Mapping[str, Any]) -> None:
+    if executor == "local" and resources.get("address") is not None:
+        raise UserError(
+            f"executor='local' trains in this process, but address={resources['address']!r} names a cluster; leave one "
+            "of them out"
+        )
+
+
+def _check_copy(folder: Path | None) -> None:
+    """Raises UserError where no report can be copied to a folder, before it is made."""
+    for place in () if folder is None else (folder, *folder.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise UserError(
+                    f"out={str(folder)!r} must be a folder, but {place} is a file; give a new or another one"
+                )
+            return
+
+
+def _path(given: Any, name: str) -> Path:
+    if not isinstance(given, str | os.PathLike) or "\0" in os.fspath(given):
+        raise UserError(f"{name} must be the path of a folder, but is {given!r}; give one as text or a Path")
+    return Path(given)
+
+
 def _observer(progress: bool | Observer) -> Observer:
     if isinstance(progress, Observer):
         return progress
+    if not isinstance(progress, bool | np.bool_):
+        raise UserError(f"progress must be True, False or an Observer, but is {progress!r}; give one of them")
     if not progress:
         return Observer()
     from sweep.cli.printing import make_console
@@ -230,6 +281,14 @@ def _observer(progress: bool | Observer) -> Observer:
 
 
 def _config(data: Any, techniques: Sequence[str] | None, preset: str, settings: Mapping[str, Any]) -> Config:
+    if not isinstance(data, str | os.PathLike | ImageSet):
+        raise UserError(
+            f"data must be 'phantom', a path, a Hub id or an ImageSet, but are of type {type(data).__name__}; give "
+            "arrays by balancing.ImageSet.from_arrays"
+        )
+    if not isinstance(preset, str | os.PathLike):
+        raise UserError(f"preset must be a preset's name or the path of a YAML file, but is {preset!r}; give one")
+    settings = plain(settings)
     keys = {key.rpartition(".")[2]: key for key in known_keys()}
     for name in settings:
         if name not in keys:
@@ -239,8 +298,9 @@ def _config(data: Any, techniques: Sequence[str] | None, preset: str, settings: 
     chosen = {keys[name]: value for name, value in settings.items()}
     chosen |= _images(data, settings) if isinstance(data, ImageSet) else {"data.source": os.fspath(data)}
     if techniques is not None:
-        chosen["space.techniques"] = techniques if isinstance(techniques, str) else list(techniques)
-    return build_config(read_file(preset), chosen)
+        named = isinstance(techniques, Iterable) and not isinstance(techniques, str)
+        chosen["space.techniques"] = list(techniques) if named else techniques
+    return build_config(read_file(os.fspath(preset)), chosen)
 
 
 def _images(images: ImageSet, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,10 +60,11 @@ class Hyperparameter:
         """A range as this hyperparameter is drawn from it.
 
         Raises:
-            ValueError: the logarithm is drawn, and the range starts at 0 or below.
+            ValueError: the logarithm is drawn, and the range starts at 0 or below, or holds whole numbers.
         """
         if self.log and values.low <= 0:
             raise ValueError(f"a {self.label.lower()} must be above 0, but the range starts at {values.low:g}")
+        values.check_log(f"space.{self.name}", whole=self.kind is int)
         return replace(values, log=self.log or values.log)
 
     def logarithmic(self, values: Iterable[float]) -> bool:

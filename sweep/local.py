@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -11,12 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from balancing.components.neighbours.store import NeighbourStore
 from balancing.cpus import usable_cpus
 from balancing.errors import UserError
+from sweep.borrowed import borrowed_process
 from sweep.duration import duration
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import PairedHalving, halving_epochs
@@ -62,8 +60,8 @@ def run_locally(
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 
-    Trials get the threads that Ray would give them: sums of floats depend on their number. Global random states,
-    threads and the determinism of cuDNN are put back afterwards.
+    Trials get the threads that Ray would give them: sums of floats depend on their number. What they change of the
+    process is put back: see ``borrowed_process``.
 
     Args:
         run: its folder, just made or of an earlier start; guarded by the owner's claim.
@@ -79,26 +77,11 @@ def run_locally(
     gpus = float(torch.cuda.is_available()) if gpus is None else gpus
     where = f"{gpus:g} GPU" if gpus else "CPU only"
     tell(observer.note, f"Trials run in this process, one after the other, on {cpus:g} CPU core(s) and {where}.")
-    with _borrowed_process():
+    with borrowed_process():
         inputs = settle_precision(run, config, inputs, lambda: fast_precision("cuda" if gpus else "cpu"))
         here = _Here(run, config, inputs, observer, interrupts or Interrupts(), cpus=cpus, gpus=gpus)
         sweep_until_whole(run, config.sweep.metric, here.train_all, here, partial(tell, observer.note))
     here.interrupts.check()
-
-
-@contextlib.contextmanager
-def _borrowed_process() -> Iterator[None]:
-    """What a trial changes of the whole process is put back: a notebook goes on in it."""
-    python, legacy, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()  # noqa: NPY002
-    cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(legacy)  # noqa: NPY002
-            torch.set_num_threads(threads)
-            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from balancing.data.ingest import Bar, no_bar
 from balancing.errors import UserError
 from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.report.context import ReportOptions
-from sweep.report.render import write_report
+from sweep.report.render import warned, write_report
 from sweep.runs.run import Run
 
 if TYPE_CHECKING:
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
     from sweep.config.config import ReportConfig
 
 
-def report_of_run(run: Run, images: ImageSet | None, settings: ReportConfig, *, cams: bool = True) -> Path:
+def report_of_run(
+    run: Run,
+    images: ImageSet | None,
+    settings: ReportConfig,
+    *,
+    cams: bool = True,
+    tell: Callable[[str], None] = warned,
+) -> Path:
     """Writes RUN/report; returns its page. The images serve activation maps and synthetic samples alone.
 
+    Args:
+        tell: see ``write_report``.
     Raises:
         UserError: the images are not the run's.
     """
@@ -30,7 +40,7 @@ def report_of_run(run: Run, images: ImageSet | None, settings: ReportConfig, *, 
 
         run.write_audit(audit(images, run.split_of_rows()))
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
-    return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences))
+    return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences), tell)
 
 
 def recorded_images(run: Run, data: str | None = None, bar: Bar = no_bar) -> ImageSet:
@@ -42,12 +52,11 @@ def recorded_images(run: Run, data: str | None = None, bar: Bar = no_bar) -> Ima
     Raises:
         UserError: they are not there, or others are.
     """
-    from sweep.config.config import recorded_config
+    from sweep.config.config import recorded_data
     from sweep.config.localpaths import recorded_source
     from sweep.planning.prepare import load_data
 
-    config = recorded_config(run, {"data.source": data if data is not None else recorded_source(run)})
-    images = load_data(config.data, bar=bar)[0]
+    images = load_data(recorded_data(run, data if data is not None else recorded_source(run)), bar=bar)[0]
     if images.fingerprint != run.info["data"]["fingerprint"]:
         raise UserError("these are not the run's images; give those by --data.")
     return images

@@ -130,3 +130,10 @@ class Interval:
     low: float
     high: float
     log: bool = False
+
+    def check_log(self, name: str, *, whole: bool) -> None:
+        """Raises ValueError where ``log`` is asked for and can't be drawn: of whole numbers, or from 0 or below."""
+        if self.log and whole:
+            raise ValueError(f"{name} is drawn uniformly from whole numbers, so it has no logarithm; leave 'log' out")
+        if self.log and self.low <= 0:
+            raise ValueError(f"{name}: a logarithmic range must start above 0, but starts at {self.low:g}")

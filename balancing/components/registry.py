@@ -15,20 +15,23 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import EntryPoint
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from balancing.components.axes import AXES
+from balancing.components.digests import source_digest
+from balancing.components.installed import EntryPoints, is_in, module_of
 from balancing.components.named import NAMED
-from balancing.components.origins import Origin, origin_of, replaces, source_digest
+from balancing.components.origins import Origin, origin_of, replaces
 from balancing.components.ranges import Range
+from balancing.components.sources import remember
 from balancing.errors import UserError, suggestion
-
-GROUP = "balancing_act.components"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -55,6 +58,7 @@ class Component:
         keeps_prior: whether the network's answers carry the training split's class frequencies all the same.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
+        digest: of its source, where it was read elsewhere: that of a component which travelled without its source.
     """
 
     axis: str
@@ -69,6 +73,7 @@ class Component:
     keeps_prior: bool = False
     colour: str = ""
     mixes: bool = False
+    digest: str = ""
 
     def complete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, the missing ones at their defaults, each checked.
@@ -95,7 +100,7 @@ class Component:
     @property
     def identity(self) -> str:
         """The name; of a component from outside the package ``name@digest``, where the digest is of its source."""
-        return self.name if self.origin.own else f"{self.name}@{source_digest(self.function)}"
+        return self.name if self.origin.own else f"{self.name}@{self.digest or source_digest(self.function)}"
 
 
 def check_feasible(
@@ -129,14 +134,13 @@ class Registry:
     """Components of all axes by name.
 
     The package's own are imported at the first question; entry points are imported when a name that is not known yet
-    is asked for, that of its name first, or when all are listed.
+    is asked for, that of its name first, or when all are listed. An import that is interrupted is made again at the
+    next question.
     """
 
     def __init__(self) -> None:
         self._known: dict[str, Component] = {}
-        self._waiting: list[EntryPoint] | None = None
-        self._broken: dict[str, str] = {}
-        self.loading = ""  # name and version of the distribution whose entry point is being imported
+        self._installed = EntryPoints()
         self._loaded_own = False
 
     def add(self, component: Component) -> None:
@@ -147,6 +151,9 @@ class Registry:
         """
         if not component.origin.own:
             self._load_own()  # so that a name that is taken is told here, and not to whoever comes later
+            self._installed.given += 1
+            if not component.origin.distribution:
+                component = _of(component, self._installed.distribution_of(component.origin.module))
         for name, named in NAMED.items():
             if component.name == name or component.label == named.label:
                 raise ValueError(
@@ -162,6 +169,9 @@ class Registry:
                     f"two components are {both}: the {other.axis} in {other.origin} and the {component.axis} in "
                     f"{component.origin}; rename one"
                 )
+        function = inspect.unwrap(component.function)
+        if not component.origin.own and not component.digest and isinstance(function, FunctionType):
+            remember(function)
         self._known[component.name] = component
 
     def get(self, name: str) -> Component | None:
@@ -172,54 +182,59 @@ class Registry:
         """
         self._load_own()
         if name not in self._known:
-            self._load_entry_points(name)
+            self._installed.load(name, self._gave)
         if name not in self._known:
-            self._load_entry_points()
-        if name not in self._known and self._broken:
-            raise UserError(f"unknown technique '{name}'; {'; '.join(self._broken.values())}")
+            self._installed.load(None, self._gave)
+        if name not in self._known and self._installed.broken:
+            raise UserError(f"unknown technique '{name}'; {'; '.join(self._installed.broken.values())}")
         return self._known.get(name)
 
     def all(self) -> tuple[Component, ...]:
         """All components, by name."""
         self._load_own()
-        self._load_entry_points()
+        self._installed.load(None, self._gave)
         return tuple(sorted(self._known.values(), key=lambda component: component.name))
 
     def broken(self) -> list[str]:
         """A sentence for each entry point that could not be loaded."""
         self.all()
-        return list(self._broken.values())
+        return list(self._installed.broken.values())
 
     def _load_own(self) -> None:
         if self._loaded_own:
             return
-        self._loaded_own = True
         for axis in AXES.values():
             package = importlib.import_module(f"balancing.components.{axis.folder}")
             for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
                 importlib.import_module(f"{package.__name__}.{module}")
+        self._loaded_own = True
 
-    def _load_entry_points(self, name: str | None = None) -> None:
-        """Imports the entry points of that name, or all that are left."""
-        if self._waiting is None:
-            self._waiting = list(entry_points(group=GROUP))
-        wanted = [point for point in self._waiting if name in (None, point.name)]
-        self._waiting = [point for point in self._waiting if point not in wanted]
-        for point in wanted:
-            distribution = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-            before, self.loading = self.loading, distribution
-            known = set(self._known)
-            try:
-                point.load()
-                if known == set(self._known):
-                    raise ValueError("it registers no component that is not there already")
-            except Exception as error:  # whatever an import can raise
-                self._broken[f"{distribution}:{point.name}"] = (
-                    f"the components of distribution {distribution} can't be loaded (entry point {point.name} = "
-                    f"{point.value}: {type(error).__name__}: {error}); mend or uninstall it"
-                )
-            finally:
-                self.loading = before
+    def _gave(self, point: EntryPoint, distribution: str) -> bool:
+        """Whether an entry point's module defines, or has in it by name, any component; it is the distribution's."""
+        module = module_of(point)
+        held = list(vars(sys.modules[module]).values())
+        modules = {value.__name__ for value in held if isinstance(value, ModuleType)}
+        found = [
+            component
+            for component in self._known.values()
+            if not component.origin.own
+            and (
+                is_in(component.origin.module, module)
+                or component.origin.module in modules
+                or any(component.function is value for value in held)
+            )
+        ]
+        for component in found:
+            if not component.origin.distribution:
+                self._known[component.name] = _of(component, distribution)
+        return bool(found)
+
+
+def _of(component: Component, distribution: str) -> Component:
+    """A component as that of a distribution; "" leaves it as it is."""
+    return (
+        replace(component, origin=replace(component.origin, distribution=distribution)) if distribution else component
+    )
 
 
 COMPONENTS = Registry()
@@ -262,7 +277,7 @@ def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Rang
         reference=declared.reference,
         parameters=dict(ranges),
         function=builder,
-        origin=origin_of(builder, COMPONENTS.loading),
+        origin=origin_of(builder),
         check=declared.check,
         keeps_prior=AXES[axis].keeps_prior if declared.keeps_prior is None else declared.keeps_prior,
         colour=declared.colour,

@@ -227,8 +227,14 @@ def _named(name: str, named: Named) -> Technique:
 def _component(name: str) -> Component:
     found = COMPONENTS.get(name)
     if found is None:
-        raise UserError(f"unknown technique '{name}'{suggestion(name, (known.name for known in techniques()))}")
+        raise UserError(f"unknown technique '{name}'{suggestion(name, {*NAMED, *(c.name for c in _alone())})}")
     return found
+
+
+def _alone() -> list[Component]:
+    """The components that are techniques by their own names."""
+    named = {named.parts[0] for named in NAMED.values() if len(named.parts) == 1}
+    return [component for component in COMPONENTS.all() if component.name not in named and AXES[component.axis].trains]
 
 
 def _composed(name: str) -> Technique:
@@ -268,6 +274,8 @@ def get_technique(name: str) -> Technique:
     Raises:
         UserError: there is none (the nearest name is suggested), or parts don't go together.
     """
+    if not isinstance(name, str):
+        raise UserError(f"a technique is given by its name, but got {name!r}; `balancing.techniques()` lists them")
     if JOINS in name:
         found = _composed(name)
     elif name in NAMED:
@@ -291,7 +299,6 @@ def order_of(name: str) -> tuple[int, str]:
 
 def techniques() -> tuple[Technique, ...]:
     """All techniques that have a name without a plus sign, the study's six first, in the study's order."""
-    alone = {named.parts[0] for named in NAMED.values() if len(named.parts) == 1}
     found = [_named(name, named) for name, named in NAMED.items()]
-    found += [technique_of(c) for c in COMPONENTS.all() if c.name not in alone and AXES[c.axis].trains]
+    found += [technique_of(component) for component in _alone()]
     return tuple(sorted(found, key=lambda technique: order_of(technique.name)))

@@ -114,8 +114,7 @@ class ImageSet:
             UserError: an array has a wrong type, shape or length; see ``load_images`` for the rest.
         """
         source = ArraySource(pixels, labels, patients=patients, class_names=class_names, names=names, splits=splits)
-        size = source.side() if image_size is None else image_size
-        _check_size(size)
+        size = _checked_size(source.side() if image_size is None else image_size)
         cache = Cache()
         key = _arrays_key(source.name, size)
         entry = cache.find(key) or cache.build(
@@ -154,7 +153,7 @@ class Reading(TypedDict, total=False):
 
 
 def load_images(
-    source: str,
+    source: str | os.PathLike[str],
     *,
     image_size: int = 224,
     cache_dir: Path | None = None,
@@ -179,7 +178,9 @@ def load_images(
         UserError: anything else a user can mend: no such path or column, the Hub out of reach, one class only,
             images without a label, no room in the cache.
     """
-    _check_size(image_size)
+    if not isinstance(source, str | os.PathLike):
+        raise UserError(f"source must be 'phantom', a path or a Hub id, but is {source!r}; give one of them")
+    source, image_size = os.fspath(source), _checked_size(image_size)
     patient_column, patient_pattern = reading.get("patient_column"), reading.get("patient_pattern")
     if patient_column is not None and patient_pattern is not None:
         raise UserError("a patient column and a patient pattern were both given; keep one of them")
@@ -188,7 +189,8 @@ def load_images(
     if source.startswith(PREFIX):
         return _kept_arrays(source, image_size, cache_dir, reading)
     options = Options(reading.get("image_column"), reading.get("label_column"), patient_column)
-    phantom_images, phantom_seed = reading.get("phantom_images", 900), reading.get("phantom_seed", 0)
+    drawn = (reading.get("phantom_images", 900), reading.get("phantom_seed", 0))
+    phantom_images, phantom_seed = (one.item() if isinstance(one, np.integer) else one for one in drawn)
     opened = open_source(
         source, options, image_size=image_size, phantom_images=phantom_images, phantom_seed=phantom_seed
     )
@@ -210,9 +212,11 @@ def load_images(
     return _image_set(entry, source, opened.kind, reading, notes)
 
 
-def _check_size(image_size: Any) -> None:
-    if isinstance(image_size, bool) or not isinstance(image_size, int) or not _SMALLEST <= image_size <= _LARGEST:
+def _checked_size(image_size: Any) -> int:
+    whole = isinstance(image_size, int | np.integer) and not isinstance(image_size, bool)
+    if not whole or not _SMALLEST <= image_size <= _LARGEST:
         raise UserError(f"image_size must be a whole number in {_SMALLEST}..{_LARGEST}, but is {image_size!r}")
+    return int(image_size)
 
 
 def _arrays_key(source: str, image_size: int) -> str:

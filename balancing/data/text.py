@@ -72,6 +72,11 @@ def check_length(value: object, what: str, row: int) -> None:
         )
 
 
+def is_no_label(word: str) -> bool:
+    """Whether a word stands for a missing label: empty, or what programs write of one."""
+    return word.strip().lower() in _NO_LABEL
+
+
 def one_label(value: Any) -> int | str | None:
     """A label as a number or a word without spaces around it; a missing or empty one as None.
 
@@ -89,7 +94,7 @@ def one_label(value: Any) -> int | str | None:
     if isinstance(value, int):
         return value
     word = str(value).strip()
-    return None if word.lower() in _NO_LABEL else shown(word)
+    return None if is_no_label(word) else shown(word)
 
 
 def one_patient(value: Any) -> str | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from balancing.data.text import one_patient
+from balancing.data.given import as_array
+from balancing.data.text import one_patient, shown
 from balancing.errors import UserError, suggestion
 from balancing.metrics import SELECTABLE
 from sweep.analysis.names import in_order
@@ -47,9 +49,10 @@ def trials_of_arrays(
     if metric not in SELECTABLE:
         raise UserError(f"unknown metric {metric!r}{suggestion(str(metric), SELECTABLE)}")
     labels = _labels(labels, "labels")
+    _check_mapping(predictions, "predictions", "(S, N, C)")
     if not predictions:
         raise UserError("predictions must hold at least one technique, but are empty; give {technique: (S, N, C)}")
-    arrays = {str(name): _scores(name, value, len(labels)) for name, value in predictions.items()}
+    arrays = {name: _scores(name, value, len(labels)) for name, value in predictions.items()}
     n_classes = next(iter(arrays.values())).shape[2]
     for name, array in arrays.items():
         if array.shape[2] != n_classes:
@@ -62,9 +65,7 @@ def trials_of_arrays(
         raise UserError(
             f"labels must hold images of both classes, but hold class {labels[0]} alone; add images of the other"
         )
-    names = [f"class {c}" for c in range(n_classes)] if class_names is None else [str(name) for name in class_names]
-    if len(names) != n_classes:
-        raise UserError(f"class_names must name {n_classes} classes, but name {len(names)}; give one a column")
+    names = _class_names(class_names, n_classes)
     test = (np.arange(len(labels)), labels, _patients(patients, len(labels)))
     fitted = None if validation is None else _validation(validation, arrays, n_classes, first_row=len(labels))
     trials = []
@@ -95,13 +96,35 @@ def split_of_arrays(given: GivenPredictions) -> pd.DataFrame:
 
 
 def _labels(values: Any, what: str) -> np.ndarray:
-    labels = np.asarray(values)
+    labels = as_array(what, values, "(N,) integers 0..C-1")
     if labels.ndim != 1 or not len(labels) or labels.dtype.kind not in "iu":
         raise UserError(
             f"{what} must be (N,) integers 0..C-1, N >= 1, but are {labels.dtype} of shape {labels.shape}; give the "
             "class of each image by its number"
         )
-    return labels.astype(np.int64)
+    return np.minimum(labels, np.iinfo(np.int64).max).astype(np.int64)
+
+
+def _check_mapping(values: Any, what: str, shape: str) -> None:
+    if not isinstance(values, Mapping):
+        raise UserError(f"{what} must be {{technique: {shape}}}, but are of type {type(values).__name__}; name each")
+    wrong = [name for name in values if not isinstance(name, str) or not name.strip() or shown(name) != name]
+    if wrong:
+        raise UserError(f"{what} must be {{technique: {shape}}}, but one is called {wrong[0]!r}; give techniques names")
+
+
+def _class_names(given: Any, n_classes: int) -> list[str]:
+    if given is None:
+        return [f"class {c}" for c in range(n_classes)]
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise UserError(f"class_names must be a list of {n_classes} names, but are {given!r}; give one a column")
+    names = [shown(str(name)) for name in given]
+    if len(names) != n_classes:
+        raise UserError(f"class_names must name {n_classes} classes, but name {len(names)}; give one a column")
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise UserError(f"class_names must be {n_classes} different names, but {twice[0]!r} is there twice; rename one")
+    return names
 
 
 def _check_classes(labels: np.ndarray, n_classes: int, what: str) -> None:
@@ -119,11 +142,12 @@ class _Scores:
 
     Args:
         probabilities: (S, N, C) float64 in 0..1.
-        logits: (S, N, C) float64 where those were given, else None.
+        logits, log_odds: (S, N, C) float64 where logits were given, else None.
     """
 
     probabilities: np.ndarray
-    logits: np.ndarray | None
+    logits: np.ndarray | None = None
+    log_odds: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -132,7 +156,7 @@ class _Scores:
 
 def _scores(technique: str, values: Any, n_rows: int, rows: str = "labels") -> _Scores:
     """Probabilities, or what logits mean: all of a technique's networks are given in one way."""
-    array = np.asarray(values)
+    array = as_array(f"predictions of {technique}", values, "numbers of shape (S, N, C): seeds, images, classes")
     if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[0] < 1 or array.shape[2] < 2:
         raise UserError(
             f"predictions of {technique} must be numbers of shape (S, N, C): seeds, images, two or more classes; but "
@@ -154,29 +178,57 @@ def _scores(technique: str, values: Any, n_rows: int, rows: str = "labels") -> _
     if array.min() >= 0 and (np.abs(sums - 100) <= 100 * _ROUNDING).all():
         raise UserError(f"predictions of {technique} are percentages; divide them by 100")
     if array.min() < -_ROUNDING or array.max() > 1 + _ROUNDING:
-        raised = np.exp(array - array.max(axis=2, keepdims=True))
-        return _Scores(raised / raised.sum(axis=2, keepdims=True), array)
+        raised = np.exp(_beneath_largest(array))
+        return _Scores(raised / raised.sum(axis=2, keepdims=True), array, log_odds(array))
     if (np.abs(sums - 1) > _ROUNDING).any():
         seed, row = np.argwhere(np.abs(sums - 1) > _ROUNDING)[0]
         raise UserError(
             f"probabilities of {technique} must sum to 1 in each row, but row {row} of seed {seed} sums to "
             f"{sums[seed, row]:.3g}; give a column for each class"
         )
-    return _Scores(array.clip(0, 1), None)
+    return _Scores(array.clip(0, 1))
+
+
+def _beneath_largest(logits: np.ndarray) -> np.ndarray:
+    """(..., C) float64 <= 0: how far each class lies beneath the largest; no further than twice that has a number."""
+    with np.errstate(over="ignore"):
+        apart = logits - logits.max(axis=-1, keepdims=True)
+    return np.maximum(apart, np.finfo(np.float64).min / 2)
+
+
+def log_odds(logits: np.ndarray) -> np.ndarray:
+    """Of each class against all others: its logit less the logarithm of the sum of the others' exponentials.
+
+    Ranks as its probability does, but goes on where that is rounded to 1, from a gap of some 37 on. For two classes
+    their difference, so that the ranking by one is exactly the other's turned round.
+
+    Args:
+        logits: (..., C) finite float64, C >= 2.
+    Returns:
+        (..., C) finite float64.
+    """
+    apart = _beneath_largest(logits)
+    nothing = np.full((*apart.shape[:-1], 1), -np.inf)
+    before = np.logaddexp.accumulate(apart, axis=-1)[..., :-1]
+    after = np.logaddexp.accumulate(apart[..., ::-1], axis=-1)[..., -2::-1]
+    found: np.ndarray = apart - np.logaddexp(
+        np.concatenate([nothing, before], axis=-1), np.concatenate([after, nothing], axis=-1)
+    )
+    return found
 
 
 def _part(images: tuple[np.ndarray, np.ndarray, np.ndarray], scores: _Scores, seed: int) -> Predictions:
     """One network's (N, C) predictions beside the images' rows, labels and patients."""
     rows, labels, patients = images
-    logits = None if scores.logits is None else scores.logits[seed]
-    return Predictions(rows, labels, scores.probabilities[seed], patients, logits)
+    logits, odds = (None if given is None else given[seed] for given in (scores.logits, scores.log_odds))
+    return Predictions(rows, labels, scores.probabilities[seed], patients, logits, odds)
 
 
 def _patients(values: Any, n_rows: int, first_row: int = 0) -> np.ndarray:
     own = np.char.add("image ", np.arange(first_row, first_row + n_rows).astype(str))
     if values is None:
         return own
-    ids = np.asarray(values, dtype=object)
+    ids = as_array("patients", values, f"(N,) ids, one for each of the {n_rows} labels", object)
     if ids.shape != (n_rows,):
         raise UserError(
             f"patients must be (N,) ids, one for each of the {n_rows} labels, but have shape {ids.shape}; give each "
@@ -193,9 +245,11 @@ def _validation(
     try:
         given, predictions = validation
     except (TypeError, ValueError):
+        predictions = None
+    if not isinstance(predictions, Mapping):
         raise UserError(
             "validation must be (labels (V,), {technique: (S, V, C)}), of the same networks as the test predictions"
-        ) from None
+        )
     labels = _labels(given, "validation labels")
     _check_classes(labels, n_classes, "validation labels")
     found = {}

@@ -27,6 +27,8 @@ SHOWN_METRICS = tuple(METRIC_NAMES)
 
 # Black text and lines of a figure; the report's page turns exactly this colour into the colour of its own text.
 INK = "#1b1c1d"
+# Names of sections, tables and figures: file names, anchors of a page and keys of summary.json.
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h", "<", ">", "d", "H", "8")
 # The hue, in degrees, of techniques that declare no colour, by the axis of their last component.
 _HUES = {"sampler": 215, "augmentation": 145, "mixer": 280, "loss": 355, "schedule": 180, "decision": 45}
@@ -48,6 +50,15 @@ def display_name(technique: str) -> str:
         return known.label
     words = technique.replace("+", " + ").replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raises ValueError where a section, a table or a figure can't have a name."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"a {kind} can't be named {name!r}: small letters, digits and underscores alone, a letter first, since it "
+            "names files and anchors"
+        )
 
 
 def legible(text: str) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balancing.metrics import evaluate
+from balancing.data.splits import PARTS
+from balancing.errors import UserError, suggestion
+from balancing.metrics import METRICS, evaluate
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
 from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reader import RunReader
@@ -22,6 +24,16 @@ from sweep.runs.files import DamagedFile
 from sweep.runs.run import Run
 
 _SEED = 0  # of the bootstrap; the sections that are given a generator of their own use the same
+
+
+_PREDICTED = ("validation", "test")
+
+
+def _part(name: str, known: Sequence[str] = PARTS) -> str:
+    """The name of a part of the split; raises UserError where there is none of it."""
+    if name not in known:
+        raise UserError(f"unknown part {name!r} of the split{suggestion(str(name), known)}")
+    return name
 
 
 class Results(RunReader):
@@ -36,6 +48,7 @@ class Results(RunReader):
         self._parts: dict[tuple[str, str], Predictions | None] = {}
         self._resampled: dict[str, dict[tuple[str, int], paired.Resampled]] = {}
         self._tables: dict[tuple[str, str], pd.DataFrame] = {}
+        self._misfits: list[str] = []
 
     @classmethod
     def of_run(cls, path: Path | str) -> Results:
@@ -44,7 +57,7 @@ class Results(RunReader):
         Raises:
             UserError: it is none.
         """
-        return cls(Run(path))
+        return cls(Run(Path(path).absolute()))
 
     @classmethod
     def from_predictions(
@@ -63,8 +76,8 @@ class Results(RunReader):
         Args:
             labels: (N,) int, true classes 0..C-1 of the test images.
             predictions: technique -> (S, N, C) float: of each of S seeds the class probabilities (rows sum to 1) or,
-                where a value lies outside 0..1, the logits. The technique ``baseline`` is what others are compared
-                with, seed by seed.
+                where a value lies outside 0..1, the logits, by which AUROC and average precision then rank. The
+                technique ``baseline`` is what others are compared with, seed by seed.
             patients: (N,) ids; images of one patient share one. None: each image is a patient.
             class_names: (C,); ``class 0``, ``class 1`` ... by default.
             positive: index or name of the class that is looked for; needed for two classes, None for more.
@@ -89,7 +102,7 @@ class Results(RunReader):
     def metric(self) -> str:
         """The metric that configurations were chosen by, on validation."""
         chosen = self.selection()
-        if chosen:
+        if chosen and "metric" in chosen[0]:
             return str(chosen[0]["metric"])
         specs = self.specs()
         return specs[0].metric if specs else "balanced_accuracy"
@@ -115,12 +128,12 @@ class Results(RunReader):
     def class_counts(self, part: str) -> list[int]:
         """(C,) images of each class in a part of the split: train, validation or test."""
         split = self._split
-        labels = split.loc[split["split"] == part, "label"]
+        labels = split.loc[split["split"] == _part(part), "label"]
         return [int(n) for n in np.bincount(labels.astype(np.int64), minlength=len(self.class_names))]
 
     def rows_of(self, part: str) -> np.ndarray:
         """(n,) int64, the rows of a part of the split, in order: train, validation or test."""
-        found: np.ndarray = self._split.loc[self._split["split"] == part, "row"].to_numpy(dtype=np.int64)
+        found: np.ndarray = self._split.loc[self._split["split"] == _part(part), "row"].to_numpy(dtype=np.int64)
         return found
 
     @cached_property
@@ -131,6 +144,9 @@ class Results(RunReader):
 
     def patients_of(self, rows: np.ndarray) -> np.ndarray:
         """(n,) str, the patient of each of (n,) rows of the image set: see ``patients``."""
+        unknown = np.setdiff1d(rows, self.patients.index)
+        if len(unknown):
+            raise UserError(f"the split has no row {unknown[0]}; `rows_of` gives those of a part")
         found: np.ndarray = self.patients.loc[rows].to_numpy(dtype=str)
         return found
 
@@ -153,9 +169,9 @@ class Results(RunReader):
         Args:
             part: ``validation`` or ``test``.
         Returns:
-            None where that part was never opened, or its file is damaged.
+            None where that part was never opened, or its file is damaged or not of the run's split.
         """
-        key = (trial_id, part)
+        key = (trial_id, _part(part, _PREDICTED))
         if key not in self._parts:
             self._parts[key] = self._read(trial_id, part)
         return self._parts[key]
@@ -170,9 +186,26 @@ class Results(RunReader):
             return None
         table = table.sort_values("row", kind="stable")
         rows = table["row"].to_numpy()
+        if not self._is_of_split(table, part):
+            self._misfits.append(
+                f"Trial {trial_id} is left out: {self.path / 'trials' / trial_id / part}.parquet does not hold the "
+                f"{part} images of split.parquet; delete it, and a resume makes it anew."
+            )
+            return None
         probabilities = table[columns].to_numpy(dtype=np.float64)
         logits = table[[f"logit_{label}" for label in range(len(columns))]].to_numpy(dtype=np.float64)
         return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows), logits)
+
+    def _is_of_split(self, table: pd.DataFrame, part: str) -> bool:
+        """Whether predictions, ordered by row, are of the rows and labels of a part."""
+        own = self._split.loc[self._split["split"] == part, ["row", "label"]].sort_values("row")
+        return all(np.array_equal(table[name].to_numpy(), own[name].to_numpy()) for name in ("row", "label"))
+
+    @cached_property
+    def _damages(self) -> list[str]:
+        """Chosen trials whose predictions are of other images among them."""
+        _ = self.predictions
+        return [*self.run.damages(), *self._misfits]
 
     @cached_property
     def predictions(self) -> tuple[TrialPredictions, ...]:
@@ -205,7 +238,7 @@ class Results(RunReader):
     def _test_table(self) -> pd.DataFrame:
         rows = []
         for trial in self.predictions:
-            numbers = evaluate(trial.labels, trial.probabilities, self.positive)
+            numbers = evaluate(trial.labels, trial.probabilities, self.positive, trial.scores)
             named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
             rows.append({**named, **numbers})
         return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *SHOWN_METRICS])
@@ -224,7 +257,7 @@ class Results(RunReader):
 
         Techniques in order. On validation AUROC is left out unless configurations were chosen by it.
         """
-        if part not in self._resampled:
+        if _part(part, _PREDICTED) not in self._resampled:
             if part == "test":
                 known = {(trial.technique, trial.seed): trial.test for trial in self.predictions}
             else:
@@ -261,6 +294,8 @@ class Results(RunReader):
         return pd.DataFrame(rows, columns=None if rows else ["technique", "seeds", *SHOWN_METRICS])
 
     def _remembered(self, kind: str, metric: str) -> pd.DataFrame:
+        if metric not in METRICS:
+            raise UserError(f"unknown metric {metric!r}{suggestion(str(metric), METRICS)}")
         key = (kind, metric)
         if key not in self._tables:
             make = {"differences": paired.paired_differences, "seeds": paired.seed_differences}[kind]
@@ -271,10 +306,12 @@ class Results(RunReader):
         """Each technique against the baseline on the test split, paired by seed and patient.
 
         Args:
-            metric: the one configurations were chosen by, by default.
+            metric: one of ``balancing.metrics.METRICS``; by default the one configurations were chosen by.
         Returns:
             As ``sweep.analysis.statistics.paired.compare``; empty without a baseline, or where no seed was tested with
             both.
+        Raises:
+            UserError: there is no such metric.
         """
         return self._remembered("differences", metric or self.metric)
 

@@ -64,7 +64,13 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
     from sweep.reports import report_of_run
 
     console.print("Writing the report ...")
-    return report_of_run(made, images, settings, cams=cams)
+    return report_of_run(
+        made,
+        images,
+        settings,
+        cams=cams,
+        tell=lambda fault: console.print(f"Warning: {fault}", style="yellow", soft_wrap=True, markup=False),
+    )
 
 
 def audit_data(config: Config, console: Console, files: Path | None = None) -> bool:

@@ -19,7 +19,7 @@ def report(
     cams: Annotated[bool, typer.Option(help="Draw class activation maps; needs the images.")] = True,
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
-    from sweep.config.config import recorded_config
+    from sweep.config.config import recorded_report
     from sweep.config.localpaths import require_writable
     from sweep.runs.run import Run
 
@@ -27,7 +27,7 @@ def report(
     require_writable(run_folder / "report" / "index.html", "the report")
     console = make_console()
     data = given.settings.pop("data.source", None)
-    settings = recorded_config(found, given.settings).report
+    settings = recorded_report(found, given.settings)
     page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
     jobs.show_results(found, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -25,7 +26,7 @@ def travelling(techniques: Iterable[str]) -> Iterator[tuple[Component, ...]]:
 
     What installed distributions give by entry points, workers find. A function of a script or notebook is pickled as
     its code; one of a module that is not installed likewise, with what it uses of its package, since the module may
-    not be on the worker's path.
+    not be on the worker's path. Each takes the digest of its source along, which a worker could not read.
 
     Raises:
         UserError: one can't be pickled.
@@ -35,7 +36,8 @@ def travelling(techniques: Iterable[str]) -> Iterator[tuple[Component, ...]]:
         for module in {id(module): module for part in found for module in _modules(part)}.values():
             cloudpickle.register_pickle_by_value(module)
             stack.callback(cloudpickle.unregister_pickle_by_value, module)
-        for part in found:
+        sent = tuple(replace(part, digest=part.identity.partition("@")[2]) for part in found)
+        for part in sent:
             try:
                 cloudpickle.dumps(part)
             except Exception as error:  # what is pickled decides what it raises
@@ -43,7 +45,7 @@ def travelling(techniques: Iterable[str]) -> Iterator[tuple[Component, ...]]:
                     f"the {part.axis} '{part.name}' in {part.origin} can't be sent to Ray's workers "
                     f"({type(error).__name__}: {error}); define it without what can't be pickled, or install it there"
                 ) from error
-        yield found
+        yield sent
 
 
 def _modules(component: Component) -> list[ModuleType]:

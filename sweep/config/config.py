@@ -27,7 +27,7 @@ from sweep.config.sections import (
 )
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
-from sweep.config.values import shown_text
+from sweep.config.values import plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.runs.foreign import check_present
 
@@ -59,20 +59,28 @@ class Config(Section):
 
     def to_yaml(self) -> str:
         """The resolved whole, as a file that ``sweep run FILE`` reads back to an equal object."""
-        return yaml.safe_dump(_plain(self.model_dump()), sort_keys=False, allow_unicode=True)
+        values = self.model_dump()
+        space = values["space"]
+        for shared in HYPERPARAMETERS:
+            found = getattr(self.space, shared.name)
+            if isinstance(found, Interval):
+                space[shared.name] = _written(found, log=shared.log)
+        space["parameters"] = {
+            technique: {k: _written(v) if isinstance(v, Interval) else v for k, v in own.items()}
+            for technique, own in self.space.parameters.items()
+        }
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _plain(value: Any) -> Any:
-    """Intervals as the text that users write; everything else as YAML has it."""
-    if isinstance(value, Interval):
-        return f"{value.low!r}..{value.high!r}"
-    if isinstance(value, Mapping):
-        if set(value) == {"low", "high", "log"}:
-            return f"{value['low']!r}..{value['high']!r}"
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return value
+def _written(values: Interval, *, log: bool = False) -> str | dict[str, Any]:
+    """A range as the text that users write, where that is read as the same range; else as a mapping.
+
+    Args:
+        log: whether a range that is written as text is drawn in the logarithm.
+    """
+    if values.log != log:
+        return {"low": values.low, "high": values.high, "log": values.log}
+    return f"{values.low!r}..{values.high!r}"
 
 
 def preset_names() -> list[str]:
@@ -170,7 +178,7 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
 
     Args:
         base: nested dicts, as ``read_file`` gives them.
-        assignments: ``section.name`` -> value, laid over it in order.
+        assignments: ``section.name`` -> value, laid over it in order; numpy's numbers and arrays are taken too.
     Raises:
         UserError: an unknown key, or a value that breaks a rule: one sentence for each.
     """
@@ -190,7 +198,7 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
             there = place.get(part)
             place[part] = dict(there) if isinstance(there, Mapping) else {}
             place = place[part]
-        place[leaf] = value
+        place[leaf] = plain(value)
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
@@ -203,11 +211,32 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
 
 
 def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> Config:
-    """A run's configuration, with assignments laid over it.
+    """A run's whole configuration, with assignments laid over it, to go on with the run.
+
+    Raises:
+        UserError: its config.yaml is damaged, an assignment breaks a rule, or a component is not known here.
+    """
+    loaded = _recorded(run)
+    check_present(run)
+    return build_config(loaded, assignments)
+
+
+def recorded_report(run: Run, assignments: Mapping[str, Any] | None = None) -> ReportConfig:
+    """What a run's report shall show; techniques that are not known here are no hindrance.
 
     Raises:
         UserError: its config.yaml is damaged, or an assignment breaks a rule.
     """
+    return build_config({"report": _recorded(run).get("report")}, assignments).report
+
+
+def recorded_data(run: Run, source: str) -> DataConfig:
+    """How a run's images were read, wherever they lie now; techniques are as for ``recorded_report``."""
+    return build_config({"data": _recorded(run)["data"]}, {"data.source": source}).data
+
+
+def _recorded(run: Run) -> dict[str, Any]:
+    """A run's config.yaml, whole, not yet validated."""
     path = run.path / "config.yaml"
     try:
         loaded = read_yaml(run.config_yaml, str(path))
@@ -219,8 +248,7 @@ def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> C
     missing = [name for name in Config.model_fields if name not in loaded and name != "report"]
     if missing:
         raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
-    check_present(run)
-    return build_config(loaded, assignments)
+    return loaded
 
 
 def _sentence(error: Any) -> str:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from balancing.components.ranges import Choice, Interval, IntRange
 from balancing.components.techniques import get_technique
 
@@ -15,6 +17,17 @@ _MOST_SHOWN = 200
 def shown_text(text: str) -> str:
     """What a user wrote, as a message shows it."""
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}… ({len(text):,} letters)"
+
+
+def plain(value: Any) -> Any:
+    """What a program gave, as YAML has it: numpy's numbers as Python's, tuples and arrays as lists, at any depth."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {plain(key): plain(one) for key, one in value.items()}
+    return value
 
 
 def _number(part: Any, whole: Any) -> float:
@@ -73,6 +86,8 @@ def own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         value = parse_values(given) if isinstance(given, str | Mapping | list) else given
         if isinstance(value, Interval) and isinstance(known, Choice):
             raise ValueError(f"{name}.{parameter} takes {known.options[0]} or a list, not the range {given}")
+        if isinstance(value, Interval):
+            value.check_log(f"{name}.{parameter}", whole=isinstance(known, IntRange))
         ends = [value.low, value.high] if isinstance(value, Interval) else value if isinstance(value, list) else [value]
         # What was written as text or beside a fraction came back as float, of whole numbers too.
         ends = [int(e) if isinstance(known, IntRange) and isinstance(e, float) and e.is_integer() else e for e in ends]

@@ -70,7 +70,7 @@ def technique_parameters(config: Config, name: str, draw: int) -> dict[str, Any]
         elif isinstance(value, Interval) and isinstance(spec, IntRange):
             chosen[parameter] = IntRange(int(value.low), int(value.high), int(value.low)).draw(rng)
         elif isinstance(value, Interval):
-            chosen[parameter] = FloatRange(value.low, value.high, value.low).draw(rng)
+            chosen[parameter] = FloatRange(value.low, value.high, value.low, log=value.log).draw(rng)
         elif value is not None:
             chosen[parameter] = value
     return technique.complete(chosen)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +23,9 @@ from sweep.report.blocks import Block
 from sweep.report.build import Content, gather, report_folder
 from sweep.report.checklist import checklist
 from sweep.report.context import USUAL_REPORT, ReportContext, ReportOptions
+from sweep.report.plugins import sound
 from sweep.report.section import plots_of, tables_of
-from sweep.report.summary import summary_json
+from sweep.report.summary import plain, summary_json
 from sweep.report.text.escape import code_block, html_prose, markdown, markdown_prose
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
@@ -55,10 +58,16 @@ class _Drawn:
     markup: Markup
 
 
+def warned(sentence: str) -> None:
+    """Warns in Python's way."""
+    warnings.warn(sentence, stacklevel=3)
+
+
 def write_report(
     run: Run,
     images: ImageSet | None = None,
     options: ReportOptions = USUAL_REPORT,
+    tell: Callable[[str], None] = warned,
 ) -> Path:
     """Makes RUN/report from the records; the images are needed for activation maps and synthetic samples only.
 
@@ -69,16 +78,17 @@ def write_report(
         run: finished or not; what is missing is said in its place.
         images: the run's own images, or None.
         options: what was asked for.
+        tell: is given a sentence for each section from elsewhere that could not be made, when all is written.
     Returns:
         The path of index.html.
     Raises:
         UserError: the images are not those of the run, or the masks don't fit.
-        ValueError: two sections, two tables or two figures of the report have one name.
+        ValueError: two sections, two tables or two figures of the tool's own have one name.
     """
     results = Results(run)
     folder = report_folder(results)
     _refuse_links(folder)
-    content = gather(ReportContext(results, images, options))
+    content = sound(gather(ReportContext(results, images, options)), _rehearse, results)
     blocks = [block for section in content.sections for block in section.blocks]
     tables, plots = tables_of(blocks), plots_of(blocks)
     _check_names([section.name for section in content.sections])
@@ -101,7 +111,20 @@ def write_report(
         write_atomically(path, legible(text).encode())
     # JSON has escapes of its own for what can't be written.
     write_atomically(folder / "summary.json", summary_json(results, content).encode(errors="backslashreplace"))
+    for fault in content.faults:
+        tell(fault)
     return page
+
+
+def _rehearse(content: Content) -> None:
+    """All that is done to write the report but for the files; raises what that raises."""
+    blocks = [block for section in content.sections for block in section.blocks]
+    for table in tables_of(blocks):
+        legible(table.csv() + table.latex()).encode()
+    drawn = {plot.name: _drawn(plot, _pictures(plot)[0]) for plot in plots_of(blocks)}
+    for text in (_markdown(content), checklist(content), _html(content, drawn)):
+        legible(text).encode()
+    json.dumps(plain([section.values for section in content.sections]), allow_nan=False)
 
 
 def _refuse_links(folder: Path) -> None:
@@ -127,10 +150,24 @@ def _check_names(names: list[str]) -> None:
 
 def _draw(plot: Plot, folder: Path) -> _Drawn:
     """Writes a figure's files and returns its markup for the page."""
-    settle(plot.figure)
-    vector = svg(plot.figure)
+    vector, picture = _pictures(plot)
     write_atomically(folder / f"{plot.name}.svg", vector.encode())
-    write_atomically(folder / f"{plot.name}.png", png(plot.figure))
+    write_atomically(folder / f"{plot.name}.png", picture)
+    return _drawn(plot, vector)
+
+
+def _pictures(plot: Plot) -> tuple[str, bytes]:
+    """As SVG and as PNG."""
+    settle(plot.figure)
+    return svg(plot.figure), png(plot.figure)
+
+
+def _drawn(plot: Plot, vector: str) -> _Drawn:
+    """With its markup for the page.
+
+    Args:
+        vector: its SVG.
+    """
     if plot.raster:
         encoded = base64.b64encode(png(plot.figure, _PAGE_DPI)).decode()
         markup = Markup('<img src="data:image/png;base64,{}" alt="{}">').format(encoded, plot.alt)

@@ -42,6 +42,8 @@ class Section:
         title: its heading.
         question: what it answers, in plain words, beneath the heading; "" for none.
         answered: items and topics of reporting guidelines that it answers.
+        plugin: where a section from elsewhere is from, in words; "" of the tool's own.
+        fault: a sentence on why it could not be made, which stands in its place; "" where it could.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Section:
     references: References = ()
     answered: frozenset[str] = frozenset()
     aside: str = ""
+    plugin: str = ""
+    fault: str = ""
 
 
 def inside(blocks: Sequence[Block]) -> list[Block]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from sweep.analysis.names import check_name
 from sweep.report.blocks import Block
 from sweep.report.csvfile import csv_text
 from sweep.report.text.escape import latex
@@ -52,6 +53,8 @@ class Table(Block):
         strong: indices of rows that stand out for a reason that the caption names.
         data: the unrounded numbers, for the CSV file.
         columns_text: indices of columns that hold text (the first always does).
+    Raises:
+        ValueError: the name is not of small letters, digits and underscores.
     """
 
     html: ClassVar[str] = '{% include "table.html.j2" %}'
@@ -65,6 +68,9 @@ class Table(Block):
     footer: list[list[Cell]] = field(default_factory=list)
     strong: frozenset[int] = frozenset()
     columns_text: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_name("table", self.name)
 
     def is_text(self, column: int) -> bool:
         return column == 0 or column in self.columns_text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import socket
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from balancing.components.registry import COMPONENTS, GROUP, Component
+from balancing.components.installed import GROUP
+from balancing.components.registry import COMPONENTS, Component
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 
@@ -41,14 +43,27 @@ def record_origins(run: Run, specs: Iterable[TrialSpec]) -> None:
         run.update_info(components=origins)
 
 
+def where_from(then: Mapping[str, str]) -> str:
+    """In words, where a recorded component is from: its distribution, or its module."""
+    return then["distribution"] or f"module {then['module']}"
+
+
+def identity_here(name: str) -> str | None:
+    """What a component of that name is here (see ``Component.identity``); None where there is none."""
+    try:
+        found = COMPONENTS.get(name)
+    except UserError:  # whatever may have had it can't be loaded
+        return None
+    return found.identity if found else None
+
+
 def check_present(run: Run) -> None:
     """Raises UserError where a component of a run is not known here."""
     for name, then in run.info.get("components", {}).items():
         if COMPONENTS.get(name) is None:
-            where = then["distribution"] or f"module {then['module']}"
             raise UserError(
-                f"run {run.path} has the {then['axis']} '{name}' of {where}, which is not known here; import that "
-                f"before, or install what has it as an entry point of {GROUP}"
+                f"run {run.path} has the {then['axis']} '{name}' of {where_from(then)}, which is not known here; "
+                f"import that before, or install what has it as an entry point of {GROUP}"
             )
 
 
@@ -63,3 +78,33 @@ def check_unchanged(run: Run) -> None:
                 f"the {then['axis']} '{then['identity']}' of {run.path} is '{now}' now (behind '@' stands a digest of "
                 "its source); put its source back, or start a new run"
             )
+
+
+def other_component(spec: TrialSpec) -> tuple[str, str, str] | None:
+    """The first axis on which other code than a trial's would train here, with both identities; None: all is as it was.
+
+    "none" stands for no component on the axis. A trial that records none was planned with the package's own.
+
+    Raises:
+        UserError: the trial's technique is not known here.
+    """
+    parts = get_technique(spec.technique).parts
+    found = {part.axis: part.identity for part in parts}
+    planned = dict(spec.components) or {part.axis: part.name for part in parts}
+    for axis in (*planned, *found):
+        then, now = planned.get(axis, "none"), found.get(axis, "none")
+        if then != now:
+            return axis, then, now
+    return None
+
+
+def check_components(spec: TrialSpec) -> None:
+    """Raises UserError where other code would train than a trial was planned with, which its id would not tell."""
+    other = other_component(spec)
+    if other is not None:
+        axis, then, now = other
+        raise UserError(
+            f"trial {spec.trial_id} was planned with the {axis} '{then}', but on {socket.gethostname()} it is '{now}' "
+            "(behind '@' stands a digest of its source): install the same version of it on every node, or start a new "
+            "run"
+        )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from balancing.metrics import METRICS
 from sweep.hyperparameters import HYPERPARAMETERS
 
 _BEYOND = 2**63  # what numpy and pandas can't hold
 
-Shape = Any  # a type, a tuple of types (None among them), [shape of each], {key: shape of its value, ...}
+Shape = Any  # a type, a tuple of types (None among them), words, [shape of each], {key: shape of its value, ...}
 
 NUMBER = (int, float)
+_METRIC = frozenset(METRICS)
 
 
 def misfit(value: Any, shape: Shape, where: str = "") -> str:
@@ -20,8 +22,9 @@ def misfit(value: Any, shape: Shape, where: str = "") -> str:
     Args:
         value: of JSON.
         shape: a type (``int`` takes no true, and whole numbers of 64 bits alone; ``float`` is a fraction), a tuple of
-            types or None of which one must fit, ``[shape]`` for a list of such, or ``{"key": shape}`` for an object
-            that has these keys and perhaps others; a key that ends in ``?`` may be missing, ``*`` is any other.
+            types or None of which one must fit, a frozenset of words, ``[shape]`` for a list of such, or
+            ``{"key": shape}`` for an object that has these keys and perhaps others; a key that ends in ``?`` may be
+            missing, ``*`` is any other.
         where: the value's place, to begin with.
 
     >>> misfit({"trials": ["a", 7]}, {"trials": [str], "time?": str})
@@ -45,6 +48,8 @@ def misfit(value: Any, shape: Shape, where: str = "") -> str:
             elif wrong := misfit(value[name], inner, _at(where, name)):
                 return wrong
         return ""
+    if isinstance(shape, frozenset):
+        return "" if isinstance(value, str) and value in shape else _wrong(value, where)
     allowed = shape if isinstance(shape, tuple) else (shape,)
     return "" if any(_is(value, kind) for kind in allowed) else _wrong(value, where)
 
@@ -105,7 +110,8 @@ TRIALS: Shape = [
         "positive?": (int, None),
         "draw?": int,
         "seed_index?": int,
-        **{f"{name}?": str for name in ("trial_id", "weights", "metric", "precision", "data", "split")},
+        **{f"{name}?": str for name in ("trial_id", "weights", "precision", "data", "split")},
+        "metric?": _METRIC,
     }
 ]
 SELECTION: Shape = [
@@ -114,7 +120,7 @@ SELECTION: Shape = [
         "configuration": str,
         "trial_ids": [str],
         "seeds": [int],
-        "metric?": str,
+        "metric?": _METRIC,
         "mean": NUMBER,
         "spread": (*NUMBER, None),
         "complete": bool,

@@ -10,6 +10,7 @@ from balancing.components.axes import Augment, Loss, Mix, Phase, TrainingContext
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.components.plans import TrainingPlan
 from balancing.components.techniques import get_technique
+from sweep.runs.foreign import check_components
 from sweep.runs.spec import TrialSpec
 from sweep.training.inputs import SplitImages
 from sweep.training.network import Trained
@@ -45,7 +46,11 @@ def method_of(spec: TrialSpec, images: SplitImages) -> Method:
 
     Plans and what follows from their class counts are made when first asked for; making one raises UserError where the
     technique can't work with so few images.
+
+    Raises:
+        UserError: the components here are not those that the trial was planned with.
     """
+    check_components(spec)
     technique, own = get_technique(spec.technique), dict(spec.parameters)
     n_classes = len(images.class_names)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
 
@@ -79,7 +80,7 @@ def test_check_finds_a_plan_that_is_not_imblearns(monkeypatch: pytest.MonkeyPatc
     [
         (lambda x, y: (x.astype(np.float32) / 255, y), {}, "float32"),
         (lambda x, y: (x, y[:-1]), {}, "one value for each"),
-        (lambda x, y: (x, y / 2), {}, "whole numbers or words"),
+        (lambda x, y: (x, y / 2), {}, "whole numbers or class names"),
         (lambda x, y: (x, y), {"k_neighbours": 3}, "k_neighbors"),
         (lambda x, y: (x, y), {"random_state": -1}, "random_state"),
         (lambda x, y: (x, y), {"k_neighbors": 14}, "k_neighbors to 13"),
@@ -98,3 +99,57 @@ def test_check_says_where_imblearn_has_nothing_to_compare_with() -> None:
     pixels, labels = _arrays(counts=(30, 12, 14))
     with pytest.raises(UserError, match="two classes only"):
         balancing.resample("smote", pixels, labels, check=True, sampling_strategy=0.7)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "", " ", "nan", np.float64("nan")])
+def test_a_missing_label_is_no_class(missing: object) -> None:
+    pixels, _ = _arrays()
+    for labels in (["a"] * 20 + ["b"] * 23 + [missing], np.array(["a"] * 20 + ["b"] * 23 + [missing], dtype=object)):
+        with pytest.raises(UserError, match="leave images without a label out"):
+            balancing.resample("oversampling", pixels, labels)
+
+
+def test_words_in_a_list_are_the_words_of_an_array() -> None:
+    pixels, labels = _arrays()
+    words = np.array(["well", "ill"])[labels]
+    for given in (words.tolist(), words.astype(object), words):
+        X, y = balancing.resample("oversampling", pixels, given)
+        assert y.tolist() == balancing.resample("oversampling", pixels, words)[1].tolist()
+        assert len(X) == len(y) == 60
+
+
+@pytest.mark.parametrize(
+    ("technique", "parameters"),
+    [
+        ("oversampling", {"sampling_strategy": 0.3}),
+        ("smote", {"sampling_strategy": 0.3}),
+        ("undersampling", {"sampling_strategy": 0.3}),
+    ],
+)
+def test_where_imblearn_refuses_a_ratio_check_says_so(technique: str, parameters: dict[str, float]) -> None:
+    pixels, labels = _arrays()
+    X, _ = balancing.resample(technique, pixels, labels, **parameters)
+    assert len(X) == len(pixels)
+    with pytest.raises(UserError, match="sampling_strategy=0.3 .* leave check away") as caught:
+        balancing.resample(technique, pixels, labels, check=True, **parameters)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("technique", "pixels", "labels", "sentence"),
+    [
+        ("smote", [[1, 2], [3]], [0, 1], "its parts have different lengths"),
+        ("smote", None, [0, 1], "pixels must be uint8"),
+        ("smote", np.zeros((2, 4), np.uint8), [[0], [1, 2]], "labels must"),
+        ("smote", np.zeros((2, 4), np.uint8), None, "labels must hold one value"),
+        ("smote", np.zeros((2, 4), np.uint8), [0, "a"], "all numbers or all words"),
+        ("smote", np.zeros((0, 4), np.uint8), [], "."),
+        (None, np.zeros((2, 4), np.uint8), [0, 1], "a technique is given by its name"),
+        ("oversampling", np.zeros((2, 4), np.uint8), np.array(5), "one value for each"),
+        ("oversampling", np.zeros((2, 4), np.uint8), pd.Series([1, None], dtype="Int64"), "leave images without"),
+    ],
+)
+def test_what_is_no_array_is_one_sentence(technique: Any, pixels: Any, labels: Any, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as caught:
+        balancing.resample(technique, pixels, labels)
+    assert "\n" not in str(caught.value)

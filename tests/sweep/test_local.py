@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ import pytest
 import torch
 
 import sweep.local as local
+from balancing.components.losses.cross_entropy import cross_entropy
+from balancing.components.registry import loss
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.planning.prepare import prepare
@@ -26,6 +29,7 @@ from sweep.runs.observer import Observer
 from sweep.runs.owner import NotOwner
 from sweep.runs.run import Run
 from sweep.training.trial import Trial
+from tests.balancing.components.registered import keep_registry
 from tests.sweep.cluster.sweeping import WITHOUT_DASHBOARD
 
 TINY: dict[str, dict[str, Any]] = {
@@ -211,6 +215,37 @@ def test_optuna_asks_in_rounds_and_a_resume_asks_the_same(tmp_path: Path) -> Non
     assert lrs[1].nunique() > 1
     run.trial(run.specs()[-1].trial_id).reopen("for a test")
     assert numbers(sweep_here(tmp_path / "run", config)) == whole
+
+
+FACTOR = 1.0
+
+
+class Edits(Observer):
+    """Edits a component when the trials begin, as another cell of a notebook could."""
+
+    def begin(self, *given: Any) -> None:
+        global FACTOR
+        FACTOR = 2.0
+
+
+def test_a_component_that_is_no_longer_what_was_planned_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_registry(monkeypatch)
+
+    @loss(label="Edited", reference="here")
+    def edited(context: Any) -> Any:
+        """Cross-entropy times a factor."""
+        return lambda logits, targets: FACTOR * cross_entropy(logits, targets)
+
+    monkeypatch.setattr(f"{__name__}.FACTOR", 1.0)
+    run = sweep_here(tmp_path / "run", tiny(space__techniques=["baseline", "edited"], space__seeds=1), Edits())
+    trials = run.trials().set_index("technique")
+    assert trials["status"].to_dict() == {"baseline": "done", "edited": "failed"}
+    folder = run.trial(trials.loc["edited", "trial_id"])
+    assert folder.epochs() == []
+    sentence = r"was planned with the loss 'edited@\w{12}', but on \S+ it is 'edited@\w{12}' "
+    assert re.search(sentence, folder.status()["error"])
 
 
 def test_asks_for_no_more_than_this_machine_has() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from balancing.data.given import as_array, checked_labels, column
 from balancing.data.sources.base import Content, Listing, Source, digest
 from balancing.data.splits import PARTS
 from balancing.data.text import one_patient, shown
@@ -37,18 +38,18 @@ class ArraySource(Source):
     ) -> None:
         self._pixels = _checked_pixels(pixels)
         count = len(self._pixels)
-        self._labels = _checked_labels(labels, count)
+        self._labels = checked_labels(labels, count)
         if class_names is not None:
+            if isinstance(class_names, str) or not isinstance(class_names, Iterable):
+                raise UserError(f"class_names must be a list of names, but are {class_names!r}; give one a class")
             class_names = tuple(str(name) for name in class_names)
             _check_numbered(self._labels, class_names)
         self._class_names = class_names
-        self._patients = (
-            None if patients is None else [one_patient(one) for one in _column("patients", patients, count)]
-        )
+        self._patients = None if patients is None else [one_patient(one) for one in column("patients", patients, count)]
         width = len(str(max(0, count - 1)))
         numbered = [f"{row:0{width}d}" for row in range(count)]
-        self._names = numbered if names is None else [shown(str(name)) for name in _column("names", names, count)]
-        self._splits = ["train"] * count if splits is None else [str(s) for s in _column("splits", splits, count)]
+        self._names = numbered if names is None else [shown(str(name)) for name in column("names", names, count)]
+        self._splits = ["train"] * count if splits is None else [str(s) for s in column("splits", splits, count)]
         for split in set(self._splits).difference(PARTS):
             raise UserError(f"splits must be train, validation or test, but hold '{split}'{suggestion(split, PARTS)}")
         self.name = PREFIX + self.identity()[:16]
@@ -83,7 +84,7 @@ class ArraySource(Source):
 
 
 def _checked_pixels(pixels: Any) -> np.ndarray:
-    pixels = np.asarray(pixels)
+    pixels = as_array("pixels", pixels, "uint8 of shape (N, H, W)")
     if pixels.dtype != np.uint8:
         raise UserError(
             f"pixels must be uint8, whole grey levels in 0..255, but are {pixels.dtype}; scale them to 0..255 and "
@@ -95,28 +96,6 @@ def _checked_pixels(pixels: Any) -> np.ndarray:
             "along the first axis, colours along the last"
         )
     return pixels
-
-
-def _column(name: str, values: Any, count: int) -> list[Any]:
-    """One value an image, as Python's own objects."""
-    # As objects where it is no array yet: among words a missing one would else become the word "nan".
-    found = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
-    if found.shape != (count,):
-        raise UserError(
-            f"{name} must hold one value for each of the {count} images, but have shape {found.shape}; give ({count},)"
-        )
-    return [value.item() if isinstance(value, np.generic) else value for value in found.tolist()]
-
-
-def _checked_labels(labels: Any, count: int) -> list[int | str]:
-    listed = _column("labels", labels, count)
-    wrong = [one for one in listed if not isinstance(one, int | str) or (isinstance(one, str) and not one.strip())]
-    if wrong:
-        raise UserError(
-            f"labels must be whole numbers or class names, but hold {wrong[0]!r}; convert them by .astype(int), or "
-            "leave images without a label out"
-        )
-    return listed
 
 
 def _check_numbered(labels: Sequence[int | str], class_names: Sequence[str]) -> None:

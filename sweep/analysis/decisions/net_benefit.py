@@ -54,6 +54,6 @@ def benefit_curves(results: Results, rng: np.random.Generator, samples: int = BA
         return pd.DataFrame(columns=["technique", "x", "mean", "low", "high"])
     lines = []
     for technique in ready.test.techniques:
-        own = np.stack([net_benefit(ready.is_positive, s, ready.weights) for s in ready.scores(technique)])
+        own = np.stack([net_benefit(ready.is_positive, p, ready.weights) for p in ready.probabilities(technique)])
         lines.append(line_of(technique, THRESHOLD_PROBABILITIES, own, ready.few, (-np.inf, 1.0)))
     return pd.concat(lines, ignore_index=True)

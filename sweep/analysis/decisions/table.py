@@ -94,12 +94,14 @@ class Decided:
     """One trial's decisions on the test split by one rule.
 
     Args:
-        probabilities: (N, C), which the area under the curve is from.
+        probabilities: (N, C).
+        scores: (N, C), which the area under the curve is from.
         decisions: (N,) int64.
         threshold: on the positive class's probability as the network gave it; NaN for more than two classes.
     """
 
     probabilities: np.ndarray
+    scores: np.ndarray
     decisions: np.ndarray
     threshold: float
 
@@ -107,26 +109,27 @@ class Decided:
 def by_argmax(trial: TrialPredictions, positive: int | None) -> Decided:
     """The most probable class: for two classes a threshold of 0.5."""
     threshold = np.nan if positive is None else 0.5
-    return Decided(trial.probabilities, decide(trial.probabilities), threshold)
+    return Decided(trial.probabilities, trial.scores, decide(trial.probabilities), threshold)
 
 
 def by_threshold(trial: TrialPredictions, positive: int, rule: str, stated: DecisionPreferences = USUAL) -> Decided:
     """By the threshold that ``rule`` sets on the trial's own validation predictions."""
     threshold = fit_threshold(rule, trial.validation.labels, trial.validation.probabilities, positive, stated)
-    return Decided(trial.probabilities, decide_by_threshold(trial.probabilities, positive, threshold), threshold)
+    decided = decide_by_threshold(trial.probabilities, positive, threshold)
+    return Decided(trial.probabilities, trial.scores, decided, threshold)
 
 
 def by_prior(trial: TrialPredictions, positive: int | None, prior: np.ndarray) -> Decided:
     """The most probable class after correction to equally frequent classes: for two a threshold at the prior."""
     shifted = shift_prior(trial.probabilities, prior)
-    return Decided(shifted, decide(shifted), np.nan if positive is None else float(prior[positive]))
+    return Decided(shifted, shifted, decide(shifted), np.nan if positive is None else float(prior[positive]))
 
 
 def by_prevalence(trial: TrialPredictions, positive: int, prior: np.ndarray, prevalence: float) -> Decided:
     """The more probable class after correction to a stated prevalence: a threshold on the probability as it was."""
     shifted = shift_prevalence(trial.probabilities, prior, positive, prevalence)
     odds = prior[positive] / (1 - prior[positive]) * (1 - prevalence) / prevalence
-    return Decided(shifted, decide(shifted), float(odds / (1 + odds)))
+    return Decided(shifted, shifted, decide(shifted), float(odds / (1 + odds)))
 
 
 def decision_table(
@@ -171,7 +174,13 @@ def decision_table(
             # A threshold leaves the scores, and so their area, as they are; so does prior correction of two classes.
             same_area = seed in known and one.probabilities.shape[1] == 2
             found = weighted_metrics(
-                test.labels, one.probabilities, results.positive, draws.weights, one.decisions, areas=not same_area
+                test.labels,
+                one.probabilities,
+                results.positive,
+                draws.weights,
+                one.decisions,
+                scores=one.scores,
+                areas=not same_area,
             )
             resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
             values[technique, rule][seed] = _numbers(test.labels, one, results.positive)
@@ -231,7 +240,7 @@ def decisions(
 
 def _numbers(labels: np.ndarray, decided: Decided, positive: int | None) -> dict[str, float]:
     """``METRICS`` of one trial's decisions on the test split as it is."""
-    area = evaluate(labels, decided.probabilities, positive)["auroc"]
+    area = evaluate(labels, decided.probabilities, positive, decided.scores)["auroc"]
     once = weighted_metrics(
         labels, decided.probabilities, positive, np.ones((1, len(labels)), np.float32), decided.decisions, areas=False
     )

@@ -36,7 +36,11 @@ class TwoClassTest:
     few: FewPatients
 
     def scores(self, technique: str) -> list[np.ndarray]:
-        """(N,) of each seed."""
+        """(N,) of each seed, by which images are ranked: see ``Predictions.scores``."""
+        return [trial.scores[:, self.positive] for trial in self.test.of(technique)]
+
+    def probabilities(self, technique: str) -> list[np.ndarray]:
+        """(N,) of each seed, of the positive class."""
         return [trial.probabilities[:, self.positive] for trial in self.test.of(technique)]
 
 

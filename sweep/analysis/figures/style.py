@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sweep.analysis.figures.direct_labels import label_directly
-from sweep.analysis.names import INK, colour, display_name, legible, marker
+from sweep.analysis.names import INK, check_name, colour, display_name, legible, marker
 
 # Inches. Narrow enough that a phone shows the letters at a readable size; two stand side by side on a wide page.
 WIDTH = 4.7
@@ -68,6 +68,8 @@ class Plot:
         alt: what the figure shows, for those who don't see it.
         wide: takes the page's whole width.
         raster: shown as PNG even in the page (images inside).
+    Raises:
+        ValueError: the name is not of small letters, digits and underscores.
     """
 
     name: str
@@ -77,6 +79,9 @@ class Plot:
     alt: str
     wide: bool = False
     raster: bool = False
+
+    def __post_init__(self) -> None:
+        check_name("figure", self.name)
 
     def _repr_html_(self) -> str:
         """For notebooks."""

@@ -102,6 +102,7 @@ def weighted_metrics(
     weights: np.ndarray,
     decisions: np.ndarray | None = None,
     *,
+    scores: np.ndarray | None = None,
     areas: bool = True,
 ) -> dict[str, np.ndarray]:
     """Every metric of ``balancing.metrics.evaluate`` in each bootstrap sample.
@@ -112,6 +113,7 @@ def weighted_metrics(
         positive: its index for two classes, else None.
         weights: (B, N); ones give ``evaluate``'s numbers.
         decisions: (N,) int64; the most probable class by default.
+        scores: (N, C), by which AUROC ranks; the probabilities by default.
         areas: whether AUROC is wanted, which takes most of the time.
     Returns:
         Each of ``balancing.metrics.METRICS`` -> (B,) float64.
@@ -123,9 +125,10 @@ def weighted_metrics(
     actual, called = (class_weights(of_class, n_classes, weights) for of_class in (labels, decided))
     total = actual.sum(axis=1)
     classes = judged_classes(labels, n_classes, positive)
+    ranks = probabilities if scores is None else scores
     per_class = []
     for label in classes:
-        area = {"auroc": weighted_auroc(labels == label, probabilities[:, label], weights)} if areas else {}
+        area = {"auroc": weighted_auroc(labels == label, ranks[:, label], weights)} if areas else {}
         rates = weighted_rates(tp[:, label], actual[:, label], called[:, label], total)
         per_class.append({**rates, **area})
     result = {name: np.mean([row[name] for row in per_class], axis=0) for name in per_class[0]}

@@ -67,8 +67,10 @@ def resample(
         found[name] = Resampled(
             own,
             n_patients(own.labels, own.patients, positive),
-            evaluate(own.labels, own.probabilities, positive),
-            weighted_metrics(own.labels, own.probabilities, positive, draws[key].weights, areas=areas),
+            evaluate(own.labels, own.probabilities, positive, own.scores),
+            weighted_metrics(
+                own.labels, own.probabilities, positive, draws[key].weights, scores=own.scores, areas=areas
+            ),
             draws[key].few,
         )
     return found
@@ -182,7 +184,7 @@ def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, po
             row |= _seed_difference(own, base, "auroc", positive, columns)
             row["delong"] = np.nan
             if positive is not None and enough:
-                scores = [one.predictions.probabilities[:, positive] for one in (own, base)]
+                scores = [one.predictions.scores[:, positive] for one in (own, base)]
                 row["delong"] = delong(own.predictions.labels == positive, *scores).p
             rows.append(row)
     order = ["technique", "seed", "difference", "low", "high", "mcnemar"]

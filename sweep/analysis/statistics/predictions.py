@@ -25,6 +25,8 @@ class Predictions:
         probabilities: (N, C) float64.
         patients: (N,) str; images of one patient have one id.
         kept_logits: (N, C) float64 as the network gave them; None where the record holds probabilities alone.
+        log_odds: (N, C) float64 of given logits, which tell apart what probabilities round to 1; None of a run, whose
+            records of every epoch rank by probabilities.
     """
 
     rows: np.ndarray
@@ -32,6 +34,7 @@ class Predictions:
     probabilities: np.ndarray
     patients: np.ndarray
     kept_logits: np.ndarray | None = None
+    log_odds: np.ndarray | None = None
 
     @property
     def logits(self) -> np.ndarray:
@@ -39,6 +42,11 @@ class Predictions:
         if self.kept_logits is not None:
             return self.kept_logits
         return np.log(np.maximum(self.probabilities, _LEAST))
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(N, C) float64, by which images are ranked for each class: log-odds where known, else probabilities."""
+        return self.probabilities if self.log_odds is None else self.log_odds
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,11 @@ class TrialPredictions:
     def logits(self) -> np.ndarray:
         """(N, C) float64, test: see ``Predictions.logits``."""
         return self.test.logits
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(N, C) float64, test: see ``Predictions.scores``."""
+        return self.test.scores
 
     @property
     def patients(self) -> np.ndarray:

@@ -22,6 +22,7 @@ from sweep.analysis.run_images import check_images
 from sweep.analysis.synthetic.nearest import Pool
 from sweep.analysis.synthetic.texture import features, sharpness
 from sweep.analysis.synthetic.two_sample import classifier_two_sample_test
+from sweep.runs.foreign import other_component
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
@@ -44,10 +45,14 @@ def makes_synthetic(technique: str) -> bool:
 
 
 def chosen_specs(run: Results) -> dict[str, TrialSpec]:
-    """The first seed's spec of each chosen configuration whose plan may hold mixed images; techniques in order."""
+    """The first seed's spec of each chosen configuration whose plan may hold mixed images; techniques in order.
+
+    One whose components are others here is left out: its plan can't be built again.
+    """
     by_id = {spec.trial_id: spec for spec in run.specs()}
     chosen = {choice["technique"]: by_id[choice["trial_ids"][0]] for choice in run.selection()}
-    return {name: chosen[name] for name in in_order(chosen) if makes_synthetic(name)}
+    found = {name: chosen[name] for name in in_order(chosen) if makes_synthetic(name)}
+    return {name: spec for name, spec in found.items() if other_component(spec) is None}
 
 
 def plan_of(run: Results, images: ImageSet, spec: TrialSpec) -> TrainingPlan:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from balancing.components.techniques import get_technique
+from balancing.components.techniques import JOINS, get_technique
 from balancing.errors import UserError
 from sweep.analysis.names import display_name, in_order
+from sweep.analysis.results import Results
 from sweep.report.blocks import Citations
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
+from sweep.report.words.components import recorded
+from sweep.runs.foreign import where_from
 
 
 # Last, for it lists what the sections before it cite.
@@ -20,7 +23,8 @@ def references_section(context: ReportContext) -> SectionBody:
     for name in in_order(spec.technique for spec in run.specs()):
         try:
             technique = get_technique(name)
-        except UserError:  # an older run's technique that this version no longer has
+        except UserError:  # of another version, or of a component that is not at hand
+            rows += [(display_name(name), "", from_where) for from_where in _recorded_origins(run, name)]
             continue
         rows.append((display_name(name), technique.summary, technique.reference.rstrip(".")))
     rows.append(("Network", "ResNet18.", "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"))
@@ -33,3 +37,10 @@ def references_section(context: ReportContext) -> SectionBody:
     cited = dict.fromkeys((what, source) for made in context.before for what, source in made.references)
     rows += [(what, "", source.rstrip(".")) for what, source in cited]
     return SectionBody([Citations(rows)])
+
+
+def _recorded_origins(run: Results, technique: str) -> list[str]:
+    """What the records tell of a technique that is not known here; [] where they tell nothing."""
+    parts = [(part, recorded(run).get(part)) for part in technique.split(JOINS)]
+    told = [f"the {then['axis']} '{part}' of {where_from(then)}" for part, then in parts if then is not None]
+    return [f"{' and '.join(told)}, not known here"] if told else []

@@ -11,4 +11,4 @@ def keep_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is registered from here on is gone after the test."""
     COMPONENTS.all()
     monkeypatch.setattr(COMPONENTS, "_known", dict(COMPONENTS._known))
-    monkeypatch.setattr(COMPONENTS, "_broken", dict(COMPONENTS._broken))
+    monkeypatch.setattr(COMPONENTS._installed, "broken", dict(COMPONENTS._installed.broken))

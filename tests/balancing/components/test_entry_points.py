@@ -83,7 +83,7 @@ def test_a_broken_one_is_one_sentence_with_its_distribution_and_harms_no_other(t
         "the components of distribution bad-lab 0.3 can't be loaded (entry point theirs = bad_module: RuntimeError: no "
         "GPU); mend or uninstall it"
     )
-    assert "it registers no component that is not there already" in empty
+    assert "ValueError: it registers no component); mend" in empty
     assert asked.startswith(f"unknown technique 'theirs'; {broken}")
 
 
@@ -104,3 +104,104 @@ def test_a_name_that_is_taken_breaks_the_distribution_that_came_later(tmp_path: 
     )
     assert "two components are named 'smote': the sampler in" in sentence
     assert "lab_module.py:4" in sentence
+
+
+TELL = """
+        for component in COMPONENTS.all():
+            if not component.origin.own:
+                print(component.name, component.origin.distribution)
+        print(COMPONENTS.broken())
+"""
+
+
+def test_two_entry_points_may_name_one_module(tmp_path: Path) -> None:
+    """As where a module defines two components and each has an entry point of its name."""
+    install(tmp_path, "my-lab", {"a": "lab_module", "b": "lab_module", "c": "lab_module:lab_loss"}, lab_module=GOOD)
+    code = "\n        from balancing.components.registry import COMPONENTS" + TELL
+    assert answer(tmp_path, code).splitlines() == ["lab_loss my-lab 0.3", "[]"]
+
+
+def test_what_was_imported_before_it_was_asked_for_is_still_its_distributions(tmp_path: Path) -> None:
+    install(tmp_path, "my-lab", {"mine": "lab_module"}, lab_module=GOOD)
+    again = "from lab_inner import other_loss, held\nimport lab_held"
+    other = {name: GOOD.replace("lab_loss", name).replace("Lab loss", name) for name in ("other_loss", "held")}
+    inner = other["other_loss"] + other["held"]
+    modules = {"lab_plugin": again, "lab_inner": inner, "lab_held": GOOD.replace("lab_loss", "l3").replace("Lab", "3")}
+    install(tmp_path, "other-lab", {"all": "lab_plugin", "none": "json"}, **modules)
+    code = """
+        import lab_module, lab_inner, lab_held
+        from balancing.components.registry import COMPONENTS
+        from balancing.components.techniques import get_technique
+        print(get_technique("lab_loss").part("loss").origin.distribution)"""
+    first, *rest, broken = answer(tmp_path, code + TELL).splitlines()
+    assert first == "my-lab 0.3", "its module is named by an entry point, which need not be imported to know that"
+    assert rest == ["held other-lab 0.3", "l3 other-lab 0.3", "lab_loss my-lab 0.3", "other_loss other-lab 0.3"]
+    assert "entry point none = json: ValueError: it registers no component)" in broken
+    assert "lab_plugin" not in broken
+
+
+def test_the_distribution_that_names_a_module_has_it_whoever_imports_it_first(tmp_path: Path) -> None:
+    install(tmp_path, "my-lab", {"mine": "lab_module"}, lab_module=GOOD)
+    uses = "import lab_module\n" + textwrap.dedent(GOOD).replace("lab_loss", "user").replace("Lab loss", "User")
+    install(tmp_path, "a-user", {"user": "user_module"}, user_module=uses)
+    code = """
+        from balancing.components.registry import COMPONENTS
+        COMPONENTS.get("user")"""
+    assert answer(tmp_path, code + TELL).splitlines() == ["lab_loss my-lab 0.3", "user a-user 0.3", "[]"]
+
+
+def test_an_entry_point_that_is_interrupted_is_imported_at_the_next_question(tmp_path: Path) -> None:
+    stopped = textwrap.dedent(GOOD) + "import builtins\nif builtins.stop:\n    raise KeyboardInterrupt\n"
+    install(tmp_path, "my-lab", {"mine": "lab_module", "theirs": "later"}, lab_module=stopped)
+    (tmp_path / "later.py").write_text(textwrap.dedent(GOOD).replace("lab_loss", "late").replace("Lab loss", "Late"))
+    code = """
+        import builtins
+        from balancing.components.registry import COMPONENTS
+        builtins.stop = True
+        try:
+            COMPONENTS.all()
+        except KeyboardInterrupt:
+            builtins.stop = False
+            print("stopped")"""
+    assert answer(tmp_path, code + TELL).splitlines() == ["stopped", "lab_loss my-lab 0.3", "late my-lab 0.3", "[]"]
+
+
+def test_an_entry_point_that_asks_for_techniques_while_it_is_imported_is_not_imported_again(tmp_path: Path) -> None:
+    asks = "from balancing.components.techniques import techniques\ntechniques()\n" + textwrap.dedent(GOOD)
+    install(tmp_path, "my-lab", {"mine": "lab_module"}, lab_module=asks)
+    code = "\n        from balancing.components.registry import COMPONENTS" + TELL
+    assert answer(tmp_path, code).splitlines() == ["lab_loss my-lab 0.3", "[]"]
+
+
+INTERRUPTED = """
+        import importlib
+        from balancing.components.registry import COMPONENTS
+        from balancing.components.techniques import get_technique, techniques
+        real = importlib.import_module
+
+        def stopped(name, package=None):
+            if name.endswith(".smote"):
+                raise KeyboardInterrupt
+            return real(name, package)
+
+        importlib.import_module = stopped
+        composed, unknown = (lambda: get_technique("class_weights+smote")), (lambda: get_technique("xyz"))
+        for ask in (COMPONENTS.all, techniques, composed, unknown):
+            try:
+                ask()
+            except KeyboardInterrupt:
+                print("stopped")
+        importlib.import_module = real
+        print(get_technique("smote").name, len(techniques()) == len({t.name for t in techniques()}))
+        try:
+            get_technique("bordeline_smote")
+        except ValueError as error:
+            print(error)
+"""
+
+
+def test_a_first_question_that_is_interrupted_leaves_nothing_half_known(tmp_path: Path) -> None:
+    *stopped, known, unknown = answer(tmp_path, INTERRUPTED).splitlines()
+    assert stopped == ["stopped"] * 4
+    assert known == "smote True"
+    assert unknown == "unknown technique 'bordeline_smote'; did you mean 'borderline_smote'?"

@@ -132,3 +132,15 @@ def test_only_what_says_so_keeps_the_prior(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert get_technique("kept").keeps_prior
     assert not get_technique("kept+not_kept").keeps_prior
+
+
+def test_an_unknown_name_is_told_also_where_the_registry_lacks_a_part_of_a_named_technique(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The suggestion asks for names alone: it must not ask for parts, and so for suggestions, for ever."""
+    keep_registry(monkeypatch)
+    del COMPONENTS._known["rotate_flip"]
+    with pytest.raises(UserError, match=r"^unknown technique 'smot'; did you mean 'smote'\?$"):
+        get_technique("smot")
+    with pytest.raises(UserError, match=r"^unknown technique 'rotate_flip'; "):
+        get_technique("augmentation")

@@ -108,6 +108,8 @@ def test_a_notebook_shows_counts_and_escapes_names() -> None:
         ({"labels": np.zeros(60, int)}, "at least two classes"),
         ({"labels": np.arange(60) % 3, "class_names": ["a", "b"]}, r"0\.\.1, but one is 2"),
         ({"patients": ["a"]}, "patients must hold one value"),
+        ({"class_names": "ab"}, "class_names must be a list of names"),
+        ({"class_names": 2}, "class_names must be a list of names"),
         ({"splits": ["train"] * 59 + ["tests"]}, "did you mean 'test'"),
     ],
 )
@@ -135,3 +137,19 @@ def test_a_missing_label_in_a_list_is_no_class(missing: object) -> None:
     numbers = ImageSet.from_arrays(pixels, list(np.arange(60) % 2), class_names=["a", "b"])
     assert words.class_names == numbers.class_names
     np.testing.assert_array_equal(words.labels, numbers.labels)
+
+
+def test_a_numpy_number_is_a_size() -> None:
+    pixels, labels = _arrays()
+    sizes = [ImageSet.from_arrays(pixels, labels, image_size=size).fingerprint for size in (16, np.int64(16))]
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize("name", ["pixels", "labels", "patients", "names", "splits"])
+def test_rows_of_different_lengths_are_one_sentence(name: str) -> None:
+    pixels, labels = _arrays()
+    ragged = [[np.zeros((2, 3)), np.zeros((2, 4))], [[1, 2], [3]]]
+    for wrong in ragged:
+        with pytest.raises(UserError, match=f"^{name} must") as caught:
+            ImageSet.from_arrays(**{"pixels": pixels, "labels": labels, name: wrong})  # type: ignore[arg-type]
+        assert "\n" not in str(caught.value)

@@ -93,3 +93,9 @@ def test_importing_loads_no_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("source", [None, 5, b"phantom"])
+def test_what_is_no_source_is_refused(source: Any) -> None:
+    with pytest.raises(UserError, match="source must be 'phantom', a path or a Hub id"):
+        load_images(source)

@@ -53,3 +53,18 @@ def test_images_of_unknown_patients_are_a_patient_each(missing: Any) -> None:
 def test_two_classes_need_images_of_both() -> None:
     with pytest.raises(UserError, match="must hold images of both classes, but hold class 1 alone"):
         Results.from_predictions(np.ones(N, dtype=int), {"baseline": probabilities(classes=2)}, positive=1)
+
+
+def test_what_is_asked_for_by_a_wrong_name_is_refused() -> None:
+    results = given(probabilities())
+    for ask in (results.differences, results.seed_differences):
+        with pytest.raises(UserError, match="unknown metric 'recal'; did you mean 'recall'"):
+            ask("recal")
+    for part in (results.class_counts, results.rows_of):
+        with pytest.raises(UserError, match="unknown part 'tests' of the split; did you mean 'test'"):
+            part("tests")
+    for predicted in (results.resampled, lambda part: results.predictions_of("", part)):
+        with pytest.raises(UserError, match="unknown part 'valid' of the split; did you mean 'validation'"):
+            predicted("valid")
+    with pytest.raises(UserError, match="the split has no row 999"):
+        results.patients_of(np.array([0, 999]))

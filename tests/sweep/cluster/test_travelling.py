@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,9 @@ from balancing.components.axes import TrainingContext
 from balancing.components.registry import COMPONENTS, loss
 from balancing.errors import UserError
 from sweep.cluster.travelling import arrived, travelling
+from sweep.runs.trial_folder import TrialFolder
 from tests.balancing.components.registered import keep_registry
+from tests.balancing.components.test_entry_points import install
 
 SCRIPT = """
     import sys
@@ -110,13 +113,59 @@ def test_a_component_of_a_module_that_is_not_installed_travels_as_its_code(
         "from balancing.components.techniques import get_technique\n"
         "from balancing.components.axes import TrainingContext\n"
         "import numpy as np\n"
-        "print(get_technique('smote+twice_entropy').loss(TrainingContext(np.array([1, 2])))(21))"
+        "found = get_technique('smote+twice_entropy')\n"
+        "print(found.loss(TrainingContext(np.array([1, 2])))(21), found.components['loss'])"
     )
     done = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout.decode().strip() == "42"
+    component = COMPONENTS.get("twice_entropy")
+    assert component is not None
+    assert done.stdout.decode().strip() == f"42 {component.identity}"
     for name in [name for name in sys.modules if name.partition(".")[0] == "my_lab"]:
         del sys.modules[name]
+
+
+UNLIKE = """
+    import os
+
+    from balancing.components.losses.cross_entropy import cross_entropy
+    from balancing.components.registry import loss
+
+    FACTOR = 1.0 if os.environ["DRIVER"] == str(os.getpid()) else 2.0
+
+    @loss(label="Unlike", reference="here")
+    def unlike(context):
+        'Another on a worker than here.'
+        return lambda logits, targets: FACTOR * cross_entropy(logits, targets)
+"""
+DRIVER = """
+    import os, sys
+
+    os.environ["DRIVER"] = str(os.getpid())
+    import sweep.cli.main
+
+    sys.argv = ["sweep", *sys.argv[1:]]
+    sweep.cli.main.main()
+"""
+
+
+def test_a_worker_with_another_version_of_an_installed_component_trains_nothing_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    install(site, "my-lab", {"unlike": "unlike_module"}, unlike_module=UNLIKE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), *sys.path]))
+    (tmp_path / "own.py").write_text(textwrap.dedent(DRIVER))
+    done = call(tmp_path, *RUN, "--out", "made", "--techniques", "baseline,unlike", "--set", "sweep.retries=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    specs = {row["technique"]: row for row in json.loads((tmp_path / "made/trials.json").read_text())}
+    folders = {name: TrialFolder(tmp_path / f"made/trials/{row['trial_id']}") for name, row in specs.items()}
+    assert folders["baseline"].status()["status"] == "done"
+    assert folders["unlike"].status()["status"] == "failed"
+    assert folders["unlike"].epochs() == []
+    identity = specs["unlike"]["components"]["loss"]
+    assert f"was planned with the loss '{identity}', but on " in folders["unlike"].status()["error"]
 
 
 def test_what_cannot_travel_is_told_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:

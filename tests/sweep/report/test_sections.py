@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +13,6 @@ import jsonschema
 import numpy as np
 import pytest
 
-from balancing.errors import UserError
 from sweep.analysis.results import Results
 from sweep.report import registry
 from sweep.report.blocks import Listing, Paragraph
@@ -153,7 +151,7 @@ def test_what_is_not_declared_is_refused(run: Run) -> None:
     def unheard(context: ReportContext) -> SectionBody:
         return SectionBody([Listing(["x"])])
 
-    with pytest.raises(ValueError, match="'unheard', which no guideline asks"):
+    with pytest.warns(UserWarning, match="'unheard', which no guideline asks"):
         write_report(run)
     with pytest.raises(ValueError, match="choose another name"):
         section("results", "Results", 1)(unheard)
@@ -165,15 +163,11 @@ def test_installed_packages_bring_sections(monkeypatch: pytest.MonkeyPatch) -> N
 
     def of(group: str) -> list[Any]:
         assert group == "balancing_act.sections"
-        return [SimpleNamespace(name="installed", load=load)]
+        return [SimpleNamespace(name="installed", value="it.sections", load=load, dist=None)]
 
     monkeypatch.setattr(registry, "entry_points", of)
     registry._load.cache_clear()
-    assert "installed" in {one.name for one in sections()}
-    broken = EntryPoint("gone", "no_such_package.sections", "balancing_act.sections")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
-    registry._load.cache_clear()
-    with pytest.raises(UserError, match=r"section 'gone' \(no_such_package.sections\) can't be imported"):
-        sections()
+    (found,) = (one for one in sections() if one.name == "installed")
+    assert found.plugin == "entry point it.sections"
     monkeypatch.undo()
     registry._load.cache_clear()

@@ -197,3 +197,35 @@ def test_a_configuration_that_was_cut_off_anywhere_changes_no_setting_of_a_trial
         else:
             assert found.model_dump(exclude=where) == config.model_dump(exclude=where)
     assert refused > len(ends) / 2
+
+
+def test_a_metric_that_there_is_not_is_damage(run: Run) -> None:
+    path = run.path / "selection.json"
+    path.write_text(path.read_text().replace('"balanced_accuracy"', '"accuracy"'))
+    with pytest.raises(
+        UserError, match=r"selection.json is damaged .*'accuracy'\); `sweep resume .*run` writes it anew"
+    ):
+        Results(run).differences()
+    assert len(run.mend()) == 1
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+@pytest.mark.parametrize("wrong", ["row", "label", "fewer"])
+def test_a_trial_with_predictions_of_other_images_is_left_out_with_a_warning(run: Run, part: str, wrong: str) -> None:
+    folder = run.trial(Results(run).predictions[0].trial_id)
+    table = folder.predictions(part)
+    rows, labels, p = table["row"].to_numpy(), table["label"].to_numpy(), table[["p_0", "p_1"]].to_numpy()
+    kept = len(rows) - (wrong == "fewer")
+    rows, labels = rows + 10_000 * (wrong == "row"), labels + 5 * (wrong == "label")
+    folder.write_predictions(part, rows[:kept], labels[:kept], p[:kept])
+    results = Results(run)
+    named = [
+        trial.trial_id
+        for trial in results.predictions
+        if getattr(trial, f"{'known_' if part == 'validation' else ''}{part}", None)
+    ]
+    assert len(named) == len(Results(run).chosen_trials()) - 1
+    (warning,) = [line for line in found_warnings(results) if "is left out" in line]
+    assert folder.path.name in warning
+    assert f"{part}.parquet" in warning
+    assert write_report(run, None, ReportOptions(cams=False)).is_file()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from balancing.components.techniques import get_technique
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training import trial
@@ -49,6 +50,7 @@ def make_images(
 def make_spec(technique: str = "baseline", **options: Any) -> TrialSpec:
     values: dict[str, Any] = {"lr": 1e-3, "epochs": 2, "seed": 3, "batch_size": 8, "image_size": SIZE}
     parameters = {"k_neighbors": 3} if "smote" in technique else {}
+    values["components"] = get_technique(technique).components
     return TrialSpec(technique, parameters=parameters, **{**values, **options})
 
 

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+import sweep.training.trial as trial_module
 from balancing.components.axes import Phase, TrainingContext
 from balancing.components.losses.class_weights import class_weights
 from balancing.components.losses.cross_entropy import cross_entropy
-from balancing.components.registry import augmentation, mixer, schedule
+from balancing.components.registry import COMPONENTS, augmentation, loss, mixer, schedule
+from balancing.errors import UserError
+from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.batches import training_batches
 from sweep.training.hardware import on_device
@@ -93,3 +96,58 @@ def test_schedules_mixers_and_augmentations_are_applied(
         assert set(targets.unique().tolist()) <= {0.0, 0.5, 1.0}
     folder = trained(tmp_path, images, spec.technique, epochs=4, strength=1.0)
     assert [epoch["images"] for epoch in numbers_of(folder)] == [22, 22, 16, 16]
+
+
+FACTOR = 1.0
+
+
+@pytest.mark.parametrize(
+    ("planned", "now"),
+    [
+        ({"sampler": "smote", "loss": "here@0123456789ab"}, "planned with the loss 'here@0123456789ab', but on"),
+        ({"sampler": "smote"}, "planned with the loss 'none', but on"),
+        ({"sampler": "smote", "mixer": "own", "loss": ""}, "planned with the mixer 'own', but on .* it is 'none' "),
+        ({}, "planned with the loss 'here', but on"),
+    ],
+)
+def test_a_trial_that_was_planned_with_another_component_is_refused_before_it_trains(
+    planned: dict[str, str], now: str, images: SplitImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a node with another version of a plug-in: the trial's id would be that of what did not train."""
+    keep_registry(monkeypatch)
+
+    @loss(label="Here", reference="here")
+    def here(context: TrainingContext) -> Any:
+        """As it is here."""
+        return lambda logits, targets: FACTOR * cross_entropy(logits, targets)
+
+    component = COMPONENTS.get("here")
+    assert component is not None
+    planned = {axis: identity or component.identity for axis, identity in planned.items()}
+    spec, folder = make_spec("smote+here", components=planned), TrialFolder(tmp_path / "trial")
+    monkeypatch.setattr(trial_module, "train_epoch", None)
+    with pytest.raises(UserError, match=rf"^trial {spec.trial_id} was {now}.* install the same version of it on every"):
+        Trial(spec, images, folder, device=CPU).run()
+    assert folder.epochs() == []
+
+
+def test_a_constant_that_is_set_anew_since_a_trial_was_planned_is_another_component(
+    images: SplitImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_registry(monkeypatch)
+
+    @loss(label="Here", reference="here")
+    def here(context: TrainingContext) -> Any:
+        """As it is here."""
+        return lambda logits, targets: FACTOR * cross_entropy(logits, targets)
+
+    spec = make_spec("here")
+    assert method_of(spec, images).loss(1) is not cross_entropy
+    monkeypatch.setattr(f"{__name__}.FACTOR", 2.0)
+    with pytest.raises(UserError, match="was planned with the loss 'here@"):
+        method_of(spec, images)
+    method_of(make_spec("here"), images)
+
+
+def test_compositions_of_the_packages_own_need_not_say_what_they_are(images: SplitImages) -> None:
+    method_of(TrialSpec("undersampling+class_weights", lr=1e-3, epochs=1, seed=0, image_size=16), images).loss(1)
