@@ -25,7 +25,7 @@ def expand(names: Iterable[str]) -> list[str]:
 
     Args:
         names: of techniques, of ``GROUPS``, or ``around:`` and a composition: it, each composition with one of its
-            components taken away, and the baseline.
+            components taken away, and the baseline; without those that would be refused.
     Raises:
         UserError: there is no such technique, or nothing can be taken away from one.
     """
@@ -75,4 +75,5 @@ def _around(name: str) -> list[str]:
             "such as around:ldam+drw"
         )
     without = [JOINS.join(part.name for part in whole.parts if part is not left) or BASELINE for left in whole.parts]
-    return [BASELINE, whole.name, *(get_technique(fewer).name for fewer in without)]
+    fewer = [technique for technique in map(get_technique, without) if not any(c.refused for c in conflicts(technique))]
+    return [BASELINE, whole.name, *(technique.name for technique in fewer)]
