@@ -9,7 +9,7 @@ from balancing.components.conflicts import conflicts
 from balancing.components.named import NAMED
 from balancing.components.technique import Technique
 from balancing.components.techniques import BASELINE, JOINS, get_technique, techniques
-from balancing.errors import UserError
+from balancing.errors import UserError, suggestion
 
 AROUND = "around:"
 # Group -> what it has, for people.
@@ -36,8 +36,19 @@ def expand(names: Iterable[str]) -> list[str]:
         elif name.startswith(AROUND):
             found += _around(name.removeprefix(AROUND))
         else:
-            found.append(get_technique(name).name)
+            found.append(_one(name))
     return list(dict.fromkeys(found))
+
+
+def _one(name: str) -> str:
+    """A technique's name; of an unknown one that is nearly a group's, the error says so."""
+    try:
+        return get_technique(name).name
+    except UserError as error:
+        near = "" if "did you mean" in str(error) or JOINS in name else suggestion(name, GROUPS)
+        if near:
+            raise UserError(f"unknown technique '{name}'{near}") from None
+        raise
 
 
 def _group(name: str) -> list[Technique]:

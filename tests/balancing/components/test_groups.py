@@ -66,6 +66,11 @@ def test_around_a_named_composition_stand_its_parts() -> None:
     ]
 
 
+def test_a_group_that_is_nearly_written_is_suggested() -> None:
+    with pytest.raises(UserError, match=r"unknown technique 'loses'; did you mean 'losses'\?"):
+        expand(["loses"])
+
+
 def test_what_would_be_refused_stands_around_nothing() -> None:
     assert expand(["around:deep_auc"]) == ["baseline", "deep_auc"]
     assert expand(["around:aucm+pesg+mixup"]) == ["baseline", "mixup+aucm+pesg", "deep_auc"]
