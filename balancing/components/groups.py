@@ -45,10 +45,10 @@ def _one(name: str) -> str:
     try:
         return get_technique(name).name
     except UserError as error:
-        near = "" if "did you mean" in str(error) or JOINS in name else suggestion(name, GROUPS)
-        if near:
-            raise UserError(f"unknown technique '{name}'{near}") from None
-        raise
+        near = suggestion(name if f"{name}s" not in GROUPS else f"{name}s", GROUPS)
+        if JOINS in name or "did you mean" not in near or ("did you mean" in str(error) and f"{name}s" not in GROUPS):
+            raise
+        raise UserError(f"unknown technique '{name}'{near}") from None
 
 
 def _group(name: str) -> list[Technique]:

@@ -67,8 +67,11 @@ def test_around_a_named_composition_stand_its_parts() -> None:
 
 
 def test_a_group_that_is_nearly_written_is_suggested() -> None:
-    with pytest.raises(UserError, match=r"unknown technique 'loses'; did you mean 'losses'\?"):
-        expand(["loses"])
+    for written, meant in (("loses", "losses"), ("sampler", "samplers"), ("All", "all"), ("smot", "smote")):
+        with pytest.raises(UserError, match=rf"unknown technique '{written}'; did you mean '{meant}'\?"):
+            expand([written])
+    with pytest.raises(UserError, match="unknown technique 'xyzzy'; there are: .*smote"):
+        expand(["xyzzy"])
 
 
 def test_what_would_be_refused_stands_around_nothing() -> None:
