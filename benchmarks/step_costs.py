@@ -65,13 +65,14 @@ def step_costs(size: int, rows: int, device_name: str, precision: str, repeats: 
     keep_freed_memory()
     images, _ = images_and_split(size, rows)
     plain = _epoch("baseline", size, images, device, precision)
-    found = {}
+    found, before = {}, plain()
     for name in ("baseline", *names()):
         own, ratios = _epoch(name, size, images, device, precision), []
         for _ in range(repeats):
             # Plain before and after, so that a machine that slows down meanwhile favours neither.
-            before, mine, after = plain(), own(), plain()
+            mine, after = own(), plain()
             ratios.append(2 * mine / (before + after))
+            before = after
         found[name] = statistics.median(ratios)
     return {**found, "seconds": 0.0}
 

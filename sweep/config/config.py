@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from balancing.components.named import NAMED
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
@@ -162,7 +163,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise UserError(f"--set takes key=value, but got '{shown_text(text)}'; e.g. --set space.lr=0.001")
     key = key.strip()
     # technique.parameter, or of a composition technique.component.parameter
-    is_own = key.startswith("space.parameters.") and key.count(".") in ((3, 4) if "+" in key else (3,))
+    composed = "+" in key or any(key.startswith(f"space.parameters.{n}.") for n, named in NAMED.items() if named.parts)
+    is_own = key.startswith("space.parameters.") and key.count(".") in ((3, 4) if composed else (3,))
     if key not in known_keys() and not is_own:
         raise UserError(f"unknown key '{shown_text(key)}'{_key_suggestion(key)}")
     if not is_own and _takes_text(key):

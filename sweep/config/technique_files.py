@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,7 +47,7 @@ def _of_file(written: str) -> list[str]:
 
 
 def _text(written: str, what: str) -> str:
-    path = Path(written).expanduser()
+    path = Path(os.path.expanduser(written))
     try:
         if not path.is_file():
             raise UserError(f"{what} is {'no file' if path.exists() else 'not there'}; give a text file with names")
@@ -55,5 +56,5 @@ def _text(written: str, what: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"{what} cannot be read ({error.strerror}); give one that can") from None
-    except (UnicodeDecodeError, ValueError):  # such as a path with a null byte
+    except UnicodeDecodeError:
         raise UserError(f"{what} is no text in UTF-8; give a text file with names") from None

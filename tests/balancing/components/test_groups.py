@@ -66,6 +66,19 @@ def test_around_a_named_composition_stand_its_parts() -> None:
     ]
 
 
+def test_a_group_that_is_nearly_written_is_suggested() -> None:
+    for written, meant in (("loses", "losses"), ("sampler", "samplers"), ("All", "all"), ("smot", "smote")):
+        with pytest.raises(UserError, match=rf"unknown technique '{written}'; did you mean '{meant}'\?"):
+            expand([written])
+    with pytest.raises(UserError, match="unknown technique 'xyzzy'; there are: .*smote"):
+        expand(["xyzzy"])
+
+
+def test_what_would_be_refused_stands_around_nothing() -> None:
+    assert expand(["around:deep_auc"]) == ["baseline", "deep_auc"]
+    assert expand(["around:aucm+pesg+mixup"]) == ["baseline", "mixup+aucm+pesg", "deep_auc"]
+
+
 def test_a_group_has_no_technique_that_would_be_refused() -> None:
     assert not set(expand(["losses"])) & {"aucm"}
     assert not [c for name in expand(["all"]) for c in conflicts(get_technique(name)) if c.refused]

@@ -151,6 +151,7 @@ def test_an_assignment_sets_its_key(text: str, value: Any) -> None:
         ("smote.sampling_strategy=0.5..1", Interval(0.5, 1.0)),
         ("smote.sampling_strategy=0.5,1", [0.5, 1.0]),
         ("borderline_smote.kind=1,2", [1, 2]),
+        ("ldam_drw.ldam.scale=20", 20.0),
     ],
 )
 def test_a_techniques_own_parameter_takes_a_number_a_list_or_a_range(text: str, value: Any) -> None:
