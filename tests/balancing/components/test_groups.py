@@ -44,11 +44,11 @@ def test_names_and_groups_mix_and_repeat_nothing() -> None:
 
 
 def test_around_a_composition_stand_those_with_a_part_less() -> None:
-    assert expand(["around:smote+class_weights+drs"]) == [
+    assert expand(["around:smote+class_weights+sam"]) == [
         "baseline",
-        "smote+class_weights+drs",
-        "class_weights+drs",
-        "smote+drs",
+        "smote+class_weights+sam",
+        "class_weights+sam",
+        "smote+sam",
         "smote+class_weights",
     ]
     assert expand(["around:smote+class_weights"]) == [
