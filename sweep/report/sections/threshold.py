@@ -292,8 +292,8 @@ def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> l
         prior = ", ".join(f"{name} {share:.3f}" for name, share in zip(run.class_names, split_prior(run), strict=True))
         lines.append(
             f"Prior correction divides the baseline's probabilities by the training split's class shares ({prior}) and "
-            "scales them to sum to 1. Shown for the baseline alone: what class shares a technique trains with is not "
-            "in a run's records."
+            "scales them to sum to 1. Shown for the baseline alone; beside the techniques under the same rule it "
+            "stands under Class prior."
         )
     return lines or ["The most probable class is decided for."]
 
