@@ -19,7 +19,7 @@ from sweep.report.summary_types import Count, Share
 from sweep.report.table import Table
 from sweep.report.text.intervals import interval_sentence
 from sweep.report.text.numbers import NONE, decimals
-from sweep.report.words.prior import RULE_NAMES, nothing_but_t, would_a_rule_do
+from sweep.report.words.prior import RULE_NAMES, nothing_but_t, other_than_designed, would_a_rule_do
 
 QUESTION = "Would a decision rule give the baseline the same?"
 REFERENCES = (
@@ -73,7 +73,8 @@ def prior_section(context: ReportContext) -> SectionBody | None:
     if ledger.empty:
         return None
     table = same_rule_table(run)
-    sentence, answer = nothing_but_t(ledger, run.differences("auroc")), would_a_rule_do(table)
+    answer = would_a_rule_do(table, "a threshold" if run.positive is not None else "weights of the classes")
+    sentence = " ".join([nothing_but_t(ledger, run.differences("auroc")), other_than_designed(ledger)]).rstrip()
     blocks: list[Block] = [Paragraph(answer), Paragraph(sentence), _ledger(ledger)]
     if (table["technique"] != BASELINE).any():
         blocks.append(_same_rule(table))

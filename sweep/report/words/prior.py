@@ -9,7 +9,9 @@ from balancing.data.patients import FEWEST
 from sweep.analysis.decisions.same_rule import AS_TRAINED, only_moves_the_prior
 from sweep.analysis.names import display_name
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
+from sweep.report.text.intervals import ranged
 from sweep.report.text.lists import listed, techniques_listed
+from sweep.report.text.numbers import decimals
 
 # T that differ by less are one.
 APART = 0.05
@@ -68,18 +70,43 @@ def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
 
 def _t(row: pd.Series) -> str:
     value, how = (row["designed"], "") if np.isfinite(row["designed"]) else (row["measured"], ", measured")
-    return f"T\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{value:.2f}{how}".replace("-", "\N{MINUS SIGN}")
+    return f"T\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{_two(value)}{how}"
 
 
 def _sure(row: pd.Series, low: str = "low", high: str = "high") -> bool:
     return bool(row["p_holm"] < 1 - CONFIDENCE and (row[low] > 0 or row[high] < 0))
 
 
-def would_a_rule_do(table: pd.DataFrame) -> str:
+def other_than_designed(ledger: pd.DataFrame) -> str:
+    """Whose measured T is another than the designed; "" where none is.
+
+    Args:
+        ledger: of ``ledger_table``.
+    """
+    off = ledger["designed"].lt(ledger["measured_low"] - APART) | ledger["designed"].gt(ledger["measured_high"] + APART)
+    found = [
+        f"{display_name(str(row['technique']))} (designed {_two(row['designed'])}, measured "
+        f"{ranged(row, 'measured', _two)})"
+        for _, row in ledger[off].iterrows()
+    ]
+    if not found:
+        return ""
+    return (
+        f"Measured T is another than the designed one of {listed(found)}: these answers carry other class frequencies "
+        "than training was meant to give them, as those of networks do that were trained too briefly, or too long."
+    )
+
+
+def _two(value: float | None) -> str:
+    return decimals(value, 2)
+
+
+def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold") -> str:
     """Whether the baseline reaches the same under the rule that the techniques decide by.
 
     Args:
         table: of ``same_rule_table``.
+        rule: in words, what is tuned on validation.
     """
     compared = table[table["difference"].notna()]
     if compared.empty:
@@ -93,21 +120,23 @@ def would_a_rule_do(table: pd.DataFrame) -> str:
         )
     ahead = {rule: _ahead(own) for rule, own in compared.groupby("rule", sort=False)}
     plain, tuned = ahead.get(AS_TRAINED, []), ahead.get("threshold", [])
-    count = int((compared["rule"] == "threshold").sum())
+    if not plain and not tuned:
+        return (
+            f"There is nothing for a rule to give: neither as trained nor with {rule} tuned on validation, alike for "
+            "both, is any technique significantly ahead of the baseline in test balanced accuracy."
+        )
     sentence = (
-        f"As trained, {_who(plain)} significantly ahead of the baseline in test balanced accuracy; with a threshold "
-        f"(for more than two classes: weights of the classes) tuned on validation alike for both, {_who(tuned)}."
+        f"As trained, {_who(plain)} significantly ahead of the baseline in test balanced accuracy; with {rule} tuned "
+        f"on validation, alike for both, {_who(tuned)}."
     )
     lost = [name for name in plain if name not in tuned]
     if lost:
         sentence = (
             f"Yes, as far as these data tell, for {techniques_listed(lost)}: ahead of the baseline as trained, but not "
-            f"under the same tuned threshold. {sentence}"
+            f"under the same tuned rule. {sentence}"
         )
-    elif tuned:
+    if tuned:
         sentence = f"No, not for {techniques_listed(tuned)}. {sentence}"
-    elif count:
-        sentence = f"There is nothing for a rule to give. {sentence}"
     return sentence
 
 

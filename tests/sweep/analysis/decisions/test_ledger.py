@@ -17,7 +17,7 @@ from sweep.analysis.statistics.calibrating import weighted_biases
 from sweep.report.context import ReportContext
 from sweep.report.sections.prior import prior_section
 from sweep.report.table import Table
-from sweep.report.words.prior import nothing_but_t, would_a_rule_do
+from sweep.report.words.prior import nothing_but_t, other_than_designed, would_a_rule_do
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 from tests.balancing.components.decisions.toy import drawn, logits_of
@@ -128,6 +128,9 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     ledger = ledger_table(results, np.random.default_rng(0), 50)
     sentence = nothing_but_t(ledger, results.differences("auroc")).replace("\xa0", " ")
     assert sentence.startswith("As far as these data tell, Undersampling (T = ")
+    assert other_than_designed(ledger) == ""
+    designed = ledger.assign(designed=[0.0, 0.0])
+    assert "another than the designed one of Undersampling (designed 0.00, measured" in other_than_designed(designed)
     # Where ranking is another too, more than T is.
     better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
     assert nothing_but_t(ledger, better).startswith("No technique differs")
