@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -13,6 +13,7 @@ from balancing.components.plans import TrainingPlan
 from balancing.components.techniques import Technique, get_technique
 from balancing.data.given import as_array, checked_labels
 from balancing.errors import UserError
+from balancing.oracles import ORACLES, oracle
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -117,23 +118,6 @@ def _checked(pixels: npt.ArrayLike, labels: npt.ArrayLike) -> Arrays:
     return images, labels if isinstance(labels, np.ndarray) else np.asarray(listed)
 
 
-def _nothing(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(parameters)
-
-
-def _borderline(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {**parameters, "kind": f"borderline-{parameters['kind']}"}
-
-
-# sampler -> imbalanced-learn's module and class, and its parameters from ours
-_ORACLES: dict[str, tuple[str, str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
-    "undersampling": ("imblearn.under_sampling", "RandomUnderSampler", _nothing),
-    "oversampling": ("imblearn.over_sampling", "RandomOverSampler", _nothing),
-    "smote": ("imblearn.over_sampling", "SMOTE", _nothing),
-    "borderline_smote": ("imblearn.over_sampling", "BorderlineSMOTE", _borderline),
-}
-
-
 def _compare(
     technique: Technique, parameters: Mapping[str, Any], data: TrainingData, plan: TrainingPlan, random_state: int
 ) -> None:
@@ -142,23 +126,20 @@ def _compare(
     Equal in float64; but Borderline-SMOTE of kind 2 rounds once more there than a plan does, so there it is equal to
     within a few units in the last place.
     """
-    from importlib import import_module
-
-    if technique.axes != ("sampler",) or technique.parts[0].name not in _ORACLES:
+    if technique.axes != ("sampler",) or technique.parts[0].name not in ORACLES:
         raise UserError(
             f"imbalanced-learn has no '{technique.name}' to compare with; leave check away, or choose of: "
-            f"{', '.join(_ORACLES)}"
+            f"{', '.join(ORACLES)}"
         )
-    module, name, translated = _ORACLES[technique.parts[0].name]
-    theirs = translated(parameters)
+    theirs = dict(parameters)
     if theirs.get("sampling_strategy") == 1.0:
         theirs["sampling_strategy"] = "auto"
-    elif data.n_classes > 2:
+    elif "sampling_strategy" in theirs and data.n_classes > 2:
         raise UserError(
             f"imbalanced-learn takes a sampling_strategy of {theirs['sampling_strategy']:g} for two classes only, but "
             f"there are {data.n_classes}; leave check or sampling_strategy away"
         )
-    sampler = getattr(import_module(module), name)(random_state=random_state, **theirs)
+    sampler = oracle(technique.parts[0].name, theirs, random_state)
     flat = data.pixels.reshape(len(data.pixels), -1).astype(np.float64)
     try:
         wanted, wanted_labels = sampler.fit_resample(flat, data.labels)
@@ -170,12 +151,15 @@ def _compare(
             f"({str(error).partition('. ')[0].rstrip('.')}), so there is nothing to compare with; leave check away, or "
             "ask for what it does"
         ) from None
+    # SVM-SMOTE goes beyond its images, where a plan ends at the scale of pixels.
+    wanted = np.clip(wanted, 0, 255)
     made = plan.realise(data.pixels).reshape(len(plan), -1)
     same_length = len(made) == len(wanted) and np.array_equal(plan.labels, wanted_labels)
     wrong = ~np.isclose(made, wanted, rtol=1e-12, atol=1e-12).all(axis=1) if same_length else np.ones(len(made), bool)
     if wrong.any():
         raise UserError(
-            f"{int(wrong.sum())} of {len(made)} rows of '{technique.name}' are others than imbalanced-learn's {name} "
-            f"makes ({int((wrong & plan.synthetic).sum())} of them synthetic); rows at exactly equal distances, among "
-            "which its choice is that of a heap, may differ: look for repeated rows, or leave check away"
+            f"{int(wrong.sum())} of {len(made)} rows of '{technique.name}' are others than imbalanced-learn's "
+            f"{type(sampler).__name__} makes ({int((wrong & plan.synthetic).sum())} of them synthetic); rows at "
+            "exactly equal distances, among which its choice is that of a heap, may differ: look for repeated rows, or "
+            "leave check away"
         )

@@ -4,9 +4,10 @@
     python -m benchmarks.asha --every 4 --techniques baseline,undersampling,smote --keep full   # some half an hour
     python -m benchmarks.asha --full full/run     # against a full sweep that an earlier call has left
 
-``compare``'s space (6 techniques x 8 draws x 3 seeds, 3 to 10 epochs) with the quick settings (no pretrained weights,
-small images), run in full and with ``--scheduler asha``. As good means: the mean over seeds on validation that the
-full sweep gives the configuration chosen under ASHA lies within the full sweep's own spread over seeds of its best.
+``compare``'s space with the study's techniques (6 techniques x 8 draws x 3 seeds, 3 to 10 epochs) and the quick
+settings (no pretrained weights, small images), run in full and with ``--scheduler asha``. As good means: the mean over
+seeds on validation that the full sweep gives the configuration chosen under ASHA lies within the full sweep's own
+spread over seeds of its best.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our SMOTE family against imbalanced-learn's: time, peak memory, and whether the rows are the same.
+"""Our samplers that look at neighbours against imbalanced-learn's: time, peak memory, whether rows are the same.
 
 Both are given the official training split, in fresh processes, in turn. imbalanced-learn is fed as studies feed it:
 every pixel as three equal float32 channels, flattened; it needs about 14 GB at 224 pixels. ``--rows`` shows instead how
@@ -36,8 +36,8 @@ from benchmarks.resampling_growth import growth_table
 if TYPE_CHECKING:
     from balancing.components.axes import TrainingData
 
-# Technique -> imbalanced-learn's sampler.
-PEERS = {"smote": "SMOTE", "borderline_smote": "BorderlineSMOTE", "adasyn": "ADASYN"}
+# All of whose time goes into neighbours; the rest take scikit-learn's, or few.
+COMPARED = ("smote", "borderline_smote", "adasyn", "smote_tomek", "smote_enn", "nearmiss")
 SEED = 42
 CHANNELS = 3
 GROWTH = (5_000, 20_000, 50_000)
@@ -49,29 +49,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=224, help="side of the images in pixels")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, of which the median is shown")
+    parser.add_argument("--techniques", default=",".join(names()), help="which, with commas between; all by default")
+    parser.add_argument("--images", type=int, help="so many of the training images; all by default")
     parser.add_argument("--rows", action="store_true", help="show how a plan's time and memory grow with the images")
     parser.add_argument("--quick", action="store_true", help="32 pixels, few images, once: does it run?")
     options = parser.parse_args(arguments)
     if options.repeats < 1 or options.size < 8:
         parser.error("--repeats must be 1 or more, --size 8 or more")
+    if not set(options.techniques.split(",")) <= set(names()):
+        parser.error(f"--techniques are some of {', '.join(names())}")
     size, repeats = (32, 1) if options.quick else (options.size, options.repeats)
     if options.rows:
         growth_table(names(), size, (300, 600) if options.quick else GROWTH)
     else:
-        comparison_table(size, repeats, 400 if options.quick else None)
+        chosen = options.techniques.split(",")
+        comparison_table(chosen, size, repeats, 400 if options.quick else options.images)
 
 
 def names() -> list[str]:
     """The registered techniques that imbalanced-learn has too."""
     from balancing.components.techniques import techniques
 
-    return [technique.name for technique in techniques() if technique.name in PEERS]
+    return [technique.name for technique in techniques() if technique.name in COMPARED]
 
 
-def comparison_table(size: int, repeats: int, most: int | None) -> None:
+def comparison_table(chosen: Sequence[str], size: int, repeats: int, most: int | None) -> None:
     load(size)  # decoded before anything is measured
     rows, notes = [], []
-    for name in names():
+    for name in chosen:
         ours_runs, theirs_runs = in_turn(
             repeats, _measure("ours", name, size, most), _measure("theirs", name, size, most)
         )
@@ -92,10 +97,13 @@ def comparison_table(size: int, repeats: int, most: int | None) -> None:
         )
         spread = [f"{found.seconds:.2f}" for found in (*ours_runs, *theirs_runs)]
         made = ours_runs[0].value["made"]
+        making = (
+            f"; making all {made['rows']:,} synthetic images from our plan takes {made['seconds']:.1f} s more, batch "
+            "by batch while a trial trains"
+        )
         notes.append(
-            f"{name}: ours {', '.join(spread[:repeats])} s, theirs {', '.join(spread[repeats:])} s; making all "
-            f"{made['rows']:,} synthetic images from our plan takes {made['seconds']:.1f} s more, batch by batch while "
-            "a trial trains."
+            f"{name}: ours {', '.join(spread[:repeats])} s, theirs {', '.join(spread[repeats:])} s"
+            f"{making if made['rows'] else ''}."
         )
     counts = ours_runs[0].value["counts"]
     show(
@@ -180,12 +188,15 @@ def ours(name: str, size: int, most: int | None) -> dict[str, Any]:
 
 def theirs(name: str, size: int, most: int | None) -> dict[str, Any]:
     """imbalanced-learn's ``fit_resample`` of the same images; then each of its rows is hashed."""
+    from balancing.components.techniques import get_technique
+    from balancing.oracles import oracle
+
     data = training_data(size, most)
     n_pixels = int(np.prod(data.pixels.shape[1:3]))
     x = np.empty((len(data.rows), n_pixels, CHANNELS), dtype=np.float32)
     for i, row in enumerate(data.rows):
         x[i] = data.pixels[row].reshape(n_pixels, -1)
-    sampler = getattr(importlib.import_module("imblearn.over_sampling"), PEERS[name])(random_state=SEED)
+    sampler = oracle(name, {**get_technique(name).complete({}), "sampling_strategy": "auto"}, SEED)
     flat, labels = x.reshape(len(x), -1), data.train_labels
     began = time.perf_counter()
     made, made_labels = sampler.fit_resample(flat, labels)

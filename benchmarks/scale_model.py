@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from balancing.components.named import STUDY
 from balancing.components.samplers.targets import most_rows, rows_to_add
 from sweep.config.config import build_config, read_file
 from sweep.planning.space import trial_specs
@@ -171,11 +172,12 @@ def list_schedule(lengths: Sequence[float], n_slots: int, *, ramp: float = 0.0, 
 
 
 def compare_specs() -> list[TrialSpec]:
-    """The 144 trials of the `compare` preset, in the order in which they run; an epoch is a pass of a technique's rows.
+    """The 144 trials of the `compare` preset with the study's six techniques, in the order in which they run.
 
-    By equal steps, the preset's own budget, they train fewer images where more techniques add rows than take some away.
+    An epoch is a pass of a technique's rows. By equal steps, the preset's own budget, they train fewer images where
+    more techniques add rows than take some away.
     """
-    return trial_specs(build_config(read_file("compare"), {"space.budget": "epochs"}))
+    return trial_specs(build_config(read_file("compare"), {"space.budget": "epochs", "space.techniques": list(STUDY)}))
 
 
 def rows_per_epoch(spec: TrialSpec, class_counts: Sequence[int]) -> int:

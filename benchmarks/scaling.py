@@ -2,8 +2,9 @@
 
     python -m benchmarks.scaling
 
-The space is ``compare``'s: 6 techniques x 8 draws x 3 seeds = 144 trials, with learning rate, strength and the
-techniques' own parameters drawn; small images and one epoch, so that the machine is measured and not patience.
+The space is ``compare``'s with the study's techniques, 6 techniques x 8 draws x 3 seeds = 144 trials, with learning
+rate, strength and the techniques' own parameters drawn; small images and one epoch, so that the machine is measured and
+not patience.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from balancing.components.named import STUDY
 from benchmarks.common import cores, gigabytes, seconds, show, source, times
 from benchmarks.sweeps import Swept, run_sweep_command
 from sweep.config.config import read_file
@@ -22,7 +24,7 @@ def configuration(size: int, draws: int, seeds: int, epochs: int, phantom_images
     config["data"] = {"source": source(), "image_size": size}
     if source() == "phantom":
         config["data"]["phantom_images"] = phantom_images
-    config["space"] |= {"epochs": epochs, "trials": draws, "seeds": seeds}
+    config["space"] |= {"techniques": list(STUDY), "epochs": epochs, "trials": draws, "seeds": seeds}
     config["train"] = {"weights": "none", "stem": "imagenet"}
     return config
 

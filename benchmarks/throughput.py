@@ -2,6 +2,7 @@
 
     python -m benchmarks.throughput                      # 64 and 224 px, every technique, this machine
     python -m benchmarks.throughput --device cuda        # the same on a GPU; needs neither Ray nor datasets
+    python -m benchmarks.throughput --parts steps        # what each loss, mixer, schedule and optimizer adds to a step
     python -m benchmarks.throughput --device cuda --study --packed 1,2,4
 
 The limit is the training step alone, over and over on one batch that lies on the device: same network, size,
@@ -27,6 +28,7 @@ from balancing.components.techniques import get_technique
 from benchmarks.bare_step import BATCH, Bare, images_and_split, timed
 from benchmarks.common import gigabytes, in_fresh_process, peak_bytes, seconds, show, times
 from benchmarks.notebook_epoch import at_once, notebook_table
+from benchmarks.step_costs import steps_table
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.dtype import fast_precision
@@ -199,7 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=1, help="of a trial on the CPU")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--parts", default="techniques,notebook", help="techniques, notebook, study, packed")
+    parser.add_argument("--parts", default="techniques,notebook", help="techniques, steps, notebook, study, packed")
     parser.add_argument("--study", action="store_true", help="also the study's whole table in one process")
     parser.add_argument("--study-epochs", type=int, default=5)
     parser.add_argument("--packed", default="", help="also so many trials on one device at once, e.g. 1,2,4")
@@ -211,6 +213,8 @@ def main(arguments: list[str] | None = None) -> None:
     parts = given.parts.split(",")
     if "techniques" in parts:
         techniques_table(sizes, rows, given.device, precision, given.threads, given.repeats)
+    if "steps" in parts:
+        steps_table(sizes[0], min(rows[sizes[0]], 320), given.device, precision, given.repeats)
     if "notebook" in parts:
         notebook_table(sizes[-1], min(rows[sizes[-1]], 10**6), given.device, precision, given.repeats)
     if given.study or "study" in parts:

@@ -48,7 +48,8 @@ def compare(
 
     Args:
         data: ``phantom``, a path, a Hub id (see ``balancing.load_images``), or an ``ImageSet``.
-        techniques: names of some, see ``balancing.techniques()``; those of the preset by default.
+        techniques: names of some, see ``balancing.techniques()``, compositions such as ``smote+focal``, groups such as
+            ``losses``, ``around:COMPOSITION`` or ``@FILE``, as on the command line; those of the preset by default.
         executor: ``ray`` trains on all cores, or on the cluster at ``address=``; ``local`` in this process, one trial
             after the other, without Ray. Ids and numbers are the same.
         out: the run folder; a new one under ``runs/`` by default.

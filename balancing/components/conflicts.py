@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from balancing.components.axes import TrainingContext
-from balancing.components.ledger import Ledger
+from balancing.components.axes import Phase, TrainingContext
 from balancing.components.technique import Technique
 
-# T may exceed 1 by what rounding of class counts does.
-_ROUNDING = 0.02
-_FEW_EPOCHS = 5
+# Losses whose weights a schedule with weights of its own would double, and those that shift logits to the same end.
+_WEIGHTED = ("class_weights", "effective_number", "cb_focal")
+_SHIFTED = ("vs", "cdt")
+# A schedule is looked at with made-up counts: what trains in its stages does not depend on them.
+_EXAMPLE = TrainingContext(np.array([90, 10]), 10, split_counts=np.array([90, 10]))
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,25 @@ class Conflict:
     sentence: str
 
 
+# Of a technique, and axis by name of its components: whether it is refused, and why.
+_Rule = Callable[[Technique, Mapping[str, str]], Iterator[tuple[bool, str]]]
+
+
 def conflicts(technique: Technique) -> list[Conflict]:
     """The contradictions that a technique has whatever the data are."""
     names = {part.name: part.axis for part in technique.parts}
-    return [Conflict(refused, f"technique '{technique.name}': {why}") for refused, why in _of_names(technique, names)]
+    return [
+        Conflict(refused, f"technique '{technique.name}': {why}")
+        for rule in _RULES
+        for refused, why in rule(technique, names)
+    ]
 
 
-def _of_names(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+def _of_mixers(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
     sampler, mixer = technique.part("sampler"), technique.part("mixer")
-    if mixer is not None and sampler is not None:
+    if mixer is None:
+        return
+    if sampler is not None:
         if mixer.name in ("balanced_mixup", "unimix"):
             yield (
                 True,
@@ -52,89 +62,88 @@ def _of_names(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[
             )
         elif sampler.mixes:
             yield False, f"rows of {sampler.label} are mixtures already, and {mixer.label} mixes up to four images"
-    if "cutmix" in names:
+    if mixer.name == "cutmix":
         yield (
             False,
             "CutMix may cut a finding away, or paste one into an image whose label does not say so; of findings with "
             "a place in the image take mixup",
         )
+    if "label_aware_smoothing" in names:
+        yield False, f"both {mixer.label} and the smoothing soften the targets"
+
+
+def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+    sampler, mixer, loss = technique.part("sampler"), technique.part("mixer"), technique.part("loss")
     if "aucm" in names and "pesg" not in names:
-        yield True, "AUCM's margins are trained by PESG alone; write it as aucm+pesg"
+        yield True, "AUCM's margins are trained by PESG alone; write it as aucm+pesg, or deep_auc"
     if "pesg" in names and "aucm" not in names:
         yield True, "PESG is the optimisation step of AUCM; write it as aucm+pesg, or leave it out"
     if "deep_svdd" in names and (sampler is not None or mixer is not None):
         yield True, "one-class training sees one class alone, so there is nothing to sample or mix; leave the other out"
-    if "drw" in names and names.keys() & {"class_weights", "effective_number", "cb_focal"}:
-        weighted = (names.keys() & {"class_weights", "effective_number", "cb_focal"}).pop()
+    if loss is not None and loss.batchwise and "imbsam" in names:
         yield (
             True,
-            f"DRW brings weights of its own, which '{weighted}' would double; leave one out, or take focal+drw or "
-            "ldam+drw",
+            f"ImbSAM takes the rows of rare classes apart, but {loss.label} is a loss of the batch as a whole; take "
+            "sam, or another loss",
         )
-    if "drw" in names and sampler is not None:
-        yield False, f"DRW defers what {sampler.label} has done from the start, so little is left to defer"
-    if "label_aware_smoothing" in names and mixer is not None:
-        yield False, f"both {mixer.label} and the smoothing soften the targets"
-    if "tau_norm" in names and any(part.head == "cosine" for part in technique.parts):
+
+
+def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+    sampler, mixer, loss = technique.part("sampler"), technique.part("mixer"), technique.part("loss")
+    schedule = technique.part("schedule")
+    if "tau_norm" in names and technique.head == "cosine":
         yield (
             True,
             "a cosine head has unit weights, so there is no norm for tau-normalisation to divide by; leave it out",
         )
+    if schedule is None:
+        return
+    if "drw" in names and loss is not None:
+        if loss.name in _WEIGHTED:
+            yield (
+                True,
+                f"DRW brings weights of its own, which '{loss.name}' would double; leave one out, or take focal+drw or "
+                "ldam+drw",
+            )
+        elif loss.name == "aucm" or loss.batchwise:
+            yield (
+                True,
+                f"DRW weighs rows, but {loss.label} is a loss of the batch as a whole; leave one out, or take ldam+drw",
+            )
+        elif loss.name in _SHIFTED:
+            yield False, f"both {loss.label} and DRW's weights favour rare classes, and how much together is not known"
+    if "drw" in names and "unimix" in names:
+        yield False, "both UniMix and DRW's weights favour rare classes, and how much together is not known"
+    for part, what, trains in (
+        (sampler, "rows", lambda phase: phase.sampled and phase.power is None),
+        (mixer, "mixtures", lambda phase: phase.mixed),
+        (loss, "loss", lambda phase: phase.weighted),
+    ):
+        if part is not None and not any(trains(phase) for phase in _phases(technique)):
+            yield (
+                True,
+                f"{schedule.label} says what trains in each of its stages, and the {what} of {part.label} train in "
+                "none; leave one of them out",
+            )
+        elif part is sampler is not None and "drw" in names:
+            yield False, f"DRW defers what {part.label} has done from the start, so little is left to defer"
 
 
-@dataclass(frozen=True)
-class DoubleCorrection:
-    """A technique that takes out more of the class prior than there is.
+def _phases(technique: Technique) -> list[Phase]:
+    return [stage.phase for stage in technique.schedule(_EXAMPLE)]
 
-    Args:
-        technique: its name.
-        removed: T, above 1.
-    """
 
-    technique: str
-    removed: float
-
-    def __str__(self) -> str:
-        return (
-            f"technique '{self.technique}' takes out {self.removed:.2f} times the class prior, so it is corrected "
-            "twice; leave a component out or weaken it, or ask for it with --allow-double-correction"
+def _of_decisions(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+    if "posthoc_logit_adjustment" not in names:
+        return
+    unknown = technique.ledger(_EXAMPLE).unknown
+    blamed = [part.label for part in technique.parts if part.name in unknown and part.axis != "decision"]
+    if blamed:
+        yield (
+            True,
+            f"post-hoc logit adjustment takes out the class frequencies that answers carry, but what {blamed[0]} makes "
+            "of them is not known; take threshold or bcts, which are fitted",
         )
 
 
-def double_correction(
-    technique: Technique, context: TrainingContext, parameters: Mapping[str, Any]
-) -> DoubleCorrection | None:
-    """What a technique corrects too much by design; None where it does not, or there is no closed form.
-
-    Args:
-        context: with ``split_counts``, and the class counts of the technique's plan.
-        parameters: the technique's own.
-    """
-    found: Ledger = technique.ledger(context, **parameters)
-    total = found.removed
-    return DoubleCorrection(technique.name, total) if total is not None and total > 1 + _ROUNDING else None
-
-
-Doubt = Callable[[Technique, np.ndarray, int, Mapping[str, Any]], str | None]
-
-
-def doubts(technique: Technique, class_counts: np.ndarray, epochs: int, parameters: Mapping[str, Any]) -> list[str]:
-    """What makes a technique pointless on such data; a sentence each.
-
-    Args:
-        class_counts: (C,) int64, training images.
-        epochs: of a trial.
-        parameters: the technique's own, complete.
-    """
-    own, found = {key.rpartition(".")[2]: value for key, value in parameters.items()}, []
-    names = {part.name for part in technique.parts}
-    ratio = class_counts.max() / class_counts.min()
-    if "remix" in names and ratio < own.get("kappa", 0):
-        found.append(
-            f"technique '{technique.name}': the largest class is {ratio:.1f} times the smallest, below ReMix's kappa "
-            f"of {own['kappa']:g}, so it never differs from mixup"
-        )
-    if names & {"drw", "drs"} and epochs < _FEW_EPOCHS:
-        late = epochs * (1 - own.get("start", 0.8))
-        found.append(f"technique '{technique.name}': of {epochs} epochs the balance comes in the last {late:.1f} alone")
-    return found
+_RULES: tuple[_Rule, ...] = (_of_mixers, _of_losses, _of_schedules, _of_decisions)

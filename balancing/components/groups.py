@@ -9,7 +9,7 @@ from balancing.components.conflicts import conflicts
 from balancing.components.named import NAMED
 from balancing.components.technique import Technique
 from balancing.components.techniques import BASELINE, JOINS, get_technique, techniques
-from balancing.errors import UserError
+from balancing.errors import UserError, suggestion
 
 AROUND = "around:"
 # Group -> what it has, for people.
@@ -25,7 +25,7 @@ def expand(names: Iterable[str]) -> list[str]:
 
     Args:
         names: of techniques, of ``GROUPS``, or ``around:`` and a composition: it, each composition with one of its
-            components taken away, and the baseline.
+            components taken away, and the baseline; without those that would be refused.
     Raises:
         UserError: there is no such technique, or nothing can be taken away from one.
     """
@@ -36,8 +36,19 @@ def expand(names: Iterable[str]) -> list[str]:
         elif name.startswith(AROUND):
             found += _around(name.removeprefix(AROUND))
         else:
-            found.append(get_technique(name).name)
+            found.append(_one(name))
     return list(dict.fromkeys(found))
+
+
+def _one(name: str) -> str:
+    """A technique's name; of an unknown one that is nearly a group's, the error says so."""
+    try:
+        return get_technique(name).name
+    except UserError as error:
+        near = suggestion(name if f"{name}s" not in GROUPS else f"{name}s", GROUPS)
+        if JOINS in name or "did you mean" not in near or ("did you mean" in str(error) and f"{name}s" not in GROUPS):
+            raise
+        raise UserError(f"unknown technique '{name}'{near}") from None
 
 
 def _group(name: str) -> list[Technique]:
@@ -75,4 +86,5 @@ def _around(name: str) -> list[str]:
             "such as around:ldam+drw"
         )
     without = [JOINS.join(part.name for part in whole.parts if part is not left) or BASELINE for left in whole.parts]
-    return [BASELINE, whole.name, *(get_technique(fewer).name for fewer in without)]
+    fewer = [technique for technique in map(get_technique, without) if not any(c.refused for c in conflicts(technique))]
+    return [BASELINE, whole.name, *(technique.name for technique in fewer)]

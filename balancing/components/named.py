@@ -46,6 +46,30 @@ NAMED = {
         "always",
         "#009e73",
     ),
+    "ldam_drw": Named(
+        "LDAM-DRW",
+        "Margins that are larger for rare classes, and in the last part of the steps weights too.",
+        "Cao et al., NeurIPS 2019",
+        ("ldam", "drw"),
+    ),
+    "mixup_drw": Named(
+        "Mixup-DRW",
+        "Rows and targets mixed with others', and in the last part of the steps weights for rare classes.",
+        "Cheng, Mai & Lin, arXiv:2308.15457, 2023",
+        ("mixup", "drw"),
+    ),
+    "deep_auc": Named(
+        "Deep AUC",
+        "The area under the ROC curve by a squared margin loss, with the steps made for it.",
+        "Yuan et al., ICCV 2021",
+        ("aucm", "pesg"),
+    ),
+    "remix_drw": Named(
+        "ReMix-DRW",
+        "Rows mixed in favour of the rarer class, and in the last part of the steps weights too.",
+        "Chou et al., ECCV Workshops 2020",
+        ("remix", "drw"),
+    ),
 }
 
 # The study's techniques: what a sweep compares where nothing else is asked for, and first in tables and figures.

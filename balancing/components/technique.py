@@ -131,7 +131,7 @@ class Technique:
             UserError: a class has no training image or too few, or ``complete`` raises.
         """
         complete = self.complete(parameters or {})
-        check_feasible([(part, self._own(part, complete)) for part in self.parts], class_counts, class_names)
+        check_feasible([(part, self.own(part, complete)) for part in self.parts], class_counts, class_names)
 
     def build(self, data: TrainingData, random_state: int, **parameters: Any) -> TrainingPlan:
         """The training plan; of a sampler that draws anew in each epoch, the first epoch's.
@@ -153,7 +153,7 @@ class Technique:
         if sampler is None:
             made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows, data.train_labels)
         else:
-            made = sampler.build(data, random_state, **self._own(sampler, complete))
+            made = sampler.build(data, random_state, **self.own(sampler, complete))
         return made if isinstance(made, EpochPlans) else EpochPlans.always(made)
 
     def loss(self, context: TrainingContext, **parameters: Any) -> Loss:
@@ -199,6 +199,17 @@ class Technique:
             context: with ``split_counts``, and the class counts of the technique's plan.
             parameters: as for ``complete``.
         """
+        found = self.trained_ledger(context, **parameters)
+        decision = self.part("decision")
+        if decision is None:
+            return found
+        left = decided(decision.prior_effect, found.carried, found.split, self.own(decision, self.complete(parameters)))
+        if left is not None:  # whatever trained
+            return Ledger(found.split, left)
+        return Ledger(found.split, None, found.unknown or (decision.name,))
+
+    def trained_ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
+        """The same before its decision. Arguments as for ``ledger``."""
         assert context.split_counts is not None
         complete, last = self.complete(parameters), self.schedule(context, **parameters)[-1].phase
         trains = {"sampler": last.sampled and last.power is None, "mixer": last.mixed, "loss": last.weighted}
@@ -214,28 +225,21 @@ class Technique:
         seen = replace(context, class_counts=counts)
         for part in self.parts:
             if AXES[part.axis].trains and trains.get(part.axis, True):
-                shift = shift_of(part.prior_effect, seen, self._own(part, complete))
+                shift = shift_of(part.prior_effect, seen, self.own(part, complete))
                 unknown += [part.name] if shift is None else []
                 carried = carried if shift is None else carried + shift
-        trained = None if unknown else carried
-        decision = self.part("decision")
-        if decision is None:
-            return Ledger(log_split, trained, tuple(unknown))
-        left = decided(decision.prior_effect, trained, log_split, self._own(decision, complete))
-        if left is not None:  # whatever trained
-            return Ledger(log_split, left)
-        return Ledger(log_split, None, tuple(unknown) or (decision.name,))
+        return Ledger(log_split, None if unknown else carried, tuple(unknown))
 
     def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:
         part = self.part(axis)
-        return part.build(context, **self._own(part, self.complete(parameters))) if part else None
+        return part.build(context, **self.own(part, self.complete(parameters))) if part else None
 
     def part(self, axis: str) -> Component | None:
         """The component on an axis, or None."""
         return next((part for part in self.parts if part.axis == axis), None)
 
-    def _own(self, part: Component, complete: Mapping[str, Any]) -> dict[str, Any]:
-        """One component's parameters, by their bare names."""
+    def own(self, part: Component, complete: Mapping[str, Any]) -> dict[str, Any]:
+        """One component's parameters of the technique's complete ones, by their bare names."""
         return {name: complete[key] for key, owner, name in self._keys() if owner == part}
 
     def strength(self, asked: float) -> float:

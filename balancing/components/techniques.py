@@ -57,19 +57,19 @@ def _composed(name: str) -> Technique:
     words = [part.strip() for part in name.split(JOINS)]
     if not all(words):
         raise UserError(f"technique '{name}' has a plus sign with nothing beside it; write it as 'smote+focal'")
-    components = {word: None if word in NAMED else _component(word) for word in words}
-    decisions = [word for word, known in components.items() if known is not None and known.axis == "decision"]
+    components = [None if word in NAMED else _component(word) for word in words]
+    found = [known for known in components if known is not None and known.axis == "decision"]
+    decisions = [decision.name for decision in found]
     if len(decisions) > 1:
         raise UserError(
             f"'{decisions[0]}' and '{decisions[1]}' of '{name}' are both of the axis decision, of which a technique "
             "takes one; leave one out"
         )
-    trained = [word for word in words if word not in decisions]
+    trained = [part for word in words if word not in decisions for part in _parts_of(word)]
     if not decisions:
         return _trained(name, trained)
     before = get_technique(JOINS.join(trained) or BASELINE)
-    decision = components[decisions[0]]
-    assert decision is not None
+    decision = found[0]
     return Technique(
         f"{before.name}{JOINS}{decision.name}",
         f"{before.label} + {decision.label}",
@@ -79,6 +79,11 @@ def _composed(name: str) -> Technique:
         before.augmented,
         trained_as=before.name,
     )
+
+
+def _parts_of(word: str) -> tuple[str, ...]:
+    """The components of a named composition, so that what it is composed with further has one name however typed."""
+    return NAMED[word].parts if word in NAMED and len(NAMED[word].parts) > 1 else (word,)
 
 
 def _trained(name: str, words: Sequence[str]) -> Technique:

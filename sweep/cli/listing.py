@@ -9,12 +9,22 @@ import typer
 from sweep.cli.printing import make_console
 
 
-def techniques() -> None:
-    """Lists the techniques, their parameters with searched ranges, and where they come from."""
-    from sweep.cli.terminal import techniques_list
+def techniques(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAMES]", help="Some alone: names, compositions, groups such as losses, or @FILE."),
+    ] = None,
+) -> None:
+    """Lists the techniques by axis: what each takes out of the prior, cost, parameters with ranges, reference."""
+    from balancing.components.techniques import get_technique
+    from balancing.components.techniques import techniques as registered
+    from sweep.cli.techniques_view import techniques_view
+    from sweep.config.technique_files import expand_names
+    from sweep.config.values import parse_names
 
     console = make_console()
-    for block in techniques_list():
+    found = map(get_technique, expand_names(parse_names(",".join(names)))) if names else registered()
+    for block in techniques_view(found):
         console.print(block)
 
 

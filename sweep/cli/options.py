@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 _DATA, _SPACE, _HOW, _WHERE, _REPORT = "Data", "Search space", "Judging", "Resources", "Report"
 
+# The names of ``balancing.components.groups.GROUPS``, which takes longer to import than `--help` to answer.
+TECHNIQUE_GROUPS = (
+    "all",
+    "cheap",
+    "samplers",
+    "augmentations",
+    "mixers",
+    "losses",
+    "schedules",
+    "optimizers",
+    "decisions",
+)
+
 Preset = Annotated[
     str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="A preset (see `sweep presets`) or a YAML file.")
 ]
@@ -131,7 +144,13 @@ _ALL = (
         bool,
         ("--allow-leak",),
     ),
-    Option("techniques", "Names with commas (see `sweep techniques`).", _SPACE, "space.techniques"),
+    Option(
+        "techniques",
+        "With commas: names and compositions (see `sweep techniques`), such as smote+focal; around:COMPOSITION; @FILE; "
+        f"or {', '.join(TECHNIQUE_GROUPS)}.",
+        _SPACE,
+        "space.techniques",
+    ),
     *(Option(shared.name, shared.help, _SPACE, f"space.{shared.name}") for shared in HYPERPARAMETERS),
     Option("trials", "Draws for each technique where ranges are given.", _SPACE, "space.trials", int),
     Option("seeds", "How many seeds each configuration gets.", _SPACE, "space.seeds", int),
@@ -142,6 +161,14 @@ _ALL = (
     Option("lr_schedule", "constant or cosine.", _SPACE, "train.lr_schedule"),
     Option("warmup", "Share of the training in which the learning rate rises.", _SPACE, "train.warmup", float),
     Option("budget", "An epoch: equal steps for all techniques, or a pass (epochs).", _SPACE, "space.budget"),
+    Option(
+        "allow_double_correction",
+        "Go on although a technique takes out more of the class prior than there is.",
+        _SPACE,
+        "space.allow_double_correction",
+        bool,
+        ("--allow-double-correction",),
+    ),
     Option("metric", "Chooses epoch and configuration, on validation.", _HOW, "sweep.metric"),
     Option("scheduler", "none or asha (early stopping).", _HOW, "sweep.scheduler"),
     Option("search", "grid (paired draws) or optuna.", _HOW, "sweep.search"),

@@ -59,7 +59,21 @@ def resume(given: Given, run_folder: RunFolder) -> None:
     jobs.resume(run_folder, recorded_config(found, settings), given)
 
 
-@takes(*named("data", "techniques", *SHARED, "trials", "seeds", "seed", "weights", "image_size", "search", "sets"))
+@takes(
+    *named(
+        "data",
+        "techniques",
+        *SHARED,
+        "trials",
+        "seeds",
+        "seed",
+        "weights",
+        "image_size",
+        "search",
+        "allow_double_correction",
+        "sets",
+    )
+)
 def plan(given: Given, preset: Preset = "compare") -> None:
     """Lists the trials of a sweep and what they will cost here, without running them."""
     from sweep.cli.decoding_bar import decoding_bar

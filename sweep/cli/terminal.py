@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from balancing.components.ranges import Choice
-from balancing.components.registry import COMPONENTS
-from balancing.components.techniques import techniques
 from balancing.data.text import shown
 
 if TYPE_CHECKING:
@@ -23,21 +19,6 @@ if TYPE_CHECKING:
 TITLE = "Test split, mean over seeds and 95 % interval"
 # Headings that fit eight columns into 80 characters.
 SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
-
-
-def techniques_list() -> list[RenderableType]:
-    """All registered techniques: what each does, its parameters with searched ranges and defaults, its reference."""
-    blocks: list[RenderableType] = []
-    for technique in techniques():
-        blocks.append(Text.assemble((technique.name, "bold"), f"  ({' + '.join(technique.axes) or 'none'})"))
-        lines = [technique.summary]
-        for name, spec in technique.parameters.items():
-            searched = " or ".join(map(str, spec.options)) if isinstance(spec, Choice) else f"{spec.low}..{spec.high}"
-            lines.append(f"{name}: searched in {searched}, default {spec.default}")
-        lines.append(technique.reference)
-        blocks += [Padding(Text(line), (0, 0, 0, 4)) for line in lines]
-    blocks.append(Text("\nTechniques are composed with plus signs, e.g. undersampling+class_weights."))
-    return blocks + [Text(sentence, style="red") for sentence in COMPONENTS.broken()]
 
 
 def results(run: Run) -> list[RenderableType]:

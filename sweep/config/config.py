@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from balancing.components.named import NAMED
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
@@ -29,7 +30,7 @@ from sweep.config.sections import (
 )
 from sweep.config.size import n_trials
 from sweep.config.strict_yaml import read_yaml
-from sweep.config.values import decision_parameters, plain, shown_text
+from sweep.config.values import decision_parameters, is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.runs.foreign import check_present
 
@@ -70,11 +71,16 @@ class Config(Section):
             if isinstance(found, Interval):
                 space[shared.name] = _written(found, log=shared.log)
         space["parameters"] = {
-            technique: {k: _written(v) if isinstance(v, Interval) else v for k, v in own.items()}
+            technique: {k: _own_written(technique, k, v) if isinstance(v, Interval) else v for k, v in own.items()}
             for technique, own in self.space.parameters.items()
         }
         values["train"] = {k: list(v) if isinstance(v, tuple) else v for k, v in values["train"].items()}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _own_written(technique: str, parameter: str, values: Interval) -> str | dict[str, Any]:
+    known = get_technique(technique).parameters[parameter]
+    return _written(values, log=is_logarithmic(known) and values.low > 0)
 
 
 def _written(values: Interval, *, log: bool = False) -> str | dict[str, Any]:
@@ -157,7 +163,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise UserError(f"--set takes key=value, but got '{shown_text(text)}'; e.g. --set space.lr=0.001")
     key = key.strip()
     # technique.parameter, or of a composition technique.component.parameter
-    is_own = key.startswith("space.parameters.") and key.count(".") in ((3, 4) if "+" in key else (3,))
+    composed = "+" in key or any(key.startswith(f"space.parameters.{n}.") for n, named in NAMED.items() if named.parts)
+    is_own = key.startswith("space.parameters.") and key.count(".") in ((3, 4) if composed else (3,))
     if key not in known_keys() and not is_own:
         raise UserError(f"unknown key '{shown_text(key)}'{_key_suggestion(key)}")
     if not is_own and _takes_text(key):

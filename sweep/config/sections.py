@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
 
 from balancing.components.conflicts import conflicts
-from balancing.components.groups import expand
 from balancing.components.named import STUDY
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
 from balancing.errors import suggestion
 from balancing.metrics import SELECTABLE
 from sweep.config.bounds import check_shares, seconds_of
+from sweep.config.technique_files import expand_names
 from sweep.config.values import check_decided, own_parameters, parse_channels, parse_names, parse_values
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
 
@@ -90,6 +90,9 @@ class SpaceConfig(_Shared):
     search_parameters: bool = Field(
         default=False, description="draw the techniques' own parameters from their ranges too"
     )
+    allow_double_correction: bool = Field(
+        default=False, description="go on although a technique takes out more of the class prior than there is"
+    )
     parameters: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="technique -> parameter -> value(s); of a composition, component.parameter -> value(s)",
@@ -98,7 +101,7 @@ class SpaceConfig(_Shared):
     @field_validator("techniques")
     @classmethod
     def _known(cls, names: list[str]) -> list[str]:
-        found = expand(names)
+        found = expand_names(names)
         for technique in map(get_technique, found):
             refused = next((conflict for conflict in conflicts(technique) if conflict.refused), None)
             if refused is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from balancing.components.ranges import Choice, Interval, IntRange
+from balancing.components.ranges import Choice, FloatRange, Interval, IntRange, Range
 from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
@@ -92,6 +93,11 @@ def parse_names(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def is_logarithmic(known: Range) -> bool:
+    """Whether a parameter is drawn in the logarithm, where a range of it is written as text, such as ``1e-4..1e-1``."""
+    return isinstance(known, FloatRange) and known.log
+
+
 def decision_parameters(technique: Technique, wanted: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
     """The parameters of a technique's decision, complete, by their bare names; {} where it has none.
 
@@ -145,6 +151,8 @@ def own_parameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         value = parse_values(given) if isinstance(given, str | Mapping | list) else given
         if isinstance(value, Interval) and isinstance(known, Choice):
             raise ValueError(f"{name}.{parameter} takes {known.options[0]} or a list, not the range {given}")
+        if isinstance(given, str) and isinstance(value, Interval) and value.low > 0 and is_logarithmic(known):
+            value = replace(value, log=True)
         if isinstance(value, Interval):
             value.check_log(f"{name}.{parameter}", whole=isinstance(known, IntRange))
         ends = [value.low, value.high] if isinstance(value, Interval) else value if isinstance(value, list) else [value]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balancing.components.axes import TrainingContext
+from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.registry import check_feasible
 from balancing.components.techniques import Technique, get_technique
 from balancing.data.images import ImageSet, load_images, resolve_positive
@@ -22,6 +22,7 @@ from balancing.errors import UserError
 from balancing.quality.audit import Audit, audit
 from sweep.config.size import n_draws, trained
 from sweep.config.values import decision_parameters
+from sweep.planning.compositions import check_compositions
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
@@ -125,13 +126,15 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
 
         load_masks(Path(config.report.masks), images)  # that they fit is known before anything long starts
     check_techniques(config, images, split)
+    rows = TrainingData(images.pixels, images.labels, split.train, images.n_classes, images.class_names)
+    warnings = check_compositions(config, rows)
     fixed = {
         "data": images.fingerprint[:16],
         "split": split_fingerprint(split),
         "positive": positive,
         "weights": weights,
     }
-    return SweepInputs(images, split, positive, (*notes, *mended), start, fixed, found)
+    return SweepInputs(images, split, positive, (*notes, *mended, *warnings), start, fixed, found)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:

@@ -69,6 +69,7 @@ class ResNet18(ResNet):
     """
 
     last_block = "layer4"
+    fc: nn.Linear
 
     def __init__(self, n_classes: int, head: Head = "linear", stem: str = "imagenet"):
         super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=n_classes)

@@ -65,6 +65,7 @@ class Trial:
         self.spec, self.images, self.folder, self.device = spec, images, folder, device
         self._start, self._method = start, method
         self._trained_on: dict[str, list[int]] = {}  # rows of each class, when the best network was found
+        self._new_loss: State = {}  # of a loss whose values train too
 
     @cached_property
     def method(self) -> Method:
@@ -113,7 +114,6 @@ class Trial:
         # A plan that can't be made changes no file; pixels take their part of the device before the network does.
         _ = self.method.parts(1), self.pixels
         loss = self.method.module()
-        self._new_loss = copy.deepcopy(loss.state_dict()) if loss is not None else {}
         self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device, loss)
 
     def _fresh(self) -> tuple[ResNet18, torch.optim.Optimizer]:
@@ -123,6 +123,7 @@ class Trial:
         network.scale = self.method.scale()
         loss = self.method.module()
         if loss is not None:
+            self._new_loss = self._new_loss or copy.deepcopy(loss.state_dict())
             loss.load_state_dict(self._new_loss)
             loss.to(self.device)
         return network, new_optimizer(network, spec.lr, spec.weight_decay, loss, spec.optimizer)

@@ -11,8 +11,10 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 import balancing
+from balancing.components.laws.common import make_data
 from balancing.components.techniques import Technique
 from balancing.errors import UserError
+from balancing.oracles import ORACLES
 
 
 def _arrays(shape: tuple[int, ...] = (8, 8), counts: tuple[int, ...] = (30, 14)) -> tuple[np.ndarray, np.ndarray]:
@@ -32,6 +34,14 @@ def test_equals_imblearn(technique: str, shape: tuple[int, ...], counts: tuple[i
     assert y.dtype == labels.dtype
     np.testing.assert_array_equal(X, np.rint(plan.realise(pixels)))
     assert len(set(np.bincount(y).tolist())) == 1, "balanced"
+
+
+@pytest.mark.parametrize("technique", sorted(set(ORACLES) - {"undersampling", "oversampling", "smote"}))
+def test_every_sampler_that_imblearn_has_is_compared_with_it(technique: str) -> None:
+    data = make_data((48, 22), size=12, outside=0, apart=24)
+    X, y, plan = balancing.resample(technique, data.pixels, data.labels, random_state=3, check=True, return_plan=True)
+    assert len(X) == len(y) == len(plan)
+    assert len(np.unique(y)) == 2
 
 
 def test_rows_are_smotes_rounded_to_whole_levels() -> None:

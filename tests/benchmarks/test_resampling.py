@@ -22,9 +22,9 @@ def _small_phantom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_our_rows_are_imbalanced_learn_s(name: str) -> None:
     ours, theirs = resampling.ours(name, 32, None), resampling.theirs(name, 32, None)
     n = len(theirs["rows"])
-    assert n > sum(ours["counts"])
+    assert n > min(ours["counts"])
     assert resampling.identical(ours, theirs) == n
-    assert ours["made"]["rows"] > 0
+    assert (ours["made"]["rows"] > 0) == (name != "nearmiss")
     other = {**theirs, "rows": [*theirs["rows"][:-1], "another"]}
     assert resampling.identical(ours, other) == n - 1
     assert resampling.identical(ours, {**theirs, "channels_equal": False}) == 0

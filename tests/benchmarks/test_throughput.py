@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import bare_step, notebook_epoch, throughput
+from balancing.components.registry import COMPONENTS
+from balancing.components.techniques import get_technique
+from benchmarks import bare_step, notebook_epoch, step_costs, throughput
 from benchmarks.asha import compared
 from benchmarks.common import Memory, in_fresh_process
 from benchmarks.overhead import line
@@ -42,6 +44,26 @@ def test_an_epoch_and_its_limit_are_both_run(technique: str) -> None:
     assert found["whole_share"] == pytest.approx(found["whole"] / found["whole_limit"])
     assert found["whole"] < found["training"]  # validation takes time too
     assert found["peak"] > 50e6
+
+
+@pytest.mark.usefixtures("drawings")
+def test_a_technique_that_makes_two_passes_costs_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_costs, "names", lambda: ["sam"])
+    threads = torch.get_num_threads()
+    try:
+        found = step_costs.step_costs(32, 96, "cpu", "float32", 3)
+    finally:
+        torch.set_num_threads(threads)
+    assert list(found) == ["baseline", "sam", "seconds"]
+    assert 1.2 < found["sam"] / found["baseline"] < 4
+
+
+def test_each_loss_mixer_schedule_and_step_has_a_row() -> None:
+    alone = {name for name in step_costs.names() if "+" not in name}
+    parts = {part.name for name in step_costs.names() for part in get_technique(name).parts}
+    trained = {c.name for c in COMPONENTS.all() if c.axis in ("loss", "mixer", "schedule", "optimizer")}
+    assert parts == trained
+    assert len(alone) == len(step_costs.names())
 
 
 @pytest.mark.usefixtures("drawings")

@@ -43,6 +43,14 @@ def test_a_comparison_finds_what_changed() -> None:
     places = [line.split(" is ")[0] for line in differences(before, now)]
     assert places == ["/trials/0/lr", f"/records/{trial}/epochs/0/train_loss", "/report/tables/results/recall"]
     assert len(as_recorded(before, now, exact=False)) == 2, "the last bits are another processor's own"
+    for epoch, share in ((0, 0.2), (1, 0.5)):
+        now = recorded("demo")
+        now["records"][trial]["epochs"][epoch]["train_loss"] *= 1 - share
+        (line, *_) = as_recorded(before, now, exact=False)
+        assert f"/{epoch}/train_loss" in line
+    now = recorded("demo")
+    now["records"][trial]["epochs"][1]["images"] += 1
+    assert len(as_recorded(before, now, exact=False)) == 1
 
 
 def test_fixtures_name_no_place_of_the_machine_that_made_them() -> None:

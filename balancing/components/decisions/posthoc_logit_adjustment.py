@@ -19,7 +19,7 @@ def what_is_left(carried: np.ndarray | None, split: np.ndarray, *, tau: float) -
     label="Post-hoc logit adjustment",
     reference="Menon et al., ICLR 2021",
     prior_effect=what_is_left,
-    tau=FloatRange(0.0, 2.0, default=1.0),
+    tau=FloatRange(0.0, 1.0, default=1.0, maximum=2.0),
 )
 def posthoc_logit_adjustment(*, tau: float) -> Decision:
     """Logits less tau times the log class frequencies that they carry.

@@ -47,10 +47,10 @@ def _plans(component: Component, data: TrainingData, seed: int, **parameters: An
     return [made.of(epoch) for epoch in _EPOCHS] if isinstance(made, EpochPlans) else [made]
 
 
-def _accepted(component: Component, data: TrainingData) -> list[dict[str, Any]]:
-    """The settings to try; of a sampler that may refuse images once it sees them those that it takes, and the defaults.
+def accepted(component: Component, data: TrainingData) -> list[dict[str, Any]]:
+    """The settings to try; of a sampler that may refuse images once it sees them those that it takes.
 
-    Others it must refuse by a sentence that names a class or the number of images.
+    The defaults are among them; others it must refuse by a sentence that names a class or the number of images.
     """
     if component.refuses == "beforehand":
         return settings(component)
@@ -75,7 +75,7 @@ def law_plans_are_well_formed(component: Component) -> None:
     """Every setting, 2, 3 and 5 classes: types, rows, labels and weights are what a TrainingPlan promises."""
     for n_classes in CLASS_NUMBERS:
         data = _data(component, n_classes)
-        for parameters in _accepted(component, data):
+        for parameters in accepted(component, data):
             for plan in _plans(component, data, SEED, **parameters):
                 require(isinstance(plan, TrainingPlan), f"a sampler returns a TrainingPlan, not {type(plan).__name__}")
                 _require_well_formed(component, data, plan)
@@ -123,7 +123,7 @@ def law_only_training_rows_are_read(component: Component) -> None:
     for n_classes in CLASS_NUMBERS:
         data = _data(component, n_classes)
         outside = np.setdiff1d(np.arange(len(data.labels)), data.rows)
-        for parameters in _accepted(component, data):
+        for parameters in accepted(component, data):
             plan = _plan(component, data, SEED, **parameters)
             for shade, label in ((0, 0), (255, n_classes - 1), (128, 10**6)):
                 pixels, labels = data.pixels.copy(), data.labels.copy()
@@ -144,7 +144,7 @@ def law_vectors_take_the_place_of_pixels(component: Component) -> None:
         data = _data(component, n_classes)
         vectors = data.pixels.reshape(len(data.pixels), -1).astype(np.float32)
         moved = replace(data, pixels=np.zeros_like(data.pixels), vectors=vectors)
-        for parameters in _accepted(component, data):
+        for parameters in accepted(component, data):
             plan, same = (_plan(component, given, SEED, **parameters) for given in (data, moved))
             assert_same_plan(plan, same)
 

@@ -57,7 +57,7 @@ def balanced_softmax(context: TrainingContext) -> Loss:
     label="Logit-adjusted",
     reference="Menon et al., ICLR 2021",
     prior_effect=_tau_priors,
-    tau=FloatRange(0.0, 2.0, default=1.0, maximum=4.0),
+    tau=FloatRange(0.0, 1.0, default=1.0, maximum=4.0),  # beyond 1 the prior is corrected twice
 )
 def logit_adjusted(context: TrainingContext, *, tau: float) -> Loss:
     """Cross-entropy of logits to which training adds tau times the log class frequencies.
@@ -73,7 +73,7 @@ def logit_adjusted(context: TrainingContext, *, tau: float) -> Loss:
     label="Vector scaling (VS)",
     reference="Kini et al., NeurIPS 2021",
     prior_effect=_vs_shift,
-    gamma=FloatRange(0.0, 0.5, default=0.15, maximum=1.0),
+    gamma=FloatRange(0.05, 0.5, default=0.15, minimum=0.0, maximum=1.0),
     tau=FloatRange(0.75, 1.5, default=1.0, minimum=0.0, maximum=4.0),
 )
 def vs(context: TrainingContext, *, gamma: float, tau: float) -> Loss:

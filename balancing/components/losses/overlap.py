@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @loss(
     label="Soft F-beta",
-    reference="Bénédict et al., arXiv:2108.10566, 2021",
+    reference="Bénédict et al., TMLR 2022",
     batchwise=True,
     beta=FloatRange(0.5, 2.0, default=1.0, log=True, minimum=0.1, maximum=10.0),
 )

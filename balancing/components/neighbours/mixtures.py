@@ -12,28 +12,29 @@ import numpy as np
 import torch
 
 from balancing.components.neighbours.real import EXCLUDED, scale_of, to_keys
+from balancing.components.neighbours.spaces import Space
 from balancing.components.plans import TrainingPlan
 
 if TYPE_CHECKING:
-    from balancing.components.axes import TrainingData
+    pass
 
 # Products of parents with real rows, and distances, that are held at a time; both float64.
 _PRODUCTS = 2**24
 _DISTANCES = 2**20
 
 
-def nearest_rows(data: TrainingData, plan: TrainingPlan, k: int) -> np.ndarray:
+def nearest_rows(space: Space, plan: TrainingPlan, nearest: np.ndarray) -> np.ndarray:
     """For each row of a plan the places of the k nearest other rows.
 
     Args:
-        data: what the plan was made of.
-        plan: the T training rows in their order, then M mixtures with weights in [0, 1].
-        k: in 1..T-1.
+        space: where distances are measured.
+        plan: T real rows, none twice, then M mixtures of them with weights in [0, 1].
+        nearest: (T, k) int64, for each real row the k nearest others among them, rows of the image set.
     Returns:
         (T + M, k) int64 in 0..T+M-1, nearest first; of equal distances the earlier place.
     """
-    search = _Search(data, plan, k)
-    best = torch.cat([search.among_real(), torch.full((search.n_mixed, k), EXCLUDED)])
+    search, k = _Search(space, plan, len(nearest)), nearest.shape[1]
+    best = torch.cat([search.among_real(nearest), torch.full((search.n_mixed, k), EXCLUDED)])
     for few in _blocks(search.order, max(1, _PRODUCTS // (2 * search.n_real))):
         products_PR, parents = search.products(few)
         for rows in _blocks(few, max(1, _DISTANCES // len(plan))):
@@ -55,52 +56,35 @@ def _blocks(rows: np.ndarray, size: int) -> list[np.ndarray]:
 class _Search:
     """One search: places, norms, and the scale that all keys have in common."""
 
-    def __init__(self, data: TrainingData, plan: TrainingPlan, k: int) -> None:
-        self.data, self.k, self.space = data, k, data.space
-        self.n_real, self.n_mixed = len(data.rows), len(plan) - len(data.rows)
+    def __init__(self, space: Space, plan: TrainingPlan, n_real: int) -> None:
+        self.space, self.rows = space, plan.base[:n_real]
+        self.n_real, self.n_mixed = n_real, len(plan) - n_real
         mixed = slice(self.n_real, None)
         self.weight = torch.from_numpy(plan.weight[mixed])
-        places = np.full(int(data.rows.max()) + 1, -1)
-        places[data.rows] = np.arange(self.n_real)
+        places = np.full(int(self.rows.max()) + 1, -1)
+        places[self.rows] = np.arange(self.n_real)
         self.base, self.mate = places[plan.base[mixed]], places[plan.mate[mixed]]
         # By their bases, so that a block has few parents.
         self.order = np.argsort(self.base, kind="stable")
-        self.norms = self.space.squared_norms(data.rows)
-        self.mixed_norms = torch.empty(self.n_mixed, dtype=torch.float64)
-        for rows in _blocks(np.arange(self.n_mixed), 256):
-            self.mixed_norms[rows] = self._mixed_norms(rows)
+        self.norms = self.space.squared_norms(self.rows)
+        # |b + w (m - b)|^2 = (1 - w) |b|^2 + w |m|^2 - w (1 - w) |m - b|^2
+        gaps = self.space.squared_gaps(plan.base[mixed], plan.mate[mixed])
+        self.mixed_norms = torch.lerp(self.norms[self.base], self.norms[self.mate], self.weight)
+        self.mixed_norms -= self.weight * (1 - self.weight) * gaps
         self.places = torch.arange(len(plan))
         self.scale = scale_of(float(self.norms.max()), len(plan))
 
-    def _mixed_norms(self, rows: np.ndarray) -> torch.Tensor:
-        base, mate, weight = self.base[rows], self.mate[rows], self.weight[rows]
-        parents, where = np.unique(np.concatenate([base, mate]), return_inverse=True)
-        products_PP = self.space.products(self.data.rows[parents], self.data.rows[parents])
-        crossed = products_PP[where[: len(rows)], where[len(rows) :]]
-        rest = 1 - weight
-        found: torch.Tensor = (
-            rest.square() * self.norms[base] + weight.square() * self.norms[mate] + 2 * rest * weight * crossed
-        )
-        return found
-
-    def among_real(self) -> torch.Tensor:
-        """(T, k) int64: keys of each real row's nearest real rows."""
-        rows = self.data.rows
-        nearest = self.data.nearest(rows, rows, self.k)
-        places = np.argsort(rows)[np.searchsorted(np.sort(rows), nearest)]
-        keys = torch.empty(places.shape, dtype=torch.int64)
-        for few in _blocks(np.arange(self.n_real), 64):
-            others, where = np.unique(places[few], return_inverse=True)
-            products_FO = self.space.products(rows[few], rows[others])
-            crossed = products_FO.gather(1, torch.from_numpy(where.reshape(len(few), self.k)))
-            squared = crossed.mul_(-2).add_(self.norms[few][:, None]).add_(self.norms[places[few]])
-            keys[few] = (squared.clamp_(min=0) * self.scale).round_().to(torch.int64) * len(self.places)
+    def among_real(self, nearest: np.ndarray) -> torch.Tensor:
+        """(T, k) int64: keys of each real row's nearest real rows, which are given."""
+        places = np.argsort(self.rows)[np.searchsorted(np.sort(self.rows), nearest)]
+        gaps = self.space.squared_gaps(np.repeat(self.rows, nearest.shape[1]), nearest.ravel()).reshape(places.shape)
+        keys = (gaps * self.scale).round_().to(torch.int64) * len(self.places)
         return keys + torch.from_numpy(places)
 
     def products(self, mixed: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
         """(P, T) float64: products of these mixtures' parents with all real rows; and the (P,) parents' places."""
         parents = np.unique(np.concatenate([self.base[mixed], self.mate[mixed]]))
-        return self.space.products(self.data.rows[parents], self.data.rows), parents
+        return self.space.products(self.rows[parents], self.rows), parents
 
     def keys(self, mixed: np.ndarray, products_PR: torch.Tensor, parents: np.ndarray) -> torch.Tensor:
         """(m, T + M) int64: the distances of these mixtures from all rows, with the rows' places."""

@@ -48,6 +48,13 @@ def products(images_QF: torch.Tensor, images_PF: torch.Tensor) -> torch.Tensor:
 
 def squared_norms(images_NF: torch.Tensor) -> torch.Tensor:
     """(N,) int64: each image's product with itself, from (N, F) int8."""
+    if not multiplies_bytes(str(images_NF.device)):
+        found = torch.zeros(len(images_NF), dtype=torch.int64, device=images_NF.device)
+        for start in range(0, images_NF.shape[1], _FEATURES_PER_FLOAT_PRODUCT):
+            found += (
+                images_NF[:, start : start + _FEATURES_PER_FLOAT_PRODUCT].float().square().sum(dim=1).to(torch.int64)
+            )
+        return found
     # The diagonals of small products: byte products are so fast that the rest of each costs less than widening bytes.
     parts = [products(rows, rows).diagonal() for rows in images_NF.split(_ROWS_PER_NORM)]
     return torch.cat(parts).to(torch.int64)

@@ -24,6 +24,9 @@ class Space(Protocol):
     def squared_norms(self, rows: np.ndarray) -> torch.Tensor:
         """(A,) float64 of (A,) int64 rows."""
 
+    def squared_gaps(self, rows_a: np.ndarray, rows_b: np.ndarray) -> torch.Tensor:
+        """(A,) float64: squared distances of (A,) int64 rows from the (A,) int64 rows at the same places."""
+
 
 class PixelSpace:
     """Images by their pixels: products are whole numbers, so nothing is rounded.
@@ -48,6 +51,15 @@ class PixelSpace:
     def squared_norms(self, rows: np.ndarray) -> torch.Tensor:
         parts = [squared_norms(self._read(rows[i : i + self._block])) for i in range(0, len(rows), self._block)]
         return torch.cat(parts).double() if parts else torch.empty(0, dtype=torch.float64)
+
+    def squared_gaps(self, rows_a: np.ndarray, rows_b: np.ndarray) -> torch.Tensor:
+        found = np.empty(len(rows_a))
+        step = max(1, self._block // 8)  # eight bytes for one
+        for i in range(0, len(rows_a), step):
+            gaps = np.subtract(self.pixels[rows_a[i : i + step]], self.pixels[rows_b[i : i + step]], dtype=np.float64)
+            gaps = gaps.reshape(len(gaps), -1)
+            found[i : i + step] = np.einsum("ij,ij->i", gaps, gaps)
+        return torch.from_numpy(found)
 
     def _read(self, rows: np.ndarray) -> torch.Tensor:
         return signed(torch.from_numpy(self.pixels[rows].reshape(len(rows), -1)))
@@ -74,6 +86,9 @@ class VectorSpace:
 
     def squared_norms(self, rows: np.ndarray) -> torch.Tensor:
         return self._read(rows).square().sum(dim=1)
+
+    def squared_gaps(self, rows_a: np.ndarray, rows_b: np.ndarray) -> torch.Tensor:
+        return (self._read(rows_a) - self._read(rows_b)).square().sum(dim=1)
 
     def _read(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(self.vectors[rows].astype(np.float64) - self._origin)

@@ -19,6 +19,14 @@ from balancing.components.samplers.smote import K_NEIGHBORS, check_class_sizes, 
 from balancing.components.samplers.targets import SAMPLING_STRATEGY
 
 
+def _nearest(data: TrainingData, plan: TrainingPlan, k: int) -> np.ndarray:
+    """(M, k) int64: for each row of SMOTE's plan the places of the nearest others in it."""
+    # Here, since torch takes seconds to import.
+    from balancing.components.neighbours.mixtures import nearest_rows
+
+    return nearest_rows(data.space, plan, data.nearest(data.rows, data.rows, k))
+
+
 def _part(name: str, data: TrainingData, plan: TrainingPlan, kept: np.ndarray) -> TrainingPlan:
     """The rows of a plan at (K,) int64 places; raises UserError where a class has none of them."""
     found = TrainingPlan(plan.base[kept], plan.mate[kept], plan.weight[kept], plan.labels[kept])
@@ -50,10 +58,8 @@ def smote_tomek(data: TrainingData, random_state: int, *, k_neighbors: int, samp
     Returns:
         Training rows and then synthetic ones, in SMOTE's order.
     """
-    from balancing.components.neighbours.mixtures import nearest_rows
-
     plan = smote(data, random_state, k_neighbors=k_neighbors, sampling_strategy=sampling_strategy)
-    nearest = nearest_rows(data, plan, 1)[:, 0]
+    nearest = _nearest(data, plan, 1)[:, 0]
     linked = (nearest[nearest] == np.arange(len(plan))) & (plan.labels[nearest] != plan.labels)
     return _part("smote_tomek", data, plan, np.flatnonzero(~linked))
 
@@ -95,9 +101,7 @@ def smote_enn(
     Returns:
         Training and synthetic rows, class by class.
     """
-    from balancing.components.neighbours.mixtures import nearest_rows
-
     plan = smote(data, random_state, k_neighbors=k_neighbors, sampling_strategy=sampling_strategy)
-    stays = agree(plan.labels, plan.labels[nearest_rows(data, plan, n_neighbors)], kind_sel)
+    stays = agree(plan.labels, plan.labels[_nearest(data, plan, n_neighbors)], kind_sel)
     kept = np.flatnonzero(stays)
     return _part("smote_enn", data, plan, kept[np.argsort(plan.labels[kept], kind="stable")])

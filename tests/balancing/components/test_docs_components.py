@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from balancing.components.axes import AXES
+from balancing.components.axes import AXES, TrainingContext
 from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
 from balancing.components.testing import check
@@ -16,6 +18,7 @@ from sweep.config.strict_yaml import read_yaml
 from tests.balancing.components.registered import keep_registry
 
 PAGE = (Path(__file__).parents[3] / "docs" / "components.md").read_text(encoding="utf-8")
+CONTRIBUTING = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
@@ -29,6 +32,19 @@ def test_the_examples_run_and_keep_the_laws(monkeypatch: pytest.MonkeyPatch) -> 
     for component in made:
         check(component.name)
     assert get_technique("capped+even_mixup+smoothed+deferred").axes == ("sampler", "mixer", "loss", "schedule")
+
+
+def test_the_loss_that_contributing_adds_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_registry(monkeypatch)
+    (example,) = re.findall(r"```python\n(.*?@loss\(.*?)```", CONTRIBUTING, flags=re.DOTALL)
+    exec(compile(example, "contributing", "exec"), {"__name__": "contributing"})
+    check("poly_one")
+    logits, targets = torch.randn(6, 3), torch.eye(3)[torch.arange(6) % 3]
+    context, technique = TrainingContext(np.array([5, 3, 2])), get_technique("poly_one")
+    plain = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    torch.testing.assert_close(technique.loss(context, epsilon=0.0)(logits, targets), plain)
+    p = (logits.softmax(dim=1) * targets).sum(dim=1)
+    torch.testing.assert_close(technique.loss(context, epsilon=2.0)(logits, targets), plain + 2 * (1 - p))
 
 
 @pytest.mark.parametrize("axis", AXES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from balancing.components.conflicts import conflicts
 from balancing.components.groups import GROUPS, cost, expand, is_cheap
 from balancing.components.techniques import get_technique, techniques
 from balancing.errors import UserError
@@ -56,6 +57,31 @@ def test_around_a_composition_stand_those_with_a_part_less() -> None:
         "class_weights",
         "smote",
     ]
+
+
+def test_around_a_named_composition_stand_its_parts() -> None:
+    assert expand(["around:ldam_drw"]) == expand(["around:drw + ldam"]) == ["baseline", "ldam_drw", "drw", "ldam"]
+    assert expand(["around:ldam+drw+mixup"]) == [
+        *("baseline", "mixup+ldam+drw", "ldam_drw", "mixup_drw", "mixup+ldam"),
+    ]
+
+
+def test_a_group_that_is_nearly_written_is_suggested() -> None:
+    for written, meant in (("loses", "losses"), ("sampler", "samplers"), ("All", "all"), ("smot", "smote")):
+        with pytest.raises(UserError, match=rf"unknown technique '{written}'; did you mean '{meant}'\?"):
+            expand([written])
+    with pytest.raises(UserError, match="unknown technique 'xyzzy'; there are: .*smote"):
+        expand(["xyzzy"])
+
+
+def test_what_would_be_refused_stands_around_nothing() -> None:
+    assert expand(["around:deep_auc"]) == ["baseline", "deep_auc"]
+    assert expand(["around:aucm+pesg+mixup"]) == ["baseline", "mixup+aucm+pesg", "deep_auc"]
+
+
+def test_a_group_has_no_technique_that_would_be_refused() -> None:
+    assert not set(expand(["losses"])) & {"aucm"}
+    assert not [c for name in expand(["all"]) for c in conflicts(get_technique(name)) if c.refused]
 
 
 def test_nothing_is_taken_away_from_one_component() -> None:

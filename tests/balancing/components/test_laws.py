@@ -49,6 +49,14 @@ def global_draws() -> None:
         return TrainingPlan.of_rows(data.rows[order], data.train_labels[order])
 
 
+def only_pixels() -> None:
+    @sampler(**SAYS)
+    def wrong(data: TrainingData, random_state: int) -> TrainingPlan:
+        """Looks at pixels where there are vectors."""
+        order = np.argsort(data.pixels[data.rows].mean((1, 2)), kind="stable")
+        return TrainingPlan.of_rows(data.rows[order], data.train_labels[order])
+
+
 def reads_all_rows() -> None:
     @sampler(**SAYS)
     def wrong(data: TrainingData, random_state: int) -> TrainingPlan:
@@ -63,6 +71,31 @@ def unrefused() -> None:
         """Needs five images of each class, and does not say so."""
         if data.class_counts.min() < 5:
             raise IndexError("no fifth image")
+        return TrainingPlan.of_rows(data.rows, data.train_labels)
+
+
+def refused_late() -> None:
+    @sampler(**SAYS)
+    def wrong(data: TrainingData, random_state: int) -> TrainingPlan:
+        """Refuses once it has the images what its check could have refused."""
+        if data.class_counts.min() < 5:
+            raise UserError(f"class {data.class_name(1)} is too small; add images")
+        return TrainingPlan.of_rows(data.rows, data.train_labels)
+
+
+def refused_without_reason() -> None:
+    @sampler(**SAYS, refuses="while building")
+    def wrong(data: TrainingData, random_state: int) -> TrainingPlan:
+        """Refuses small classes, and does not say which."""
+        if data.class_counts.min() < 5:
+            raise UserError("this does not work; give other images")
+        return TrainingPlan.of_rows(data.rows, data.train_labels)
+
+
+def misses_its_ratio() -> None:
+    @sampler(**SAYS, follows="nearly", sampling_strategy=FloatRange(0.5, 1.0, default=1.0, minimum=0.1))
+    def wrong(data: TrainingData, random_state: int, *, sampling_strategy: float) -> TrainingPlan:
+        """Says that it follows the ratio nearly, and does nothing."""
         return TrainingPlan.of_rows(data.rows, data.train_labels)
 
 
@@ -189,8 +222,12 @@ def half_a_sentence() -> None:
     [
         (lost_class, "law_plans_are_well_formed"),
         (global_draws, "law_equal_seeds_give_equal_plans"),
+        (only_pixels, "law_vectors_take_the_place_of_pixels"),
         (reads_all_rows, "law_only_training_rows_are_read"),
         (unrefused, "law_too_few_images_are_refused_beforehand"),
+        (refused_late, "law_too_few_images_are_refused_beforehand"),
+        (refused_without_reason, "law_too_few_images_are_refused_beforehand"),
+        (misses_its_ratio, "law_counts_follow_sampling_strategy"),
         (mixes_unsaid, "law_plans_are_well_formed"),
         (remembers_epochs, "law_an_epoch_follows_from_its_number"),
         (longer_epochs, "law_an_epoch_follows_from_its_number"),

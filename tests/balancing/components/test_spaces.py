@@ -85,15 +85,18 @@ def test_neighbours_of_mixtures_are_those_of_the_mixtures_made(
     made = plan.realise(values).reshape(len(plan), -1)
     distances = pairwise_distances(made)
     np.fill_diagonal(distances, np.inf)
-    np.testing.assert_array_equal(nearest_rows(data, plan, 4), np.argsort(distances, axis=1)[:, :4])
+    np.testing.assert_array_equal(
+        nearest_rows(data.space, plan, data.nearest(data.rows, data.rows, 4)), np.argsort(distances, axis=1)[:, :4]
+    )
 
 
 def test_a_plan_without_mixtures_has_the_neighbours_of_its_rows() -> None:
     data = make_data((20, 12))
     places = np.empty(len(data.labels), dtype=np.int64)
     places[data.rows] = np.arange(len(data.rows))
-    found = nearest_rows(data, get_technique("baseline").build(data, 0), 3)
-    np.testing.assert_array_equal(found, places[data.nearest(data.rows, data.rows, 3)])
+    nearest = data.nearest(data.rows, data.rows, 3)
+    found = nearest_rows(data.space, get_technique("baseline").build(data, 0), nearest)
+    np.testing.assert_array_equal(found, places[nearest])
 
 
 def test_a_matrix_holds_vectors_or_else_pixels() -> None:

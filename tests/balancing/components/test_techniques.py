@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,26 @@ def test_the_order_of_parts_is_that_of_the_axes_whatever_was_typed() -> None:
     assert found.label == "Undersampling + Class weights"
     assert found.axes == ("sampler", "loss")
     assert get_technique("class_weights+augmentation+smote").name == "smote+augmentation+class_weights"
+
+
+@pytest.mark.parametrize("name", [name for name, named in NAMED.items() if len(named.parts) > 1])
+def test_a_composition_that_has_a_name_gets_it_whatever_the_order(name: str) -> None:
+    parts, named = NAMED[name].parts, get_technique(name)
+    for order in itertools.permutations(parts):
+        assert get_technique("+".join(order)) == named
+    assert (named.name, named.label) == (name, NAMED[name].label)
+    assert tuple(part.name for part in named.parts) == parts
+    assert set(named.parameters) == {f"{part.name}.{key}" for part in named.parts for key in part.parameters}
+    assert get_technique(f"threshold+{'+'.join(parts)}").name == f"{name}+threshold"
+
+
+def test_what_is_composed_with_a_named_composition_has_one_name_however_it_is_typed() -> None:
+    wanted = get_technique("mixup+ldam+drw")
+    assert wanted.name == "mixup+ldam+drw"
+    for typed in ("ldam_drw+mixup", "mixup_drw+ldam", "drw+mixup+ldam"):
+        assert get_technique(typed) == wanted
+    with pytest.raises(UserError, match="both of the axis schedule"):
+        get_technique("ldam_drw+crt")
 
 
 def test_each_part_does_its_own() -> None:

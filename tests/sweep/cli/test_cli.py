@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import sweep.cli.main
-from balancing.components.techniques import techniques
 from sweep.config.config import build_config, preset_names, read_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -37,17 +36,6 @@ def test_help_and_lists_import_nothing_heavy() -> None:
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-
-
-def test_techniques_lists_every_one_with_ranges_and_reference(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = printed(monkeypatch, capsys, "techniques")
-    for technique in techniques():
-        assert technique.name in output
-        assert technique.summary in output
-        assert technique.reference in output
-        assert all(parameter in output for parameter in technique.parameters)
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -9,9 +9,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from balancing.components.conflicts import conflicts
 from balancing.components.ranges import Interval
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config, known_keys, parse_assignment, preset_names, read_file
+from sweep.config.size import decided, trained
 
 STUDY_TECHNIQUES = ["baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote"]
 
@@ -49,6 +52,18 @@ def test_the_compare_preset_searches_as_recommended() -> None:
     assert space.lr == Interval(1e-4, 1e-2, log=True)
     assert isinstance(space.epochs, Interval)
     assert space.strength == Interval(0.0, 1.0)
+
+
+def test_the_compare_preset_has_a_dozen_techniques_of_every_kind_that_trains() -> None:
+    config = build_config(read_file("compare"))
+    found = [get_technique(name) for name in config.space.techniques]
+    assert len(trained(config)) == 12
+    assert found[0].name == "baseline"
+    assert decided(config) == ["baseline+threshold"]
+    assert {axis for technique in found for axis in technique.axes} == {
+        *("sampler", "augmentation", "mixer", "loss", "schedule", "decision"),
+    }
+    assert not [conflict for technique in found for conflict in conflicts(technique)]
 
 
 def test_the_study_is_compared_by_default() -> None:
@@ -136,6 +151,7 @@ def test_an_assignment_sets_its_key(text: str, value: Any) -> None:
         ("smote.sampling_strategy=0.5..1", Interval(0.5, 1.0)),
         ("smote.sampling_strategy=0.5,1", [0.5, 1.0]),
         ("borderline_smote.kind=1,2", [1, 2]),
+        ("ldam_drw.ldam.scale=20", 20.0),
     ],
 )
 def test_a_techniques_own_parameter_takes_a_number_a_list_or_a_range(text: str, value: Any) -> None:

@@ -88,6 +88,29 @@ def test_a_logarithmic_range_of_a_techniques_parameter_is_drawn_so() -> None:
     assert 15 <= sum(value < 0.0316 for value in drawn) <= 45
 
 
+def test_a_range_written_as_text_is_drawn_as_the_parameter_is_searched() -> None:
+    """As a learning rate's: in the logarithm where the component declares so; said otherwise, uniformly."""
+    wanted = {"effective_number": {"one_minus_beta": "1e-4..1e-1"}, "focal": {"gamma": "0.5..2"}}
+    config = build_config({"space": {"techniques": ["effective_number"], "trials": 60, "parameters": wanted}})
+    assert config.space.parameters["effective_number"]["one_minus_beta"] == Interval(1e-4, 1e-1, log=True)
+    assert config.space.parameters["focal"]["gamma"] == Interval(0.5, 2.0)
+    drawn = [spec.parameters["one_minus_beta"] for spec in trial_specs(config) if spec.seed_index == 0]
+    assert len(drawn) == 60
+    assert 15 <= sum(value < 0.00316 for value in drawn) <= 45  # uniformly 2 of 60 would be
+    written = read_yaml(config.to_yaml(), "it")["space"]["parameters"]
+    assert written["effective_number"]["one_minus_beta"] == "0.0001..0.1"
+    uniform = {"effective_number": {"one_minus_beta": {"low": 1e-4, "high": 1e-1, "log": False}}}
+    config = build_config({"space": {"techniques": ["effective_number"], "parameters": uniform}})
+    assert config.space.parameters["effective_number"]["one_minus_beta"] == Interval(1e-4, 1e-1)
+    assert_searches_alike(config)
+
+
+def test_a_range_from_0_of_a_logarithmic_parameter_is_drawn_uniformly() -> None:
+    config = build_config({"space": {"techniques": ["sam"], "parameters": {"sam": {"rho": "0..0.1"}}}})
+    assert config.space.parameters["sam"]["rho"] == Interval(0.0, 0.1)
+    assert_searches_alike(config)
+
+
 @pytest.mark.parametrize(
     ("space", "told"),
     [

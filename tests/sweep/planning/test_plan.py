@@ -150,6 +150,13 @@ def test_the_tables_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert duration(total / 8.0 / got.slots) in sentences
 
 
+def test_steps_that_cost_more_take_more_of_the_time_but_see_no_more_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_measure", lambda *args: 8.0)
+    got = estimate(config_of(epochs=4, seeds=1, techniques=["baseline", "sam"]), prepared())
+    assert got.images.tolist() == [38 * 4] * 2
+    assert got.seconds == pytest.approx(3 * 38 * 4 / 8.0 / got.slots), "two passes a step"
+
+
 def test_cost_grows_with_images_and_shrinks_with_slots() -> None:
     specs = [TrialSpec("baseline", 0.01, 2, seed) for seed in range(3)]
     one = shown(*cost_table(CostEstimate(specs, np.array([600, 600, 600]), 10.0, 1, "here")))

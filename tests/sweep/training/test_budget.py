@@ -62,7 +62,9 @@ def test_every_technique_makes_the_steps_of_the_baseline(name: str) -> None:
 
 def test_a_shorter_plan_is_passed_again_in_another_order_and_a_longer_one_goes_on_where_it_stopped() -> None:
     images = make_images(train=(20, 6))
-    short, long = (make_spec(name, budget="steps", batch_size=4) for name in ("undersampling", "oversampling"))
+    short, long = (
+        make_spec(name, budget="steps", batch_size=4, epochs=20) for name in ("undersampling", "oversampling")
+    )
     ordered = list(chain(*rows_seen(short, images, 6)))  # 26 rows an epoch of a plan of 12
     assert len(ordered) == 6 * 26
     passes = [ordered[start : start + 12] for start in range(0, len(ordered), 12)]
@@ -75,7 +77,7 @@ def test_a_shorter_plan_is_passed_again_in_another_order_and_a_longer_one_goes_o
 
 
 def test_each_epoch_follows_from_seed_and_epoch_alone() -> None:
-    images, spec = make_images(train=(20, 6)), make_spec("undersampling", budget="steps")
+    images, spec = make_images(train=(20, 6)), make_spec("undersampling", budget="steps", epochs=4)
     whole = rows_seen(spec, images, 4)
     torch.manual_seed(5)
     assert rows_seen(spec, images, 4)[3] == whole[3]
@@ -117,7 +119,7 @@ def test_a_sampler_that_draws_each_epoch_anew_trains_what_it_drew(budget: str, m
 
         return EpochPlans(of)
 
-    images, spec = make_images(train=(30, 18)), make_spec("some", budget=budget)
+    images, spec = make_images(train=(30, 18)), make_spec("some", budget=budget, epochs=3)
     method = method_of(spec, images)
     seen = rows_seen(spec, images, 3)
     for epoch in (1, 2, 3):
@@ -136,7 +138,7 @@ def test_partners_have_class_masses_in_proportion_to_a_power_of_their_count(powe
     np.testing.assert_allclose(shares, wanted, atol=0.012)  # over 3 standard errors
     for label, count in ((0, 60), (1, 20)):
         own = np.bincount(drawn[labels[drawn] == label], minlength=80)[labels == label]
-        np.testing.assert_allclose(own / own.sum(), 1 / count, atol=5 / np.sqrt(20_000 * count))
+        np.testing.assert_allclose(own / own.sum(), 1 / count, atol=5 / np.sqrt(own.sum() * count))
     assert len(draw_partners(plan, power, 0, torch.Generator())) == 0
 
 

@@ -42,9 +42,9 @@ def killed_after(images: SplitImages, folder: TrialFolder, epoch: int, saved: tu
     """Trains until it is killed after an epoch; only after those ``saved`` a file to go on from is written."""
     real = trial.save_last
 
-    def save(folder: TrialFolder, model: Any, optimizer: Any, progress: Any) -> None:
+    def save(folder: TrialFolder, model: Any, optimizer: Any, progress: Any, loss: Any) -> None:
         if len(progress.epochs) in saved:
-            real(folder, model, optimizer, progress)
+            real(folder, model, optimizer, progress, loss)
 
     def report(numbers: dict[str, Any]) -> None:
         if numbers["epoch"] == epoch:
