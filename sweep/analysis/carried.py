@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from balancing.components.axes import TrainingContext, TrainingData
+from balancing.components.doubts import planned_counts
 from balancing.components.ledger import Ledger
 from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
@@ -68,9 +69,9 @@ def _plan_counts(technique: Technique, spec: TrialSpec, split: np.ndarray) -> np
     if sampler is None:
         return split
     follows = sampler.origin.own and sampler.follows == "exactly" and "sampling_strategy" in sampler.parameters
-    if not follows or sampler.refuses != "beforehand":
+    if not follows:
         return None
     labels = np.repeat(np.arange(len(split)), split)
     pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 1, 1), dtype=np.uint8)
     data = TrainingData(pixels, labels, np.arange(len(labels)), len(split))
-    return technique.build(data, spec.seed, **spec.parameters).class_counts(len(split))
+    return planned_counts(technique, data, technique.complete(spec.parameters))
