@@ -23,7 +23,7 @@ _POSTHOC = "posthoc_logit_adjustment"
 def test_a_decision_adds_no_trial_to_those_that_it_decides_on() -> None:
     options = (*RANGES, "space.trials=3", "space.seeds=2", "space.search_parameters=true")
     alone = specs_of(*options, "space.techniques=baseline,smote,ldam+drw")
-    beside = "baseline,threshold,baseline+bcts,smote,smote+threshold,ldam+drw,ldam+drw+posthoc_logit_adjustment"
+    beside = "baseline,threshold,baseline+bcts,smote,smote+threshold,ldam+drw,ldam+drw+bcts"
     both = specs_of(*options, f"space.techniques={beside}")
     assert [spec.trial_id for spec in both] == [spec.trial_id for spec in alone]
     assert n_trials(config_of(*options, f"space.techniques={beside}")) == len(alone)
