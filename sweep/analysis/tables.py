@@ -66,9 +66,9 @@ def results_table(results: Results) -> pd.DataFrame:
         row |= {"validation": chosen["mean"], "validation_sd": _number(chosen["spread"])}
         if technique not in selection:
             parts = [part for (name, _), part in validated.items() if name == technique]
-            values = [evaluate(p.labels, p.probabilities, results.positive, p.scores)[results.metric] for p in parts]
-            row |= {"validation": float(np.mean(values))}
-            row |= {"validation_sd": float(np.std(values, ddof=1)) if len(values) > 1 else np.nan}
+            reached = [evaluate(p.labels, p.probabilities, results.positive, p.scores)[results.metric] for p in parts]
+            row |= {"validation": float(np.mean(reached))}
+            row |= {"validation_sd": float(np.std(reached, ddof=1)) if len(reached) > 1 else np.nan}
         rows.append({**row, "complete": bool(chosen["complete"])})
     return pd.DataFrame(rows)
 

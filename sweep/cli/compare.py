@@ -67,7 +67,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         chosen = {trial.technique: trial.trial_id for trial in reversed(one.predictions)}
         specs = {spec.trial_id: spec for spec in one.specs()}
         for technique, own in found.groupby("technique", sort=False):
-            spec = specs[chosen[technique]]
+            spec = specs[chosen[str(technique)]]
             row = {"technique": technique, "run": name}
             for of in own.to_dict("records"):
                 row |= {of["metric"]: of["mean"], f"{of['metric']}_sd": of["seed_sd"]}

@@ -23,8 +23,10 @@ METRIC = "balanced_accuracy"
 AS_TRAINED = "argmax"
 # The most probable class; then decisions of ``balancing.components``, both of which make for balanced accuracy.
 RULES = (AS_TRAINED, "threshold", "posthoc_logit_adjustment")
-COLUMNS = ("rule", "technique", "seeds", METRIC, f"{METRIC}_low", f"{METRIC}_high", "difference", "difference_low")
-COLUMNS += ("difference_high", "p_holm", "fewest_patients")
+COLUMNS = (
+    *("rule", "technique", "seeds", METRIC, f"{METRIC}_low", f"{METRIC}_high"),
+    *("difference", "difference_low", "difference_high", "p_holm", "fewest_patients"),
+)
 
 
 def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:

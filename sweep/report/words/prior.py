@@ -36,22 +36,22 @@ def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
         ledger: of ``ledger_table``.
         areas: differences in AUROC to the baseline, as ``Results.differences`` gives them.
     """
-    rows = ledger.set_index("technique")
-    if BASELINE not in rows.index or areas.empty:
+    rows = {str(row["technique"]): row for _, row in ledger.iterrows()}
+    if BASELINE not in rows or areas.empty:
         return "Without a tested baseline to compare with, it can't be said which techniques differ in nothing but T."
     if areas["seeds"].max() < 2 or (areas["fewest_patients"] < FEWEST).any():
         return (
             "Which techniques differ from the baseline in nothing but T can't be said: "
             f"that takes two seeds or more, and {FEWEST} test patients of each class."
         )
-    areas = areas[np.isfinite(areas["difference"])].set_index("technique")
+    ranked = {str(row["technique"]): row for _, row in areas[np.isfinite(areas["difference"])].iterrows()}
     alike = [
         name
-        for name in rows.index
-        if name in areas.index
+        for name in rows
+        if name in ranked
         and only_moves_the_prior(name)
-        and moves_t(rows.loc[name], rows.loc[BASELINE])
-        and not _sure(areas.loc[name])
+        and moves_t(rows[name], rows[BASELINE])
+        and not _sure(ranked[name])
     ]
     rule = (
         "by design the sampler, the loss or the decision alone is another, T is another, and test AUROC, which a moved "
@@ -63,7 +63,7 @@ def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
         )
     be = "differs" if len(alike) == 1 else "differ"
     return (
-        f"As far as these data tell, {listed([f'{display_name(n)} ({_t(rows.loc[n])})' for n in alike])} {be} from the "
+        f"As far as these data tell, {listed([f'{display_name(n)} ({_t(rows[n])})' for n in alike])} {be} from the "
         f"baseline in nothing but T: {rule}."
     )
 
