@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from balancing.errors import UserError
+from balancing.components.ledger import Ledger
+from balancing.data.splits import PARTS
+from balancing.errors import UserError, suggestion
 from balancing.quality.audit import Audit
+from sweep.analysis.carried import trial_ledger
+from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.runs.trial_table import TrialRecord, epoch_table, trial_table
+
+
+def part_of_split(name: str, known: Sequence[str] = PARTS) -> str:
+    """The name of a part of the split; raises UserError where there is none of it."""
+    if name not in known:
+        raise UserError(f"unknown part {name!r} of the split{suggestion(str(name), known)}")
+    return name
 
 
 class RunReader:
@@ -155,3 +168,61 @@ class RunReader:
     def neighbours(self) -> Path:
         """Where the run keeps the nearest neighbours that it found."""
         return self._needs_run("neighbours").neighbours
+
+    def class_counts(self, part: str) -> list[int]:
+        """(C,) images of each class in a part of the split: train, validation or test."""
+        split = self._split
+        labels = split.loc[split["split"] == part_of_split(part), "label"]
+        return [int(n) for n in np.bincount(labels.astype(np.int64), minlength=len(self.class_names))]
+
+    def rows_of(self, part: str) -> np.ndarray:
+        """(n,) int64, the rows of a part of the split, in order: train, validation or test."""
+        found: np.ndarray = self._split.loc[self._split["split"] == part_of_split(part), "row"].to_numpy(dtype=np.int64)
+        return found
+
+    @cached_property
+    def patients(self) -> pd.Series:
+        """Index row, values str: the patient of each image; an image without one is its own patient."""
+        own = "image " + self._split["row"].astype(str)
+        return self._split["patient"].where(self._split["patient"] != "", own).set_axis(self._split["row"])
+
+    def patients_of(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) str, the patient of each of (n,) rows of the image set: see ``patients``."""
+        unknown = np.setdiff1d(rows, self.patients.index)
+        if len(unknown):
+            raise UserError(f"the split has no row {unknown[0]}; `rows_of` gives those of a part")
+        found: np.ndarray = self.patients.loc[rows].to_numpy(dtype=str)
+        return found
+
+    def patient_draws(
+        self, rows: np.ndarray, labels: np.ndarray, samples: int, rng: np.random.Generator
+    ) -> PatientDraws:
+        """Bootstrap weights of some images, patients drawn within classes.
+
+        Args:
+            rows: (n,) int64, rows of the image set.
+            labels: (n,) int64, their classes.
+            samples: B.
+            rng: of the draws.
+        """
+        return patient_draws(labels, self.patients_of(rows), samples, rng)
+
+    @cached_property
+    def decisions(self) -> dict[str, dict[str, Any]]:
+        """Technique that decides anew on another's trials -> its decision's own parameters, as the run was asked."""
+        from sweep.config.config import recorded_decisions
+
+        return recorded_decisions(self._run) if self._run is not None else {}
+
+    def ledger_of(self, trial_id: str, technique: str = "") -> Ledger | None:
+        """What a trial is designed to do to the class prior; None where its records don't tell.
+
+        Args:
+            technique: one that decides anew on the trial; by default the trial's own.
+        """
+        if self._run is None:
+            return None
+        spec, status, _ = self.records[trial_id]
+        name = technique or spec.technique
+        counts = status.get("plan_counts")
+        return trial_ledger(name, spec, self.class_counts("train"), counts, self.decisions.get(name))

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balancing.data.splits import PARTS
+from balancing.components.techniques import get_technique, order_of
 from balancing.errors import UserError, suggestion
 from balancing.metrics import METRICS, evaluate
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
+from sweep.analysis.decided import decided
 from sweep.analysis.names import SHOWN_METRICS, in_order
-from sweep.analysis.reader import RunReader
+from sweep.analysis.reader import RunReader, part_of_split
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.bootstrap import SAMPLES
-from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
 from sweep.analysis.statistics.predictions import Predictions, TestSet, TrialPredictions
 from sweep.runs.files import DamagedFile
 from sweep.runs.run import Run
@@ -27,13 +27,6 @@ _SEED = 0  # of the bootstrap; the sections that are given a generator of their 
 
 
 _PREDICTED = ("validation", "test")
-
-
-def _part(name: str, known: Sequence[str] = PARTS) -> str:
-    """The name of a part of the split; raises UserError where there is none of it."""
-    if name not in known:
-        raise UserError(f"unknown part {name!r} of the split{suggestion(str(name), known)}")
-    return name
 
 
 class Results(RunReader):
@@ -49,6 +42,7 @@ class Results(RunReader):
         self._resampled: dict[str, dict[tuple[str, int], paired.Resampled]] = {}
         self._tables: dict[tuple[str, str], pd.DataFrame] = {}
         self._misfits: list[str] = []
+        self._left_out: list[str] = []
 
     @classmethod
     def of_run(cls, path: Path | str) -> Results:
@@ -125,44 +119,6 @@ class Results(RunReader):
         """
         return self._chosen.copy()
 
-    def class_counts(self, part: str) -> list[int]:
-        """(C,) images of each class in a part of the split: train, validation or test."""
-        split = self._split
-        labels = split.loc[split["split"] == _part(part), "label"]
-        return [int(n) for n in np.bincount(labels.astype(np.int64), minlength=len(self.class_names))]
-
-    def rows_of(self, part: str) -> np.ndarray:
-        """(n,) int64, the rows of a part of the split, in order: train, validation or test."""
-        found: np.ndarray = self._split.loc[self._split["split"] == _part(part), "row"].to_numpy(dtype=np.int64)
-        return found
-
-    @cached_property
-    def patients(self) -> pd.Series:
-        """Index row, values str: the patient of each image; an image without one is its own patient."""
-        own = "image " + self._split["row"].astype(str)
-        return self._split["patient"].where(self._split["patient"] != "", own).set_axis(self._split["row"])
-
-    def patients_of(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) str, the patient of each of (n,) rows of the image set: see ``patients``."""
-        unknown = np.setdiff1d(rows, self.patients.index)
-        if len(unknown):
-            raise UserError(f"the split has no row {unknown[0]}; `rows_of` gives those of a part")
-        found: np.ndarray = self.patients.loc[rows].to_numpy(dtype=str)
-        return found
-
-    def patient_draws(
-        self, rows: np.ndarray, labels: np.ndarray, samples: int, rng: np.random.Generator
-    ) -> PatientDraws:
-        """Bootstrap weights of some images, patients drawn within classes.
-
-        Args:
-            rows: (n,) int64, rows of the image set.
-            labels: (n,) int64, their classes.
-            samples: B.
-            rng: of the draws.
-        """
-        return patient_draws(labels, self.patients_of(rows), samples, rng)
-
     def predictions_of(self, trial_id: str, part: str) -> Predictions | None:
         """One trial's predictions.
 
@@ -171,7 +127,7 @@ class Results(RunReader):
         Returns:
             None where that part was never opened, or its file is damaged or not of the run's split.
         """
-        key = (trial_id, _part(part, _PREDICTED))
+        key = (trial_id, part_of_split(part, _PREDICTED))
         if key not in self._parts:
             self._parts[key] = self._read(trial_id, part)
         return self._parts[key]
@@ -209,7 +165,38 @@ class Results(RunReader):
 
     @cached_property
     def predictions(self) -> tuple[TrialPredictions, ...]:
-        """Of each chosen trial whose test split was opened; by technique (the registry's order), then seed."""
+        """Of each chosen trial whose test split was opened, as its network says and as ``decisions`` decide on it.
+
+        By technique (the registry's order), then seed. A technique that decides anew has the configuration that was
+        chosen for the one it decides on, and its decision is fitted on validation, seed by seed.
+        """
+        trained = self._of_networks()
+        found = [*trained, *(trial for name in self.decisions for trial in self._decided(name, trained))]
+        return tuple(sorted(found, key=lambda trial: order_of(trial.technique)))
+
+    def _decided(self, name: str, trained: Sequence[TrialPredictions]) -> list[TrialPredictions]:
+        """Of a technique that decides anew; [] where it can't, which ``left_out`` then tells."""
+        technique = get_technique(name)
+        decision = technique.part("decision")
+        assert decision is not None
+        found = []
+        for trial in trained:
+            if trial.technique == technique.trained_as and trial.known_validation is not None:
+                ledger = self.ledger_of(trial.trial_id)
+                prior = None if ledger is None else ledger.prior
+                try:
+                    found.append(decided(trial, name, decision, self.decisions[name], prior))
+                except UserError as error:
+                    self._left_out.append(f"{technique.label} is left out of this run's results: {error}.")
+                    return []
+        return found
+
+    def left_out(self) -> list[str]:
+        """Why techniques that decide anew are not among the results, a sentence each."""
+        _ = self.predictions
+        return list(self._left_out)
+
+    def _of_networks(self) -> list[TrialPredictions]:
         found = []
         for trial in self._chosen.itertuples():
             trial_id = str(trial.trial_id)
@@ -217,7 +204,7 @@ class Results(RunReader):
             if test is not None:
                 validation = self.predictions_of(trial_id, "validation")
                 found.append(TrialPredictions(str(trial.technique), int(str(trial.seed)), test, validation, trial_id))
-        return tuple(found)
+        return found
 
     @cached_property
     def test_set(self) -> TestSet | None:
@@ -257,7 +244,7 @@ class Results(RunReader):
 
         Techniques in order. On validation AUROC is left out unless configurations were chosen by it.
         """
-        if _part(part, _PREDICTED) not in self._resampled:
+        if part_of_split(part, _PREDICTED) not in self._resampled:
             if part == "test":
                 known = {(trial.technique, trial.seed): trial.test for trial in self.predictions}
             else:
@@ -274,7 +261,7 @@ class Results(RunReader):
             own = self.predictions_of(str(trial.trial_id), "validation")
             if own is not None:
                 found[str(trial.technique), int(str(trial.seed))] = own
-        return found
+        return found | {(t.technique, t.seed): t.validation for t in self.predictions if t.technique in self.decisions}
 
     def table(self) -> pd.DataFrame:
         """Each technique on the test split, at the configuration chosen for it.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balancing.components.techniques import get_technique, training_of
 from balancing.metrics import confusion_matrix, decide, evaluate
 from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reference_study.counts import is_study_data, study_table
@@ -34,6 +35,9 @@ __all__ = [
 def results_table(results: Results) -> pd.DataFrame:
     """Each technique on the test split, at the configuration chosen for it on validation.
 
+    A technique that decides anew has that of the technique it decides on; its validation numbers are those of the very
+    images that its decision was fitted on.
+
     Returns:
         One row a technique: technique; each metric's mean over seeds and ``<metric>_sd``, its standard deviation
         (ddof 1; NaN for one seed); seeds (how many); the shared hyperparameters (see ``sweep.hyperparameters.shown``)
@@ -46,8 +50,10 @@ def results_table(results: Results) -> pd.DataFrame:
     shared = [h.name for h in shown(by_id.values())]
     selection = {chosen["technique"]: chosen for chosen in results.selection()}
     rows = []
-    for technique in in_order(selection):
-        chosen = selection[technique]
+    validated = {(t.technique, t.seed): t.validation for t in results.predictions if t.technique in results.decisions}
+    for technique in in_order([*selection, *(name for name, _ in validated)]):
+        own = results.decisions.get(technique, {})
+        chosen = selection[technique if technique in selection else training_of(get_technique(technique)).name]
         of_technique = tested[tested["technique"] == technique]
         row: dict[str, Any] = {"technique": technique}
         for metric in SHOWN_METRICS:
@@ -56,8 +62,13 @@ def results_table(results: Results) -> pd.DataFrame:
             row[f"{metric}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
         spec = by_id[chosen["trial_ids"][0]]
         row |= {"seeds": len(of_technique) or len(chosen["trial_ids"])}
-        row |= {**{name: getattr(spec, name) for name in shared}, "parameters": dict(spec.parameters)}
+        row |= {**{name: getattr(spec, name) for name in shared}, "parameters": {**spec.parameters, **own}}
         row |= {"validation": chosen["mean"], "validation_sd": _number(chosen["spread"])}
+        if technique not in selection:
+            parts = [part for (name, _), part in validated.items() if name == technique]
+            reached = [evaluate(p.labels, p.probabilities, results.positive, p.scores)[results.metric] for p in parts]
+            row |= {"validation": float(np.mean(reached))}
+            row |= {"validation_sd": float(np.std(reached, ddof=1)) if len(reached) > 1 else np.nan}
         rows.append({**row, "complete": bool(chosen["complete"])})
     return pd.DataFrame(rows)
 

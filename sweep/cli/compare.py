@@ -64,10 +64,10 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
                 f"{one.path} has no test results yet; finish it by `sweep resume {shlex.quote(str(one.path))}`, "
                 "or leave it away"
             )
-        chosen = {c["technique"]: c["trial_ids"][0] for c in one.selection()}
+        chosen = {trial.technique: trial.trial_id for trial in reversed(one.predictions)}
         specs = {spec.trial_id: spec for spec in one.specs()}
         for technique, own in found.groupby("technique", sort=False):
-            spec = specs[chosen[technique]]
+            spec = specs[chosen[str(technique)]]
             row = {"technique": technique, "run": name}
             for of in own.to_dict("records"):
                 row |= {of["metric"]: of["mean"], f"{of['metric']}_sd": of["seed_sd"]}

@@ -99,7 +99,7 @@ def found_warnings(run: Results) -> list[str]:
             f"{without_folders(' '.join(damages[:5]), own_places(run))}{' ...' if len(damages) > 5 else ''} "
             f"`sweep resume {shlex.quote(run_name(run))}` trains what is damaged again."
         )
-    lines += component_lines(run)
+    lines += [*run.left_out(), *component_lines(run)]
     mixed = mixed_lines(run)
     if mixed:
         lines.append(

@@ -139,6 +139,7 @@ STATUS: Shape = {
     "trained_with?": [_VERSIONS],
     "reopened?": [str],
     "attempt?": str,
+    "plan_counts?": [int],
 }
 EPOCHS: Shape = [{"epoch": int, "seconds": NUMBER, "images_per_second": NUMBER, "*": (*NUMBER, None)}]
 BAD_IMAGES: Shape = [{"name": str, "reason": str}]

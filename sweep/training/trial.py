@@ -64,6 +64,7 @@ class Trial:
     ):
         self.spec, self.images, self.folder, self.device = spec, images, folder, device
         self._start, self._method = start, method
+        self._trained_on: dict[str, list[int]] = {}  # rows of each class, when the best network was found
         self._new_loss: State = {}  # of a loss whose values train too
 
     @cached_property
@@ -166,7 +167,7 @@ class Trial:
         numbers["seconds"] = time.perf_counter() - began
         self.progress.epochs.append(numbers)
         self.folder.write_epochs(self.progress.epochs)
-        self.folder.write_status("running", **self.progress.best())
+        self.folder.write_status("running", **self.progress.best(), **self._trained_on)
         return numbers
 
     def _check(self, sound: bool, what: str) -> None:
@@ -179,3 +180,5 @@ class Trial:
         if value > progress.best_value or progress.best_epoch is None:
             keep_best(self.folder, self.network, progress, self.spec, self.images.class_names, numbers, predicted)
             progress.best_epoch, progress.best_value = numbers["epoch"], value
+            counts = self.method.parts(numbers["epoch"])[-1].plan.class_counts(len(self.images.class_names))
+            self._trained_on = {"plan_counts": counts.tolist()}

@@ -21,9 +21,9 @@ from balancing.components.decisions.threshold import (
     threshold_f1,
     threshold_sensitivity,
 )
-from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from balancing.metrics import METRICS, decide, evaluate
+from sweep.analysis.decisions.ledger import carried_prior
 from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
@@ -47,21 +47,14 @@ def split_prior(results: Results, part: str = "train") -> np.ndarray:
 
 
 def training_prior(results: Results, technique: str) -> np.ndarray | None:
-    """The class frequencies that a technique's networks were trained with, where the records tell.
+    """The class frequencies that a technique's answers carry: see ``balancing.components.ledger``.
 
     Returns:
-        (C,) the training split's for techniques all of whose components say that they keep it (the baseline's none,
-        augmentations). None for all others: what a sampler makes depends on its parameters and, near borders, on the
-        images, and a loss may weigh classes as it likes. None too where the training
-        images are not known, as of plain predictions.
+        (C,) by the ledger, in the (geometric) mean over the technique's chosen trials. None where a component has no
+        closed form, the records don't tell what trained, or the training images are not known, as of plain
+        predictions.
     """
-    try:
-        parts = get_technique(technique).parts
-    except UserError:  # a technique that this version, or this machine, does not have
-        return None
-    keeps_prior = all(part.prior_effect == "kept" and part.axis in ("augmentation", "optimizer") for part in parts)
-    known = keeps_prior and any(results.class_counts("train"))
-    return split_prior(results) if known else None
+    return carried_prior(results, technique)
 
 
 def rules(stated: DecisionPreferences = USUAL) -> dict[str, str]:

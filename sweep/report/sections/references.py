@@ -20,7 +20,7 @@ def references_section(context: ReportContext) -> SectionBody:
     """Techniques of the run, and the methods that its sections name."""
     run = context.run
     rows = []
-    for name in in_order(spec.technique for spec in run.specs()):
+    for name in in_order([*(spec.technique for spec in run.specs()), *run.decisions]):
         try:
             technique = get_technique(name)
         except UserError:  # of another version, or of a component that is not at hand

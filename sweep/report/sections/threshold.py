@@ -154,7 +154,8 @@ def answer(run: Results, table: pd.DataFrame) -> list[str]:
         f"The baseline {how} has a test balanced accuracy of {ranged(tuned, 'balanced_accuracy')}; without, of "
         f"{ranged(plain, 'balanced_accuracy')}: a change of {_negated(plain)}."
     )
-    others = at_half[at_half["technique"] != BASELINE]
+    # What decides anew is no longer as it was trained, which is what is asked about.
+    others = at_half[(at_half["technique"] != BASELINE) & ~at_half["technique"].isin(list(run.decisions))]
     paragraphs = [f"{_compared(others, 'balanced_accuracy', rule)} {lead}"]
     second = []
     corrected = table[(table["technique"] == BASELINE) & (table["rule"] == "prior")]
@@ -292,8 +293,8 @@ def _method(run: Results, table: pd.DataFrame, stated: DecisionPreferences) -> l
         prior = ", ".join(f"{name} {share:.3f}" for name, share in zip(run.class_names, split_prior(run), strict=True))
         lines.append(
             f"Prior correction divides the baseline's probabilities by the training split's class shares ({prior}) and "
-            "scales them to sum to 1. Shown for the baseline alone: what class shares a technique trains with is not "
-            "in a run's records."
+            "scales them to sum to 1. Shown for the baseline alone; beside the techniques under the same rule it "
+            "stands under Class prior."
         )
     return lines or ["The most probable class is decided for."]
 

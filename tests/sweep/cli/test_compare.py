@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -88,3 +89,13 @@ def test_mistakes(runs: list[Run], tmp_path: Path) -> None:
     unopened = fake_run(tmp_path / "unopened", fake_images(tmp_path / "images", size=8), opened=False)
     with pytest.raises(UserError, match="no test results yet"):
         compare_runs([runs[0], unopened])
+
+
+def test_what_decides_anew_on_another_techniques_trials_is_compared_too(runs: list[Run], tmp_path: Path) -> None:
+    asked = shutil.copytree(runs[0].path, tmp_path / "asked")
+    config = (asked / "config.yaml").read_text()
+    (asked / "config.yaml").write_text(config.replace("space:\n", "space:\n  techniques: [baseline+threshold]\n"))
+    found = compare_runs([Run(asked), runs[1]]).table
+    own = found[found["run"] == "asked"].set_index("technique")
+    assert own.loc["baseline+threshold", "image_size"] == own.loc["baseline", "image_size"]
+    assert own.loc["baseline+threshold", "auroc"] == own.loc["baseline", "auroc"]

@@ -288,7 +288,9 @@ def test_the_training_prior_is_told_only_where_records_tell(run: Run) -> None:
     counts = run.info["data"]["class_counts"]["train"]
     for technique in ("baseline", "augmentation"):
         assert training_prior(Results(run), technique) == pytest.approx(np.array(counts) / sum(counts))
-    for technique in ("smote", "undersampling", "gone_by_now"):
+    for technique in ("smote", "undersampling"):
+        assert training_prior(Results(run), technique) == pytest.approx([0.5, 0.5])
+    for technique in ("adasyn", "gone_by_now"):
         assert training_prior(Results(run), technique) is None
 
 

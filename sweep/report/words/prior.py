@@ -1,0 +1,154 @@
+"""What the ledger says, in sentences: who differs in nothing but T, and whether a decision rule does as much."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from balancing.data.patients import FEWEST
+from sweep.analysis.decisions.same_rule import AS_TRAINED, only_moves_the_prior
+from sweep.analysis.names import display_name
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
+from sweep.report.text.intervals import ranged
+from sweep.report.text.lists import listed, techniques_listed
+from sweep.report.text.numbers import decimals
+
+# T that differ by less are one.
+APART = 0.05
+RULE_NAMES = {
+    AS_TRAINED: "As trained",
+    "threshold": "Threshold",
+    "posthoc_logit_adjustment": "Prior taken out",
+}
+
+
+def moves_t(row: pd.Series, base: pd.Series) -> bool:
+    """Whether T of a row of ``ledger_table`` is another than the baseline's: by design, else as measured."""
+    if np.isfinite([row["designed"], base["designed"]]).all():
+        return bool(abs(row["designed"] - base["designed"]) > APART)
+    return bool(row["measured_low"] > base["measured"] + APART or row["measured_high"] < base["measured"] - APART)
+
+
+def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
+    """Which techniques differ from the baseline in nothing but T.
+
+    Args:
+        ledger: of ``ledger_table``.
+        areas: differences in AUROC to the baseline, as ``Results.differences`` gives them.
+    """
+    rows = {str(row["technique"]): row for _, row in ledger.iterrows()}
+    if BASELINE not in rows or areas.empty:
+        return "Without a tested baseline to compare with, it can't be said which techniques differ in nothing but T."
+    if areas["seeds"].max() < 2 or (areas["fewest_patients"] < FEWEST).any():
+        return (
+            "Which techniques differ from the baseline in nothing but T can't be said: "
+            f"that takes two seeds or more, and {FEWEST} test patients of each class."
+        )
+    ranked = {str(row["technique"]): row for _, row in areas[np.isfinite(areas["difference"])].iterrows()}
+    alike = [
+        name
+        for name in rows
+        if name in ranked
+        and only_moves_the_prior(name)
+        and moves_t(rows[name], rows[BASELINE])
+        and not _sure(ranked[name])
+    ]
+    rule = (
+        "by design the sampler, the loss or the decision alone is another, T is another, and test AUROC, which a moved "
+        "prior hardly changes, does not differ significantly from the baseline's"
+    )
+    if not alike:
+        return (
+            f"No technique differs from the baseline in nothing but T, as far as these data tell; of such a one {rule}."
+        )
+    be = "differs" if len(alike) == 1 else "differ"
+    return (
+        f"As far as these data tell, {listed([f'{display_name(n)} ({_t(rows[n])})' for n in alike])} {be} from the "
+        f"baseline in nothing but T: {rule}."
+    )
+
+
+def _t(row: pd.Series) -> str:
+    value, how = (row["designed"], "") if np.isfinite(row["designed"]) else (row["measured"], ", measured")
+    return f"T\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{_two(value)}{how}"
+
+
+def _sure(row: pd.Series, low: str = "low", high: str = "high") -> bool:
+    return bool(row["p_holm"] < 1 - CONFIDENCE and (row[low] > 0 or row[high] < 0))
+
+
+def other_than_designed(ledger: pd.DataFrame) -> str:
+    """Whose measured T is another than the designed; "" where none is.
+
+    Args:
+        ledger: of ``ledger_table``.
+    """
+    off = ledger["designed"].lt(ledger["measured_low"] - APART) | ledger["designed"].gt(ledger["measured_high"] + APART)
+    found = [
+        f"{display_name(str(row['technique']))} (designed {_two(row['designed'])}, measured "
+        f"{ranged(row, 'measured', _two)})"
+        for _, row in ledger[off].iterrows()
+    ]
+    if not found:
+        return ""
+    return (
+        f"Measured T is another than the designed one of {listed(found)}: these answers carry other class frequencies "
+        "than training was meant to give them, as those of networks do that were trained too briefly, or too long."
+    )
+
+
+def _two(value: float | None) -> str:
+    return decimals(value, 2)
+
+
+def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold") -> str:
+    """Whether the baseline reaches the same under the rule that the techniques decide by.
+
+    Args:
+        table: of ``same_rule_table``.
+        rule: in words, what is tuned on validation.
+    """
+    compared = table[table["difference"].notna()]
+    if compared.empty:
+        return "No answer: no technique was tested beside a baseline under the same decision rule."
+    if compared["seeds"].max() < 2:
+        return "One seed decides nothing: whether a decision rule gives the baseline the same can't be told."
+    if (compared["fewest_patients"] < FEWEST).any():
+        return (
+            f"With fewer than {FEWEST} test patients of a class it can't be told whether a decision rule gives the "
+            "baseline the same."
+        )
+    ahead = {rule: _ahead(own) for rule, own in compared.groupby("rule", sort=False)}
+    plain, tuned = ahead.get(AS_TRAINED, []), ahead.get("threshold", [])
+    if not plain and not tuned:
+        return (
+            f"There is nothing for a rule to give: neither as trained nor with {rule} tuned on validation, alike for "
+            "both, is any technique significantly ahead of the baseline in test balanced accuracy."
+        )
+    sentence = (
+        f"As trained, {_who(plain)} significantly ahead of the baseline in test balanced accuracy; with {rule} tuned "
+        f"on validation, alike for both, {_who(tuned)}."
+    )
+    lost = [name for name in plain if name not in tuned]
+    if lost:
+        sentence = (
+            f"Yes, as far as these data tell, for {techniques_listed(lost)}: ahead of the baseline as trained, but not "
+            f"under the same tuned rule. {sentence}"
+        )
+    if tuned:
+        sentence = f"No, not for {techniques_listed(tuned)}. {sentence}"
+    return sentence
+
+
+def _who(names: list[str]) -> str:
+    if not names:
+        return "no technique is"
+    return f"{techniques_listed(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _ahead(rows: pd.DataFrame) -> list[str]:
+    return [
+        str(row["technique"])
+        for _, row in rows.iterrows()
+        if row["difference"] > 0 and _sure(row, "difference_low", "difference_high")
+    ]

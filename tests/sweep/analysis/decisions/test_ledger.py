@@ -1,0 +1,152 @@
+"""T as designed and as measured, on Gaussians whose posteriors are known; and every technique under one rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from balancing.components.decisions.scaling import fit_scaling
+from sweep.analysis.carried import trial_ledger
+from sweep.analysis.decisions.ledger import ledger_table
+from sweep.analysis.decisions.same_rule import RULES, same_rule_table
+from sweep.analysis.results import Results
+from sweep.analysis.statistics.calibrating import weighted_biases
+from sweep.report.context import ReportContext
+from sweep.report.sections.prior import prior_section
+from sweep.report.table import Table
+from sweep.report.words.prior import nothing_but_t, other_than_designed, would_a_rule_do
+from sweep.runs.run import Run
+from sweep.runs.spec import TrialSpec
+from tests.balancing.components.decisions.toy import drawn, logits_of
+from tests.sweep.fake_run import fake_images, fake_run
+
+LOG_PRIOR = np.log([0.9, 0.1])
+COUNTS = (360, 40)
+# How much of the prior the answers of each lack: a loss that subtracts it in training has the sign wrong, and so on.
+REMOVED = {"baseline": 0.0, "class_weights": 1.0, "square_root": 0.5, "wrong_sign": -1.0, "corrected_twice": 2.0}
+
+
+def toy(counts: tuple[int, int] = COUNTS, removed: dict[str, float] = REMOVED) -> Results:
+    """Networks that answer Bayes' rule with what is left of the prior; two seeds that differ in temperature alone."""
+    x, labels = drawn(counts)
+    answers = {
+        name: np.stack([scale * logits_of(x, (1 - t) * LOG_PRIOR) for scale in (1.0, 1.7)])
+        for name, t in removed.items()
+    }
+    return Results.from_predictions(labels, answers, positive=1, validation=(labels, answers))
+
+
+def test_measured_t_is_what_the_answers_lack() -> None:
+    table = ledger_table(toy(), np.random.default_rng(0), 100).set_index("technique")
+    for name, t in REMOVED.items():
+        assert table.loc[name, "measured"] == pytest.approx(t, abs=0.05)
+        assert table.loc[name, "measured_low"] < t < table.loc[name, "measured_high"]
+        assert 0.02 < table.loc[name, "measured_high"] - table.loc[name, "measured_low"] < 1.5
+    assert table["designed"].isna().all()  # plain predictions don't tell of training
+
+
+def test_nothing_is_measured_of_a_class_without_validation_images_or_of_a_balanced_split() -> None:
+    for counts in ((40, 40), (80, 0)):
+        x, labels = drawn(counts)
+        answers = {"baseline": logits_of(x, LOG_PRIOR)[None]}
+        tested, test_labels = drawn((20, 20))
+        results = Results.from_predictions(
+            test_labels, {"baseline": logits_of(tested, LOG_PRIOR)[None]}, positive=1, validation=(labels, answers)
+        )
+        row = ledger_table(results, np.random.default_rng(0), 20).iloc[0]
+        assert row[["measured", "measured_low", "measured_high"]].isna().all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_weights_are_repeats(n_classes: int) -> None:
+    rng = np.random.default_rng(n_classes)
+    labels = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, 150)])
+    logits = 1.5 * rng.normal(size=(len(labels), n_classes)) + 2 * np.eye(n_classes)[labels] + np.arange(n_classes)
+    start = fit_scaling(logits, labels, by_class=False)
+    weights = rng.integers(0, 4, (5, len(labels)))
+    found = weighted_biases(logits, labels, np.vstack([np.ones(len(labels), int), weights]), start)
+    assert found[0] == pytest.approx(start.bias, abs=1e-6)
+    for row, times in zip(found[1:], weights, strict=True):
+        repeated = fit_scaling(np.repeat(logits, times, axis=0), np.repeat(labels, times), by_class=False)
+        assert row == pytest.approx(repeated.bias, abs=1e-5)
+    without = weighted_biases(logits, labels, (labels > 0)[None].astype(float), start)
+    assert np.isnan(without).all()
+
+
+def spec(technique: str, **parameters: float) -> TrialSpec:
+    return TrialSpec(technique, lr=1e-3, epochs=2, seed=0, parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("technique", "own", "name", "removed"),
+    [
+        ("baseline", {}, "baseline", 0.0),
+        ("undersampling", {"sampling_strategy": 1.0}, "undersampling", 1.0),
+        ("oversampling", {"sampling_strategy": 1 / 3}, "oversampling", 0.5),
+        ("baseline", {}, "baseline+posthoc_logit_adjustment", 1.0),
+        ("undersampling", {"sampling_strategy": 1.0}, "undersampling+posthoc_logit_adjustment", 1.0),
+        ("oversampling", {"sampling_strategy": 1 / 3}, "oversampling+bcts", 0.0),
+        ("baseline", {}, "baseline+threshold", None),
+    ],
+)
+def test_what_counts_alone_tell_needs_no_record(
+    technique: str, own: dict[str, float], name: str, removed: float | None
+) -> None:
+    found = trial_ledger(name, spec(technique, **own), (900, 100))
+    assert found is not None
+    assert found.removed is removed if removed is None else found.removed == pytest.approx(removed, abs=0.01)
+
+
+def test_what_trained_is_taken_from_the_record_where_counts_do_not_tell() -> None:
+    assert trial_ledger("adasyn", spec("adasyn"), (900, 100)) is None
+    found = trial_ledger("smote", spec("smote"), (900, 100), [900, 300])
+    assert found is not None
+    assert found.removed == pytest.approx(0.5)
+    # Cleaning takes away what lies near the border, so class counts don't tell what the answers carry.
+    cleaned = trial_ledger("tomek_links", spec("tomek_links"), (900, 100), [880, 100])
+    assert cleaned is not None
+    assert cleaned.unknown == ("tomek_links",)
+    assert trial_ledger("gone_by_now", spec("gone_by_now"), (900, 100), [900, 100]) is None
+
+
+def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
+    x, labels = drawn((540, 60))
+    rng = np.random.default_rng(0)
+    seeds = [x + 0.3 * rng.normal(size=len(x)) for _ in range(3)]
+    answers = {
+        name: np.stack([logits_of(one, (1 - t) * LOG_PRIOR) for one in seeds])
+        for name, t in {"baseline": 0.0, "undersampling": 1.0}.items()
+    }
+    results = Results.from_predictions(labels, answers, positive=1, validation=(labels, answers))
+    table = same_rule_table(results, 200).set_index(["rule", "technique"])
+    assert table.loc[("argmax", "undersampling"), "difference_low"] > 0
+    assert table.loc[("threshold", "undersampling"), "difference"] == pytest.approx(0, abs=1e-12)
+    assert would_a_rule_do(table.reset_index()).startswith("Yes, as far as these data tell, for Undersampling")
+    ledger = ledger_table(results, np.random.default_rng(0), 50)
+    sentence = nothing_but_t(ledger, results.differences("auroc")).replace("\xa0", " ")
+    assert sentence.startswith("As far as these data tell, Undersampling (T = ")
+    assert other_than_designed(ledger) == ""
+    designed = ledger.assign(designed=[0.0, 0.0])
+    assert "another than the designed one of Undersampling (designed 0.00, measured" in other_than_designed(designed)
+    # Where ranking is another too, more than T is.
+    better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
+    assert nothing_but_t(ledger, better).startswith("No technique differs")
+
+
+def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images", size=16, per_class=(60, 200))
+    run = fake_run(tmp_path / "run", images, techniques=("baseline", "undersampling", "smote"), failing=False)
+    section = prior_section(ReportContext(Results(run)))
+    assert section is not None
+    assert section.values is not None
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    assert [table.name for table in tables] == ["prior_ledger", "same_rule"]
+    assert all(len(row) == len(table.headers) for table in tables for row in table.rows)
+    ledger = pd.DataFrame(section.values["ledger"]).set_index("technique")
+    assert ledger["designed"].to_dict() == pytest.approx({"baseline": 0, "undersampling": 1, "smote": 1})
+    assert {row["rule"] for row in section.values["same_rule"]} == set(RULES)
+    unopened = fake_run(tmp_path / "unopened", images, techniques=("baseline",), failing=False, opened=False)
+    assert prior_section(ReportContext(Results(Run(unopened.path)))) is None
