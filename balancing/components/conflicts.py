@@ -125,7 +125,7 @@ def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
                 f"{schedule.label} says what trains in each of its stages, and the {what} of {part.label} train in "
                 "none; leave one of them out",
             )
-        elif part is sampler is not None and "drw" in names:
+        elif part is not None and part is sampler and "drw" in names:
             yield False, f"DRW defers what {part.label} has done from the start, so little is left to defer"
 
 

@@ -110,7 +110,8 @@ def _of_data(technique: Technique, context: TrainingContext, parameters: Mapping
             shift_of(loss.prior_effect, replace(context, class_counts=seen), own[loss.name])
             for seen in (context.class_counts, counts)
         ]
-        if all(shift is not None for shift in shifts) and np.ptp(shifts[0]) < _ROUNDING < np.ptp(shifts[1]):
+        spans = [np.inf if shift is None else float(np.ptp(shift)) for shift in shifts]
+        if spans[0] < _ROUNDING < spans[1] < np.inf:
             sampler = technique.part("sampler")
             assert sampler is not None
             yield (
