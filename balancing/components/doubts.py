@@ -106,11 +106,12 @@ def _of_data(technique: Technique, context: TrainingContext, parameters: Mapping
         yield "in 1 epoch there is nothing to progress, so classes are balanced from the start"
     last = technique.schedule(context, **parameters)[-1].phase
     if loss is not None and last.sampled and last.power is None and technique.part("sampler") is not None:
-        here, plain = (
+        shifts = [
             shift_of(loss.prior_effect, replace(context, class_counts=seen), own[loss.name])
             for seen in (context.class_counts, counts)
-        )
-        if here is not None and plain is not None and np.ptp(here) < _ROUNDING < np.ptp(plain):
+        ]
+        spans = [np.inf if shift is None else float(np.ptp(shift)) for shift in shifts]
+        if spans[0] < _ROUNDING < spans[1] < np.inf:
             sampler = technique.part("sampler")
             assert sampler is not None
             yield (

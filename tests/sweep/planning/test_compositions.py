@@ -60,7 +60,10 @@ def test_few_epochs_are_doubted_as_the_fewest_that_any_trial_has(source: Path) -
         ("logit_adjusted", {"parameters": {"logit_adjusted": {"tau": 1.5}}}),
         ("logit_adjusted", {"parameters": {"logit_adjusted": {"tau": "0.5..2"}}, "trials": 8}),
         ("logit_adjusted", {"parameters": {"logit_adjusted": {"tau": [1.0, 2.0]}}, "trials": 8}),
-        ("logit_adjusted", {"parameters": {"logit_adjusted": {"tau": "0.5..2"}}, "search": "optuna"}),
+        (
+            "logit_adjusted",
+            {"parameters": {"logit_adjusted": {"tau": "0.5..2"}}, "search": "optuna", "lr": "1e-4..1e-2"},
+        ),
         ("balanced_mixup+class_weights", {"search_parameters": True, "trials": 8}),
     ],
 )
