@@ -52,7 +52,7 @@ def signature(found: Any) -> str:
 
 
 def public(listed: Collection[str]) -> dict[str, str]:
-    """Name -> how it is called, "" where it is no function, class or method; inherited methods where they are listed."""
+    """Name -> how it is called, "" where it is no function, class or method; inherited methods if listed."""
     found = {}
     for package in ("balancing", "sweep"):
         module = importlib.import_module(package)
