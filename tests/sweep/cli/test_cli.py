@@ -53,7 +53,8 @@ def test_plan_counts_trials_and_images_and_runs_nothing(
     monkeypatch.chdir(tmp_path)
     output = printed(
         monkeypatch, capsys, "plan", "demo", "--image-size", 32, "--set", "data.phantom_images=300",
-        "--techniques", "baseline,oversampling", "--epochs", 2, "--seeds", 3, "--budget", "epochs",
+        "--techniques", "baseline,oversampling", "--epochs", 2, "--seeds", 3,
+        "--set", "space.budget=epochs",
     )  # fmt: skip
     found = re.search(r"Training holds (\d+) images \((\d+) clear, (\d+) lesion\)", output)
     assert found is not None
