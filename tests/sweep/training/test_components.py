@@ -141,7 +141,7 @@ def test_a_constant_that_is_set_anew_since_a_trial_was_planned_is_another_compon
         return lambda logits, targets: FACTOR * cross_entropy(logits, targets)
 
     spec = make_spec("here")
-    assert method_of(spec, images).loss(1) is not cross_entropy
+    assert method_of(spec, images).parts(1)[0].loss is not cross_entropy
     monkeypatch.setattr(f"{__name__}.FACTOR", 2.0)
     with pytest.raises(UserError, match="was planned with the loss 'here@"):
         method_of(spec, images)
@@ -149,4 +149,4 @@ def test_a_constant_that_is_set_anew_since_a_trial_was_planned_is_another_compon
 
 
 def test_compositions_of_the_packages_own_need_not_say_what_they_are(images: SplitImages) -> None:
-    method_of(TrialSpec("undersampling+class_weights", lr=1e-3, epochs=1, seed=0, image_size=16), images).loss(1)
+    method_of(TrialSpec("undersampling+class_weights", lr=1e-3, epochs=1, seed=0, image_size=16), images).parts(1)
