@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeVar
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
 
 from balancing.components.axes import AXES
-from balancing.components.ledger import PriorEffect
 from balancing.components.origins import origin_of
 from balancing.components.ranges import Range
-from balancing.components.registry import COMPONENTS, Check, Component
+from balancing.components.registry import COMPONENTS, Component
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -20,27 +19,11 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class _Declared:
-    """What a decorator says besides the ranges of parameters; see ``Component``."""
-
-    label: str
-    reference: str
-    check: Check | None = None
-    prior_effect: PriorEffect | None = None
-    cost: float = 1.0
-    head: Literal["linear", "cosine"] = "linear"
-    batchwise: bool = False
-    binary: bool = False
-    gives: Literal["probabilities", "scores"] = "probabilities"
-    colour: str = ""
-    mixes: bool = False
-    transductive: bool = False
-    refuses: Literal["beforehand", "while building"] = "beforehand"
-    follows: Literal["exactly", "nearly", "loosely"] = "exactly"
+# What a decorator may say besides label, reference and ranges: what a component has by default.
+_SAID = {known.name for known in fields(Component) if known.default is not MISSING} - {"digest"}
 
 
-def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Range], declared: _Declared) -> Component:
+def _component(axis: str, builder: Callable[..., Any], said: Mapping[str, Any]) -> Component:
     """A builder and its declarations as a component; raises ValueError where they are not whole or don't fit."""
     name = builder.__name__
     what = f"{axis} '{name}'"
@@ -52,32 +35,24 @@ def _component(axis: str, builder: Callable[..., Any], ranges: Mapping[str, Rang
     if not builder.__doc__ or not builder.__doc__.strip():
         raise ValueError(f"{what} needs a docstring: its first line is shown to users")
     for text in ("label", "reference"):
-        if not getattr(declared, text).strip():
+        if not said[text].strip():
             raise ValueError(f"{what} needs a {text}, which is shown to users")
-    if declared.colour and not _COLOUR.fullmatch(declared.colour):
-        raise ValueError(f"the colour of {what} must be written as '#rrggbb', but is {declared.colour!r}")
+    colour = said.get("colour", "")
+    if colour and not _COLOUR.fullmatch(colour):
+        raise ValueError(f"the colour of {what} must be written as '#rrggbb', but is {colour!r}")
+    ranges = {parameter: spec for parameter, spec in said.items() if parameter not in {"label", "reference", *_SAID}}
     _check_arguments(what, AXES[axis].given, builder, ranges)
+    declared = {"prior_effect": AXES[axis].prior_effect, **{name: said[name] for name in _SAID if name in said}}
     return Component(
         axis=axis,
-        name=name,
-        label=declared.label,
+        name=builder.__name__,
+        label=said["label"],
         summary=builder.__doc__.strip().splitlines()[0],
-        reference=declared.reference,
-        parameters=dict(ranges),
+        reference=said["reference"],
+        parameters=ranges,
         function=builder,
         origin=origin_of(builder),
-        check=declared.check,
-        prior_effect=declared.prior_effect or AXES[axis].prior_effect,
-        cost=declared.cost,
-        head=declared.head,
-        batchwise=declared.batchwise,
-        binary=declared.binary,
-        gives=declared.gives,
-        colour=declared.colour,
-        mixes=declared.mixes,
-        transductive=declared.transductive,
-        refuses=declared.refuses,
-        follows=declared.follows,
+        **declared,
     )
 
 
@@ -93,7 +68,7 @@ def _check_arguments(what: str, given: Sequence[str], builder: Callable[..., Any
         if not isinstance(spec, Range):
             raise ValueError(f"{what} declares {parameter}={spec!r}; give an IntRange, a FloatRange or a Choice")
     own = {p.name for p in taken if p.kind is p.KEYWORD_ONLY}
-    for wrong in sorted(own & {known.name for known in fields(_Declared)}):
+    for wrong in sorted(own & {"label", "reference", *_SAID}):
         raise ValueError(f"{what} takes a parameter '{wrong}', which its decorator takes for itself; rename it")
     for wrong in sorted(own - set(ranges)):
         raise ValueError(f"{what} takes a parameter '{wrong}', but declares no range of it; declare one")
@@ -119,12 +94,10 @@ class Decorator:
             ValueError: the name or the label is taken, the builder has no docstring to show, or does not take what its
                 axis gives it and what is declared.
         """
-        said = {known.name for known in fields(_Declared)}
-        declared = _Declared(label, reference, **{name: value for name, value in more.items() if name in said})
-        parameters = {name: value for name, value in more.items() if name not in said}
+        said = {"label": label, "reference": reference, **more}
 
         def decorate(builder: Builder) -> Builder:
-            COMPONENTS.add(_component(self.axis, builder, parameters, declared))
+            COMPONENTS.add(_component(self.axis, builder, said))
             return builder
 
         return decorate
