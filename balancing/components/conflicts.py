@@ -73,13 +73,17 @@ def _of_mixers(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
 
 
 def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
-    sampler, mixer, loss = technique.part("sampler"), technique.part("mixer"), technique.part("loss")
+    loss = technique.part("loss")
     if "aucm" in names and "pesg" not in names:
         yield True, "AUCM's margins are trained by PESG alone; write it as aucm+pesg, or deep_auc"
     if "pesg" in names and "aucm" not in names:
         yield True, "PESG is the optimisation step of AUCM; write it as aucm+pesg, or leave it out"
-    if "deep_svdd" in names and (sampler is not None or mixer is not None):
-        yield True, "one-class training sees one class alone, so there is nothing to sample or mix; leave the other out"
+    if loss is not None and loss.gives == "scores":
+        yield (
+            False,
+            f"answers of {loss.label} are scores that rank images and no probabilities; compare it by AUROC, and take "
+            "its log loss, Brier score and calibration for none",
+        )
     if loss is not None and loss.batchwise and "imbsam" in names:
         yield (
             True,
@@ -91,11 +95,6 @@ def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
 def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
     sampler, mixer, loss = technique.part("sampler"), technique.part("mixer"), technique.part("loss")
     schedule = technique.part("schedule")
-    if "tau_norm" in names and technique.head == "cosine":
-        yield (
-            True,
-            "a cosine head has unit weights, so there is no norm for tau-normalisation to divide by; leave it out",
-        )
     if schedule is None:
         return
     if "drw" in names and loss is not None:
@@ -112,6 +111,11 @@ def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
             )
         elif loss.name in _SHIFTED:
             yield False, f"both {loss.label} and DRW's weights favour rare classes, and how much together is not known"
+    if "aucm" in names and "drw" not in names:
+        yield (
+            True,
+            f"AUCM's margins know the class shares of one stage, and {schedule.label} changes them; leave one out",
+        )
     if "drw" in names and "unimix" in names:
         yield False, "both UniMix and DRW's weights favour rare classes, and how much together is not known"
     for part, what, trains in (

@@ -16,6 +16,8 @@ REFUSED = [
     ("pesg", "PESG is the optimisation step of AUCM"),
     ("focal+pesg", "PESG is the optimisation step of AUCM"),
     ("aucm+pesg+drw", "DRW weighs rows, but AUC margin (AUCM) is a loss of the batch as a whole"),
+    ("deep_auc+crt", "AUCM's margins know the class shares of one stage, and cRT changes them"),
+    ("aucm+pesg+drs", "AUCM's margins know the class shares of one stage, and DRS changes them"),
     ("class_weights+drw", "DRW brings weights of its own, which 'class_weights' would double"),
     ("effective_number+drw", "which 'effective_number' would double"),
     ("cb_focal+drw", "which 'cb_focal' would double"),
@@ -29,6 +31,7 @@ REFUSED = [
 ]
 WARNED = [
     ("smote+mixup", "rows of SMOTE are mixtures already, and mixup mixes up to four images"),
+    ("deep_auc", "are scores that rank images and no probabilities; compare it by AUROC"),
     ("cutmix", "CutMix may cut a finding away"),
     ("mixup+label_aware_smoothing", "both mixup and the smoothing soften the targets"),
     ("undersampling+drw", "DRW defers what Undersampling has done from the start"),
@@ -40,7 +43,7 @@ FINE = [
     *("baseline", "smote", "undersampling+mixup", "smote+augmentation", "focal+drw", "ldam_drw", "mixup_drw"),
     *("remix_drw", "balanced_softmax+crt", "mixup+crt", "class_weights+sam", "soft_f_beta+sam", "ldam+threshold"),
     *("class_weights+posthoc_logit_adjustment", "power_sampling+balanced_softmax", "mixup+progressive", "ldam+bcts"),
-    *("adasyn+temperature", "label_aware_smoothing+drw", "oversampling+soft_f_beta", "deep_auc"),
+    *("adasyn+temperature", "label_aware_smoothing+drw", "oversampling+soft_f_beta"),
 ]
 
 
