@@ -15,6 +15,9 @@ from sweep.report.text.numbers import decimals
 
 # T that differ by less are one.
 APART = 0.05
+# Differences in test AUROC or balanced accuracy whose whole interval lies within this are called none. That one is not
+# significant says no such thing: with few patients hardly any is.
+NONE_WITHIN = 0.02
 RULE_NAMES = {
     AS_TRAINED: "As trained",
     "threshold": "Threshold",
@@ -51,11 +54,11 @@ def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
         if name in ranked
         and only_moves_the_prior(name)
         and moves_t(rows[name], rows[BASELINE])
-        and not _sure(ranked[name])
+        and max(abs(ranked[name]["low"]), abs(ranked[name]["high"])) <= NONE_WITHIN
     ]
     rule = (
         "by design the sampler, the loss or the decision alone is another, T is another, and test AUROC, which a moved "
-        "prior hardly changes, does not differ significantly from the baseline's"
+        f"prior hardly changes, is the baseline's: the whole interval of the difference lies within {NONE_WITHIN:g}"
     )
     if not alike:
         return (
@@ -130,10 +133,18 @@ def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold") -> str:
         f"on validation, alike for both, {_who(tuned)}."
     )
     lost = [name for name in plain if name not in tuned]
-    if lost:
+    most = compared[compared["rule"] == "threshold"].set_index("technique")["difference_high"]
+    same = [name for name in lost if most.get(name, np.inf) <= NONE_WITHIN]
+    if same:
         sentence = (
-            f"Yes, as far as these data tell, for {techniques_listed(lost)}: ahead of the baseline as trained, but not "
-            f"under the same tuned rule. {sentence}"
+            f"Yes, as far as these data tell, for {techniques_listed(same)}: ahead of the baseline as trained, and at "
+            f"most {NONE_WITHIN:g} ahead under the same tuned rule. {sentence}"
+        )
+    if len(same) < len(lost):
+        left = techniques_listed([name for name in lost if name not in same])
+        sentence = (
+            f"These data can't tell for {left}: ahead of the baseline as trained, and under the same tuned rule not "
+            f"significantly, but perhaps by more than {NONE_WITHIN:g}. {sentence}"
         )
     if tuned:
         sentence = f"No, not for {techniques_listed(tuned)}. {sentence}"

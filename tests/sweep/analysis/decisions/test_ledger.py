@@ -112,15 +112,20 @@ def test_what_trained_is_taken_from_the_record_where_counts_do_not_tell() -> Non
     assert trial_ledger("gone_by_now", spec("gone_by_now"), (900, 100), [900, 100]) is None
 
 
-def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
-    x, labels = drawn((540, 60))
+def moved(counts: tuple[int, int]) -> Results:
+    """Three networks whose answers carry the prior, and the same ones with none of it left."""
+    x, labels = drawn(counts)
     rng = np.random.default_rng(0)
     seeds = [x + 0.3 * rng.normal(size=len(x)) for _ in range(3)]
     answers = {
         name: np.stack([logits_of(one, (1 - t) * LOG_PRIOR) for one in seeds])
         for name, t in {"baseline": 0.0, "undersampling": 1.0}.items()
     }
-    results = Results.from_predictions(labels, answers, positive=1, validation=(labels, answers))
+    return Results.from_predictions(labels, answers, positive=1, validation=(labels, answers))
+
+
+def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
+    results = moved((2700, 300))
     table = same_rule_table(results, 200).set_index(["rule", "technique"])
     assert table.loc[("argmax", "undersampling"), "difference_low"] > 0
     assert table.loc[("threshold", "undersampling"), "difference"] == pytest.approx(0, abs=1e-12)
@@ -134,6 +139,19 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     # Where ranking is another too, more than T is.
     better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
     assert nothing_but_t(ledger, better).startswith("No technique differs")
+    # Nor is what is not significant the same.
+    unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_holm=0.4)
+    assert nothing_but_t(ledger, unsure).startswith("No technique differs")
+
+
+def test_with_sixty_patients_equal_decisions_are_no_proof_that_a_rule_does_the_same() -> None:
+    table = same_rule_table(moved((540, 60)), 200)
+    tuned = table[(table["rule"] == "threshold") & (table["technique"] == "undersampling")].iloc[0]
+    assert tuned["difference"] == pytest.approx(0, abs=1e-12)
+    assert tuned["difference_high"] > 0.02
+    assert would_a_rule_do(table).startswith(
+        "These data can't tell for Undersampling: ahead of the baseline as trained"
+    )
 
 
 def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path: Path) -> None:
