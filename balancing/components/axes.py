@@ -151,6 +151,10 @@ class Phase:
         trained: the whole network; or its head alone, with the body as it is, batch-norm statistics too.
         new_head: the head starts anew when the phase begins.
         lr_factor: of the learning rate, > 0.
+        space: what a row is: an image; or, where a head alone is trained, its features, which the body as it is makes
+            once, when the phase begins: without augmentation.
+        heads: how many heads train on features, each on a random undersample of its own in which each class has as many
+            rows as the smallest; the network's is their mean.
     """
 
     sampled: bool = True
@@ -161,6 +165,8 @@ class Phase:
     trained: Literal["all", "head"] = "all"
     new_head: bool = False
     lr_factor: float = 1.0
+    space: Literal["pixels", "features"] = "pixels"
+    heads: int = 1
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,6 @@ def _around(name: str) -> list[str]:
             f"'{AROUND}{name}' takes components away one by one, but '{whole.name}' is one alone; give a composition "
             "such as around:ldam+drw"
         )
-    without = [JOINS.join(part.name for part in whole.parts if part is not left) or BASELINE for left in whole.parts]
+    without = [JOINS.join(whole.written(part) for part in whole.parts if part is not left) or BASELINE for left in whole.parts]
     fewer = [technique for technique in map(get_technique, without) if not any(c.refused for c in conflicts(technique))]
     return [BASELINE, whole.name, *(technique.name for technique in fewer)]

@@ -21,6 +21,7 @@ from balancing.components.axes import (
     TrainingContext,
     TrainingData,
 )
+from balancing.components.feature_space import SIGN, placed
 from balancing.components.ledger import Ledger, decided, log_frequencies, shift_of
 from balancing.components.losses.effective_number import effective_weights
 from balancing.components.named import Augmented
@@ -45,6 +46,7 @@ class Technique:
         augmented: what becomes of the augmentation strength that a sweep asks for; see ``strength``.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         trained_as: name of the technique whose trials its decision decides on anew; "" where it has no decision.
+        on_features: the axes whose component works on the network's features; see ``feature_space``.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Technique:
     augmented: Augmented = "as asked"
     colour: str = ""
     trained_as: str = ""
+    on_features: frozenset[str] = frozenset()
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -65,7 +68,19 @@ class Technique:
     def components(self) -> dict[str, str]:
         """Axis -> component where the name alone does not say what trains; see ``TrialSpec.components``."""
         said = len(self.parts) <= 1 and all(part.origin.own for part in self.parts)
-        return {} if said else {part.axis: part.identity for part in self.parts}
+        return {} if said else self.identities
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """Axis -> what trains on it: the component's identity, and the space that it works in."""
+        return {part.axis: part.identity + self._space(part) for part in self.parts}
+
+    def written(self, part: Component) -> str:
+        """One of its components as it is typed: ``smote``, or ``smote@features``."""
+        return part.name + self._space(part)
+
+    def _space(self, part: Component) -> str:
+        return f"{SIGN}features" if part.axis in self.on_features else ""
 
     @cached_property
     def parameters(self) -> dict[str, Range]:
@@ -190,7 +205,8 @@ class Technique:
     def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
         """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""
         found: Schedule | None = self._built("schedule", context, parameters)
-        return found or (Stage(1.0),)
+        stages = found or (Stage(1.0),)
+        return placed(stages, sampler="sampler" in self.on_features, mixer="mixer" in self.on_features)
 
     def ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
         """What the technique is designed to do to the class prior: what its last stage does, then its decision.

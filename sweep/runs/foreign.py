@@ -88,9 +88,9 @@ def other_component(spec: TrialSpec) -> tuple[str, str, str] | None:
     Raises:
         UserError: the trial's technique is not known here.
     """
-    parts = get_technique(spec.technique).parts
-    found = {part.axis: part.identity for part in parts}
-    planned = dict(spec.components) or {part.axis: part.name for part in parts}
+    technique = get_technique(spec.technique)
+    found = technique.identities
+    planned = dict(spec.components) or {part.axis: technique.written(part) for part in technique.parts}
     for axis in (*planned, *found):
         then, now = planned.get(axis, "none"), found.get(axis, "none")
         if then != now:

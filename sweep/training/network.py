@@ -117,12 +117,26 @@ class ResNet18(ResNet):
         Args:
             seed, stage: of the random weights.
         """
-        drawn = int(np.random.SeedSequence([seed, stage, _HEAD]).generate_state(1, dtype=np.uint64)[0])
-        fresh = copy.deepcopy(self.fc).cpu()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(drawn & (2**63 - 1))
-            fresh.reset_parameters()
-        self.fc.load_state_dict(fresh.state_dict())
+        self.fc.load_state_dict(new_head(self.fc, seed, stage).state_dict())
+
+
+def new_head(head: nn.Linear, seed: int, stage: int, member: int = 0) -> nn.Linear:
+    """A head like another, as before any training; of equal numbers an equal one, on every device.
+
+    Args:
+        head: stays as it is.
+        seed, stage: of the random weights.
+        member: which of an ensemble, from 1; 0 where there is one head alone.
+    Returns:
+        On the device of ``head``.
+    """
+    words = [seed, stage, _HEAD, *([member] if member else [])]
+    drawn = int(np.random.SeedSequence(words).generate_state(1, dtype=np.uint64)[0])
+    fresh = copy.deepcopy(head).cpu()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(drawn & (2**63 - 1))
+        fresh.reset_parameters()
+    return fresh.to(head.weight.device)
 
 
 def new_model(

@@ -35,6 +35,12 @@ def new_optimizer(
     return of_kind(groups, lr=lr, weight_decay=weight_decay, fused=True)
 
 
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Makes a learning rate that of all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
 def is_constant(spec: TrialSpec) -> bool:
     """Whether the learning rate is the same in all steps."""
     return spec.lr_schedule == "constant" and spec.warmup == 0

@@ -113,6 +113,7 @@ class Trial:
         """Network, optimizer and progress as they were, where the folder has them; else new, and the folder cleared."""
         # A plan that can't be made changes no file; pixels take their part of the device before the network does.
         _ = self.method.parts(1), self.pixels
+        self.method.features.clear()
         loss = self.method.module()
         self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device, loss)
 
