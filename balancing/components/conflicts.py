@@ -13,6 +13,8 @@ from balancing.components.technique import Technique
 # Losses whose weights a schedule with weights of its own would double, and those that shift logits to the same end.
 _WEIGHTED = ("class_weights", "effective_number", "cb_focal")
 _SHIFTED = ("vs", "cdt")
+# Mixers whose partners are drawn balanced.
+_BALANCED = ("balanced_mixup", "unimix")
 # A schedule is looked at with made-up counts: what trains in its stages does not depend on them.
 _EXAMPLE = TrainingContext(np.array([90, 10]), 10, split_counts=np.array([90, 10]))
 
@@ -48,8 +50,15 @@ def _of_mixers(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
     sampler, mixer = technique.part("sampler"), technique.part("mixer")
     if mixer is None:
         return
-    if sampler is not None:
-        if mixer.name in ("balanced_mixup", "unimix"):
+    on_features = "mixer" in technique.on_features
+    if on_features and mixer.name in _BALANCED and any(p.power == 0 and p.mixed for p in _phases(technique)):
+        yield (
+            True,
+            f"{mixer.label} draws its partners balanced by itself, and the head's rows are drawn balanced too; take "
+            "mixup@features",
+        )
+    if sampler is not None and on_features == ("sampler" in technique.on_features):
+        if mixer.name in _BALANCED:
             yield (
                 True,
                 f"{mixer.label} draws its partners balanced by itself, so with {sampler.label} classes are balanced "
@@ -62,7 +71,7 @@ def _of_mixers(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
             )
         elif sampler.mixes:
             yield False, f"rows of {sampler.label} are mixtures already, and {mixer.label} mixes up to four images"
-    if mixer.name == "cutmix":
+    if mixer.name == "cutmix" and not on_features:
         yield (
             False,
             "CutMix may cut a finding away, or paste one into an image whose label does not say so; of findings with "
@@ -92,10 +101,35 @@ def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
         )
 
 
+def _of_spaces(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+    heads = any(phase.trained == "head" for phase in _phases(technique))
+    for part in technique.parts:
+        if part.axis in technique.on_features and not heads:
+            yield (
+                True,
+                f"'{technique.written(part)}' works on the features that a head alone trains on, and here none does; "
+                f"add a schedule that trains one, as in {technique.written(part)}+crt, or take '{part.name}'",
+            )
+        elif part.name == "cutmix" and part.axis in technique.on_features:
+            yield True, "CutMix cuts boxes out of images, and features have none; take mixup@features"
+    loss = technique.part("loss")
+    if loss is not None and loss.head == "cosine" and any(phase.heads > 1 for phase in _phases(technique)):
+        yield (
+            True,
+            f"the heads of an ensemble are averaged, and the mean of {loss.label}'s cosines is the cosine of no head; "
+            "take crt, or another loss",
+        )
+
+
+def _has_one_head(technique: Technique) -> bool:
+    """Whether a stage trains one head alone, so that a sampler could work on features."""
+    return any(phase.trained == "head" and phase.heads == 1 for phase in _phases(technique))
+
+
 def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
     sampler, mixer, loss = technique.part("sampler"), technique.part("mixer"), technique.part("loss")
     schedule = technique.part("schedule")
-    if schedule is None:
+    if schedule is None or any(True for _ in _of_spaces(technique, names)):
         return
     if "drw" in names and loss is not None:
         if loss.name in _WEIGHTED:
@@ -124,10 +158,12 @@ def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
         (loss, "loss", lambda phase: phase.weighted),
     ):
         if part is not None and not any(trains(phase) for phase in _phases(technique)):
+            there = part is sampler and _has_one_head(technique) and "sampler" not in technique.on_features
+            otherwise = f"write it as {technique.with_features('sampler')}, or " if there else ""
             yield (
                 True,
                 f"{schedule.label} says what trains in each of its stages, and the {what} of {part.label} train in "
-                "none; leave one of them out",
+                f"none; {otherwise}leave one of them out",
             )
         elif part is not None and part is sampler and "drw" in names:
             yield False, f"DRW defers what {part.label} has done from the start, so little is left to defer"
@@ -150,4 +186,4 @@ def _of_decisions(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
         )
 
 
-_RULES: tuple[_Rule, ...] = (_of_mixers, _of_losses, _of_schedules, _of_decisions)
+_RULES: tuple[_Rule, ...] = (_of_mixers, _of_losses, _of_spaces, _of_schedules, _of_decisions)

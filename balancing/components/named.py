@@ -16,7 +16,7 @@ class Named:
         label: as people read it.
         summary: one line.
         reference: where it comes from.
-        parts: names of components, one an axis at most.
+        parts: names of components, one an axis at most; with ``@features`` where one works on features.
         augmented: what becomes of the augmentation strength that the sweep asks for: ``never`` sets it to 0, ``always``
             replaces 0 by 1.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
@@ -69,6 +69,12 @@ NAMED = {
         "Rows mixed in favour of the rarer class, and in the last part of the steps weights too.",
         "Chou et al., ECCV Workshops 2020",
         ("remix", "drw"),
+    ),
+    "decoupled_smote": Named(
+        "Decoupled SMOTE",
+        "The whole network on the rows as they are, then a new head on SMOTE's mixtures of its own features.",
+        "Kang et al., ICLR 2020 (a head of its own); Chawla et al., JAIR 16, 2002 (SMOTE)",
+        ("smote@features", "crt"),
     ),
 }
 

@@ -66,12 +66,11 @@ def _placed(word: str) -> tuple[Component, str]:
     if sign and not name:
         raise UserError(f"'{word}' names no component before '{SIGN}'; write it as smote@features")
     if sign and space not in SPACES:
-        raise UserError(
-            f"unknown space '{space}' of '{word}'{suggestion(space, SPACES)}; a sampler or a mixer works on "
-            f"{' or '.join(SIGN + known for known in SPACES)}"
-        )
+        raise UserError(f"unknown space '{space}' of '{word}'{suggestion(space, SPACES)}")
     if sign and name in NAMED:
-        raise UserError(f"'{name}' of '{word}' is no sampler or mixer, so it works in no space; leave out {SIGN}{space}")
+        raise UserError(
+            f"'{name}' of '{word}' is no sampler or mixer, so it works in no space; leave out {SIGN}{space}"
+        )
     component = _component(name)
     if sign and component.axis not in PLACED:
         raise UserError(

@@ -103,9 +103,7 @@ def batches(features: Features, plan: TrainingPlan, part: Part, n_classes: int, 
     rows, spec, generator = features.device_rows, place.spec, place.generator()
     device = rows.device
     order = stream(len(plan), spec.seed, part.start, part.rows)
-    base, mate, labels = (
-        torch.from_numpy(values)[order].to(device) for values in (plan.base, plan.mate, plan.labels)
-    )
+    base, mate, labels = (torch.from_numpy(values)[order].to(device) for values in (plan.base, plan.mate, plan.labels))
     weight = torch.from_numpy(plan.weight)[order].float().to(device).view(-1, 1)
     one_hot = torch.eye(n_classes, device=device)
     partners, others = base, labels
@@ -154,7 +152,7 @@ def _steps_of_members(method: Method, part: Part, place: Place) -> torch.Tensor:
     """Trains each head on its own rows; the mean over the heads of the sum of the images' losses."""
     features, spec = method.features, place.spec
     total = torch.zeros((), device=features.device_rows.device)
-    for number, (head, plan) in enumerate(zip(features.heads, part.members, strict=True)):
+    for head, plan in zip(features.heads, part.members, strict=True):
         for step, batch in enumerate(batches(features, plan, part, method.n_classes, place)):
             set_lr(head.optimizer, place.lr(part, step))
             mean = training_step(head.linear, head.optimizer, batch, part.loss, spec.precision, part.step)

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from sweep.training.predict import features_of
+
 if TYPE_CHECKING:
     from sweep.runs.spec import TrialSpec
     from sweep.training.network import ResNet18
@@ -60,10 +62,13 @@ class Features:
             pixels: (N, H, W) or (N, H, W, 3) uint8, on the device or in main memory.
             rows: (T,) int64, the training rows.
         """
-        from sweep.training.predict import features_of  # here: what predicts knows trials, and they know this
-
-        self.clear()
+        self.clear()  # before others take their room
         found = features_of(network, pixels, rows, spec, device).cpu().numpy()
         vectors = np.zeros((len(pixels), found.shape[1]), dtype=np.float32)
         vectors[rows] = found
+        self.take(vectors, device)
+
+    def take(self, vectors: np.ndarray, device: torch.device) -> None:
+        """Takes (N, F) float32 for what the body makes of the images."""
+        self.clear()
         self.vectors, self.device_rows = vectors, torch.from_numpy(vectors).to(device)

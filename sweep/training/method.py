@@ -253,7 +253,7 @@ class _Built:
         return self.technique.plans(data, self.spec.seed, **self.spec.parameters)
 
     def _new_members(self, heads: int) -> tuple[TrainingPlan, ...]:
-        """Of each head of an ensemble the rows: a random undersample, in which each class is as large as the smallest."""
+        """Of each head of an ensemble the rows: a random undersample, each class as large as the smallest."""
         undersampling = COMPONENTS.get("undersampling")
         assert undersampling is not None
         seeds = np.random.SeedSequence([self.spec.seed, _MEMBERS]).generate_state(heads)

@@ -19,6 +19,10 @@ def law_stages_make_a_whole_training(component: Component) -> None:
         require(abs(sum(stage.share for stage in stages) - 1) < 1e-9, f"the shares don't sum to 1: {said}")
         require(stages[-1].kept, f"no epoch of the last stage may be the best one: {said}")
         require({s.phase.trained for s in stages} <= {"all", "head"}, f"trained is all or head: {said}")
+        alone = all(s.phase.trained == "head" for s in stages if s.phase.space == "features" or s.phase.heads > 1)
+        require(alone, f"on features, or as one of several, a head alone is trained: {said}")
+        several = all(s.phase.space == "features" and s.phase.heads >= 1 for s in stages if s.phase.heads != 1)
+        require(several, f"several heads train on features: {said}")
         require(all(stage.phase.lr_factor > 0 for stage in stages), f"a learning rate is above 0: {said}")
         require(stages == again, f"equal contexts gave different stages: {said}")
 

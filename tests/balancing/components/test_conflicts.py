@@ -23,7 +23,13 @@ REFUSED = [
     ("cb_focal+drw", "which 'cb_focal' would double"),
     ("soft_f_beta+drw", "DRW weighs rows, but Soft F-beta is a loss of the batch as a whole"),
     ("tversky+imbsam", "ImbSAM takes the rows of rare classes apart, but Tversky is a loss of the batch"),
-    ("smote+crt", "the rows of SMOTE train in none; leave one of them out"),
+    ("smote+crt", "the rows of SMOTE train in none; write it as smote@features+crt, or leave one of them out"),
+    ("smote@features", "'smote@features' works on the features that a head alone trains on, and here none does; add"),
+    ("mixup@features+drw", "as in mixup@features+crt, or take 'mixup'"),
+    ("cutmix@features+crt", "CutMix cuts boxes out of images, and features have none; take mixup@features"),
+    ("balanced_mixup@features+crt", "partners balanced by itself, and the head's rows are drawn balanced too"),
+    ("eos@features+easy_ensemble", "the rows of EOS train in none; leave one of them out"),
+    ("ldam+easy_ensemble", "the mean of LDAM's cosines is the cosine of no head; take crt"),
     ("undersampling+drs", "the rows of Undersampling train in none"),
     ("oversampling+progressive", "the rows of Oversampling train in none"),
     ("ldam+posthoc_logit_adjustment", "what LDAM makes of them is not known; take threshold or bcts"),
@@ -44,6 +50,13 @@ FINE = [
     *("remix_drw", "balanced_softmax+crt", "mixup+crt", "class_weights+sam", "soft_f_beta+sam", "ldam+threshold"),
     *("class_weights+posthoc_logit_adjustment", "power_sampling+balanced_softmax", "mixup+progressive", "ldam+bcts"),
     *("adasyn+temperature", "label_aware_smoothing+drw", "oversampling+soft_f_beta"),
+    *("decoupled_smote", "smote@features+mixup+crt", "smote@features+balanced_mixup+crt", "focal+easy_ensemble"),
+    *(
+        "mixup@features+crt",
+        "eos@features+ldam+crt",
+        "enn@features+focal+crt+threshold",
+        "mixup@features+easy_ensemble",
+    ),
 ]
 
 

@@ -46,6 +46,13 @@ def test_classifier_re_training_trains_a_new_head_alone_on_balanced_rows() -> No
     assert head == Stage(0.4, Phase(power=0.0, mixed=False, trained="head", new_head=True))
 
 
+def test_an_ensemble_trains_several_heads_on_features_after_the_body() -> None:
+    body, heads = stages("easy_ensemble", share=0.4, n_heads=4)
+    assert (body.share, body.phase, body.kept) == (0.6, Phase(sampled=False), False)
+    alone = Phase(sampled=False, power=0.0, mixed=False, trained="head", new_head=True, space="features", heads=4)
+    assert heads == Stage(0.4, alone)
+
+
 def test_the_ledger_counts_what_the_last_stage_does() -> None:
     def removed(name: str, **parameters: float) -> float | None:
         return get_technique(name).ledger(TrainingContext(SPLIT, split_counts=SPLIT), **parameters).removed
