@@ -79,7 +79,7 @@ def train_on_features(
     if part.begins or not features.there:
         features.make(network, pixels, method.rows, place.spec, device)
         part = method.parts(place.epoch)[number]
-    network.train_parts("head")
+    network.train_parts(part.phase.trained)
     if part.members:
         return _train_members(network, method, part, place, device)
     if isinstance(part.loss, nn.Module):
