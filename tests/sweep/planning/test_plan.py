@@ -20,11 +20,11 @@ from sweep.cli.plan_view import cost_table, trials_table
 from sweep.config.config import Config, build_config
 from sweep.duration import duration
 from sweep.planning import estimate as room
-from sweep.planning.estimate import CostEstimate, estimate, rows_per_epoch
+from sweep.planning.estimate import CostEstimate, cost_of, estimate, rows_per_epoch
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
 
-SETTINGS: list[tuple[str, dict[str, Any]]] = [(t.name, {}) for t in techniques()]
+SETTINGS: list[tuple[str, dict[str, Any]]] = [(t.name, {}) for t in techniques() if not t.on_features]
 SETTINGS += [(t.name, {"sampling_strategy": 0.6}) for t in techniques() if "sampling_strategy" in t.parameters]
 SETTINGS += [("borderline_smote", {"kind": 2}), ("smote", {"k_neighbors": 3})]
 
@@ -79,6 +79,16 @@ def test_rows_per_epoch_is_the_length_of_the_true_plan(
         return
     with suppress(UserError):  # noise, of which cleaning may leave nothing
         assert 0 <= rows - true_rows(spec, found) + len(counts) <= len(found.split.train), "the most that it can be"
+
+
+def test_a_head_on_features_sees_as_many_images_as_train_and_costs_nothing() -> None:
+    found = prepared((30, 12))
+    for name in ("smote@features+crt", "easy_ensemble"):
+        technique = get_technique(name)
+        own = technique.complete({technique.key_of("share"): 0.5})
+        spec = TrialSpec(technique.name, 0.01, 4, 3, own, components=technique.components)
+        assert rows_per_epoch(spec, found.images.labels, found.split.train, 2) == len(found.split.train)
+        assert cost_of(spec) == pytest.approx(0.5)
 
 
 def test_an_estimate_covers_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
