@@ -26,7 +26,7 @@ from sweep.training.optimizer import new_optimizer
 
 GROUPS = ("losses", "mixers", "schedules", "optimizers")
 # Compositions that the groups lack, since a part of them can't be alone.
-BESIDES = ("deep_auc", "ldam_drw")
+BESIDES = ("deep_auc", "ldam_drw", "decoupled_smote")
 
 
 def names() -> list[str]:

@@ -28,6 +28,7 @@ from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.registry import COMPONENTS
 from balancing.components.samplers.power import draw_by_power
 from balancing.components.techniques import get_technique
+from balancing.errors import UserError
 from sweep.runs.foreign import check_components
 from sweep.runs.spec import TrialSpec
 from sweep.training.features import Features
@@ -169,6 +170,11 @@ class _Built:
 
     def parts(self, epoch: int) -> tuple[Part, ...]:
         schedule = self._schedule()
+        if any(stage.phase.heads > 1 for stage in schedule) and self.module() is not None:
+            raise UserError(
+                f"technique '{self.technique.name}' trains several heads, but its loss has values that train too and "
+                "belong to one; take another loss, or crt"
+            )
         found = spans(schedule, epoch, self.spec.epochs, self._steps)
         # An epoch without a step still has a plan.
         return tuple(self._part(epoch, span) for span in found or [Span(0, schedule[0], 0, 0, begins=False)])

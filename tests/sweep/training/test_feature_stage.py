@@ -13,10 +13,12 @@ from imblearn.over_sampling import SMOTE
 from torch import nn
 
 from balancing.components.axes import TrainingData
+from balancing.components.decorators import sampler
 from balancing.components.laws.common import assert_same_plan
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
+from sweep.runs.foreign import foreign_components, other_component
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.hardware import on_device
@@ -26,6 +28,7 @@ from sweep.training.network import ResNet18, new_head
 from sweep.training.order import stream
 from sweep.training.predict import predict_logits
 from sweep.training.trial import Trial
+from tests.balancing.components.registered import keep_registry
 from tests.sweep.training.small import (
     CLOCKS,
     CPU,
@@ -190,3 +193,20 @@ def test_every_sampler_works_on_features(name: str) -> None:
     assert_same_plan(part.plan, made.of(2) if isinstance(made, EpochPlans) else made)
     assert np.isfinite(part.plan.realise(vectors)).all()
     assert method.parts(1)[0].plan.class_counts(2).tolist() == [60, 25], "the body's rows are as they are"
+
+
+def test_a_sampler_from_elsewhere_is_known_by_its_source_and_its_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_registry(monkeypatch)
+
+    @sampler(label="All of them", reference="here")
+    def all_of_them(data: TrainingData, random_state: int) -> TrainingPlan:
+        """The rows as they are."""
+        return TrainingPlan.of_rows(data.rows, data.train_labels)
+
+    spec = make_spec("all_of_them@features+crt", parameters={})
+    name, digest, space = spec.components["sampler"].split("@")
+    assert (name, len(digest), space) == ("all_of_them", 12, "features")
+    assert other_component(spec) is None
+    planned = replace(spec, components={**spec.components, "sampler": f"{name}@{digest}"})
+    assert other_component(planned) == ("sampler", f"{name}@{digest}", spec.components["sampler"])
+    assert [component.identity for component in foreign_components([spec.technique])] == [f"{name}@{digest}"]
