@@ -102,9 +102,9 @@ def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
 
 
 def _of_spaces(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
-    heads = any(phase.trained == "head" for phase in _phases(technique))
+    there = any(phase.space == "features" for phase in _phases(technique))
     for part in technique.parts:
-        if part.axis in technique.on_features and not heads:
+        if part.axis in technique.on_features and not there:
             yield (
                 True,
                 f"'{technique.written(part)}' works on the features that a head alone trains on, and here none does; "
@@ -121,9 +121,9 @@ def _of_spaces(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
         )
 
 
-def _has_one_head(technique: Technique) -> bool:
-    """Whether a stage trains one head alone, so that a sampler could work on features."""
-    return any(phase.trained == "head" and phase.heads == 1 for phase in _phases(technique))
+def _works_on_features(technique: Technique) -> bool:
+    """Whether a stage trains on what its sampler makes of features."""
+    return any(phase.space == "features" and phase.sampled for phase in _phases(technique))
 
 
 def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
@@ -158,8 +158,9 @@ def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
         (loss, "loss", lambda phase: phase.weighted),
     ):
         if part is not None and not any(trains(phase) for phase in _phases(technique)):
-            there = part is sampler and _has_one_head(technique) and "sampler" not in technique.on_features
-            otherwise = f"write it as {technique.with_features('sampler')}, or " if there else ""
+            other = technique.with_features("sampler")
+            there = part is sampler and "sampler" not in technique.on_features and _works_on_features(other)
+            otherwise = f"write it as {other.name}, or " if there else ""
             yield (
                 True,
                 f"{schedule.label} says what trains in each of its stages, and the {what} of {part.label} train in "

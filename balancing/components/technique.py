@@ -79,10 +79,10 @@ class Technique:
         """One of its components as it is typed: ``smote``, or ``smote@features``."""
         return part.name + self._space(part)
 
-    def with_features(self, axis: str) -> str:
-        """How the same is written with that axis' component on features."""
+    def with_features(self, axis: str) -> Technique:
+        """The same with that axis' component on features; named by its parts."""
         there = replace(self, on_features=self.on_features | {axis})
-        return "+".join(there.written(part) for part in self.parts)
+        return replace(there, name="+".join(there.written(part) for part in self.parts))
 
     def _space(self, part: Component) -> str:
         return f"{SIGN}features" if part.axis in self.on_features else ""
