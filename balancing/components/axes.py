@@ -148,9 +148,13 @@ class Phase:
         reweight: 1 - beta of the effective numbers by which each row's loss is weighted besides, by its classes; None
             weights none.
         mixed: the technique's mixer mixes; False: rows stay whole.
-        trained: the whole network; or its head alone, with the body as it is, batch-norm statistics too.
+        trained: the whole network; or its head alone, with the body as it is, batch-norm statistics too; or of the head
+            nothing but a factor for each class, which a component with ``head="scaled"`` asks for.
         new_head: the head starts anew when the phase begins.
         lr_factor: of the learning rate, > 0.
+        moving_statistics: the body's batch-norm statistics follow the rows, also where its weights don't train.
+        scales_lr: of the learning rate, > 0, for the factors of the classes, which then train beside the head; None:
+            they don't.
     """
 
     sampled: bool = True
@@ -158,9 +162,11 @@ class Phase:
     weighted: bool = True
     reweight: float | None = None
     mixed: bool = True
-    trained: Literal["all", "head"] = "all"
+    trained: Literal["all", "head", "scales"] = "all"
     new_head: bool = False
     lr_factor: float = 1.0
+    moving_statistics: bool = False
+    scales_lr: float | None = None
 
 
 @dataclass(frozen=True)

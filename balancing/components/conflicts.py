@@ -68,7 +68,7 @@ def _of_mixers(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
             "CutMix may cut a finding away, or paste one into an image whose label does not say so; of findings with "
             "a place in the image take mixup",
         )
-    if "label_aware_smoothing" in names:
+    if "label_aware_smoothing" in names and any(phase.mixed and phase.weighted for phase in _phases(technique)):
         yield False, f"both {mixer.label} and the smoothing soften the targets"
 
 
@@ -111,6 +111,12 @@ def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
             )
         elif loss.name in _SHIFTED:
             yield False, f"both {loss.label} and DRW's weights favour rare classes, and how much together is not known"
+    if schedule.head == "scaled" and any(part.head == "cosine" for part in technique.parts):
+        yield (
+            True,
+            f"{schedule.label} trains factors of the classes' weights, which a head of cosines does not have; take crt, "
+            "or another loss",
+        )
     if "aucm" in names and "drw" not in names:
         yield (
             True,

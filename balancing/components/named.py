@@ -58,6 +58,12 @@ NAMED = {
         "Cheng, Mai & Lin, arXiv:2308.15457, 2023",
         ("mixup", "drw"),
     ),
+    "mislas": Named(
+        "MiSLAS",
+        "Mixed rows first; then the head alone on balanced ones, with labels of frequent classes smoothed more.",
+        "Zhong et al., CVPR 2021",
+        ("mixup", "label_aware_smoothing", "shifted_bn"),
+    ),
     "deep_auc": Named(
         "Deep AUC",
         "The area under the ROC curve by a squared margin loss, with the steps made for it.",

@@ -54,7 +54,8 @@ class Component:
         prior_effect: what it does to the class frequencies that the network's answers carry: see
             ``balancing.components.ledger``.
         cost: of a training step, in passes forward and back of the same batch; 1 is plain training.
-        head: of the network, as the component needs it: ``cosine`` has unit weights and features, and no bias.
+        head: of the network, as the component needs it: ``cosine`` has unit weights and features, and no bias;
+            ``scaled`` multiplies each class's weights and bias by a factor, which is 1 unless a phase trains it.
         batchwise: a row's loss depends on the others of its batch.
         binary: works with two classes alone.
         gives: what the network's outputs are: logits of ``probabilities``, or ``scores`` that rank alone.
@@ -79,7 +80,7 @@ class Component:
     check: Check | None = None
     prior_effect: PriorEffect = "unknown"
     cost: float = 1.0
-    head: Literal["linear", "cosine"] = "linear"
+    head: Literal["linear", "cosine", "scaled"] = "linear"
     batchwise: bool = False
     binary: bool = False
     gives: Literal["probabilities", "scores"] = "probabilities"

@@ -183,9 +183,10 @@ class Technique:
         return found
 
     @property
-    def head(self) -> Literal["linear", "cosine"]:
+    def head(self) -> Literal["linear", "cosine", "scaled"]:
         """Of the network: what any component asks for."""
-        return "cosine" if any(part.head == "cosine" for part in self.parts) else "linear"
+        asked = {part.head for part in self.parts}
+        return "cosine" if "cosine" in asked else "scaled" if "scaled" in asked else "linear"
 
     def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
         """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""

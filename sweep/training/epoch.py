@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from balancing.components.axes import Phase
 from sweep.runs.spec import TrialSpec
 from sweep.training.batches import batches_by_part
 from sweep.training.method import Method, Part
@@ -36,22 +37,25 @@ def train_epoch(
     for part, batches in batches_by_part(pixels, method, spec, epoch, device):
         if part.begins:
             begin_stage(network, optimizer, part, spec)
-        network.train_parts(part.phase.trained)
-        _set_lr(optimizer, spec.lr * part.phase.lr_factor)
+        phase = part.phase
+        scales = phase.scales_lr is not None
+        network.train_parts(phase.trained, statistics=phase.moving_statistics, scales=scales)
+        _set_lr(optimizer, spec.lr, phase)
         if isinstance(part.loss, nn.Module):
             part.loss.to(device)
         for images, targets in batches:
             if not is_constant(spec):
-                _set_lr(optimizer, spec.lr * part.phase.lr_factor * lr_factor(spec, epoch, step, steps))
+                _set_lr(optimizer, spec.lr, phase, lr_factor(spec, epoch, step, steps))
             mean = training_step(network, optimizer, (images, targets), part.loss, spec.precision, part.step)
             total = total + mean * len(images)
             seen, step = seen + len(images), step + 1
     return float(total) / max(seen, 1), seen
 
 
-def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+def _set_lr(optimizer: torch.optim.Optimizer, lr: float, phase: Phase, factor: float = 1.0) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        own = phase.scales_lr if group.get("scales") else None
+        group["lr"] = lr * (phase.lr_factor if own is None else own) * factor
 
 
 def begin_stage(network: ResNet18, optimizer: torch.optim.Optimizer, part: Part, spec: TrialSpec) -> None:

@@ -89,7 +89,7 @@ class Method:
         n_classes: C.
         parts: epoch -> its parts, in their order; raises UserError where the technique can't work with so few images.
         augment: a batch of images, before they are normalised; draws from the generator alone.
-        head: of the network: ``linear``, or ``cosine``: unit weights and features.
+        head: of the network: ``linear``; ``cosine``: unit weights and features; ``scaled``: a factor a class.
         module: the technique's loss, where it has values of its own that train too: the very object that the parts'
             ``loss`` is wherever the technique's loss trains; else None.
         scale: what the head's outputs are multiplied by where the network is used, since its loss does so in training.
@@ -98,7 +98,7 @@ class Method:
     n_classes: int
     parts: Callable[[int], tuple[Part, ...]]
     augment: Augment
-    head: Literal["linear", "cosine"] = "linear"
+    head: Literal["linear", "cosine", "scaled"] = "linear"
     module: Callable[[], nn.Module | None] = _none
     scale: Callable[[], float] = _one
 

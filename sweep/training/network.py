@@ -22,9 +22,9 @@ from sweep.training import imagenet
 from sweep.training.hardware import memory_format
 
 State = Mapping[str, torch.Tensor]
-# What of a network trains: all of it, or its head alone, with the body as it is.
-Trained = Literal["all", "head"]
-Head = Literal["linear", "cosine"]
+# What of a network trains: all of it, its head alone, with the body as it is, or of the head a factor for each class.
+Trained = Literal["all", "head", "scales"]
+Head = Literal["linear", "cosine", "scaled"]
 
 _HEAD = 2  # tells the draws of a new head from others of the same seed
 _ZIP = b"PK\x03\x04"  # by which torch.load tells its zip files from its older format
@@ -51,6 +51,34 @@ class Cosines(nn.Linear):
         with torch.autocast(features.device.type, enabled=False):  # bfloat16 tells cosines apart by 0.004
             unit = nn.functional.normalize(features.float(), dim=1)
             return nn.functional.linear(unit, nn.functional.normalize(self.weight.float(), dim=1))
+
+
+class Scaled(nn.Linear):
+    """(B, F) features -> (B, C): a linear head whose classes' weights and biases are multiplied by a factor each.
+
+    What it computes is bit for bit what the linear head computes that has these products.
+
+    Args:
+        linear: whose weights and biases it takes over.
+    Reference: Kang et al., ICLR 2020 (learnable weight scaling), as its code has it, where biases are scaled too.
+    """
+
+    def __init__(self, linear: nn.Linear):
+        super().__init__(linear.in_features, linear.out_features)
+        self.weight, self.bias = linear.weight, linear.bias
+        self.scales = nn.Parameter(torch.ones(linear.out_features))
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if hasattr(self, "scales"):  # not yet, when it is made
+            nn.init.ones_(self.scales)
+
+    def products(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """(C, F) weights and (C,) biases, multiplied."""
+        return self.scales[:, None] * self.weight, self.scales * self.bias
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(features, *self.products())
 
 
 class ResNet18(ResNet):
@@ -81,6 +109,8 @@ class ResNet18(ResNet):
         self.scale = 1.0
         if head == "cosine":
             self.fc = Cosines(512 * BasicBlock.expansion, n_classes)
+        elif head == "scaled":
+            self.fc = Scaled(self.fc)
 
     @property
     def made(self) -> dict[str, Any]:
@@ -88,6 +118,22 @@ class ResNet18(ResNet):
         head = "cosine" if isinstance(self.fc, Cosines) else "linear"
         made = {"head": head, "stem": self._stem, "scale": self.scale}
         return {name: value for name, value in made.items() if value != _USUAL[name]}
+
+    def kept_state(self) -> dict[str, torch.Tensor]:
+        """The tensors of the trained network, under torchvision's names: of a scaled head its products."""
+        state: dict[str, torch.Tensor] = self.state_dict()
+        if isinstance(self.fc, Scaled):
+            del state["fc.scales"]
+            state["fc.weight"], state["fc.bias"] = self.fc.products()
+        return state
+
+    def head_numbers(self) -> np.ndarray | None:
+        """(2, C) float64: the norms of the classes' weights, and their biases as logits have them; None of cosines."""
+        if isinstance(self.fc, Cosines):
+            return None
+        weight, bias = (self.fc.products() if isinstance(self.fc, Scaled) else (self.fc.weight, self.fc.bias))
+        norms = weight.detach().double().cpu().norm(dim=1)
+        return torch.stack([norms, self.scale * bias.detach().double().cpu()]).numpy()
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) float, normalised -> (B, F) float: what the head decides by; F is 512."""
@@ -104,12 +150,19 @@ class ResNet18(ResNet):
         """(B, 3, H, W) -> (B, C) logits."""
         return self.head(self.features(images))
 
-    def train_parts(self, trained: Trained) -> None:
-        """Makes ready for training what is to train; the rest keeps its weights and its batch-norm statistics."""
+    def train_parts(self, trained: Trained, *, statistics: bool = False, scales: bool = False) -> None:
+        """Makes ready for training what is to train; the rest keeps its weights and its batch-norm statistics.
+
+        Args:
+            statistics: batch-norm statistics move throughout.
+            scales: the factors of the classes train beside what else does.
+        """
         self.train()
         for name, module in self.named_children():
-            trains = trained == "all" or name == "fc"
-            module.train(trains).requires_grad_(trains)
+            trains = trained == "all" or (name == "fc" and trained == "head")
+            module.train(trains or statistics or name == "fc").requires_grad_(trains)
+        if isinstance(self.fc, Scaled):
+            self.fc.scales.requires_grad_(scales or trained == "scales")
 
     def renew_head(self, seed: int, stage: int) -> None:
         """A head as before any training, in place; of equal arguments an equal one, on every device.
@@ -141,7 +194,7 @@ def new_model(
         model = ResNet18(n_classes, head, stem)
     if start is not None:
         missing, unexpected = model.load_state_dict(dict(start), strict=False)
-        if set(missing) - {"fc.weight", "fc.bias"} or unexpected:
+        if set(missing) - {"fc.weight", "fc.bias", "fc.scales"} or unexpected:
             raise ValueError(f"starting weights don't fit: missing {missing}, unexpected {unexpected}")
     return model
 
@@ -244,7 +297,8 @@ def _holds_tensors(state: Mapping[Any, Any]) -> bool:
 
 def save_best(path: Path, model: nn.Module, guard: Guard = no_guard, **about: Any) -> None:
     """Writes a trained network and facts about it (tensors, str, int, float, lists, dicts), atomically."""
-    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    kept = model.kept_state() if isinstance(model, ResNet18) else model.state_dict()
+    state = {name: value.detach().cpu() for name, value in kept.items()}
     write_torch(path, {"model": state, **getattr(model, "made", {}), **about}, guard)
 
 

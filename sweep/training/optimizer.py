@@ -26,7 +26,11 @@ def new_optimizer(
         kind: ``adam``, ``adamw``, or ``sgd`` with momentum 0.9.
     Reference: Kingma & Ba, ICLR 2015; Loshchilov & Hutter, ICLR 2019 (AdamW).
     """
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    parts = dict(model.named_parameters())
+    scales = parts.pop("fc.scales", None)
+    groups: list[dict[str, Any]] = [{"params": list(parts.values())}]
+    if scales is not None:  # factors of the classes, which may have a learning rate of their own
+        groups.append({"params": [scales], "scales": True})
     if loss is not None:
         groups.append({"params": list(loss.parameters()), "weight_decay": 0.0})
     if kind == "sgd":

@@ -14,7 +14,7 @@ from sweep.training.checkpoints import network_fault
 from sweep.training.gpu_memory import PREDICTING, noting
 from sweep.training.hardware import evaluation_batch, memory_format, on_device
 from sweep.training.inputs import SplitImages, to_input
-from sweep.training.network import restore, to_device
+from sweep.training.network import ResNet18, restore, to_device
 from sweep.training.step import autocast
 
 
@@ -61,7 +61,8 @@ def predictions_of(
     logits = predict_logits(model, pixels, rows, spec, device)
     # On the device, as ever: another's softmax can differ in the last bit.
     probabilities = logits.softmax(dim=1).cpu().numpy()
-    return Predictions(rows, images.labels[rows], probabilities, logits.cpu().numpy())
+    head = model.head_numbers() if isinstance(model, ResNet18) else None
+    return Predictions(rows, images.labels[rows], probabilities, logits.cpu().numpy(), head)
 
 
 def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: torch.device) -> None:
