@@ -114,8 +114,8 @@ def _of_schedules(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
     if schedule.head == "scaled" and any(part.head == "cosine" for part in technique.parts):
         yield (
             True,
-            f"{schedule.label} trains factors of the classes' weights, which a head of cosines does not have; take crt, "
-            "or another loss",
+            f"{schedule.label} trains factors of the classes' weights, which a head of cosines does not have; take "
+            "crt, or another loss",
         )
     if "aucm" in names and "drw" not in names:
         yield (
@@ -143,7 +143,21 @@ def _phases(technique: Technique) -> list[Phase]:
     return [stage.phase for stage in technique.schedule(_EXAMPLE)]
 
 
+def _trains_head_apart(technique: Technique) -> bool:
+    return any(phase.trained != "all" for phase in _phases(technique))
+
+
 def _of_decisions(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+    if "tau_norm" in names and technique.head == "cosine":
+        loss = next(part.label for part in technique.parts if part.head == "cosine")
+        yield True, f"tau-normalisation has nothing to do: the weights of {loss}'s head have length 1; take threshold"
+    schedule = technique.part("schedule")
+    if "tau_norm" in names and schedule is not None and _trains_head_apart(technique):
+        yield (
+            False,
+            f"{schedule.label} has trained the head on balanced rows, so the norms of its weights tell little of how "
+            "many images a class has, and tau-normalisation may do nothing",
+        )
     if "posthoc_logit_adjustment" not in names:
         return
     unknown = technique.ledger(_EXAMPLE).unknown

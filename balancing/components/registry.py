@@ -61,6 +61,7 @@ class Component:
         gives: what the network's outputs are: logits of ``probabilities``, or ``scores`` that rank alone.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
+        asks_network: of a decision: it is fitted on what is known of the network's head, too.
         digest: of its source, where it was read elsewhere: that of a component which travelled without its source.
         transductive: of a decision: a row's scores depend on the others that it is applied to.
         refuses: whether counts tell all that a sampler can't work with, so that ``check`` says it; or it raises a
@@ -87,6 +88,7 @@ class Component:
     colour: str = ""
     mixes: bool = False
     transductive: bool = False
+    asks_network: bool = False
     digest: str = ""
     refuses: Literal["beforehand", "while building"] = "beforehand"
     follows: Literal["exactly", "nearly", "loosely"] = "exactly"

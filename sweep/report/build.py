@@ -18,6 +18,7 @@ from sweep.report.context import ReportContext
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, own_places, run_name, without_folders
+from sweep.report.words.added import added_lines
 from sweep.report.words.components import component_lines
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
 from sweep.report.words.versions import mixed_lines
@@ -99,7 +100,7 @@ def found_warnings(run: Results) -> list[str]:
             f"{without_folders(' '.join(damages[:5]), own_places(run))}{' ...' if len(damages) > 5 else ''} "
             f"`sweep resume {shlex.quote(run_name(run))}` trains what is damaged again."
         )
-    lines += [*run.left_out(), *component_lines(run)]
+    lines += [*run.left_out(), *component_lines(run), *added_lines(run)]
     mixed = mixed_lines(run)
     if mixed:
         lines.append(

@@ -131,7 +131,7 @@ class ResNet18(ResNet):
         """(2, C) float64: the norms of the classes' weights, and their biases as logits have them; None of cosines."""
         if isinstance(self.fc, Cosines):
             return None
-        weight, bias = (self.fc.products() if isinstance(self.fc, Scaled) else (self.fc.weight, self.fc.bias))
+        weight, bias = self.fc.products() if isinstance(self.fc, Scaled) else (self.fc.weight, self.fc.bias)
         norms = weight.detach().double().cpu().norm(dim=1)
         return torch.stack([norms, self.scale * bias.detach().double().cpu()]).numpy()
 

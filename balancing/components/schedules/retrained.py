@@ -6,7 +6,6 @@ from balancing.components.axes import Phase, Schedule, Stage, TrainingContext
 from balancing.components.decorators import schedule
 from balancing.components.ranges import FloatRange
 
-
 # The share of the steps that the second stage has. The papers' is less, of many more epochs.
 SHARE = FloatRange(0.1, 0.5, default=0.25, minimum=0.01, maximum=0.95)
 
@@ -46,8 +45,8 @@ def lws(context: TrainingContext, *, share: float, lr_factor: float) -> Schedule
 
     Args:
         share: of the steps, those that train the factors, in [0.01, 0.95].
-        lr_factor: of the learning rate, for the factors. The paper's is 1, with SGD at 0.2; Adam moves a factor by about
-            the learning rate in a step.
+        lr_factor: of the learning rate, for the factors. The paper's is 1, with SGD at 0.2; Adam moves a factor by
+            about the learning rate in a step.
     """
     body = Stage(1 - share, Phase(sampled=False), kept=False)
     return body, Stage(share, Phase(power=0.0, mixed=False, trained="scales", lr_factor=lr_factor))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from balancing.components.axes import DecidedNetwork
+from balancing.components.decisions.tau_norm import normalised
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.batches import batches_by_part
@@ -118,19 +121,42 @@ def test_what_is_kept_is_an_ordinary_network_that_answers_the_same_to_the_bit(
     assert torch.equal(torch.from_numpy(again.head), torch.from_numpy(folder.head()))
 
 
+@pytest.mark.parametrize("name", ["baseline", "lws"])
+def test_tau_normalisation_by_the_records_is_that_of_a_network_with_the_normalised_head(
+    name: str, images: SplitImages, folder: TrialFolder
+) -> None:
+    spec = spec_of(name) if name == "lws" else make_spec(name)
+    assert run_trial(spec, images, folder) == "done"
+    head, table = folder.head(), folder.predictions("validation")
+    assert head is not None
+    records = normalised(table[["logit_0", "logit_1"]].to_numpy(), DecidedNetwork(*head, positive=1), 0.7)
+    network, _ = restore(folder.best)
+    with torch.no_grad():
+        network.fc.weight /= network.fc.weight.norm(dim=1, keepdim=True) ** 0.7
+        network.fc.bias.zero_()
+    real = predictions_of(network, torch.from_numpy(images.pixels), images, "validation", spec, CPU)
+    np.testing.assert_allclose(records, real.logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_head_of_cosines_has_no_norms_on_record(images: SplitImages, folder: TrialFolder) -> None:
+    parameters = {"max_margin": 0.5, "scale": 30.0}
+    assert run_trial(make_spec("ldam", epochs=1, parameters=parameters), images, folder) == "done"
+    assert folder.head() is None
+
+
 @pytest.mark.parametrize("name", ["lws", "mislas"])
 def test_it_goes_on_within_the_last_stage_as_if_nothing_had_been(
     name: str, images: SplitImages, folder: TrialFolder
 ) -> None:
     named = {f"shifted_bn.{key}": value for key, value in LATE.items()} | MISLAS
     parameters = named if name == "mislas" else LATE
-    spec = spec_of(name, epochs=4, parameters=parameters, optimizer="adam")
+    spec = spec_of(name, epochs=3, parameters=parameters, optimizer="adam")  # 2 steps an epoch: the switch is at step 3
     complete = TrialFolder(folder.path.parent / "whole")
-    assert run_trial(spec, images, complete, resume_seconds=0) == "done"
+    assert run_trial(spec, images, complete) == "done"
     with pytest.raises(Interrupted):
-        run_trial(spec, images, folder, report=interrupt_after(3), resume_seconds=0)
-    assert run_trial(spec, images, folder, resume_seconds=0) == "done"
-    assert [epoch["stage"] for epoch in numbers_of(folder)] == [1, 1, 2, 2]
+        run_trial(spec, images, folder, report=interrupt_after(2), resume_seconds=0)
+    assert run_trial(spec, images, folder) == "done"
+    assert [epoch["stage"] for epoch in numbers_of(folder)] == [1, 2, 2]
     assert_same_trial(folder, complete)
 
 
