@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from balancing.components.axes import DecidedNetwork
+from balancing.components.deciding import DecidedNetwork
 from balancing.components.decisions.scaling import log_probabilities
 from balancing.components.registry import COMPONENTS, Component
 from balancing.components.techniques import JOINS

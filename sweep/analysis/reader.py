@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balancing.components.axes import DecidedNetwork
+from balancing.components.deciding import DecidedNetwork
 from balancing.components.ledger import Ledger
 from balancing.data.splits import PARTS
 from balancing.errors import UserError, suggestion

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.axes import Decision
+from balancing.components.deciding import Decision
 from balancing.components.decisions.scaling import fit_scaling
 from balancing.components.decorators import decision
 from balancing.components.ledger import log_frequencies, removed

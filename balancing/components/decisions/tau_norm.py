@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.axes import Apply, DecidedNetwork, NetworkDecision
+from balancing.components.deciding import Apply, DecidedNetwork, NetworkDecision
 from balancing.components.decisions.scaling import log_probabilities
 from balancing.components.decorators import decision
 from balancing.metrics import evaluate

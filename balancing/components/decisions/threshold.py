@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balancing.components.axes import Apply, Decision
+from balancing.components.deciding import Apply, Decision
 from balancing.components.decisions.class_biases import fit_biases
 from balancing.components.decorators import decision
 

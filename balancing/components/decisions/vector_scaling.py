@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balancing.components.axes import Decision
+from balancing.components.deciding import Decision
 from balancing.components.decisions.bcts import calibrated
 from balancing.components.decisions.scaling import fit_scaling
 from balancing.components.decorators import decision

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from balancing.components.axes import Apply, DecidedNetwork
+from balancing.components.deciding import Apply, DecidedNetwork
 from balancing.components.laws.common import CLASS_NUMBERS, SEED, require, settings, untouched_global_state
 from balancing.components.ledger import decided
 from balancing.components.registry import Component

@@ -26,6 +26,10 @@ REFUSED = [
     ("smote+crt", "the rows of SMOTE train in none; leave one of them out"),
     ("undersampling+drs", "the rows of Undersampling train in none"),
     ("oversampling+progressive", "the rows of Oversampling train in none"),
+    ("ldam+lws", "LWS trains factors of the classes' weights, which a head of cosines does not have"),
+    ("ldam+shifted_bn", "Shifted batch-norm trains factors of the classes' weights"),
+    ("smote+lws", "the rows of SMOTE train in none"),
+    ("ldam+tau_norm", "tau-normalisation has nothing to do: the weights of LDAM's head have length 1"),
     ("ldam+posthoc_logit_adjustment", "what LDAM makes of them is not known; take threshold or bcts"),
     ("adasyn+posthoc_logit_adjustment", "what ADASYN makes of them is not known"),
 ]
@@ -37,12 +41,15 @@ WARNED = [
     ("undersampling+drw", "DRW defers what Undersampling has done from the start"),
     ("vs+drw", "both Vector scaling (VS) and DRW's weights favour rare classes"),
     ("cdt+drw", "both Class-dependent temperatures (CDT) and DRW's weights favour rare classes"),
+    ("mixup+label_aware_smoothing+crt", "both mixup and the smoothing soften the targets"),
+    ("crt+tau_norm", "cRT has trained the head on balanced rows, so the norms of its weights tell little"),
     ("unimix+drw", "both UniMix and DRW's weights favour rare classes"),
 ]
 FINE = [
     *("baseline", "smote", "undersampling+mixup", "smote+augmentation", "focal+drw", "ldam_drw", "mixup_drw"),
     *("remix_drw", "balanced_softmax+crt", "mixup+crt", "class_weights+sam", "soft_f_beta+sam", "ldam+threshold"),
     *("class_weights+posthoc_logit_adjustment", "power_sampling+balanced_softmax", "mixup+progressive", "ldam+bcts"),
+    *("mislas", "lws", "focal+lws", "shifted_bn+mixup", "baseline+tau_norm", "mixup+lws+threshold"),
     *("adasyn+temperature", "label_aware_smoothing+drw", "oversampling+soft_f_beta"),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from balancing.components.axes import DecidedNetwork
+from balancing.components.deciding import DecidedNetwork
 from balancing.components.decisions.tau_norm import normalised
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from balancing.components.axes import DecidedNetwork
+from balancing.components.deciding import DecidedNetwork
 from balancing.components.decisions.tau_norm import TAUS, normalised, tau_norm
 from balancing.metrics import evaluate
 
