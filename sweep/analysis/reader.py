@@ -285,7 +285,7 @@ class RunReader:
         Without those whose decision is not known here.
         """
         known: dict[str, tuple[str, dict[str, Any]]] = {}
-        for entry in self.info.get("decisions_added", []):
+        for entry in {} if self._run is None else self.info.get("decisions_added", []):
             for name, own in entry["techniques"].items():
                 with contextlib.suppress(UserError):
                     known[name] = (entry["time"], parts_of(name)[1].complete(own))

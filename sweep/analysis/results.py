@@ -170,16 +170,13 @@ class Results(RunReader):
         if self._run is None:
             kept = ("class_names", "positive", "metric", "_split", "_of_networks")
             found.__dict__ |= {name: self.__dict__[name] for name in kept}
-        found.__dict__["decisions"] = {
-            **self.decisions,
-            **{n: own for names in asked.values() for n, own in names.items()},
-        }
+        new = {name: own for names in asked.values() for name, own in names.items()}
+        found.__dict__["decisions"] = {**self.decisions, **{n: new[n] for n in new if n not in self.decisions}}
         made = {trial.technique for trial in found.predictions}
         for written, names in asked.items():
             if not made & set(names):
-                raise UserError(
-                    f"{written} can't decide here: {next(iter(found._left_out.values()), 'nothing was tested')}"
-                )
+                why = next((found._left_out[name] for name in names if name in found._left_out), "nothing was tested")
+                raise UserError(f"{written} can't decide here: {why}")
         return found
 
     def left_out(self) -> list[str]:

@@ -186,6 +186,13 @@ def test_plain_arrays_are_decided_on_as_those_of_a_run() -> None:
         alone.with_decisions("threshold")
 
 
+def test_what_was_asked_for_keeps_its_parameter_beside_what_is_added(run: Run) -> None:
+    name = next(iter(TAU))
+    found = asked(run, [*TRAINED, name], TAU).with_decisions("posthoc_logit_adjustment")
+    assert found.decisions[name] == {"tau": 0.5}
+    assert found.decisions["baseline+posthoc_logit_adjustment"] == {"tau": 1.0}
+
+
 def test_it_is_tau_normalised_by_the_head_on_record(run: Run) -> None:
     """A head whose first class weighs twice as much is made even; without it the technique is left out."""
     before = asked(run, ["baseline", "baseline+tau_norm"])

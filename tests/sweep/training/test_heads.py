@@ -158,6 +158,7 @@ def test_it_goes_on_within_the_last_stage_as_if_nothing_had_been(
     assert run_trial(spec, images, folder) == "done"
     assert [epoch["stage"] for epoch in numbers_of(folder)] == [1, 2, 2]
     assert_same_trial(folder, complete)
+    np.testing.assert_array_equal(folder.head(), complete.head())
 
 
 def test_statistics_follow_balanced_rows_while_the_body_stays(images: SplitImages, folder: TrialFolder) -> None:
