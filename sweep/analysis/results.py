@@ -175,8 +175,8 @@ class Results(RunReader):
         made = {trial.technique for trial in found.predictions}
         for written, names in asked.items():
             if not made & set(names):
-                why = next((found._left_out[name] for name in names if name in found._left_out), "nothing was tested")
-                raise UserError(f"{written} can't decide here: {why}")
+                nothing = f"there is nothing that {written} could decide on: no tested trial has validation predictions"
+                raise UserError(next((found._left_out[name] for name in names if name in found._left_out), nothing))
         return found
 
     def left_out(self) -> list[str]:

@@ -148,7 +148,7 @@ def test_what_can_decide_on_none_of_what_was_meant_is_refused(run: Run) -> None:
     for wrong, sentence in {
         "thresold": "unknown decision 'thresold'; did you mean 'threshold'",
         "smote+threshold": "there are no predictions of 'smote'",
-        "tversky+posthoc_logit_adjustment": "posthoc_logit_adjustment can't decide here: .* not known",
+        "tversky+posthoc_logit_adjustment": "posthoc_logit_adjustment needs the class frequencies .* not known",
         "tau_norm": "tau_norm needs the weight norms and biases of the network's linear head, which older runs",
         "": "decisions are given by their names",
     }.items():
