@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from balancing.components.axes import Phase
 from sweep.runs.spec import TrialSpec
 from sweep.training.batches import batches_by_part
 from sweep.training.method import Method, Part
 from sweep.training.network import ResNet18
-from sweep.training.optimizer import is_constant, lr_factor
+from sweep.training.optimizer import is_constant, lr_factor, set_lr
 from sweep.training.step import training_step
 
 
@@ -38,24 +37,20 @@ def train_epoch(
         if part.begins:
             begin_stage(network, optimizer, part, spec)
         phase = part.phase
-        scales = phase.scales_lr is not None
-        network.train_parts(phase.trained, statistics=phase.moving_statistics, scales=scales)
-        _set_lr(optimizer, spec.lr, phase)
+        scales = phase.scales_lr
+        network.train_parts(phase.trained, statistics=phase.moving_statistics, scales=scales is not None)
+        set_lr(optimizer, spec.lr * phase.lr_factor, None if scales is None else spec.lr * scales)
         if isinstance(part.loss, nn.Module):
             part.loss.to(device)
         for images, targets in batches:
             if not is_constant(spec):
-                _set_lr(optimizer, spec.lr, phase, lr_factor(spec, epoch, step, steps))
+                factor = lr_factor(spec, epoch, step, steps)
+                rate = spec.lr * phase.lr_factor * factor
+                set_lr(optimizer, rate, None if scales is None else spec.lr * scales * factor)
             mean = training_step(network, optimizer, (images, targets), part.loss, spec.precision, part.step)
             total = total + mean * len(images)
             seen, step = seen + len(images), step + 1
     return float(total) / max(seen, 1), seen
-
-
-def _set_lr(optimizer: torch.optim.Optimizer, lr: float, phase: Phase, factor: float = 1.0) -> None:
-    for group in optimizer.param_groups:
-        own = phase.scales_lr if group.get("scales") else None
-        group["lr"] = lr * (phase.lr_factor if own is None else own) * factor
 
 
 def begin_stage(network: ResNet18, optimizer: torch.optim.Optimizer, part: Part, spec: TrialSpec) -> None:

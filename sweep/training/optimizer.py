@@ -39,6 +39,12 @@ def new_optimizer(
     return of_kind(groups, lr=lr, weight_decay=weight_decay, fused=True)
 
 
+def set_lr(optimizer: torch.optim.Optimizer, lr: float, of_scales: float | None = None) -> None:
+    """The learning rate from here on; of the factors of the classes another, where one is given."""
+    for group in optimizer.param_groups:
+        group["lr"] = of_scales if of_scales is not None and group.get("scales") else lr
+
+
 def is_constant(spec: TrialSpec) -> bool:
     """Whether the learning rate is the same in all steps."""
     return spec.lr_schedule == "constant" and spec.warmup == 0
