@@ -60,6 +60,29 @@ def test_nothing_is_measured_of_a_class_without_validation_images_or_of_a_balanc
         assert row[["measured", "measured_low", "measured_high"]].isna().all()
 
 
+def test_nothing_is_measured_where_validation_is_told_apart_or_nearly() -> None:
+    """Of 16 validation images T came out as 113 where it is 0: the likelihood has no greatest value, or hardly one."""
+    for shift, known in ((0.0, True), (1.2, False), (3.0, False)):
+        x, labels = drawn((12, 4) if shift else (90, 30))
+        answers = {"baseline": logits_of(x + shift * (2 * labels - 1), LOG_PRIOR)[None]}
+        results = Results.from_predictions(labels, answers, positive=1, validation=(labels, answers))
+        row = ledger_table(results, np.random.default_rng(0), 100).iloc[0]
+        assert row[["measured", "measured_low", "measured_high"]].notna().tolist() == [known] * 3
+
+
+def test_what_is_moved_is_paired_with_the_baseline() -> None:
+    """Validation's chance is in both alike: of the same answers nothing is moved, however little is known of their T."""
+    table = ledger_table(toy(removed=REMOVED | {"same": 0.0}), np.random.default_rng(0), 50).set_index("technique")
+    assert table.loc["baseline", ["moved", "moved_low", "moved_high"]].isna().all()
+    for name, t in REMOVED.items():
+        if name != "baseline":
+            own = table.loc[name]
+            assert own["moved"] == pytest.approx(own["measured"] - table.loc["baseline", "measured"], abs=1e-9)
+            assert own["moved_low"] <= t + 0.01
+            assert own["moved_high"] >= t - 0.01
+    assert table.loc["same", ["moved", "moved_low", "moved_high"]].to_numpy(float) == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_weights_are_repeats(n_classes: int) -> None:
     rng = np.random.default_rng(n_classes)
