@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -26,18 +28,24 @@ RULE_NAMES = {
 
 
 def moves_t(row: pd.Series, base: pd.Series) -> bool:
-    """Whether T of a row of ``ledger_table`` is another than the baseline's: by design, else as measured."""
-    if np.isfinite([row["designed"], base["designed"]]).all():
-        return bool(abs(row["designed"] - base["designed"]) > APART)
-    return bool(row["measured_low"] > base["measured"] + APART or row["measured_high"] < base["measured"] - APART)
+    """Whether T of a row of ``ledger_table`` is another than the baseline's: by design unless what is measured says
+    otherwise, and as measured where there is no design."""
+    far = row["designed"] - base["designed"]
+    if np.isnan(far):
+        return bool(row["moved_low"] > APART or row["moved_high"] < -APART)
+    refuted = row["moved_high"] < APART if far > 0 else row["moved_low"] > -APART
+    return bool(abs(far) > APART and not refuted)
 
 
-def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
+def nothing_but_t(
+    ledger: pd.DataFrame, areas: pd.DataFrame, otherwise: Callable[[str], Sequence[str]] = lambda name: ()
+) -> str:
     """Which techniques differ from the baseline in nothing but T.
 
     Args:
         ledger: of ``ledger_table``.
         areas: differences in AUROC to the baseline, as ``Results.differences`` gives them.
+        otherwise: technique -> the hyperparameters that were chosen for it other than for the baseline.
     """
     rows = {str(row["technique"]): row for _, row in ledger.iterrows()}
     if BASELINE not in rows or areas.empty:
@@ -48,32 +56,52 @@ def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
             f"that takes two seeds or more, and {FEWEST} test patients of each class."
         )
     ranked = {str(row["technique"]): row for _, row in areas[np.isfinite(areas["difference"])].iterrows()}
-    alike = [
+    moved = [
         name
         for name in rows
         if name in ranked
+        and ranked[name]["seeds"] > 1
         and only_moves_the_prior(name)
         and moves_t(rows[name], rows[BASELINE])
         and max(abs(ranked[name]["low"]), abs(ranked[name]["high"])) <= NONE_WITHIN
     ]
+    alike = [name for name in moved if not otherwise(name)]
+    others = [name for name in moved if otherwise(name)]
     rule = (
         "by design the sampler, the loss or the decision alone is another, T is another, and test AUROC, which a moved "
         f"prior hardly changes, is the baseline's: the whole interval of the difference lies within {NONE_WITHIN:g}"
     )
-    if not alike:
-        return (
-            f"No technique differs from the baseline in nothing but T, as far as these data tell; of such a one {rule}."
+    if alike:
+        sentence = f"As far as these data tell, {_named(alike, rows)} differ{'s' * (len(alike) == 1)} from the "
+        sentence += f"baseline in nothing but T: {rule}."
+    else:
+        sentence = (
+            "No technique differs from the baseline in nothing but T, as far as these data tell; of such a one "
+            f"{rule}, with the hyperparameters of the baseline."
         )
-    be = "differs" if len(alike) == 1 else "differ"
+    if not others:
+        return sentence
+    which = listed(list(dict.fromkeys(label for name in others for label in otherwise(name))))
+    were = "it was" if len(others) == 1 else "they were"
     return (
-        f"As far as these data tell, {listed([f'{display_name(n)} ({_t(rows[n])})' for n in alike])} {be} from the "
-        f"baseline in nothing but T: {rule}."
+        f"{sentence} Of {_named(others, rows)} T is another and test AUROC the baseline's too, but {were} trained with "
+        f"other hyperparameters than the baseline ({which}), so more than T is another."
     )
 
 
+def _named(names: Sequence[str], rows: Mapping[str, pd.Series]) -> str:
+    return listed([f"{display_name(name)} ({_t(rows[name])})" for name in names])
+
+
 def _t(row: pd.Series) -> str:
-    value, how = (row["designed"], "") if np.isfinite(row["designed"]) else (row["measured"], ", measured")
+    by_design = np.isfinite(row["designed"]) and not _is_off(row)
+    value, how = (row["designed"], "") if by_design else (row["measured"], ", measured")
     return f"T\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{_two(value)}{how}"
+
+
+def _is_off(row: pd.Series) -> bool:
+    """Whether the whole interval of measured T lies off the designed one."""
+    return bool(row["designed"] < row["measured_low"] - APART or row["designed"] > row["measured_high"] + APART)
 
 
 def _sure(row: pd.Series, low: str = "low", high: str = "high") -> bool:
@@ -86,11 +114,11 @@ def other_than_designed(ledger: pd.DataFrame) -> str:
     Args:
         ledger: of ``ledger_table``.
     """
-    off = ledger["designed"].lt(ledger["measured_low"] - APART) | ledger["designed"].gt(ledger["measured_high"] + APART)
     found = [
         f"{display_name(str(row['technique']))} (designed {_two(row['designed'])}, measured "
         f"{ranged(row, 'measured', _two)})"
-        for _, row in ledger[off].iterrows()
+        for _, row in ledger.iterrows()
+        if _is_off(row)
     ]
     if not found:
         return ""
@@ -125,8 +153,8 @@ def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold") -> str:
     plain, tuned = ahead.get(AS_TRAINED, []), ahead.get("threshold", [])
     if not plain and not tuned:
         return (
-            f"There is nothing for a rule to give: neither as trained nor with {rule} tuned on validation, alike for "
-            "both, is any technique significantly ahead of the baseline in test balanced accuracy."
+            f"These data show nothing that a rule would have to give: neither as trained nor with {rule} tuned on "
+            "validation, alike for both, is a technique significantly ahead of the baseline in test balanced accuracy."
         )
     sentence = (
         f"As trained, {_who(plain)} significantly ahead of the baseline in test balanced accuracy; with {rule} tuned "

@@ -11,7 +11,7 @@ import pytest
 from balancing.components.decisions.scaling import fit_scaling
 from sweep.analysis.carried import trial_ledger
 from sweep.analysis.decisions.ledger import ledger_table
-from sweep.analysis.decisions.same_rule import RULES, same_rule_table
+from sweep.analysis.decisions.same_rule import RULES, only_moves_the_prior, same_rule_table, trained_otherwise
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.calibrating import weighted_biases
 from sweep.report.context import ReportContext
@@ -71,7 +71,7 @@ def test_nothing_is_measured_where_validation_is_told_apart_or_nearly() -> None:
 
 
 def test_what_is_moved_is_paired_with_the_baseline() -> None:
-    """Validation's chance is in both alike: of the same answers nothing is moved, however little is known of their T."""
+    """Validation's chance is in both alike: of the same answers nothing is moved, however little their T is known."""
     table = ledger_table(toy(removed=REMOVED | {"same": 0.0}), np.random.default_rng(0), 50).set_index("technique")
     assert table.loc["baseline", ["moved", "moved_low", "moved_high"]].isna().all()
     for name, t in REMOVED.items():
@@ -159,12 +159,33 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     assert other_than_designed(ledger) == ""
     designed = ledger.assign(designed=[0.0, 0.0])
     assert "another than the designed one of Undersampling (designed 0.00, measured" in other_than_designed(designed)
+    # Not where it was trained otherwise, which is said; nor by one seed; nor where T is measured to be the same.
+    told = nothing_but_t(ledger, results.differences("auroc"), lambda name: ("learning rate",))
+    assert told.startswith("No technique differs")
+    assert "it was trained with other hyperparameters than the baseline (learning rate)" in told
+    one = results.differences("auroc").assign(seeds=[1])
+    assert nothing_but_t(ledger, pd.concat([one, one.assign(technique="other", seeds=3)])).startswith("No technique")
+    unmoved = ledger.assign(designed=[0.0, 1.0], moved=0.0, moved_low=-0.03, moved_high=0.03)
+    assert nothing_but_t(unmoved, results.differences("auroc")).startswith("No technique differs")
     # Where ranking is another too, more than T is.
     better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
     assert nothing_but_t(ledger, better).startswith("No technique differs")
     # Nor is what is not significant the same.
     unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_holm=0.4)
     assert nothing_but_t(ledger, unsure).startswith("No technique differs")
+
+
+def test_another_head_or_augmentation_is_more_than_the_prior() -> None:
+    names = (
+        "undersampling",
+        "class_weights+threshold",
+        "ldam",
+        "augmentation",
+        "undersampling+ldam",
+        "crt",
+        "baseline",
+    )
+    assert [name for name in names if only_moves_the_prior(name)] == ["undersampling", "class_weights+threshold"]
 
 
 def test_with_sixty_patients_equal_decisions_are_no_proof_that_a_rule_does_the_same() -> None:
@@ -179,7 +200,9 @@ def test_with_sixty_patients_equal_decisions_are_no_proof_that_a_rule_does_the_s
 
 def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=16, per_class=(60, 200))
-    run = fake_run(tmp_path / "run", images, techniques=("baseline", "undersampling", "smote"), failing=False)
+    run = fake_run(
+        tmp_path / "run", images, techniques=("baseline", "undersampling", "smote", "augmentation"), failing=False
+    )
     section = prior_section(ReportContext(Results(run)))
     assert section is not None
     assert section.values is not None
@@ -187,7 +210,13 @@ def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path
     assert [table.name for table in tables] == ["prior_ledger", "same_rule"]
     assert all(len(row) == len(table.headers) for table in tables for row in table.rows)
     ledger = pd.DataFrame(section.values["ledger"]).set_index("technique")
-    assert ledger["designed"].to_dict() == pytest.approx({"baseline": 0, "undersampling": 1, "smote": 1})
+    assert ledger["designed"].to_dict() == pytest.approx(
+        {"baseline": 0, "undersampling": 1, "smote": 1, "augmentation": 0}
+    )
     assert {row["rule"] for row in section.values["same_rule"]} == set(RULES)
+    assert [trained_otherwise(Results(run), name) for name in ("smote+threshold", "augmentation")] == [
+        (),
+        ("strength",),
+    ]
     unopened = fake_run(tmp_path / "unopened", images, techniques=("baseline",), failing=False, opened=False)
     assert prior_section(ReportContext(Results(Run(unopened.path)))) is None
