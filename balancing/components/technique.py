@@ -30,6 +30,8 @@ from balancing.components.registry import COMPONENTS, Component, check_feasible
 from balancing.errors import UserError, suggestion
 
 DEFAULT_AUGMENTATION = "rotate_flip"
+# Shifts of log class frequencies that differ by less do not.
+_EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -203,10 +205,13 @@ class Technique:
         decision = self.part("decision")
         if decision is None:
             return found
-        left = decided(decision.prior_effect, found.carried, found.split, self.own(decision, self.complete(parameters)))
+        # Of mixed rows the answers are less sure, so a shift by what they carry counts for more than it says.
+        unsure = self._mixes_last(context, parameters) and decision.prior_effect != "kept"
+        carried = None if unsure else found.carried
+        left = decided(decision.prior_effect, carried, found.split, self.own(decision, self.complete(parameters)))
         if left is not None:  # whatever trained
             return Ledger(found.split, left)
-        return Ledger(found.split, None, found.unknown or (decision.name,))
+        return Ledger(found.split, None, found.unknown or (decision.name,), found.masses)
 
     def trained_ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
         """The same before its decision. Arguments as for ``ledger``."""
@@ -220,15 +225,24 @@ class Technique:
         else:
             counts = context.class_counts if last.sampled else context.split_counts
         carried, unknown = log_frequencies(counts), []
-        if last.reweight is not None:
-            carried = carried + np.log(effective_weights(counts, last.reweight))
+        shifts: list[np.ndarray] = [] if last.reweight is None else [np.log(effective_weights(counts, last.reweight))]
         seen = replace(context, class_counts=counts)
         for part in self.parts:
             if AXES[part.axis].trains and trains.get(part.axis, True):
-                shift = shift_of(part.prior_effect, seen, self.own(part, complete))
-                unknown += [part.name] if shift is None else []
-                carried = carried if shift is None else carried + shift
+                found = shift_of(part.prior_effect, seen, self.own(part, complete))
+                unknown += [part.name] if found is None else []
+                shifts += [] if found is None else [found]
+        for shift in shifts:
+            carried = carried + shift
+        if not unknown and self._mixes_last(context, parameters) and any(np.ptp(shift) > _EQUAL for shift in shifts):
+            mixer = self.part("mixer")
+            assert mixer is not None
+            return Ledger(log_split, None, (mixer.name,), carried)
         return Ledger(log_split, None if unknown else carried, tuple(unknown))
+
+    def _mixes_last(self, context: TrainingContext, parameters: Mapping[str, Any]) -> bool:
+        """Whether its last stage mixes rows."""
+        return self.part("mixer") is not None and self.schedule(context, **parameters)[-1].phase.mixed
 
     def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:
         part = self.part(axis)

@@ -65,8 +65,7 @@ def tells_apart(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> 
             least[:, label, other] = np.where(used, leads[:, other], np.inf).min(axis=1)
     for via in range(n_classes):
         least = np.minimum(least, least[:, :, [via]] + least[:, [via], :])
-    found: np.ndarray = (np.diagonal(least, axis1=1, axis2=2) >= 0).all(axis=1)
-    return found
+    return np.asarray((np.diagonal(least, axis1=1, axis2=2) >= 0).all(axis=1))
 
 
 def fit_scaling(logits: np.ndarray, labels: np.ndarray, *, by_class: bool) -> Scaling:
