@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from balancing.components.registry import COMPONENTS
@@ -40,7 +41,8 @@ def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         interval (patients and seeds); difference, to the baseline under the same rule, paired by seed and patient, with
         its interval; p_holm, adjusted over the techniques of a rule; fewest_patients. A rule is fitted on each trial's
         validation logits. A technique is missing from the rule that needs its answers' class frequencies where they are
-        not known, and from all with a decision of its own. Empty without validation predictions or a tested baseline.
+        not known, from ``threshold`` where its validation split lacks a class, and from all with a decision of its own.
+        Empty without validation predictions or a tested baseline.
     """
     trials = [
         trial
@@ -77,6 +79,9 @@ def _under(results: Results, trials: list[TrialPredictions], rule: str) -> Mappi
     found: dict[tuple[str, int], Predictions] = {}
     lost = set()
     for trial in trials:
+        if rule == "threshold" and len(np.unique(trial.validation.labels)) < len(results.class_names):
+            lost.add(trial.technique)  # no threshold can be told from it
+            continue
         ledger = results.ledger_of(trial.trial_id)
         prior = None if ledger is None else ledger.prior
         try:

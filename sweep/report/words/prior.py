@@ -76,7 +76,7 @@ def nothing_but_t(
         sentence += f"baseline in nothing but T: {rule}."
     else:
         sentence = (
-            "No technique differs from the baseline in nothing but T, as far as these data tell; of such a one "
+            "Of no technique do these data show that it differs from the baseline in nothing but T; of such a one "
             f"{rule}, with the hyperparameters of the baseline."
         )
     if not others:
@@ -149,6 +149,8 @@ def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold") -> str:
             f"With fewer than {FEWEST} test patients of a class it can't be told whether a decision rule gives the "
             "baseline the same."
         )
+    if "threshold" not in set(compared["rule"]):
+        return f"No answer: validation lacks a class, so {rule} can't be tuned on it."
     ahead = {rule: _ahead(own) for rule, own in compared.groupby("rule", sort=False)}
     plain, tuned = ahead.get(AS_TRAINED, []), ahead.get("threshold", [])
     if not plain and not tuned:

@@ -161,18 +161,32 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     assert "another than the designed one of Undersampling (designed 0.00, measured" in other_than_designed(designed)
     # Not where it was trained otherwise, which is said; nor by one seed; nor where T is measured to be the same.
     told = nothing_but_t(ledger, results.differences("auroc"), lambda name: ("learning rate",))
-    assert told.startswith("No technique differs")
+    assert told.startswith("Of no technique do")
     assert "it was trained with other hyperparameters than the baseline (learning rate)" in told
     one = results.differences("auroc").assign(seeds=[1])
-    assert nothing_but_t(ledger, pd.concat([one, one.assign(technique="other", seeds=3)])).startswith("No technique")
+    assert nothing_but_t(ledger, pd.concat([one, one.assign(technique="other", seeds=3)])).startswith(
+        "Of no technique do"
+    )
     unmoved = ledger.assign(designed=[0.0, 1.0], moved=0.0, moved_low=-0.03, moved_high=0.03)
-    assert nothing_but_t(unmoved, results.differences("auroc")).startswith("No technique differs")
+    assert nothing_but_t(unmoved, results.differences("auroc")).startswith("Of no technique do")
     # Where ranking is another too, more than T is.
     better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
-    assert nothing_but_t(ledger, better).startswith("No technique differs")
+    assert nothing_but_t(ledger, better).startswith("Of no technique do")
     # Nor is what is not significant the same.
     unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_holm=0.4)
-    assert nothing_but_t(ledger, unsure).startswith("No technique differs")
+    assert nothing_but_t(ledger, unsure).startswith("Of no technique do")
+
+
+def test_without_a_class_in_validation_no_threshold_is_said_to_be_tuned() -> None:
+    x, labels = drawn((60, 20))
+    answers = {name: np.stack([logits_of(x, LOG_PRIOR)] * 2) for name in ("baseline", "undersampling")}
+    lacking = labels == 0
+    known = {name: own[:, lacking] for name, own in answers.items()}
+    table = same_rule_table(
+        Results.from_predictions(labels, answers, positive=1, validation=(labels[lacking], known)), 50
+    )
+    assert set(table["rule"]) == {"argmax"}
+    assert would_a_rule_do(table) == "No answer: validation lacks a class, so a threshold can't be tuned on it."
 
 
 def test_another_head_or_augmentation_is_more_than_the_prior() -> None:
