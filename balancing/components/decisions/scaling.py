@@ -59,10 +59,8 @@ def tells_apart(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> 
     least = np.full((len(weights), n_classes, n_classes), np.inf)
     for label in np.unique(labels):
         own = given[labels == label]
-        leads = own[:, [label]] - own
-        used = weights[:, labels == label] > 0
-        for other in range(n_classes):
-            least[:, label, other] = np.where(used, leads[:, other], np.inf).min(axis=1)
+        used = weights[:, labels == label, None] > 0
+        least[:, label] = np.where(used, own[:, [label]] - own, np.inf).min(axis=1)
     for via in range(n_classes):
         least = np.minimum(least, least[:, :, [via]] + least[:, [via], :])
     return np.asarray((np.diagonal(least, axis1=1, axis2=2) >= 0).all(axis=1))

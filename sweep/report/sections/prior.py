@@ -144,8 +144,8 @@ def _method(run: Results) -> list[str]:
         "closed form, or the records don't tell how many rows of each class trained.",
         "Measured: what the bias of bias-corrected temperature scaling, fitted on validation, has to add to the "
         "answers; its interval draws validation patients anew and fits again. The best epoch and the configuration "
-        "were chosen on the same images. A dash where the answers tell validation's classes apart without a fault, or "
-        "do so in more than one of forty draws: no bias is then the likeliest.",
+        "were chosen on the same images, and decisions fitted on them. A dash where the answers tell validation's "
+        "classes apart without a fault, or do so in more than one of forty draws: no bias is then the likeliest.",
         "Threshold: "
         + (
             "the one with the highest balanced accuracy on validation, for each network its own."
