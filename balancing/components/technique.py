@@ -206,7 +206,8 @@ class Technique:
         if decision is None:
             return found
         # Of mixed rows the answers are less sure, so a shift by what they carry counts for more than it says.
-        unsure = self._mixes_last(context, parameters) and decision.prior_effect != "kept"
+        shifts = decision.prior_effect != "kept" and found.carried is not None and np.ptp(found.carried) > _EQUAL
+        unsure = shifts and self._mixes_last(context, parameters)
         carried = None if unsure else found.carried
         left = decided(decision.prior_effect, carried, found.split, self.own(decision, self.complete(parameters)))
         if left is not None:  # whatever trained

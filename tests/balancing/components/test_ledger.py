@@ -259,3 +259,4 @@ def test_mixing_alone_keeps_the_prior_that_rows_have_but_for_a_little() -> None:
     assert [found.removed for found in removed_by.values()] == pytest.approx([0, 0], abs=1e-12)
     shifted = get_technique("mixup+posthoc_logit_adjustment").ledger(context)
     assert (shifted.removed, shifted.unknown) == (None, ("posthoc_logit_adjustment",))
+    assert get_technique("mixup+drs+posthoc_logit_adjustment").ledger(context).removed == pytest.approx(1)
