@@ -63,14 +63,14 @@ def nothing_but_t(
         and ranked[name]["seeds"] > 1
         and only_moves_the_prior(name)
         and moves_t(rows[name], rows[BASELINE])
-        and max(abs(ranked[name]["low"]), abs(ranked[name]["high"])) <= NONE_WITHIN
+        and -NONE_WITHIN <= ranked[name]["low"] <= 0 <= ranked[name]["high"] <= NONE_WITHIN
     ]
     alike = [name for name in moved if not otherwise(name)]
     others = [name for name in moved if otherwise(name)]
     rule = (
         "by design the sampler, the loss or the decision alone is another, T is another, and test AUROC (which a moved "
-        "prior changes by nothing with two classes, and a little with more) is the baseline's: the whole interval of "
-        f"the difference lies within {NONE_WITHIN:g}"
+        "prior changes by nothing with two classes, and a little with more) is the baseline's: the interval of the "
+        f"difference holds 0 and lies within {NONE_WITHIN:g}"
     )
     if alike:
         sentence = f"As far as these data tell, {_named(alike, rows)} differ{'s' * (len(alike) == 1)} from the "

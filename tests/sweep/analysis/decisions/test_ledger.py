@@ -172,6 +172,8 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     # Where ranking is another too, more than T is.
     better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
     assert nothing_but_t(ledger, better).startswith("Of no technique do")
+    less = results.differences("auroc").assign(difference=-0.015, low=-0.019, high=-0.011, p_holm=0.001)
+    assert nothing_but_t(ledger, less).startswith("Of no technique do")
     # Nor is what is not significant the same.
     unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_holm=0.4)
     assert nothing_but_t(ledger, unsure).startswith("Of no technique do")
