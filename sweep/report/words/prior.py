@@ -20,6 +20,7 @@ APART = 0.05
 # Differences in test AUROC or balanced accuracy whose whole interval lies within this are called none. That one is not
 # significant says no such thing: with few patients hardly any is.
 NONE_WITHIN = 0.02
+_ROUNDING = 1e-9
 RULE_NAMES = {
     AS_TRAINED: "As trained",
     "threshold": "Threshold",
@@ -63,7 +64,8 @@ def nothing_but_t(
         and ranked[name]["seeds"] > 1
         and only_moves_the_prior(name)
         and moves_t(rows[name], rows[BASELINE])
-        and -NONE_WITHIN <= ranked[name]["low"] <= 0 <= ranked[name]["high"] <= NONE_WITHIN
+        and -NONE_WITHIN <= ranked[name]["low"] <= _ROUNDING
+        and -_ROUNDING <= ranked[name]["high"] <= NONE_WITHIN
     ]
     alike = [name for name in moved if not otherwise(name)]
     others = [name for name in moved if otherwise(name)]
