@@ -113,8 +113,6 @@ def _checked(pixels: npt.ArrayLike, labels: npt.ArrayLike) -> Arrays:
     if isinstance(dtype, np.dtype) and dtype.kind in "iubS" and np.shape(labels) == (len(images),):
         return images, np.asarray(labels)
     listed = checked_labels(labels, len(images))
-    if len({isinstance(one, str) for one in listed}) > 1:
-        raise UserError("labels must be all numbers or all words, but are both; convert them by .astype(str)")
     return images, labels if isinstance(labels, np.ndarray) else np.asarray(listed)
 
 
