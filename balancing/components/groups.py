@@ -20,19 +20,20 @@ GROUPS = {
 }
 
 
-def expand(names: Iterable[str]) -> list[str]:
+def expand(names: Iterable[str], *, groups: bool = True) -> list[str]:
     """Names of techniques, groups put in their place; each technique once.
 
     Args:
         names: of techniques, of ``GROUPS``, or ``around:`` and a composition: it, each composition with one of its
             components taken away, and the baseline; without those that would be refused.
+        groups: False leaves out what groups stand for, so that those asked for by name are left.
     Raises:
         UserError: there is no such technique, or nothing can be taken away from one.
     """
     found: list[str] = []
     for name in names:
         if name in GROUPS:
-            found += [technique.name for technique in _group(name)]
+            found += [technique.name for technique in _group(name)] if groups else []
         elif name.startswith(AROUND):
             found += _around(name.removeprefix(AROUND))
         else:
