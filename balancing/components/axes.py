@@ -243,12 +243,19 @@ class Partnered:
     power: float
 
 
+# Of a network: logits of a linear map; cosines; or a squared distance from a centre.
+Head = Literal["linear", "cosine", "distance"]
+
+
 class Loss(Protocol):
     """What a ``@loss`` returns; a ``torch.nn.Module`` where the loss has values of its own that train too.
 
     With ``head="cosine"`` the logits it is given are cosines, in [-1, 1], and it has an attribute ``scale``, a float
     > 0: softmax(scale * cosines) are the probabilities that it trains, so the network's logits as they are kept,
     evaluated and decided by are scale * cosines.
+
+    With ``head="distance"`` there are two classes, and the logits it is given are -d^2 / 2 of the class that trains and
+    d^2 / 2 of the other, with d^2 >= 0 the squared distance of an image from a centre.
 
     With ``batchwise=True`` a row's loss may depend on the others of its batch: the mean over the rows is the batch's
     loss, and it is finite also where the batch lacks a class.

@@ -78,12 +78,6 @@ def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
         yield True, "AUCM's margins are trained by PESG alone; write it as aucm+pesg, or deep_auc"
     if "pesg" in names and "aucm" not in names:
         yield True, "PESG is the optimisation step of AUCM; write it as aucm+pesg, or leave it out"
-    if loss is not None and loss.gives == "scores":
-        yield (
-            False,
-            f"answers of {loss.label} are scores that rank images and no probabilities; compare it by AUROC, and take "
-            "its log loss, Brier score and calibration for none",
-        )
     if loss is not None and loss.batchwise and "imbsam" in names:
         yield (
             True,
@@ -137,8 +131,41 @@ def _phases(technique: Technique) -> list[Phase]:
     return [stage.phase for stage in technique.schedule(_EXAMPLE)]
 
 
+def _of_scores(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+    decision = technique.part("decision")
+    ranking = next((part for part in technique.parts if part.gives == "scores"), None)
+    if ranking is None or technique.gives != "scores":
+        return
+    if decision is not None:
+        yield (
+            True,
+            f"{decision.label} takes answers for probabilities, but those of {ranking.label} are scores that rank "
+            "images, and their zero means nothing; take bcts or vector_scaling, which calibrate them, or threshold",
+        )
+    else:
+        yield (
+            False,
+            f"answers of {ranking.label} are scores that rank images and no probabilities, so it is chosen by AUROC "
+            f"and compared by AUROC and average precision alone; {technique.name}+threshold has decisions too, "
+            f"{technique.name}+bcts probabilities",
+        )
+
+
+def _of_one_class(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+    if not technique.one_class:
+        return
+    alone = next(part for part in technique.parts if part.one_class)
+    for part in technique.parts:
+        if part.axis in ("sampler", "mixer", "schedule") or part.name == "imbsam":
+            yield (
+                True,
+                f"{alone.label} trains on the rows of one class alone, which leaves {part.label} nothing to do; leave "
+                "one of them out",
+            )
+
+
 def _of_decisions(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
-    if "posthoc_logit_adjustment" not in names:
+    if technique.gives == "scores" or "posthoc_logit_adjustment" not in names:
         return
     unknown = technique.ledger(_EXAMPLE).unknown
     blamed = [part.label for part in technique.parts if part.name in unknown and part.axis != "decision"]
@@ -150,4 +177,4 @@ def _of_decisions(technique: Technique, names: Mapping[str, str]) -> Iterator[tu
         )
 
 
-_RULES: tuple[_Rule, ...] = (_of_mixers, _of_losses, _of_schedules, _of_decisions)
+_RULES: tuple[_Rule, ...] = (_of_mixers, _of_losses, _of_schedules, _of_scores, _of_one_class, _of_decisions)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from balancing.components.axes import (
     AXES,
     Augment,
+    Head,
     Loss,
     Mix,
     Partnered,
@@ -28,6 +29,7 @@ from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import Range
 from balancing.components.registry import COMPONENTS, Component, check_feasible
 from balancing.errors import UserError, suggestion
+from balancing.metrics import Gives
 
 DEFAULT_AUGMENTATION = "rotate_flip"
 
@@ -151,7 +153,9 @@ class Technique:
         self.check_feasible(data.class_counts, data.class_names, complete)
         sampler = self.part("sampler")
         if sampler is None:
-            made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows, data.train_labels)
+            labels = data.train_labels
+            trains = labels == data.class_counts.argmax() if self.one_class else np.ones(len(labels), dtype=bool)
+            made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows[trains], labels[trains])
         else:
             made = sampler.build(data, random_state, **self.own(sampler, complete))
         return made if isinstance(made, EpochPlans) else EpochPlans.always(made)
@@ -183,9 +187,20 @@ class Technique:
         return found
 
     @property
-    def head(self) -> Literal["linear", "cosine"]:
+    def head(self) -> Head:
         """Of the network: what any component asks for."""
-        return "cosine" if any(part.head == "cosine" for part in self.parts) else "linear"
+        return next((part.head for part in self.parts if part.head != "linear"), "linear")
+
+    @property
+    def one_class(self) -> bool:
+        """Whether it trains on the rows of one class alone."""
+        return any(part.one_class for part in self.parts)
+
+    @property
+    def gives(self) -> Gives:
+        """What its answers are; see ``balancing.metrics.Gives``."""
+        trained: Gives = "probabilities" if all(part.gives == "probabilities" for part in self.parts) else "scores"
+        return after(trained, self.part("decision"))
 
     def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
         """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""
@@ -225,7 +240,8 @@ class Technique:
         seen = replace(context, class_counts=counts)
         for part in self.parts:
             if AXES[part.axis].trains and trains.get(part.axis, True):
-                shift = shift_of(part.prior_effect, seen, self.own(part, complete))
+                scores = part.gives == "scores"  # which carry no class frequencies
+                shift = None if scores else shift_of(part.prior_effect, seen, self.own(part, complete))
                 unknown += [part.name] if shift is None else []
                 carried = carried if shift is None else carried + shift
         return Ledger(log_split, None if unknown else carried, tuple(unknown))
@@ -249,3 +265,10 @@ class Technique:
         if self.augmented == "always" and asked == 0:
             return 1.0
         return asked
+
+
+def after(given: Gives, decision: Component | None) -> Gives:
+    """What answers are once a decision has decided on them; None leaves them as they are."""
+    if given == "probabilities" or decision is None:
+        return given
+    return decision.of_scores or given

@@ -10,6 +10,7 @@ import numpy as np
 
 from balancing.components.decisions.scaling import log_probabilities
 from balancing.components.registry import Component
+from balancing.components.technique import after
 from sweep.analysis.arrays import log_odds
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
 
@@ -30,7 +31,10 @@ def decided(
         UserError: the decision can't do without a prior that is not known, or there are no validation predictions.
     """
     apply = decision.build(**own)(trial.validation.logits, trial.validation.labels, prior)
-    validation, test = (_by_scores(part, apply(part.logits)) for part in (trial.validation, trial.test))
+    validation, test = (
+        replace(_by_scores(part, apply(part.logits)), gives=after(part.gives, decision))
+        for part in (trial.validation, trial.test)
+    )
     return replace(trial, technique=name, test=test, known_validation=validation)
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from balancing.components.techniques import get_technique, order_of
 from balancing.errors import UserError, suggestion
-from balancing.metrics import METRICS, evaluate
+from balancing.metrics import METRICS, can_tell, evaluate, told
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
 from sweep.analysis.decided import decided
-from sweep.analysis.names import SHOWN_METRICS, in_order
+from sweep.analysis.names import SHOWN_METRICS, gives_of, in_order
 from sweep.analysis.reader import RunReader, part_of_split
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.bootstrap import SAMPLES
@@ -94,12 +94,11 @@ class Results(RunReader):
 
     @cached_property
     def metric(self) -> str:
-        """The metric that configurations were chosen by, on validation."""
-        chosen = self.selection()
-        if chosen and "metric" in chosen[0]:
-            return str(chosen[0]["metric"])
-        specs = self.specs()
-        return specs[0].metric if specs else "balanced_accuracy"
+        """The metric that configurations were chosen by, on validation; those of scores by AUROC whatever it is."""
+        asked = [(chosen["technique"], chosen["metric"]) for chosen in self.selection() if "metric" in chosen]
+        asked += [(spec.technique, spec.metric) for spec in self.specs()]
+        of_decisions = [metric for technique, metric in asked if gives_of(technique) != "scores"]
+        return str((of_decisions or [metric for _, metric in asked] or ["balanced_accuracy"])[0])
 
     @cached_property
     def _chosen(self) -> pd.DataFrame:
@@ -150,7 +149,8 @@ class Results(RunReader):
             return None
         probabilities = table[columns].to_numpy(dtype=np.float64)
         logits = table[[f"logit_{label}" for label in range(len(columns))]].to_numpy(dtype=np.float64)
-        return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows), logits)
+        gives = gives_of(self.records[trial_id].spec.technique)
+        return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows), logits, gives=gives)
 
     def _is_of_split(self, table: pd.DataFrame, part: str) -> bool:
         """Whether predictions, ordered by row, are of the rows and labels of a part."""
@@ -222,10 +222,23 @@ class Results(RunReader):
         return TestSet(trials) if trials else None
 
     @cached_property
+    def probability_set(self) -> TestSet | None:
+        """Those of ``test_set`` whose answers are probabilities: what calibration and net benefit may be asked of.
+
+        None where there are none.
+        """
+        trials = [trial for trial in self.test_set or () if trial.gives == "probabilities"]
+        return TestSet(trials) if trials else None
+
+    def without(self, number: str) -> list[str]:
+        """The tested techniques whose answers have no such number (``balancing.metrics.can_tell``), in order."""
+        return list(dict.fromkeys(t.technique for t in self.predictions if not can_tell(t.gives, number)))
+
+    @cached_property
     def _test_table(self) -> pd.DataFrame:
         rows = []
         for trial in self.predictions:
-            numbers = evaluate(trial.labels, trial.probabilities, self.positive, trial.scores)
+            numbers = told(evaluate(trial.labels, trial.probabilities, self.positive, trial.scores), trial.gives)
             named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
             rows.append({**named, **numbers})
         return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *SHOWN_METRICS])
@@ -234,7 +247,8 @@ class Results(RunReader):
         """Every chosen trial on the test split.
 
         Returns:
-            One row a technique and seed: technique, seed, trial_id, and the numbers of ``balancing.metrics.evaluate``.
+            One row a technique and seed: technique, seed, trial_id, and the numbers of ``balancing.metrics.evaluate``,
+            NaN where the technique's answers have none (``balancing.metrics.can_tell``).
             Trials for which the test split was not opened are missing.
         """
         return self._test_table.copy()

@@ -78,7 +78,7 @@ class Progress(Observer):
         self.epochs_done[trial_id] = int(numbers["epoch"])
         self.worked += 1
         if may_be_best(numbers):
-            self._keep_best(self.specs[trial_id], numbers.get(self.metric))
+            self._keep_best(self.specs[trial_id], numbers.get(self.specs[trial_id].metric))
 
     def ended(self, trial_id: str, state: str, error: str = "") -> None:
         self.state[trial_id] = state
@@ -96,7 +96,7 @@ class Progress(Observer):
     def _line(self, trial_id: str, state: str, message: str) -> None:
         spec = self.specs[trial_id]
         best = self.best.get(spec.technique)
-        shown = f", best {self.metric} of {spec.technique} so far {best:.3f}" if best is not None else ""
+        shown = f", best {spec.metric} of {spec.technique} so far {best:.3f}" if best is not None else ""
         reason = f": {message}" if message else ""
         self.console.print(
             f"[{self._ended_count()}/{len(self.specs)}] {spec.technique} lr {spec.lr:.2g} seed {spec.seed} "
@@ -130,6 +130,8 @@ class Progress(Observer):
         for name in ("done", "running", "waiting", "failed", f"best {self.metric} (validation)"):
             table.add_column(name, justify="right")
         by_technique: dict[str, list[str | None]] = defaultdict(list)
+        # Of scores that rank alone there is no other number.
+        by_other = {spec.technique: f" ({spec.metric})" for spec in self.specs.values() if spec.metric != self.metric}
         for trial_id, spec in self.specs.items():
             by_technique[spec.technique].append(self.state.get(trial_id))
         for technique, states in by_technique.items():
@@ -140,7 +142,7 @@ class Progress(Observer):
                 str(states.count("running")),
                 str(states.count(None)),
                 str(sum(s in ("failed", "diverged") for s in states)),
-                f"{best:.3f}" if best is not None else "",
+                f"{best:.3f}{by_other.get(technique, '')}" if best is not None else "",
             )
         running = sum(s == "running" for s in self.state.values())
         line = (

@@ -25,6 +25,7 @@ def results(run: Run) -> list[RenderableType]:
     """The answer in one sentence, and the results table: means over seeds with intervals, on the test split."""
     from sweep.analysis.names import METRIC_NAMES, display_name
     from sweep.analysis.results import Results
+    from sweep.report.words.scores import scores_sentence
     from sweep.report.words.verdict import verdict
 
     read = Results(run)  # the same numbers serve table and answer
@@ -38,7 +39,8 @@ def results(run: Run) -> list[RenderableType]:
         of_metric = own.set_index("metric").to_dict("index")
         cells = [mean_and_interval(*(of_metric[m][part] for part in ("mean", "low", "high"))) for m in METRIC_NAMES]
         table.add_row(display_name(str(technique)), *cells, str(own["seeds"].iloc[0]))
-    return [Text(), table, Text(), Text(verdict(read)), Text()]
+    ranking = scores_sentence(read, "balanced_accuracy", "AUROC alone")
+    return [Text(), table, *([Text(ranking)] if ranking else []), Text(), Text(verdict(read)), Text()]
 
 
 def mean_and_interval(mean: float, low: float, high: float) -> str:
@@ -62,13 +64,17 @@ def failures(run: Run) -> list[RenderableType]:
 
 
 def predictions(found: Sequence[Prediction]) -> Table:
-    """Image, decision, probability of each class, and where the activation map was written."""
+    """Image, decision, probability (or score) of each class, and where the activation map was written."""
     table = Table(box=None, pad_edge=False)
-    for name in ("image", "decision", "probabilities", "activation map"):
+    ranks = any(row.scores for row in found)
+    for name in ("image", "decision", "scores" if ranks else "probabilities", "activation map"):
         table.add_column(name, overflow="fold")
     for row in found:
-        chances = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
+        numbers = ", ".join(f"{name} {value:.3f}" for name, value in (row.scores or row.probabilities).items())
         table.add_row(
-            Text(shown(str(row.path))), Text(row.decision), Text(chances), Text(shown(str(row.picture or "")))
+            Text(shown(str(row.path))), Text(row.decision), Text(numbers), Text(shown(str(row.picture or "")))
         )
+    if ranks:
+        table.caption = "Scores rank images, the higher the likelier; nothing says where a class begins."
+        table.caption_justify = "left"
     return table

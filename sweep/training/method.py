@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import nn
 
 from balancing.components.axes import (
     Augment,
+    Head,
     Loss,
     Mix,
     Partnered,
@@ -27,6 +28,7 @@ from balancing.components.losses.terms import PerClass
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.samplers.power import draw_by_power
 from balancing.components.techniques import get_technique
+from balancing.metrics import Gives
 from sweep.runs.foreign import check_components
 from sweep.runs.spec import TrialSpec
 from sweep.training.inputs import SplitImages
@@ -89,18 +91,20 @@ class Method:
         n_classes: C.
         parts: epoch -> its parts, in their order; raises UserError where the technique can't work with so few images.
         augment: a batch of images, before they are normalised; draws from the generator alone.
-        head: of the network: ``linear``, or ``cosine``: unit weights and features.
+        head: of the network: ``linear``; ``cosine``: unit weights and features; ``distance``: from a centre.
         module: the technique's loss, where it has values of its own that train too: the very object that the parts'
             ``loss`` is wherever the technique's loss trains; else None.
         scale: what the head's outputs are multiplied by where the network is used, since its loss does so in training.
+        gives: what the network's answers are.
     """
 
     n_classes: int
     parts: Callable[[int], tuple[Part, ...]]
     augment: Augment
-    head: Literal["linear", "cosine"] = "linear"
+    head: Head = "linear"
     module: Callable[[], nn.Module | None] = _none
     scale: Callable[[], float] = _one
+    gives: Gives = "probabilities"
 
     def plan(self, epoch: int) -> TrainingPlan:
         """The rows that train when an epoch begins."""
@@ -134,6 +138,7 @@ def method_of(spec: TrialSpec, images: SplitImages) -> Method:
         built.technique.head,
         built.module,
         built.scale,
+        built.technique.gives,
     )
 
 

@@ -15,16 +15,17 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from balancing.components.axes import Head
 from balancing.errors import UserError
 from sweep.runs.files import Guard, is_stored, is_whole_zip, no_guard, write_torch
 from sweep.runs.spec import TrialSpec
 from sweep.training import imagenet
+from sweep.training.distances import Distances
 from sweep.training.hardware import memory_format
 
 State = Mapping[str, torch.Tensor]
 # What of a network trains: all of it, or its head alone, with the body as it is.
 Trained = Literal["all", "head"]
-Head = Literal["linear", "cosine"]
 
 _HEAD = 2  # tells the draws of a new head from others of the same seed
 _ZIP = b"PK\x03\x04"  # by which torch.load tells its zip files from its older format
@@ -58,7 +59,8 @@ class ResNet18(ResNet):
 
     Args:
         n_classes: C, the units of the head.
-        head: ``linear``; or ``cosine``: unit weights and features and no bias, so its outputs lie in -1..1.
+        head: ``linear``; ``cosine``: unit weights and features and no bias, so its outputs lie in -1..1; or
+            ``distance``: see ``Distances``; then batch norm keeps weight 1 and bias 0.
         stem: ``imagenet``, as pretrained weights have it; or ``small``: a first convolution of 3 x 3 and stride 1, and
             no pooling, so that a field of the last block is 8 pixels a side in place of 32.
     Attributes:
@@ -79,14 +81,17 @@ class ResNet18(ResNet):
             nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
             self.maxpool = nn.Identity()
         self.scale = 1.0
+        self._head = head
         if head == "cosine":
             self.fc = Cosines(512 * BasicBlock.expansion, n_classes)
+        elif head == "distance":
+            self.fc = Distances(512 * BasicBlock.expansion)
+            self.unshift()
 
     @property
     def made(self) -> dict[str, Any]:
         """What tells this network from the usual one, beside its weights; kept with them."""
-        head = "cosine" if isinstance(self.fc, Cosines) else "linear"
-        made = {"head": head, "stem": self._stem, "scale": self.scale}
+        made = {"head": self._head, "stem": self._stem, "scale": self.scale}
         return {name: value for name, value in made.items() if value != _USUAL[name]}
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
@@ -110,6 +115,15 @@ class ResNet18(ResNet):
         for name, module in self.named_children():
             trains = trained == "all" or name == "fc"
             module.train(trains).requires_grad_(trains)
+        if self._head == "distance":
+            self.unshift()
+
+    def unshift(self) -> None:
+        """Batch norm without weights of its own: by biases a network could send every image to one point."""
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.weight.requires_grad_(False))
+                nn.init.zeros_(module.bias.requires_grad_(False))
 
     def renew_head(self, seed: int, stage: int) -> None:
         """A head as before any training, in place; of equal arguments an equal one, on every device.
@@ -141,8 +155,10 @@ def new_model(
         model = ResNet18(n_classes, head, stem)
     if start is not None:
         missing, unexpected = model.load_state_dict(dict(start), strict=False)
-        if set(missing) - {"fc.weight", "fc.bias"} or unexpected:
+        if any(not name.startswith("fc.") for name in missing) or unexpected:
             raise ValueError(f"starting weights don't fit: missing {missing}, unexpected {unexpected}")
+        if head == "distance":
+            model.unshift()
     return model
 
 

@@ -19,6 +19,7 @@ def calibrated(carried: np.ndarray | None, split: np.ndarray, **_: object) -> np
     label="Bias-corrected temperature",
     reference="Alexandari, Kundaje & Shrikumar, ICML 2020",
     prior_effect=calibrated,
+    of_scores="probabilities",
 )
 def bcts() -> Decision:
     """Probabilities calibrated on validation by one temperature and a bias for each class.

@@ -34,9 +34,10 @@ def ledger_table(results: Results, rng: np.random.Generator, samples: int = DRAW
         seeds (NaN where it has no closed form or the records don't tell what trained); measured, T by the bias that
         calibration on validation fits, in the mean over seeds, with ``measured_low`` and ``measured_high`` (95 %,
         validation patients and seeds; NaN where it can't be told, all three where a class has no validation image, or
-        the split is balanced); unknown: why there is no design: names of the components without a closed form, joined
-        by commas. Of plain predictions, which don't tell of training, validation's class frequencies stand for those of
-        the split, and nothing is designed. Empty without validation predictions.
+        the split is balanced, or answers are no probabilities); unknown: why there is no design: names of the
+        components without a closed form, joined by commas. Of plain predictions, which don't tell of training,
+        validation's class frequencies stand for those of the split, and nothing is designed. Empty without validation
+        predictions.
     """
     trials = [trial for trial in results.predictions if trial.known_validation is not None]
     if not trials:
@@ -52,7 +53,11 @@ def ledger_table(results: Results, rng: np.random.Generator, samples: int = DRAW
             key = part.rows.tobytes()
             if key not in draws:
                 draws[key] = results.patient_draws(part.rows, part.labels, samples, rng)
-            whole, drawn = _measured(part, _split_counts(results, part), draws[key].weights)
+            weights = draws[key].weights
+            if trial.gives == "probabilities":
+                whole, drawn = _measured(part, _split_counts(results, part), weights)
+            else:  # scores carry no class frequencies
+                whole, drawn = float("nan"), np.full(len(weights), np.nan)
             values.append(whole)
             resampled.append(drawn)
         found = estimate(values, np.stack(resampled), draws[own[0].validation.rows.tobytes()].few)

@@ -39,7 +39,8 @@ def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         interval (patients and seeds); difference, to the baseline under the same rule, paired by seed and patient, with
         its interval; p_holm, adjusted over the techniques of a rule; fewest_patients. A rule is fitted on each trial's
         validation logits. A technique is missing from the rule that needs its answers' class frequencies where they are
-        not known, and from all with a decision of its own. Empty without validation predictions or a tested baseline.
+        not known, from the most probable class where its answers are scores, and from all with a decision of its own.
+        Empty without validation predictions or a tested baseline.
     """
     trials = [
         trial
@@ -70,7 +71,7 @@ def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
 def _under(results: Results, trials: list[TrialPredictions], rule: str) -> Mapping[tuple[str, int], Predictions]:
     """(technique, seed) -> test predictions by a rule; without techniques that the rule can't decide on."""
     if rule == AS_TRAINED:
-        return {(trial.technique, trial.seed): trial.test for trial in trials}
+        return {(trial.technique, trial.seed): trial.test for trial in trials if trial.gives != "scores"}
     decision = COMPONENTS.get(rule)
     assert decision is not None
     found: dict[tuple[str, int], Predictions] = {}

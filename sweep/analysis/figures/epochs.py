@@ -18,6 +18,10 @@ def epochs_plot(run: Results, metric: str) -> Plot | None:
     if chosen.empty or epochs.empty or metric not in epochs:
         return None
     epochs = epochs[epochs["trial_id"].isin(chosen["trial_id"])]
+    of_none = epochs.groupby("technique")[metric].transform("count") == 0  # scores have no such metric
+    epochs = epochs[~of_none]
+    if epochs.empty:
+        return None
     techniques = in_order(epochs["technique"])
     last = int(epochs["epoch"].max())
     with style():

@@ -18,6 +18,7 @@ from sweep.analysis.results import Results
 def recall_specificity_plot(run: Results) -> Plot | None:
     """Recall against specificity on the test split: a small marker a seed, a large one the mean."""
     tested = run.test_table()
+    tested = tested[tested["recall"].notna()]  # scores that rank alone decide nothing
     if tested.empty:
         return None
     techniques = in_order(tested["technique"])

@@ -23,6 +23,7 @@ from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, limits, ranged, signed_limits
 from sweep.report.text.numbers import signed, three
+from sweep.report.words.scores import scores_sentence
 
 REFERENCES = (
     ("Temperature scaling", "Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017"),
@@ -82,6 +83,8 @@ def calibration_section(context: ReportContext) -> SectionBody | None:
         return None
     classes = class_table(run, rng)
     blocks: list[Block] = [Paragraph(_lead(run, table)), Listing(_in_words(run, table))]
+    ranking = scores_sentence(run, "loss", "no calibration")
+    blocks += [Paragraph(ranking)] if ranking else []
     plot = reliability_plot(run, reliability_curves(run), table)
     blocks += [Figures([plot])] if plot is not None else []
     blocks += [_numbers(run, table), Folded("Class by class", [_classes(run, classes)])]

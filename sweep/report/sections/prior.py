@@ -20,6 +20,7 @@ from sweep.report.table import Table
 from sweep.report.text.intervals import interval_sentence
 from sweep.report.text.numbers import NONE, decimals
 from sweep.report.words.prior import RULE_NAMES, nothing_but_t, other_than_designed, would_a_rule_do
+from sweep.report.words.scores import scores_sentence
 
 QUESTION = "Would a decision rule give the baseline the same?"
 REFERENCES = (
@@ -76,6 +77,8 @@ def prior_section(context: ReportContext) -> SectionBody | None:
     answer = would_a_rule_do(table, "a threshold" if run.positive is not None else "weights of the classes")
     sentence = " ".join([nothing_but_t(ledger, run.differences("auroc")), other_than_designed(ledger)]).rstrip()
     blocks: list[Block] = [Paragraph(answer), Paragraph(sentence), _ledger(ledger)]
+    ranking = scores_sentence(run, "loss", "no T")
+    blocks += [Paragraph(ranking)] if ranking else []
     if (table["technique"] != BASELINE).any():
         blocks.append(_same_rule(table))
     blocks.append(Folded("What T is, and how it is measured", [Listing(_method(run))]))

@@ -18,6 +18,7 @@ from sweep.analysis.statistics.significance import significant
 from sweep.report.text.intervals import INTERVAL, signed_limits
 from sweep.report.text.lists import listed
 from sweep.report.text.numbers import p_equals, percent, signed
+from sweep.report.words.scores import scores_sentence
 
 _MANY_SEEDS = 1000
 
@@ -48,6 +49,8 @@ def _verdict(run: Results) -> str:
     if BASELINE not in names:
         return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
     table = run.differences()
+    if set(names) - {BASELINE} <= set(run.without(metric)):
+        return f"No comparison in test {name}: " + scores_sentence(run, metric, "none")
     if table.empty:
         return "No paired comparison: no seed was tested both with the baseline and with another technique."
     if not np.isfinite(table["difference"]).any():

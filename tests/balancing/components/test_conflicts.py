@@ -28,10 +28,12 @@ REFUSED = [
     ("oversampling+progressive", "the rows of Oversampling train in none"),
     ("ldam+posthoc_logit_adjustment", "what LDAM makes of them is not known; take threshold or bcts"),
     ("adasyn+posthoc_logit_adjustment", "what ADASYN makes of them is not known"),
+    ("deep_auc+temperature", "Temperature takes answers for probabilities, but those of AUC margin (AUCM) are scores"),
+    ("deep_auc+posthoc_logit_adjustment", "are scores that rank images, and their zero means nothing; take bcts"),
 ]
 WARNED = [
     ("smote+mixup", "rows of SMOTE are mixtures already, and mixup mixes up to four images"),
-    ("deep_auc", "are scores that rank images and no probabilities; compare it by AUROC"),
+    ("deep_auc", "are scores that rank images and no probabilities, so it is chosen by AUROC"),
     ("cutmix", "CutMix may cut a finding away"),
     ("mixup+label_aware_smoothing", "both mixup and the smoothing soften the targets"),
     ("undersampling+drw", "DRW defers what Undersampling has done from the start"),
@@ -43,6 +45,7 @@ FINE = [
     *("baseline", "smote", "undersampling+mixup", "smote+augmentation", "focal+drw", "ldam_drw", "mixup_drw"),
     *("remix_drw", "balanced_softmax+crt", "mixup+crt", "class_weights+sam", "soft_f_beta+sam", "ldam+threshold"),
     *("class_weights+posthoc_logit_adjustment", "power_sampling+balanced_softmax", "mixup+progressive", "ldam+bcts"),
+    *("deep_auc+threshold", "deep_auc+bcts", "deep_auc+vector_scaling", "deep_auc+em_prior"),
     *("adasyn+temperature", "label_aware_smoothing+drw", "oversampling+soft_f_beta"),
 ]
 

@@ -12,7 +12,7 @@ from sweep.cli import progress as room
 from sweep.cli.progress import Progress
 from sweep.runs.spec import TrialSpec
 
-SPECS = [TrialSpec(name, 0.01, 4, seed) for seed in (0, 1) for name in ("baseline", "smote")]
+SPECS = [TrialSpec(name, 0.01, 4, seed, metric="recall") for seed in (0, 1) for name in ("baseline", "smote")]
 IDS = [spec.trial_id for spec in SPECS]
 
 
@@ -148,3 +148,13 @@ def test_the_live_table_ends_with_the_training_and_comes_again_with_the_next() -
     found.begin(SPECS, {}, "recall", 2)
     found.end()
     assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") == 2  # the cursor is back
+
+
+def test_scores_are_watched_by_how_they_rank() -> None:
+    specs = [TrialSpec("baseline", 0.01, 2, 0, metric="recall"), TrialSpec("deep_auc", 0.01, 2, 0, metric="auroc")]
+    found, _ = made(specs=specs)
+    for spec in specs:
+        found.epoch(spec.trial_id, {"epoch": 1, "recall": 0.5, "auroc": 0.75})
+    counted = table_of(found)
+    assert counted["baseline"][-1] == "0.500"
+    assert counted["deep_auc"][-2:] == ["0.750", "(auroc)"]
