@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.comparison import fewest_test_patients
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import times_opened
 from sweep.report.context import ReportContext
+from sweep.report.folding import folded
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, own_places, run_name, without_folders
@@ -55,7 +57,8 @@ def gather(context: ReportContext) -> Content:
     """
     run = context.run
     info = run.info
-    sections = made_sections(context)
+    few = highlights(run)
+    sections = [replace(one, blocks=folded(one.blocks, few)) for one in made_sections(context)]
     version = info["versions"].get("balancing-act", "")
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),

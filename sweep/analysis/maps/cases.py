@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sweep.analysis.maps.methods import DEFAULT_METHOD, FIELD, cam_method
-from sweep.analysis.maps.networks import best_trials, kept_trials, networks
+from sweep.analysis.maps.networks import kept_trials, networks, shown_trials
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import check_images
 
@@ -129,4 +129,4 @@ def case_maps(
         own = network.of_rows(rows)
         probabilities[network.technique], field = own, network.field
         maps[network.technique] = network.maps(pixels, own.argmax(axis=1), np.full(len(rows), seed), method)
-    return CaseMaps(cases, pixels, probabilities, maps, method, missing=len(best_trials(run)) - len(maps), field=field)
+    return CaseMaps(cases, pixels, probabilities, maps, method, missing=len(shown_trials(run)) - len(maps), field=field)

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from sweep.analysis.highlights import highlights
 from sweep.analysis.maps.methods import class_activation_maps
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
@@ -27,6 +28,12 @@ def best_trials(run: Results) -> pd.DataFrame:
         return chosen
     best = chosen.groupby("technique")[run.metric].idxmax()
     return chosen.loc[[best[technique] for technique in in_order(chosen["technique"])]].reset_index(drop=True)
+
+
+def shown_trials(run: Results) -> pd.DataFrame:
+    """Those of ``best_trials`` whose maps are made: of many techniques, the few of ``highlights`` that were trained."""
+    best = best_trials(run)
+    return best[best["technique"].isin(highlights(run, best["technique"]))] if len(best) else best
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,11 @@ class Network:
 
 
 def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
-    """Technique -> (trial id, test predictions) of the best trials that were tested and kept their network."""
-    best = best_trials(run)
+    """Technique -> (trial id, test predictions) of the best trials that were tested and kept their network.
+
+    Of many techniques those of ``shown_trials`` alone.
+    """
+    best = shown_trials(run)
     found = {}
     for technique, trial_id in zip(best["technique"], best["trial_id"], strict=True):
         tested = run.predictions_of(trial_id, "test") if run.trial(trial_id).best.is_file() else None

@@ -12,6 +12,7 @@ from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.calibration import MOST_CLASSES, calibration_table, class_table
 from sweep.analysis.decisions.reliability import BINS, STAGES, reliability_curves
 from sweep.analysis.figures.reliability import reliability_plot
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
@@ -81,7 +82,11 @@ def calibration_section(context: ReportContext) -> SectionBody | None:
     if table.empty:
         return None
     classes = class_table(run, rng)
-    blocks: list[Block] = [Paragraph(_lead(run, table)), Listing(_in_words(run, table))]
+    few = highlights(run, table["technique"])
+    blocks: list[Block] = [Paragraph(_lead(run, table)), Listing(_in_words(run, table[table["technique"].isin(few)]))]
+    others = table[~table["technique"].isin(few)]
+    if len(others):
+        blocks.append(Folded(f"The {others['technique'].nunique()} others in words", [Listing(_in_words(run, others))]))
     plot = reliability_plot(run, reliability_curves(run), table)
     blocks += [Figures([plot])] if plot is not None else []
     blocks += [_numbers(run, table), Folded("Class by class", [_classes(run, classes)])]

@@ -108,6 +108,8 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
         "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with "
         "Student's t where they are few) and training (Student's t over seeds)."
     )
+    if len(data) > 1:
+        caption += f" p (Holm) is adjusted for all {len(data)} comparisons of this table."
     if not enough:
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
     if data["seeds"].max() < 2:

@@ -16,6 +16,7 @@ from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.decisions.table import decision_table, reference_rule, split_prior
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
@@ -112,7 +113,11 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
         blocks.append(_operating(points))
         prevalence = float(split_prior(run, "test")[run.positive])
         curves = benefit_curves(run, rng)
-        plots = [predictive_values_plot(run, prevalence), decision_curve_plot(curves, prevalence, stated.cost_ratio)]
+        few = highlights(run, curves["technique"])
+        plots = [
+            predictive_values_plot(run, prevalence),
+            decision_curve_plot(curves, prevalence, stated.cost_ratio, few),
+        ]
         blocks.append(Figures([plot for plot in plots if plot is not None]))
         asked = [*PREVALENCES, *([stated.prevalence] if stated.prevalence is not None else [])]
         by_name = {prevalence_text(p): p for p in [*asked, prevalence]}

@@ -28,6 +28,7 @@ from sweep.report.columns import Column, count, interval, table_of, technique, t
 from sweep.report.shared_names import own_places, without_folders
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import with_interval
+from sweep.report.text.lists import first_few
 from sweep.report.text.numbers import NONE, parameters, three
 
 if TYPE_CHECKING:
@@ -120,9 +121,9 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
         text += (
             f"Nothing is bold: no technique beats the baseline in {metric} significantly (5 % level, Holm-adjusted)."
         )
-    lost = [display_name(t) for t in data[~data["complete"]]["technique"]]
+    lost = ", ".join(first_few([display_name(t) for t in data[~data["complete"]]["technique"]]))
     if lost:
-        text += f" {', '.join(lost)}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."
+        text += f" {lost}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."
     return text
 
 

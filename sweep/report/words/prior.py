@@ -10,7 +10,7 @@ from sweep.analysis.decisions.same_rule import AS_TRAINED, only_moves_the_prior
 from sweep.analysis.names import display_name
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.report.text.intervals import ranged
-from sweep.report.text.lists import listed, techniques_listed
+from sweep.report.text.lists import first_few, listed, techniques_listed
 from sweep.report.text.numbers import decimals
 
 # T that differ by less are one.
@@ -65,10 +65,8 @@ def nothing_but_t(ledger: pd.DataFrame, areas: pd.DataFrame) -> str:
             f"No technique differs from the baseline in nothing but T, as far as these data tell; of such a one {rule}."
         )
     be = "differs" if len(alike) == 1 else "differ"
-    return (
-        f"As far as these data tell, {listed([f'{display_name(n)} ({_t(rows[n])})' for n in alike])} {be} from the "
-        f"baseline in nothing but T: {rule}."
-    )
+    named = listed(first_few([f"{display_name(name)} ({_t(rows[name])})" for name in alike]))
+    return f"As far as these data tell, {named} {be} from the baseline in nothing but T: {rule}."
 
 
 def _t(row: pd.Series) -> str:
@@ -95,8 +93,9 @@ def other_than_designed(ledger: pd.DataFrame) -> str:
     if not found:
         return ""
     return (
-        f"Measured T is another than the designed one of {listed(found)}: these answers carry other class frequencies "
-        "than training was meant to give them, as those of networks do that were trained too briefly, or too long."
+        f"Measured T is another than the designed one of {listed(first_few(found, 3))}: these answers carry other "
+        "class frequencies than training was meant to give them, as those of networks do that were trained too "
+        "briefly, or too long."
     )
 
 

@@ -16,7 +16,7 @@ from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
 from sweep.analysis.statistics.significance import significant
 from sweep.report.text.intervals import INTERVAL, signed_limits
-from sweep.report.text.lists import listed
+from sweep.report.text.lists import first_few, listed
 from sweep.report.text.numbers import p_equals, percent, signed
 
 _MANY_SEEDS = 1000
@@ -69,13 +69,13 @@ def _verdict(run: Results) -> str:
     if len(better):
         sentence = (
             f"Statistically significant at the 5 % level (Holm-adjusted), over {_seeds(better['seeds'])} and "
-            f"{_patients(run)}: in test {name} the baseline is beaten by {listed(_gains(better))}."
+            f"{_patients(run)}: in test {name} the baseline is beaten by {listed(first_few(_gains(better), 3))}."
         )
     else:
         sentence = _none_does(table, name) + " " + what_it_would_take(table)
     worse = significant(table, worse=True)
     if len(worse):
-        sentence += f" Significantly behind it: {listed(_gains(worse))}."
+        sentence += f" Significantly behind it: {listed(first_few(_gains(worse), 3))}."
     return sentence
 
 
