@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -79,11 +79,14 @@ def _values(run: Results) -> pd.Series:
     return trials.groupby("technique")[run.metric].max() if len(trials) else pd.Series(dtype=float)
 
 
-def shown_in_words(run: Results, shown: Collection[str], total: int) -> str:
-    """``8 of 45 techniques: the baseline, ...``: how those shown were chosen; "" where all are shown."""
-    if len(shown) >= total:
+def shown_in_words(run: Results) -> str:
+    """How the few were chosen that figures and short tables show; "" where they show all."""
+    total, few = len(_values(run)), highlights(run)
+    if len(few) >= total:
         return ""
     return (
-        f"{len(shown)} of {total} techniques: the baseline, any that are significantly ahead of it, and the best of "
-        f"each kind in test {inline_name(run.metric)}"
+        f"{len(few)} of the {total} techniques are in colour in the figures, and in long tables before these are "
+        "opened: the baseline, those significantly ahead of it, and the highest of each kind in test "
+        f"{inline_name(run.metric)}, up to {MOST}. They were chosen by the very numbers that are shown, so their lead "
+        "is in part luck; p-values are adjusted for all."
     )

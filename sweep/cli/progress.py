@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +18,9 @@ from sweep.duration import duration
 from sweep.runs.observer import Observer
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import may_be_best
+
+# Of a terminal, beside the techniques': the heading on two lines, the sentence beneath on two, and the next prompt.
+_OTHER_LINES = 5
 
 
 class Progress(Observer):
@@ -126,13 +129,14 @@ class Progress(Observer):
     def render(self) -> Group:
         """The table: a line a technique, and a line beneath."""
         table = Table(box=None, pad_edge=False)
-        table.add_column("technique")
+        table.add_column("technique", overflow="fold")
         for name in ("done", "running", "waiting", "failed", f"best {self.metric} (validation)"):
             table.add_column(name, justify="right")
         by_technique: dict[str, list[str | None]] = defaultdict(list)
         for trial_id, spec in self.specs.items():
             by_technique[spec.technique].append(self.state.get(trial_id))
-        for technique, states in by_technique.items():
+        shown, left_out = _that_fit(by_technique, self.console.height - _OTHER_LINES)
+        for technique, states in shown.items():
             best = self.best.get(technique)
             table.add_row(
                 technique,
@@ -147,4 +151,27 @@ class Progress(Observer):
             f"{self._ended_count()} of {len(self.specs)} trials ended, "
             f"{running} running on {self.slots} slots, {self.time_left()}"
         )
-        return Group(table, Text(line, style="dim"))
+        return Group(table, *([Text(left_out, style="dim")] if left_out else []), Text(line, style="dim"))
+
+
+def _that_fit(
+    by_technique: Mapping[str, Sequence[str | None]], room: int
+) -> tuple[dict[str, Sequence[str | None]], str]:
+    """The techniques that a terminal has lines for, those at work and those with a failure first; and how many more.
+
+    Args:
+        by_technique: technique -> the state of each of its trials, None for waiting.
+        room: lines.
+    """
+    if len(by_technique) <= room:
+        return dict(by_technique), ""
+
+    def rank(states: Sequence[str | None]) -> int:
+        return 0 if "running" in states else 1 if {"failed", "diverged"} & set(states) else 2
+
+    ordered = sorted(by_technique, key=lambda technique: rank(by_technique[technique]))
+    room = max(room - 1, 1)
+    kept = {name: own for name, own in by_technique.items() if name in ordered[:room]}
+    others = [by_technique[name] for name in ordered[room:]]
+    ended = sum(None not in own and "running" not in own for own in others)
+    return kept, f"{len(others)} techniques more: {ended} ended, {len(others) - ended} not yet"

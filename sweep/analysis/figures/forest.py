@@ -89,9 +89,9 @@ def _by_kind(table: pd.DataFrame, seeds: dict[str, pd.Series], few: Collection[s
     """Many techniques: a heading a kind, a row a technique, grey but for a few."""
     rows = list(rows_by_kind(table))
     labels = [name if row is None else _label(name) for name, row in rows]
-    heights = np.array([1.0 + 0.45 * label.count("\n") for label in labels])
+    heights = np.array([1.0 + 0.6 * label.count("\n") for label in labels])
     places = np.cumsum(heights) - heights / 2
-    axes = _axes(0.9 + 0.235 * float(heights.sum()))
+    axes = _axes(0.9 + 0.255 * float(heights.sum()))
     for place, height, (name, row) in zip(places, heights, rows, strict=True):
         if row is None:
             axes.axhline(place - height / 2, color=INK, linewidth=0.4, alpha=0.5)
@@ -111,7 +111,7 @@ def _by_kind(table: pd.DataFrame, seeds: dict[str, pd.Series], few: Collection[s
             zorder=4,
             marker=mark,
         )
-    axes.set_yticks(places, labels, fontsize=8, linespacing=0.95)
+    axes.set_yticks(places, labels, fontsize=9.5, linespacing=0.95)
     for text, (_, row) in zip(axes.get_yticklabels(), rows, strict=True):
         text.set_fontweight("bold" if row is None else "normal")
     axes.set_ylim(heights.sum(), 0)
@@ -122,7 +122,7 @@ def _label(technique: str) -> str:
     name = display_name(technique)
     if kind_of(technique) == DECISIONS:
         name = name.removeprefix("Baseline + ")
-    return "\n".join(wrap(name, 24))
+    return "\n".join(wrap(name, 22))
 
 
 def _caption(table: pd.DataFrame, name: str) -> str:

@@ -47,9 +47,10 @@ def _curve(axes: Axes, line: pd.DataFrame, technique: str, *, behind: bool = Fal
 
 
 def _everyone(axes: Axes, lines: pd.DataFrame) -> None:
-    """The room between the lowest and the highest of all techniques' lines."""
+    """The lowest and the highest of all techniques' lines at each place."""
     wide = lines.pivot(index="x", columns="technique", values="mean")
-    axes.fill_between(wide.index, wide.min(axis=1), wide.max(axis=1), color=GRID, alpha=0.25, linewidth=0, zorder=0.5)
+    for edge in (wide.min(axis=1), wide.max(axis=1)):
+        axes.plot(edge.index, edge, color=GRID, linewidth=0.9, linestyle=(0, (1, 1)), zorder=1.5)
 
 
 def curve_panels(
@@ -62,7 +63,7 @@ def curve_panels(
 
     Args:
         naming: the area's column in ``points``, its short name, and the x axis' name.
-        few: techniques that get a panel, with the room that all take up behind; None for all.
+        few: techniques that get a panel, with the lowest and the highest line of all behind; None for all.
     """
     area, short, x_label = naming
     techniques = points["technique"].tolist()
@@ -90,7 +91,7 @@ def few_sentence(points: pd.DataFrame, few: Collection[str] | None) -> str:
     """What is not drawn as a line; "" where all are."""
     if few is None or len(few) >= len(points):
         return ""
-    return f" {len(few)} of {len(points)} techniques; grey: from the lowest to the highest line of all."
+    return f" {len(few)} of {len(points)} techniques; dotted: the lowest and the highest line of all."
 
 
 def bands_sentence(points: pd.DataFrame) -> str:
