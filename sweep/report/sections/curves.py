@@ -54,13 +54,13 @@ def curves_section(context: ReportContext) -> SectionBody | None:
     run = context.run
     if run.test_set is None:
         return None
-    curves = score_curves(run, context.patients_rng())
+    few = highlights(run)
+    curves = score_curves(run, context.patients_rng(), few=few)
     if curves is None:
         text = "Curves are drawn for two classes, both of them in the test split."
         if run.positive is None:
             text += " The results table has the AUROC, the mean over the classes, each against the rest."
         return SectionBody([Paragraph(text)], references=())
-    few = highlights(run, curves.points["technique"])
     figures = Figures([roc_plot(curves, few), precision_recall_plot(curves, few)])
     values = {"areas": curves.points.to_dict("records"), "prevalence": curves.prevalence}
     return SectionBody([figures, _areas(curves)], values=values)

@@ -71,6 +71,24 @@ def test_the_table_counts_states_by_technique() -> None:
     assert table_of(found)["smote"][:4] == ["0", "0", "0", "2"]
 
 
+def test_of_many_techniques_those_at_work_are_shown_and_the_last_line_is_kept() -> None:
+    specs = [TrialSpec(f"technique_{place:02}", 0.01, 4, 0) for place in range(40)]
+    found, _ = made(specs=specs)
+    for spec in specs[:30]:
+        found.started(spec.trial_id)
+        found.ended(spec.trial_id, "done")
+    found.started(specs[35].trial_id)
+    console = Console(file=io.StringIO(), width=80, height=24, color_system=None, force_terminal=True)
+    found.console = console
+    console.print(found.render())
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) < 24
+    assert any(line.startswith("technique_35") for line in lines)
+    shown = sum(line.startswith("technique_") for line in lines)
+    assert lines[-2] == f"{40 - shown} techniques more: {30 - shown + 1} ended, 9 not yet"
+    assert lines[-1].startswith("30 of 40 trials ended")
+
+
 def test_the_best_is_the_highest_of_a_technique_and_no_other() -> None:
     found, _ = made()
     for trial_id, value in ((IDS[0], 0.5), (IDS[2], 0.75), (IDS[0], 0.625), (IDS[2], None), (IDS[0], float("nan"))):

@@ -154,6 +154,19 @@ def test_the_tables_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert duration(total / 8.0 / got.slots) in sentences
 
 
+def test_with_many_techniques_nothing_is_cut_on_a_narrow_terminal() -> None:
+    names = ["smote", "enn", "focal", "drw", "vs", "mixup", "crt", "undersampling+label_aware_smoothing"]
+    names += ["borderline_smote+effective_number+sam"]
+    specs = [TrialSpec(name, 0.01, 2, 0, parameters=get_technique(name).complete({})) for name in names]
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(trials_table(CostEstimate(specs, np.full(9, 12345), 1.0, 1, "here")))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "9 trials, all with lr" in text
+    assert "…" not in text
+    assert text.count("12,345") == 9
+    assert "one_minus_beta=0.0001" in text.replace(" ", "").replace("\n", "")
+
+
 def test_steps_that_cost_more_take_more_of_the_time_but_see_no_more_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_measure", lambda *args: 8.0)
     got = estimate(config_of(epochs=4, seeds=1, techniques=["baseline", "sam"]), prepared())
