@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from sweep.analysis.figures.style import OTHER, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.highlights import MOST, highlights
@@ -42,7 +42,7 @@ def epochs_plot(run: Results, metric: str) -> Plot | None:
                 axes.fill_between(x, low, high, color=shown, alpha=0.10, linewidth=0)
         axes.set_xlabel("Epoch")
         axes.set_ylabel(f"{metric_name(metric)}, validation")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10) if last > 1 else FixedLocator([1]))
         axes.set_xlim(0.6, last + 0.4)
         technique_legend(figure, techniques, others=len(others))
     count = len(techniques) + len(others)

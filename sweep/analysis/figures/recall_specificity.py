@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, style, technique_legend
-from sweep.analysis.figures.text import listed
+from sweep.analysis.figures.text import first_few, listed
 from sweep.analysis.highlights import highlights
 from sweep.analysis.names import INK, colour, display_name, in_order, marker
 from sweep.analysis.results import Results
@@ -70,7 +70,7 @@ def recall_specificity_plot(run: Results) -> Plot | None:
 
 def _leaders(means: pd.Series) -> str:
     """The techniques with the highest mean, as it is printed: several may share it."""
-    return listed([display_name(str(name)) for name in means.index[means.round(3) == means.max().round(3)]])
+    return listed(first_few([display_name(str(name)) for name in means.index[means.round(3) == means.max().round(3)]]))
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:
