@@ -28,7 +28,7 @@ def trials_table(found: CostEstimate) -> Table:
     shared, title = shown(found.specs), f"{len(found.specs)} trials"
     if len({spec.technique for spec in found.specs}) > _MANY:
         alike = [h for h in shared if len({getattr(spec, h.name) for spec in found.specs}) == 1]
-        shared = [h for h in shared if h not in alike]
+        shared = tuple(h for h in shared if h not in alike)
         said = [f"{h.short or h.name} {h.plan_text.format(getattr(found.specs[0], h.name))}" for h in alike]
         title += f", all with {', '.join(said)}" if said else ""
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")

@@ -154,7 +154,9 @@ def score_curves(
     ready = two_class_test(results, rng, samples)
     if ready is None:
         return None
-    roc, pr, points = [], [], []
+    roc: list[pd.DataFrame] = []
+    pr: list[pd.DataFrame] = []
+    points = []
     for technique in ready.test.techniques:
         scores = ready.scores(technique)
         all_counts = [weighted_counts(ready.is_positive, s, ready.weights) for s in scores]

@@ -78,11 +78,11 @@ def rows_by_kind(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series | None]]:
 
     The kind with the largest difference comes first, and so does each kind's technique with its largest.
     """
-    by_name = table.set_index("technique", drop=False)
-    for kind, names in by_kind(by_name["difference"]).items():
+    by_name = {str(row["technique"]): row for _, row in table.iterrows()}
+    for kind, names in by_kind(table.set_index("technique")["difference"]).items():
         yield kind, None
         for name in names:
-            yield name, by_name.loc[name]
+            yield name, by_name[name]
 
 
 def _by_kind(table: pd.DataFrame, seeds: dict[str, pd.Series], few: Collection[str]) -> Figure:

@@ -27,7 +27,7 @@ def reliability_plot(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> 
     if lines.empty:
         return None
     techniques = highlights(run, lines["technique"])
-    both = table.set_index(["technique", "stage"])
+    ece = table.set_index(["technique", "stage"])["ece"].to_dict()
     lowest = 0.0
     if run.positive is None:
         lowest = min(float(lines["predicted"].min()), float(lines["observed"].min())) - 0.05
@@ -45,7 +45,7 @@ def reliability_plot(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> 
                     shown |= {"linewidth": 1.5}
                 axes.plot(own["predicted"], own["observed"], **shown)
             panel_title(axes, technique)
-            errors = [float(both.loc[(technique, stage), "ece"]) for stage in ("before", "after")]
+            errors = [ece[technique, stage] for stage in ("before", "after")]
             axes.text(
                 0.04, 0.9, f"ECE {errors[0]:.3f} → {errors[1]:.3f}", transform=axes.transAxes, fontsize=8
             )  # fmt: skip
