@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -62,7 +63,7 @@ class TrainingData:
         found = (self.pixels if self.vectors is None else self.vectors)[rows]
         return found.reshape(len(rows), -1).astype(np.float64)
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """Where distances are measured: the vectors, or else the pixels."""
         from balancing.components.neighbours.spaces import PixelSpace, VectorSpace
