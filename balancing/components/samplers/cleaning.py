@@ -58,10 +58,14 @@ def tomek_links(data: TrainingData, random_state: int) -> TrainingPlan:
 
 
 def without_links(hood: Neighbourhood, kept: np.ndarray, spared: int) -> np.ndarray:
-    """The (K,) int64 positions that are in no Tomek link among them, or of the class that is spared; in their order."""
+    """The (K,) int64 positions that are in no Tomek link among them, or of the class that is spared; in their order.
+
+    One that is there twice is its own nearest, so in no link.
+    """
     labels = hood.labels
     nearest = np.full(len(labels), -1)
-    nearest[kept] = hood.nearest(kept, 1)[:, 0]
+    once, times = np.unique(kept, return_counts=True)
+    nearest[once] = np.where(times > 1, once, hood.nearest(once, 1)[:, 0])
     mutual = nearest[nearest[kept]] == kept
     linked = mutual & (labels[nearest[kept]] != labels[kept]) & (labels[kept] != spared)
     return kept[~linked]
@@ -146,7 +150,7 @@ def _is_beyond(hood: Neighbourhood, kept: np.ndarray) -> bool:
     return bool((others < (hood.labels == smallest).sum()).any())
 
 
-def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int) -> None:
+def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int, kind_sel: str) -> None:
     check_rows("all_knn", counts, "n_neighbors", n_neighbors)
 
 
@@ -157,8 +161,9 @@ def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int) -> None:
     prior_effect="unknown",
     refuses="while building",
     n_neighbors=N_NEIGHBORS,
+    kind_sel=KIND_SEL,
 )
-def all_knn(data: TrainingData, random_state: int, *, n_neighbors: int) -> TrainingPlan:
+def all_knn(data: TrainingData, random_state: int, *, n_neighbors: int, kind_sel: str) -> TrainingPlan:
     """ENN with one neighbour, then with two of what is left, and so on.
 
     It ends early where a larger class has become the smallest.
@@ -166,14 +171,15 @@ def all_knn(data: TrainingData, random_state: int, *, n_neighbors: int) -> Train
     Args:
         data: T training rows, more than ``n_neighbors``.
         random_state: changes nothing.
-        n_neighbors: how many neighbours are asked in the last pass; all of them must be of an image's class.
+        n_neighbors: how many neighbours are asked in the last pass.
+        kind_sel: as of ``enn``.
     Returns:
         At most T rows, class by class; the smallest class whole.
     """
     hood, kept = Neighbourhood(data), np.arange(len(data.rows))
     for k in range(1, n_neighbors + 1):
         refuse_few("all_knn", data, kept, k)
-        kept = edited(hood, kept, k, "all")
+        kept = edited(hood, kept, k, kind_sel)
         if _is_beyond(hood, kept):
             break
     return of_positions("all_knn", data, kept)
