@@ -150,7 +150,7 @@ def _is_beyond(hood: Neighbourhood, kept: np.ndarray) -> bool:
     return bool((others < (hood.labels == smallest).sum()).any())
 
 
-def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int, kind_sel: str) -> None:
+def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int) -> None:
     check_rows("all_knn", counts, "n_neighbors", n_neighbors)
 
 
@@ -161,25 +161,24 @@ def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int, kind_sel: str
     prior_effect="unknown",
     refuses="while building",
     n_neighbors=N_NEIGHBORS,
-    kind_sel=KIND_SEL,
 )
-def all_knn(data: TrainingData, random_state: int, *, n_neighbors: int, kind_sel: str) -> TrainingPlan:
+def all_knn(data: TrainingData, random_state: int, *, n_neighbors: int) -> TrainingPlan:
     """ENN with one neighbour, then with two of what is left, and so on.
 
-    It ends early where a larger class has become the smallest.
+    It ends early where a larger class has become the smallest. There is no ``kind_sel`` as of ``enn``: of two neighbours,
+    one of each class, the "mode" would be the class that happens to have the lower number.
 
     Args:
         data: T training rows, more than ``n_neighbors``.
         random_state: changes nothing.
-        n_neighbors: how many neighbours are asked in the last pass.
-        kind_sel: as of ``enn``.
+        n_neighbors: how many neighbours are asked in the last pass; all of them must be of an image's class.
     Returns:
         At most T rows, class by class; the smallest class whole.
     """
     hood, kept = Neighbourhood(data), np.arange(len(data.rows))
     for k in range(1, n_neighbors + 1):
         refuse_few("all_knn", data, kept, k)
-        kept = edited(hood, kept, k, kind_sel)
+        kept = edited(hood, kept, k, "all")
         if _is_beyond(hood, kept):
             break
     return of_positions("all_knn", data, kept)

@@ -68,11 +68,6 @@ PAIRS: dict[str, tuple[str, dict[str, Any], Made]] = {
     "repeated-mode": ("repeated_enn", {"kind_sel": "mode"}, cleaned(RepeatedEditedNearestNeighbours, kind_sel="mode")),
     "all-knn": ("all_knn", {}, cleaned(AllKNN)),
     "all-knn-5": ("all_knn", {"n_neighbors": 5}, cleaned(AllKNN, n_neighbors=5)),
-    "all-knn-mode": (
-        "all_knn",
-        {"n_neighbors": 5, "kind_sel": "mode"},
-        cleaned(AllKNN, n_neighbors=5, kind_sel="mode"),
-    ),
     "ncr": ("ncr", {}, cleaned(NeighbourhoodCleaningRule)),
     "ncr-5": ("ncr", {"n_neighbors": 5}, cleaned(NeighbourhoodCleaningRule, n_neighbors=5)),
     "ncr-2": ("ncr", {"threshold_cleaning": 2.2}, cleaned(NeighbourhoodCleaningRule, threshold_cleaning=2.2)),
