@@ -165,8 +165,8 @@ def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int) -> None:
 def all_knn(data: TrainingData, random_state: int, *, n_neighbors: int) -> TrainingPlan:
     """ENN with one neighbour, then with two of what is left, and so on.
 
-    It ends early where a larger class has become the smallest. There is no ``kind_sel`` as of ``enn``: of two neighbours,
-    one of each class, the "mode" would be the class that happens to have the lower number.
+    It ends early where a larger class has become the smallest. There is no ``kind_sel`` as of ``enn``: of two
+    neighbours, one of each class, the "mode" would be the class that happens to have the lower number.
 
     Args:
         data: T training rows, more than ``n_neighbors``.
