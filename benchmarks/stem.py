@@ -29,7 +29,7 @@ from sweep.training.predict import predict_part
 from sweep.training.trial import Trial
 
 # The small stem takes about so many times as long.
-SLOWER = 4
+SLOWER = 3
 
 
 def trained(images: SplitImages, size: int, stem: str, epochs: int, seed: int) -> dict[str, float]:
