@@ -59,13 +59,11 @@ def test_a_technique_that_makes_two_passes_costs_more_than_one(monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("drawings")
-def test_a_training_with_each_stem_is_judged_on_both_splits() -> None:
-    images, _ = bare_step.images_and_split(32, 32)
-    for name in ("imagenet", "small"):
-        found = stem.trained(images, 32, name, 1, 0)
-        assert found.pop("seconds") > 0
-        assert len(found) == 4
-        assert all(0 <= value <= 1 for value in found.values())
+def test_a_training_with_the_small_stem_is_judged_on_both_splits() -> None:
+    found = stem.trained(bare_step.images_and_split(32, 32)[0], 32, "small", 1, 0)
+    assert found.pop("seconds") > 0
+    assert len(found) == 4
+    assert all(0 <= value <= 1 for value in found.values())
 
 
 def test_each_loss_mixer_schedule_and_step_has_a_row() -> None:
