@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 
+# What answers are: ``probabilities`` of the classes; ``decisions``, scores with a fitted rule that decides by them; or
+# ``scores`` that rank images and nothing else: nothing says where on their scale a class begins.
+Gives = Literal["probabilities", "decisions", "scores"]
 # As ``evaluate`` gives them; all are better when higher. ``loss`` is reported but nothing is selected by it.
 METRICS = ("recall", "specificity", "precision", "f1", "balanced_accuracy", "auroc")
 # Those a user may select by; the first is the usual one.
 SELECTABLE = ("balanced_accuracy", *(name for name in METRICS if name != "balanced_accuracy"))
 COUNTS = ("tp", "tn", "fp", "fn")
+# The metric that an order of images is enough for: epochs and configurations of scores are chosen by it.
+RANKING = "auroc"
+# The number that takes probabilities.
+_PROBABLE = "loss"
+
+
+def can_tell(gives: Gives, name: str) -> bool:
+    """Whether answers of that kind have a number: the area under a curve whatever they are, rates and counts of
+    decisions where they decide, the log loss of probabilities alone.
+    """
+    if gives == "probabilities" or name == RANKING:
+        return True
+    return gives == "decisions" and name != _PROBABLE
+
+
+def told(numbers: Mapping[str, float], gives: Gives) -> dict[str, float]:
+    """The numbers of ``evaluate``, NaN where answers of that kind have none: see ``can_tell``."""
+    return {name: value if can_tell(gives, name) else float("nan") for name, value in numbers.items()}
 
 
 def confusion_matrix(labels: np.ndarray, decisions: np.ndarray, n_classes: int) -> np.ndarray:

@@ -70,8 +70,8 @@ def resample(
     Returns:
         (M, ...) uint8, (M,) labels of the type given, and the ``TrainingPlan`` where it is asked for.
     Raises:
-        UserError: no such technique or parameter, arrays of a wrong type or length, too few rows of a class; with
-            ``check``: imbalanced-learn has no such technique, or makes other rows.
+        UserError: no such technique or parameter, one that samples a network's features, arrays of a wrong type or
+            length, too few rows of a class; with ``check``: imbalanced-learn has no such technique, or other rows.
 
     >>> import numpy as np
     >>> pixels = np.arange(0, 250, 5, dtype=np.uint8).reshape(10, 5)
@@ -90,6 +90,11 @@ def resample(
         )
     classes, numbers = np.unique(given, return_inverse=True)
     found = get_technique(technique)
+    if "sampler" in found.on_features:
+        raise UserError(
+            f"technique '{found.name}' samples the features of a network, and here are pixels alone; take "
+            f"'{found.parts[0].name}', or train it in a sweep"
+        )
     data = TrainingData(
         images, numbers.astype(np.int64), np.arange(len(images)), len(classes), tuple(str(name) for name in classes)
     )
@@ -113,8 +118,6 @@ def _checked(pixels: npt.ArrayLike, labels: npt.ArrayLike) -> Arrays:
     if isinstance(dtype, np.dtype) and dtype.kind in "iubS" and np.shape(labels) == (len(images),):
         return images, np.asarray(labels)
     listed = checked_labels(labels, len(images))
-    if len({isinstance(one, str) for one in listed}) > 1:
-        raise UserError("labels must be all numbers or all words, but are both; convert them by .astype(str)")
     return images, labels if isinstance(labels, np.ndarray) else np.asarray(listed)
 
 

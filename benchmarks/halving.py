@@ -88,7 +88,7 @@ def decide_all(trials: int) -> dict[str, Any]:
         sys.addaudithook(hook)
         spent, before = 0.0, anonymous_bytes()
         began = time.perf_counter()
-        scheduler = PairedASHA(METRIC, MAX_EPOCHS, 1, run)
+        scheduler = PairedASHA(MAX_EPOCHS, 1, run)
         spent += time.perf_counter() - began
         reads = opened[0]
         for spec in run.specs():
@@ -118,7 +118,7 @@ def decide_all(trials: int) -> dict[str, Any]:
             run.trial(spec.trial_id).write_status("done" if whole else "stopped")
         grown = anonymous_bytes() - before
         opened[0], began = 0, time.perf_counter()
-        recorded_halvings(run, METRIC, MAX_EPOCHS, 1)
+        recorded_halvings(run, MAX_EPOCHS, 1)
         return {"spent": spent, "reads": reads, "grown": grown, "once": time.perf_counter() - began, "again": opened[0]}
 
 
@@ -153,7 +153,7 @@ def sweep_all(trials: int) -> dict[str, Any]:
             tune.with_resources(tune.with_parameters(simulated, folder=folder), {"cpu": 1}),
             param_space=grid_of(run.specs()),
             tune_config=tune.TuneConfig(
-                max_concurrent_trials=2, reuse_actors=True, scheduler=PairedASHA(METRIC, MAX_EPOCHS, 1, run)
+                max_concurrent_trials=2, reuse_actors=True, scheduler=PairedASHA(MAX_EPOCHS, 1, run)
             ),
             run_config=tune.RunConfig(storage_path=folder, name="tune", verbose=0),
         ).fit()

@@ -44,7 +44,7 @@ class Small(nn.Module):
         super().__init__()
         self.seen, self.decided = nn.Conv2d(3, 4, 3, stride=4), nn.Linear(4, 2)
 
-    def train_parts(self, trained: Trained) -> None:
+    def train_parts(self, trained: Trained, **more: Any) -> None:
         self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,8 @@
 
 Both are given the official training split, in fresh processes, in turn. imbalanced-learn is fed as studies feed it:
 every pixel as three equal float32 channels, flattened; it needs about 14 GB at 224 pixels. ``--rows`` shows instead how
-ours grows with the number of images.
+ours grows with the number of images, ``--vectors`` plans of vectors, as a network's features are. On a machine that has
+other work take ``--threads 1 --cpu``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from benchmarks.common import (
     times,
 )
 from benchmarks.resampling_growth import growth_table
+from benchmarks.resampling_vectors import vectors_table
 
 if TYPE_CHECKING:
     from balancing.components.axes import TrainingData
@@ -52,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--techniques", default=",".join(names()), help="which, with commas between; all by default")
     parser.add_argument("--images", type=int, help="so many of the training images; all by default")
     parser.add_argument("--rows", action="store_true", help="show how a plan's time and memory grow with the images")
+    parser.add_argument(
+        "--vectors", action="store_true", help="show plans of vectors instead, k-means and SVM ones too"
+    )
+    parser.add_argument("--threads", type=int, default=cores(), help="of each process; all cores by default")
+    parser.add_argument("--cpu", action="store_true", help="count a process's own seconds, of all threads together")
     parser.add_argument("--quick", action="store_true", help="32 pixels, few images, once: does it run?")
     options = parser.parse_args(arguments)
     if options.repeats < 1 or options.size < 8:
@@ -59,11 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not set(options.techniques.split(",")) <= set(names()):
         parser.error(f"--techniques are some of {', '.join(names())}")
     size, repeats = (32, 1) if options.quick else (options.size, options.repeats)
-    if options.rows:
+    if options.vectors:
+        vectors_table(size, repeats, 400 if options.quick else options.images)
+    elif options.rows:
         growth_table(names(), size, (300, 600) if options.quick else GROWTH)
     else:
         chosen = options.techniques.split(",")
-        comparison_table(chosen, size, repeats, 400 if options.quick else options.images)
+        how = Way(size, 400 if options.quick else options.images, options.cpu, options.threads)
+        comparison_table(chosen, repeats, how)
 
 
 def names() -> list[str]:
@@ -73,13 +83,28 @@ def names() -> list[str]:
     return [technique.name for technique in techniques() if technique.name in COMPARED]
 
 
-def comparison_table(chosen: Sequence[str], size: int, repeats: int, most: int | None) -> None:
-    load(size)  # decoded before anything is measured
+@dataclass(frozen=True)
+class Way:
+    """How plans are measured.
+
+    Args:
+        size: side of the images.
+        most: images; None takes all.
+        cpu: count the process's own seconds.
+        threads: of each process.
+    """
+
+    size: int
+    most: int | None
+    cpu: bool
+    threads: int
+
+
+def comparison_table(chosen: Sequence[str], repeats: int, way: Way) -> None:
+    load(way.size)  # decoded before anything is measured
     rows, notes = [], []
     for name in chosen:
-        ours_runs, theirs_runs = in_turn(
-            repeats, _measure("ours", name, size, most), _measure("theirs", name, size, most)
-        )
+        ours_runs, theirs_runs = in_turn(repeats, _measure("ours", name, way), _measure("theirs", name, way))
         ours_seconds, theirs_seconds = median_seconds(ours_runs), median_seconds(theirs_runs)
         ours_peak, theirs_peak = median_peak(ours_runs), median_peak(theirs_runs)
         same = [identical(a.value, b.value) for a, b in zip(ours_runs, theirs_runs, strict=True)]
@@ -107,13 +132,14 @@ def comparison_table(chosen: Sequence[str], size: int, repeats: int, most: int |
         )
     counts = ours_runs[0].value["counts"]
     show(
-        f"Resampling {sum(counts):,} images ({' + '.join(f'{n:,}' for n in counts)}) of {size} x {size}",
+        f"Resampling {sum(counts):,} images ({' + '.join(f'{n:,}' for n in counts)}) of {way.size} x {way.size}",
         ["technique", "ours", "theirs", "ratio", "our peak", "their peak", "ratio", "identical rows"],
         rows,
         [
-            f"Seconds of the call alone, imports and reading excluded, median of {repeats}; the most memory that the "
-            "process held in RAM until the call returned, its data, mapped pages and imports included; "
-            f"{cores()} threads each. Ours returns a plan (which rows, which weights), imbalanced-learn the rows.",
+            f"Seconds of the {'process itself' if way.cpu else 'call alone'}, imports and reading excluded, median of "
+            f"{repeats}; the most memory that the process held in RAM until the call returned, its data, mapped pages "
+            f"and imports included; {way.threads} threads each. Ours returns a plan (which rows, which weights), "
+            "imbalanced-learn the rows.",
             "identical rows: the plan realised in float64 and rounded to float32 once, which is how imbalanced-learn "
             "computes, hashed row by row (every value of all three channels, and the label) and compared in order.",
             *notes,
@@ -121,10 +147,10 @@ def comparison_table(chosen: Sequence[str], size: int, repeats: int, most: int |
     )
 
 
-def _measure(function: str, name: str, size: int, most: int | None) -> Callable[[], Measured]:
+def _measure(function: str, name: str, way: Way) -> Callable[[], Measured]:
     def run() -> Measured:
-        env = {"OMP_NUM_THREADS": str(cores()), "OPENBLAS_NUM_THREADS": str(cores())}
-        found = in_fresh_process(_MODULE, function, name, size, most, env=env)
+        env = {"OMP_NUM_THREADS": str(way.threads), "OPENBLAS_NUM_THREADS": str(way.threads)}
+        found = in_fresh_process(_MODULE, function, name, way.size, way.most, way.cpu, env=env)
         # Not the whole process's: hashing comes after the call.
         return replace(found, peak=found.value["peak"])
 
@@ -158,16 +184,16 @@ def training_data(size: int, most: int | None) -> TrainingData:
     return TrainingData(images.pixels, images.labels, rows, images.n_classes, images.class_names)
 
 
-def ours(name: str, size: int, most: int | None) -> dict[str, Any]:
+def ours(name: str, size: int, most: int | None, cpu: bool = False) -> dict[str, Any]:
     """Makes our plan; then each of its rows, to be hashed."""
     from balancing.components.techniques import get_technique
 
     _import_torch()
     data = training_data(size, most)
-    build = get_technique(name).build
-    began = time.perf_counter()
+    build, clock = get_technique(name).build, time.process_time if cpu else time.perf_counter
+    began = clock()
     plan = build(data, SEED)
-    took, peak = time.perf_counter() - began, peak_bytes()
+    took, peak = clock() - began, peak_bytes()
 
     hashes: list[str] = []
     making = 0.0
@@ -186,7 +212,7 @@ def ours(name: str, size: int, most: int | None) -> dict[str, Any]:
     }
 
 
-def theirs(name: str, size: int, most: int | None) -> dict[str, Any]:
+def theirs(name: str, size: int, most: int | None, cpu: bool = False) -> dict[str, Any]:
     """imbalanced-learn's ``fit_resample`` of the same images; then each of its rows is hashed."""
     from balancing.components.techniques import get_technique
     from balancing.oracles import oracle
@@ -198,9 +224,10 @@ def theirs(name: str, size: int, most: int | None) -> dict[str, Any]:
         x[i] = data.pixels[row].reshape(n_pixels, -1)
     sampler = oracle(name, {**get_technique(name).complete({}), "sampling_strategy": "auto"}, SEED)
     flat, labels = x.reshape(len(x), -1), data.train_labels
-    began = time.perf_counter()
+    clock = time.process_time if cpu else time.perf_counter
+    began = clock()
     made, made_labels = sampler.fit_resample(flat, labels)
-    took, peak = time.perf_counter() - began, peak_bytes()
+    took, peak = clock() - began, peak_bytes()
 
     grey = data.pixels.ndim == 3
     hashes: list[str] = []
@@ -224,8 +251,9 @@ def _hashes(images: np.ndarray, labels: np.ndarray) -> list[str]:
 
 
 def _import_torch() -> None:
-    """A plan's first search would import it."""
-    importlib.import_module("balancing.components.neighbours.search")
+    """A plan's first search would import it, and what searches; imbalanced-learn's are imported before its call too."""
+    for name in ("balancing.components.neighbours.search", "balancing.components.neighbours.mixtures", "numpy.random"):
+        importlib.import_module(name)
 
 
 if __name__ == "__main__":

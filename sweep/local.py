@@ -115,7 +115,7 @@ class _Here:
         run, config, metric = self.run, self.config, self.config.sweep.metric
         searched = config.sweep.search != "grid"
         specs = run.specs() or ([] if searched else self.inputs.specs(config))
-        ended = ended_trials(run, specs, metric)
+        ended = ended_trials(run, specs)
         if not searched:
             run.write_specs(specs)
         waiting = [spec for spec in specs if spec.trial_id not in ended]
@@ -123,7 +123,7 @@ class _Here:
             return
         halving = None
         if config.sweep.scheduler == "asha":
-            halving = PairedHalving(run, metric, *halving_epochs(run, config))
+            halving = PairedHalving(run, *halving_epochs(run, config))
         tell(self.observer.begin, specs, ended, metric, 1)
         try:
             for spec in self._in_rounds() if searched else waiting:

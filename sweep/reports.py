@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancing.data.ingest import Bar, no_bar
 from balancing.errors import UserError
 from sweep.analysis.decisions.preferences import DecisionPreferences
+from sweep.analysis.results import Results
 from sweep.report.context import ReportOptions
 from sweep.report.render import warned, write_report
+from sweep.runs.files import now
+from sweep.runs.foreign import origins
 from sweep.runs.run import Run
 
 if TYPE_CHECKING:
@@ -41,6 +44,34 @@ def report_of_run(
         run.write_audit(audit(images, run.split_of_rows()))
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
     return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences), tell)
+
+
+def add_decisions(run: Run, decisions: str | Sequence[str]) -> list[str]:
+    """Has a finished run hold techniques that decide anew on its trials, in every report from now on.
+
+    Nothing trains, and no test split is opened: decisions are fitted on the validation predictions that are there.
+
+    Args:
+        decisions: as of ``Results.with_decisions``.
+    Returns:
+        The techniques that were added; those that the run holds already are none.
+    Raises:
+        UserError: the run has not ended, or as ``Results.with_decisions``.
+    """
+    results = Results(run)
+    if run.info.get("status") in ("running", "interrupted"):
+        raise UserError(
+            f"decisions are added to a run that has ended, but {run.path} is {run.info['status']}; go on with it by "
+            "`sweep resume` first"
+        )
+    asked = results.with_decisions(decisions).decisions
+    new = {name: own for name, own in asked.items() if name not in results.decisions}
+    if new:
+        before = run.info.get("decisions_added", [])
+        components = {**run.info.get("components", {}), **origins(new)}
+        more = {"components": components} if components else {}
+        run.update_info(decisions_added=[*before, {"time": now(), "techniques": new}], **more)
+    return list(new)
 
 
 def recorded_images(run: Run, data: str | None = None, bar: Bar = no_bar) -> ImageSet:

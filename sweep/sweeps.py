@@ -71,6 +71,7 @@ def start(
                 _secure(executor, config, observer)
                 observer.note("Loading data and weights ...")
                 inputs = prepare(config, bar=observer.bar)
+                config = inputs.config or config
                 for note in inputs.notes:
                     observer.note(note)
                 made = Run.create(
@@ -191,6 +192,10 @@ class _Work:
         if self.executor == "local":
             from sweep.local import run_locally
 
+            if config.resources.address is not None:
+                self.observer.note(
+                    f"Trials train in this process: resources.address = {config.resources.address} is not looked at."
+                )
             run_locally(made, config, inputs, self.observer, interrupts=self.interrupts)
         else:
             from sweep.cluster.tuner import run_sweep

@@ -1,4 +1,4 @@
-"""The contracts: what a component of each axis is given, and what it returns.
+"""The contracts: what a component of each axis is given, and what it returns; of decisions see ``deciding``.
 
 A component is a decorated builder: it is given a context and its parameters once, and returns what training (or the
 decision after it) then calls. ``balancing.components.testing`` has the laws of each axis.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -62,7 +63,7 @@ class TrainingData:
         found = (self.pixels if self.vectors is None else self.vectors)[rows]
         return found.reshape(len(rows), -1).astype(np.float64)
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """Where distances are measured: the vectors, or else the pixels."""
         from balancing.components.neighbours.spaces import PixelSpace, VectorSpace
@@ -148,9 +149,17 @@ class Phase:
         reweight: 1 - beta of the effective numbers by which each row's loss is weighted besides, by its classes; None
             weights none.
         mixed: the technique's mixer mixes; False: rows stay whole.
-        trained: the whole network; or its head alone, with the body as it is, batch-norm statistics too.
+        trained: the whole network; or its head alone, with the body as it is, batch-norm statistics too; or of the head
+            nothing but a factor for each class, which a component with ``head="scaled"`` asks for.
         new_head: the head starts anew when the phase begins.
         lr_factor: of the learning rate, > 0.
+        space: what a row is: an image; or, where a head alone is trained, its features, which the body as it is makes
+            once, when the phase begins: without augmentation.
+        heads: how many heads train on features, each on a random undersample of its own in which each class has as many
+            rows as the smallest; the network's is their mean.
+        moving_statistics: the body's batch-norm statistics follow the rows, also where its weights don't train.
+        scales_lr: of the learning rate, > 0, for the factors of the classes, which then train beside the head; None:
+            they don't.
     """
 
     sampled: bool = True
@@ -158,9 +167,13 @@ class Phase:
     weighted: bool = True
     reweight: float | None = None
     mixed: bool = True
-    trained: Literal["all", "head"] = "all"
+    trained: Literal["all", "head", "scales"] = "all"
     new_head: bool = False
     lr_factor: float = 1.0
+    space: Literal["pixels", "features"] = "pixels"
+    heads: int = 1
+    moving_statistics: bool = False
+    scales_lr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -243,12 +256,19 @@ class Partnered:
     power: float
 
 
+# Of a network: logits of a linear map; cosines; or a squared distance from a centre.
+Head = Literal["linear", "cosine", "scaled", "distance"]
+
+
 class Loss(Protocol):
     """What a ``@loss`` returns; a ``torch.nn.Module`` where the loss has values of its own that train too.
 
     With ``head="cosine"`` the logits it is given are cosines, in [-1, 1], and it has an attribute ``scale``, a float
     > 0: softmax(scale * cosines) are the probabilities that it trains, so the network's logits as they are kept,
     evaluated and decided by are scale * cosines.
+
+    With ``head="distance"`` there are two classes, and the logits it is given are -d^2 / 2 of the class that trains and
+    d^2 / 2 of the other, with d^2 >= 0 the squared distance of an image from a centre.
 
     With ``batchwise=True`` a row's loss may depend on the others of its batch: the mean over the rows is the batch's
     loss, and it is finite also where the batch lacks a class.
@@ -283,28 +303,6 @@ class Step(Protocol):
             targets: (B, C), rows sum to 1.
         Returns:
             The mean loss before the step, () float32, detached.
-        """
-
-
-class Apply(Protocol):
-    """What a fitted decision does to logits."""
-
-    def __call__(self, logits: np.ndarray, /) -> np.ndarray:
-        """(N, C) float scores, of which the highest decides, from (N, C) float logits."""
-
-
-class Decision(Protocol):
-    """What a ``@decision`` returns: is fitted on validation, without training."""
-
-    def __call__(self, logits: np.ndarray, labels: np.ndarray, prior: np.ndarray | None, /) -> Apply:
-        """Fits.
-
-        Args:
-            logits: (V, C) float, of the validation split.
-            labels: (V,) int64.
-            prior: (C,) > 0, the class frequencies that the network's answers carry; None where they are not known.
-        Raises:
-            UserError: the decision can't do without a prior that is not known.
         """
 
 

@@ -87,9 +87,9 @@ class Decorator:
 
         Args:
             label, reference: as of ``Component``.
-            more: ``check``, ``prior_effect``, ``cost``, ``head``, ``batchwise``, ``binary``, ``gives``, ``colour``,
-                ``mixes``, ``transductive``, ``refuses`` and ``follows`` as of ``Component``, where they are not the
-                usual ones; all others are ranges of parameters.
+            more: ``check``, ``prior_effect``, ``cost``, ``head``, ``batchwise``, ``binary``, ``one_class``, ``gives``,
+                ``of_scores``, ``colour``, ``mixes``, ``transductive``, ``asks_network``, ``refuses`` and ``follows`` as
+                of ``Component``, where they are not the usual ones; all others are ranges of parameters.
         Raises:
             ValueError: the name or the label is taken, the builder has no docstring to show, or does not take what its
                 axis gives it and what is declared.

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from balancing.components.axes import TrainingContext, TrainingData
-from balancing.components.ledger import Ledger, shift_of
+from balancing.components.ledger import Ledger, removed, shift_of
 from balancing.components.registry import COMPONENTS
 from balancing.components.technique import Technique
 
-# T may exceed 1 by what rounding of class counts does.
+# T, and log class frequencies, may exceed what they should be by what rounding of class counts does.
 _ROUNDING = 0.02
 _FEW_EPOCHS = 5
 
@@ -74,8 +74,12 @@ def double_correction(
         parameters: the technique's own.
     """
     found: Ledger = technique.ledger(context, **parameters)
-    total = found.removed
-    return DoubleCorrection(technique.name, total) if total is not None and total > 1 + _ROUNDING else None
+    total = found.removed if found.masses is None else removed(found.split, found.masses)
+    if total is None or total <= 1 + _ROUNDING:
+        return None
+    # Of classes that are nearly alike a row more or less is many times the prior.
+    by_a_row = max(_ROUNDING, 1 / float(context.class_counts.min()))
+    return DoubleCorrection(technique.name, total) if (total - 1) * np.ptp(found.split) > by_a_row else None
 
 
 def doubts(technique: Technique, context: TrainingContext, parameters: Mapping[str, Any]) -> list[str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
-from balancing.components.axes import AXES
+import numpy as np
+
+from balancing.components.axes import AXES, TrainingContext
 from balancing.components.conflicts import conflicts
 from balancing.components.named import NAMED
 from balancing.components.technique import Technique
@@ -12,6 +16,8 @@ from balancing.components.techniques import BASELINE, JOINS, get_technique, tech
 from balancing.errors import UserError, suggestion
 
 AROUND = "around:"
+# Stages of a schedule lie where they lie whatever the counts.
+_EXAMPLE = TrainingContext(np.array([90, 10]), 10, split_counts=np.array([90, 10]))
 # Group -> what it has, for people.
 GROUPS = {
     "all": "every technique that has a name, each component by itself too",
@@ -20,19 +26,20 @@ GROUPS = {
 }
 
 
-def expand(names: Iterable[str]) -> list[str]:
+def expand(names: Iterable[str], *, groups: bool = True) -> list[str]:
     """Names of techniques, groups put in their place; each technique once.
 
     Args:
         names: of techniques, of ``GROUPS``, or ``around:`` and a composition: it, each composition with one of its
             components taken away, and the baseline; without those that would be refused.
+        groups: False leaves out what groups stand for, so that those asked for by name are left.
     Raises:
         UserError: there is no such technique, or nothing can be taken away from one.
     """
     found: list[str] = []
     for name in names:
         if name in GROUPS:
-            found += [technique.name for technique in _group(name)]
+            found += [technique.name for technique in _group(name)] if groups else []
         elif name.startswith(AROUND):
             found += _around(name.removeprefix(AROUND))
         else:
@@ -67,15 +74,21 @@ def is_cheap(technique: Technique) -> bool:
     """Whether its steps cost what plain training's cost, and its plan needs no search for neighbours."""
     sampler = technique.part("sampler")
     searches = sampler is not None and (sampler.mixes or sampler.prior_effect == "unknown")
-    return cost(technique) == 1 and not searches
+    return cost(technique) <= 1 and not searches
 
 
-def cost(technique: Technique) -> float:
-    """Passes of a training step, where plain training makes one: the product of its components'."""
-    total = 1.0
-    for part in technique.parts:
-        total *= part.cost
-    return total
+def cost(technique: Technique, context: TrainingContext = _EXAMPLE, **parameters: Any) -> float:
+    """Passes of a training step, where plain training makes one: the product of its components'.
+
+    In the mean over its steps. Those of a head on features count for none: for them all, features cost one pass
+    forward through the training images.
+
+    Args:
+        parameters: the technique's own; defaults where not given.
+    """
+    stages = technique.schedule(context, **parameters)
+    on_features = sum(stage.share for stage in stages if stage.phase.space == "features")
+    return math.prod(part.cost for part in technique.parts) * (1 - on_features)
 
 
 def _around(name: str) -> list[str]:
@@ -85,6 +98,8 @@ def _around(name: str) -> list[str]:
             f"'{AROUND}{name}' takes components away one by one, but '{whole.name}' is one alone; give a composition "
             "such as around:ldam+drw"
         )
-    without = [JOINS.join(part.name for part in whole.parts if part is not left) or BASELINE for left in whole.parts]
+    without = [
+        JOINS.join(whole.written(part) for part in whole.parts if part is not left) or BASELINE for left in whole.parts
+    ]
     fewer = [technique for technique in map(get_technique, without) if not any(c.refused for c in conflicts(technique))]
     return [BASELINE, whole.name, *(technique.name for technique in fewer)]

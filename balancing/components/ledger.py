@@ -11,6 +11,11 @@ T = 0: the answers carry the split's class frequencies, as calibrated ones do. T
 accuracy rewards. T > 1: corrected twice. With class masses drawn in proportion to n^q, weights (of the rows that train)
 n^-r, a training shift of tau times their log prior and a decision that shifts by tau_d of what is left,
 T = (1 - q) + q (r + tau) + ...: a loss sees the counts of the rows that train, so it can't correct what a sampler has.
+
+Where rows are mixed, answers are less sure, by how much is not known, and a shift then counts for more than it says
+(with two Gaussians, 9 to 1, a mixup of alpha 1 and a tau of 1: T = 1.05 where they are hard to tell apart, 2.3 where
+easy), weights of rows for less. Mixing alone keeps the prior, but for a few hundredths. So of a mixer T is known only
+where nothing but the choice of rows changes the class masses; what they add up to still refuses what corrects twice.
 """
 
 from __future__ import annotations
@@ -34,8 +39,8 @@ DecisionShift = Callable[..., np.ndarray | None]
 # "kept": nothing is added (of a sampler: beyond what its rows' class counts say); "unknown": no closed form.
 PriorEffect = Literal["kept", "unknown"] | Shift | DecisionShift
 
-# Two log frequencies that differ by less are equal: the split's prior then has no slope to speak of.
-_BALANCED = 1e-3
+# Two log frequencies that differ by less are equal: a prior of 51 to 50 has no slope to speak of.
+_BALANCED = 0.02
 
 
 def shift_of(effect: PriorEffect, context: TrainingContext, parameters: Mapping[str, Any]) -> np.ndarray | None:
@@ -83,11 +88,14 @@ class Ledger:
         carried: (C,) float64, those that the network's answers carry, but for a constant; None where a component has
             no closed form.
         unknown: the components for which it has none.
+        masses: (C,) float64, log class masses as components of training add up, where the answers of mixed rows are
+            not known to carry them; else None.
     """
 
     split: np.ndarray
     carried: np.ndarray | None
     unknown: tuple[str, ...] = ()
+    masses: np.ndarray | None = None
 
     @property
     def removed(self) -> float | None:

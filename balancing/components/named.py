@@ -16,7 +16,7 @@ class Named:
         label: as people read it.
         summary: one line.
         reference: where it comes from.
-        parts: names of components, one an axis at most.
+        parts: names of components, one an axis at most; with ``@features`` where one works on features.
         augmented: what becomes of the augmentation strength that the sweep asks for: ``never`` sets it to 0, ``always``
             replaces 0 by 1.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
@@ -58,6 +58,12 @@ NAMED = {
         "Cheng, Mai & Lin, arXiv:2308.15457, 2023",
         ("mixup", "drw"),
     ),
+    "mislas": Named(
+        "MiSLAS",
+        "Mixed rows first; then the head alone on balanced ones, with labels of frequent classes smoothed more.",
+        "Zhong et al., CVPR 2021",
+        ("mixup", "label_aware_smoothing", "shifted_bn"),
+    ),
     "deep_auc": Named(
         "Deep AUC",
         "The area under the ROC curve by a squared margin loss, with the steps made for it.",
@@ -69,6 +75,12 @@ NAMED = {
         "Rows mixed in favour of the rarer class, and in the last part of the steps weights too.",
         "Chou et al., ECCV Workshops 2020",
         ("remix", "drw"),
+    ),
+    "decoupled_smote": Named(
+        "Decoupled SMOTE",
+        "The whole network on the rows as they are, then a new head on SMOTE's mixtures of its own features.",
+        "Kang et al., ICLR 2020 (a head of its own); Chawla et al., JAIR 16, 2002 (SMOTE)",
+        ("smote@features", "crt"),
     ),
 }
 

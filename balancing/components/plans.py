@@ -14,13 +14,13 @@ class TrainingPlan:
 
     Training row m is ``pixels[base[m]] + weight[m] * (pixels[mate[m]] - pixels[base[m]])``, in the 0..255 scale
     of the stored pixels; where ``base[m] == mate[m]`` the row is a real image. Nothing is materialised: a trial
-    mixes each batch when it is needed, on its device.
+    mixes each batch when it is needed, on its device. Of a sampler on features, these stand in place of pixels.
 
     Args:
         base: (M,) int64, rows of the image set.
         mate: (M,) int64, rows of the image set.
-        weight: (M,) float64 in [-1, 1]; 0 for real rows. Below 0 a row lies beyond its base, away from its mate, and is
-            clipped to the scale of the pixels.
+        weight: (M,) float64 in [-1, 1]; 0 for real rows. Below 0 a row lies beyond its base, away from its mate, and
+            pixels are clipped to their scale.
         labels: (M,) int64, the class of each training row.
     Raises:
         ValueError: the four arrays differ in length, or a weight leaves [-1, 1].

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from balancing.components.axes import AXES
+from balancing.components.axes import AXES, Head
 from balancing.components.digests import source_digest
 from balancing.components.installed import EntryPoints, is_in, module_of
 from balancing.components.ledger import PriorEffect
@@ -54,12 +54,18 @@ class Component:
         prior_effect: what it does to the class frequencies that the network's answers carry: see
             ``balancing.components.ledger``.
         cost: of a training step, in passes forward and back of the same batch; 1 is plain training.
-        head: of the network, as the component needs it: ``cosine`` has unit weights and features, and no bias.
+        head: of the network, as the component needs it: ``cosine`` has unit weights and features, and no bias;
+            ``scaled`` multiplies each class's weights and bias by a factor, which is 1 unless a phase trains it.
         batchwise: a row's loss depends on the others of its batch.
         binary: works with two classes alone.
+        one_class: trains on the rows of the commonest class of the training split alone; of equals, the first.
         gives: what the network's outputs are: logits of ``probabilities``, or ``scores`` that rank alone.
+        of_scores: what a decision makes of scores that rank alone: ``probabilities`` where it calibrates them by a
+            scale and a bias, ``decisions`` where it sets a threshold; "" where it takes them for probabilities, and
+            is refused.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         mixes: whether what it returns holds images made from several, which a report shows beside real ones.
+        asks_network: of a decision: it is fitted on what is known of the network's head, too.
         digest: of its source, where it was read elsewhere: that of a component which travelled without its source.
         transductive: of a decision: a row's scores depend on the others that it is applied to.
         refuses: whether counts tell all that a sampler can't work with, so that ``check`` says it; or it raises a
@@ -79,13 +85,16 @@ class Component:
     check: Check | None = None
     prior_effect: PriorEffect = "unknown"
     cost: float = 1.0
-    head: Literal["linear", "cosine"] = "linear"
+    head: Head = "linear"
+    one_class: bool = False
     batchwise: bool = False
     binary: bool = False
     gives: Literal["probabilities", "scores"] = "probabilities"
+    of_scores: Literal["", "decisions", "probabilities"] = ""
     colour: str = ""
     mixes: bool = False
     transductive: bool = False
+    asks_network: bool = False
     digest: str = ""
     refuses: Literal["beforehand", "while building"] = "beforehand"
     follows: Literal["exactly", "nearly", "loosely"] = "exactly"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from balancing.components.axes import (
     AXES,
     Augment,
+    Head,
     Loss,
     Mix,
     Partnered,
@@ -21,6 +22,7 @@ from balancing.components.axes import (
     TrainingContext,
     TrainingData,
 )
+from balancing.components.feature_space import SIGN, placed
 from balancing.components.ledger import Ledger, decided, log_frequencies, shift_of
 from balancing.components.losses.effective_number import effective_weights
 from balancing.components.named import Augmented
@@ -28,8 +30,11 @@ from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.ranges import Range
 from balancing.components.registry import COMPONENTS, Component, check_feasible
 from balancing.errors import UserError, suggestion
+from balancing.metrics import Gives
 
 DEFAULT_AUGMENTATION = "rotate_flip"
+# Shifts of log class frequencies that differ by less do not.
+_EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Technique:
         augmented: what becomes of the augmentation strength that a sweep asks for; see ``strength``.
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         trained_as: name of the technique whose trials its decision decides on anew; "" where it has no decision.
+        on_features: the axes whose component works on the network's features; see ``feature_space``.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Technique:
     augmented: Augmented = "as asked"
     colour: str = ""
     trained_as: str = ""
+    on_features: frozenset[str] = frozenset()
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -65,7 +72,24 @@ class Technique:
     def components(self) -> dict[str, str]:
         """Axis -> component where the name alone does not say what trains; see ``TrialSpec.components``."""
         said = len(self.parts) <= 1 and all(part.origin.own for part in self.parts)
-        return {} if said else {part.axis: part.identity for part in self.parts}
+        return {} if said else self.identities
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """Axis -> what trains on it: the component's identity, and the space that it works in."""
+        return {part.axis: part.identity + self._space(part) for part in self.parts}
+
+    def written(self, part: Component) -> str:
+        """One of its components as it is typed: ``smote``, or ``smote@features``."""
+        return part.name + self._space(part)
+
+    def with_features(self, axis: str) -> Technique:
+        """The same with that axis' component on features; named by its parts."""
+        there = replace(self, on_features=self.on_features | {axis})
+        return replace(there, name="+".join(there.written(part) for part in self.parts))
+
+    def _space(self, part: Component) -> str:
+        return f"{SIGN}features" if part.axis in self.on_features else ""
 
     @cached_property
     def parameters(self) -> dict[str, Range]:
@@ -151,7 +175,9 @@ class Technique:
         self.check_feasible(data.class_counts, data.class_names, complete)
         sampler = self.part("sampler")
         if sampler is None:
-            made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows, data.train_labels)
+            labels = data.train_labels
+            trains = labels == data.class_counts.argmax() if self.one_class else np.ones(len(labels), dtype=bool)
+            made: TrainingPlan | EpochPlans = TrainingPlan.of_rows(data.rows[trains], labels[trains])
         else:
             made = sampler.build(data, random_state, **self.own(sampler, complete))
         return made if isinstance(made, EpochPlans) else EpochPlans.always(made)
@@ -183,14 +209,27 @@ class Technique:
         return found
 
     @property
-    def head(self) -> Literal["linear", "cosine"]:
+    def head(self) -> Head:
         """Of the network: what any component asks for."""
-        return "cosine" if any(part.head == "cosine" for part in self.parts) else "linear"
+        asked = {part.head for part in self.parts}
+        return next((head for head in ("distance", "cosine", "scaled") if head in asked), "linear")
+
+    @property
+    def one_class(self) -> bool:
+        """Whether it trains on the rows of one class alone."""
+        return any(part.one_class for part in self.parts)
+
+    @property
+    def gives(self) -> Gives:
+        """What its answers are; see ``balancing.metrics.Gives``."""
+        trained: Gives = "probabilities" if all(part.gives == "probabilities" for part in self.parts) else "scores"
+        return after(trained, self.part("decision"))
 
     def schedule(self, context: TrainingContext, **parameters: Any) -> Schedule:
         """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""
         found: Schedule | None = self._built("schedule", context, parameters)
-        return found or (Stage(1.0),)
+        stages = found or (Stage(1.0),)
+        return placed(stages, sampler="sampler" in self.on_features, mixer="mixer" in self.on_features)
 
     def ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
         """What the technique is designed to do to the class prior: what its last stage does, then its decision.
@@ -203,10 +242,14 @@ class Technique:
         decision = self.part("decision")
         if decision is None:
             return found
-        left = decided(decision.prior_effect, found.carried, found.split, self.own(decision, self.complete(parameters)))
+        # Of mixed rows the answers are less sure, so a shift by what they carry counts for more than it says.
+        shifts = decision.prior_effect != "kept" and found.carried is not None and np.ptp(found.carried) > _EQUAL
+        unsure = shifts and self._mixes_last(context, parameters)
+        carried = None if unsure else found.carried
+        left = decided(decision.prior_effect, carried, found.split, self.own(decision, self.complete(parameters)))
         if left is not None:  # whatever trained
             return Ledger(found.split, left)
-        return Ledger(found.split, None, found.unknown or (decision.name,))
+        return Ledger(found.split, None, found.unknown or (decision.name,), found.masses)
 
     def trained_ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:
         """The same before its decision. Arguments as for ``ledger``."""
@@ -220,15 +263,25 @@ class Technique:
         else:
             counts = context.class_counts if last.sampled else context.split_counts
         carried, unknown = log_frequencies(counts), []
-        if last.reweight is not None:
-            carried = carried + np.log(effective_weights(counts, last.reweight))
+        shifts: list[np.ndarray] = [] if last.reweight is None else [np.log(effective_weights(counts, last.reweight))]
         seen = replace(context, class_counts=counts)
         for part in self.parts:
             if AXES[part.axis].trains and trains.get(part.axis, True):
-                shift = shift_of(part.prior_effect, seen, self.own(part, complete))
-                unknown += [part.name] if shift is None else []
-                carried = carried if shift is None else carried + shift
+                scores = part.gives == "scores"  # which carry no class frequencies
+                found = None if scores else shift_of(part.prior_effect, seen, self.own(part, complete))
+                unknown += [part.name] if found is None else []
+                shifts += [] if found is None else [found]
+        for shift in shifts:
+            carried = carried + shift
+        if not unknown and self._mixes_last(context, parameters) and any(np.ptp(shift) > _EQUAL for shift in shifts):
+            mixer = self.part("mixer")
+            assert mixer is not None
+            return Ledger(log_split, None, (mixer.name,), carried)
         return Ledger(log_split, None if unknown else carried, tuple(unknown))
+
+    def _mixes_last(self, context: TrainingContext, parameters: Mapping[str, Any]) -> bool:
+        """Whether its last stage mixes rows."""
+        return self.part("mixer") is not None and self.schedule(context, **parameters)[-1].phase.mixed
 
     def _built(self, axis: str, context: TrainingContext, parameters: Mapping[str, Any]) -> Any:
         part = self.part(axis)
@@ -249,3 +302,10 @@ class Technique:
         if self.augmented == "always" and asked == 0:
             return 1.0
         return asked
+
+
+def after(given: Gives, decision: Component | None) -> Gives:
+    """What answers are once a decision has decided on them; None leaves them as they are."""
+    if given == "probabilities" or decision is None:
+        return given
+    return decision.of_scores or given

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from balancing.components.axes import AXES
 from balancing.components.conflicts import conflicts
+from balancing.components.feature_space import PLACED, SIGN, SPACES
 from balancing.components.named import NAMED, STUDY, Named
 from balancing.components.registry import COMPONENTS, Component
 from balancing.components.technique import Technique
@@ -34,9 +35,49 @@ def technique_of(component: Component) -> Technique:
     )
 
 
+def _on_features(component: Component) -> Technique:
+    """A sampler or a mixer that works on the network's features."""
+    return Technique(
+        f"{component.name}{SIGN}features",
+        f"{component.label} on features",
+        f"On the network's own features: {component.summary}",
+        component.reference,
+        (component,),
+        on_features=frozenset({component.axis}),
+    )
+
+
 def _named(name: str, named: Named) -> Technique:
-    parts = tuple(_component(part) for part in named.parts)
-    return Technique(name, named.label, named.summary, named.reference, parts, named.augmented, named.colour)
+    found = [_placed(part) for part in named.parts]
+    parts = tuple(component for component, _ in found)
+    there = frozenset(component.axis for component, space in found if space == "features")
+    return Technique(
+        name, named.label, named.summary, named.reference, parts, named.augmented, named.colour, on_features=there
+    )
+
+
+def _placed(word: str) -> tuple[Component, str]:
+    """The component that a word names, and the space behind its ``@``; pixels where there is none.
+
+    Raises:
+        UserError: there is no such component or space, or it works in none.
+    """
+    name, sign, space = word.partition(SIGN)
+    if sign and not name:
+        raise UserError(f"'{word}' names no component before '{SIGN}'; write it as smote@features")
+    if sign and space not in SPACES:
+        raise UserError(f"unknown space '{space}' of '{word}'{suggestion(space, SPACES)}")
+    if sign and name in NAMED:
+        raise UserError(
+            f"'{name}' of '{word}' is no sampler or mixer, so it works in no space; leave out {SIGN}{space}"
+        )
+    component = _component(name)
+    if sign and component.axis not in PLACED:
+        raise UserError(
+            f"'{name}' of '{word}' is of the axis {component.axis}, which has no space; leave out {SIGN}{space}, which "
+            "stands behind a sampler or a mixer"
+        )
+    return component, space or SPACES[0]
 
 
 def _component(name: str) -> Component:
@@ -57,7 +98,7 @@ def _composed(name: str) -> Technique:
     words = [part.strip() for part in name.split(JOINS)]
     if not all(words):
         raise UserError(f"technique '{name}' has a plus sign with nothing beside it; write it as 'smote+focal'")
-    components = [None if word in NAMED else _component(word) for word in words]
+    components = [None if word in NAMED else _placed(word)[0] for word in words]
     found = [known for known in components if known is not None and known.axis == "decision"]
     decisions = [decision.name for decision in found]
     if len(decisions) > 1:
@@ -78,6 +119,7 @@ def _composed(name: str) -> Technique:
         (*before.parts, decision),
         before.augmented,
         trained_as=before.name,
+        on_features=before.on_features,
     )
 
 
@@ -109,6 +151,7 @@ def _trained(name: str, words: Sequence[str]) -> Technique:
         "; ".join(dict.fromkeys(technique.reference for technique in ordered)),
         tuple(parts[axis] for axis in AXES if axis in parts),
         "always" if "augmentation" in parts else "as asked",
+        on_features=frozenset[str]().union(*(technique.on_features for technique in ordered)),
     )
 
 
@@ -126,11 +169,14 @@ def get_technique(name: str) -> Technique:
     if name in NAMED:
         return _named(name, NAMED[name])
     if JOINS not in name:
-        component = _component(name)
+        component, space = _placed(name)
+        name = component.name
+        if space == "features":
+            return _on_features(component)
         alone = next((known for known, named in NAMED.items() if named.parts == (name,)), None)
         return _named(alone, NAMED[alone]) if alone else technique_of(component)
     found = _composed(name)
-    parts = tuple(part.name for part in found.parts)
+    parts = tuple(found.written(part) for part in found.parts)
     same = next((known for known, named in NAMED.items() if len(parts) > 1 and named.parts == parts), None)
     return _named(same, NAMED[same]) if same else found
 

@@ -42,12 +42,18 @@ def column(name: str, values: Any, count: int) -> list[Any]:
 
 
 def checked_labels(labels: Any, count: int) -> list[int | str]:
-    """One label an image: whole numbers or class names, none of them missing."""
+    """One label an image: all whole numbers or all class names, none of them missing."""
     listed = column("labels", labels, count)
     wrong = [one for one in listed if not isinstance(one, int | str) or (isinstance(one, str) and is_no_label(one))]
     if wrong:
         raise UserError(
             f"labels must be whole numbers or class names, but hold {wrong[0]!r}; convert them by .astype(int), or "
             "leave images without a label out"
+        )
+    kinds = {isinstance(one, str): one for one in listed}
+    if len(kinds) > 1:
+        raise UserError(
+            f"labels must be all numbers or all words, but hold {kinds[False]!r} and {kinds[True]!r}; convert them by "
+            ".astype(str)"
         )
     return listed

@@ -42,6 +42,8 @@ def trial_ledger(
         if not len(split) or split.min() < 1:
             return None
         plan = np.array(plan_counts, dtype=np.int64) if plan_counts is not None else _plan_counts(trained, spec, split)
+        if trained.one_class:  # what does not train has no frequency; answers are scores, so none is asked for
+            plan = split
         if plan is None or plan.shape != split.shape or plan.min() < 1:
             return None
         context = TrainingContext(plan, spec.epochs, spec.strength, split, spec.positive, spec.batch_size)

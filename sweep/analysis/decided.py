@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from balancing.components.deciding import DecidedNetwork
 from balancing.components.decisions.scaling import log_probabilities
-from balancing.components.registry import Component
+from balancing.components.registry import COMPONENTS, Component
+from balancing.components.technique import after
+from balancing.components.techniques import JOINS
+from balancing.errors import UserError, suggestion
 from sweep.analysis.arrays import log_odds
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
 
@@ -17,7 +21,12 @@ _ROUNDING = 1e-12
 
 
 def decided(
-    trial: TrialPredictions, name: str, decision: Component, own: Mapping[str, Any], prior: np.ndarray | None
+    trial: TrialPredictions,
+    name: str,
+    decision: Component,
+    own: Mapping[str, Any],
+    prior: np.ndarray | None,
+    network: DecidedNetwork | None = None,
 ) -> TrialPredictions:
     """A trial as a decision decides on it: its scores stand for logits, so the highest of them decides.
 
@@ -26,12 +35,24 @@ def decided(
         name: of the technique that so decides.
         own: the decision's parameters.
         prior: (C,) > 0, the class frequencies that the trial's answers carry; None where they are not known.
+        network: what is known of the trial's head; None where nothing is.
     Raises:
-        UserError: the decision can't do without a prior that is not known, or there are no validation predictions.
+        UserError: the decision can't do without a prior or a head that is not known, or there are no validation
+            predictions.
     """
-    apply = decision.build(**own)(trial.validation.logits, trial.validation.labels, prior)
-    validation, test = (_by_scores(part, apply(part.logits)) for part in (trial.validation, trial.test))
-    return replace(trial, technique=name, test=test, known_validation=validation)
+    validation = trial.validation
+    if decision.asks_network and network is None:
+        raise UserError(
+            f"{decision.name} needs the weight norms and biases of the network's linear head, which older runs and "
+            "plain predictions don't tell, and a head of cosines does not have; take threshold, which needs none"
+        )
+    more = [network] if decision.asks_network else []
+    apply = decision.build(**own)(validation.logits, validation.labels, prior, *more)
+    on_validation, test = (
+        replace(_by_scores(part, apply(part.logits)), gives=after(part.gives, decision))
+        for part in (validation, trial.test)
+    )
+    return replace(trial, technique=name, test=test, known_validation=on_validation)
 
 
 def _by_scores(part: Predictions, scores: np.ndarray) -> Predictions:
@@ -48,4 +69,43 @@ def _by_scores(part: Predictions, scores: np.ndarray) -> Predictions:
         order = np.argsort(before, kind="stable")
         kept = bool((np.diff(after[order]) >= -_ROUNDING * (1 + np.abs(after).max(initial=0))).all())
         return replace(found, log_odds=part.scores if kept else np.stack([-after, after], axis=1))
+    return found
+
+
+def parts_of(name: str) -> tuple[str, Component]:
+    """The technique that a technique decides anew on, and its decision.
+
+    Raises:
+        UserError: no such decision is known here.
+    """
+    decides_on, _, word = name.rpartition(JOINS)
+    decision = COMPONENTS.get(word)
+    if decision is None or decision.axis != "decision":
+        known = [component.name for component in COMPONENTS.all() if component.axis == "decision"]
+        raise UserError(f"unknown decision '{word}'{suggestion(word, known)}")
+    return decides_on, decision
+
+
+def asked_for(written: str | Sequence[str], trained: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """What is meant by names of decisions: as written -> technique that decides anew -> its decision's parameters.
+
+    Args:
+        written: each a decision's name, which means on every technique, or ``technique+decision``.
+        trained: the techniques that there are predictions of.
+    Raises:
+        UserError: no such decision is known, or there are no predictions of such a technique.
+    """
+    words = written.split(",") if isinstance(written, str) else written
+    if not words or not all(isinstance(word, str) and word.strip() for word in words):
+        raise UserError(f"decisions are given by their names, such as 'threshold', but got {written!r}")
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for word in (word.strip() for word in words):
+        decides_on, decision = parts_of(word)
+        if decides_on and decides_on not in trained:
+            raise UserError(f"there are no predictions of '{decides_on}'{suggestion(decides_on, trained)}")
+        names = [f"{name}{JOINS}{decision.name}" for name in ([decides_on] if decides_on else trained)]
+        taken = [name for name in names if name in trained]
+        if taken:
+            raise UserError(f"there are predictions named '{taken[0]}' already; rename them, or leave the decision out")
+        found[word] = {name: decision.complete({}) for name in names}
     return found

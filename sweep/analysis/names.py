@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from balancing.components.named import STUDY
 from balancing.components.techniques import Technique, get_technique, order_of
 from balancing.errors import UserError
+from balancing.metrics import Gives
 
 # Characters that no XML or HTML file may hold: most control characters, halves of pairs, two that are none.
 _ILLEGIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -49,6 +50,12 @@ def _known(technique: str) -> Technique | None:
         return get_technique(technique)
     except UserError:
         return None
+
+
+def gives_of(technique: str) -> Gives:
+    """What a technique's answers are; of one that is not known here probabilities."""
+    known = _known(technique)
+    return "probabilities" if known is None else known.gives
 
 
 def display_name(technique: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sweep.analysis.results import Results
 
 _TITLE = "Test split: mean over seeds (95 % interval, patients and seeds)"
+_NONE = "\N{EN DASH}"
 
 
 def results_html(results: Results) -> str:
@@ -19,10 +20,11 @@ def results_html(results: Results) -> str:
     for row in results.table().to_dict("records"):
         numbers = [_interval(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in METRIC_NAMES]
         rows.append([display_name(str(row["technique"])), *numbers, row["seeds"]])
-    return html_table(_TITLE, ["technique", *METRIC_NAMES.values(), "seeds"], rows)
+    title = _TITLE + (f"; {_NONE}: answers that only rank images have AUROC alone" if results.without("recall") else "")
+    return html_table(title, ["technique", *METRIC_NAMES.values(), "seeds"], rows)
 
 
 def _interval(mean: float, low: float, high: float) -> str:
     if mean != mean:
-        return "\N{EN DASH}"
+        return _NONE
     return f"{mean:.3f} ({low:.3f}\N{EN DASH}{high:.3f})" if low == low and high == high else f"{mean:.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +11,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balancing.components.deciding import DecidedNetwork
 from balancing.components.ledger import Ledger
 from balancing.data.splits import PARTS
 from balancing.errors import UserError, suggestion
 from balancing.quality.audit import Audit
 from sweep.analysis.carried import trial_ledger
+from sweep.analysis.decided import parts_of
+from sweep.analysis.names import gives_of
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
+from sweep.analysis.statistics.predictions import Predictions
+from sweep.runs.files import DamagedFile
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.runs.trial_table import TrialRecord, epoch_table, trial_table
+
+# The parts of the split that networks are kept to have answered.
+PREDICTED = ("validation", "test")
 
 
 def part_of_split(name: str, known: Sequence[str] = PARTS) -> str:
@@ -38,6 +47,8 @@ class RunReader:
 
     def __init__(self, run: Run | None):
         self._run = run
+        self._parts: dict[tuple[str, str], Predictions | None] = {}
+        self._misfits: list[str] = []
 
     @property
     def run(self) -> Run:
@@ -169,6 +180,56 @@ class RunReader:
         """Where the run keeps the nearest neighbours that it found."""
         return self._needs_run("neighbours").neighbours
 
+    def predictions_of(self, trial_id: str, part: str) -> Predictions | None:
+        """One trial's predictions.
+
+        Args:
+            part: ``validation`` or ``test``.
+        Returns:
+            None where that part was never opened, or its file is damaged or not of the run's split.
+        """
+        key = (trial_id, part_of_split(part, PREDICTED))
+        if key not in self._parts:
+            self._parts[key] = self._read(trial_id, part)
+        return self._parts[key]
+
+    def _read(self, trial_id: str, part: str) -> Predictions | None:
+        try:
+            table = self.trial(trial_id).predictions(part)
+        except (FileNotFoundError, DamagedFile):
+            return None
+        columns = [f"p_{label}" for label in range(len(self.class_names))]
+        if not set(columns) <= set(table.columns) or not np.isfinite(table[columns].to_numpy()).all():
+            return None
+        table = table.sort_values("row", kind="stable")
+        rows = table["row"].to_numpy()
+        if not self._is_of_split(table, part):
+            self._misfits.append(
+                f"Trial {trial_id} is left out: {self.path / 'trials' / trial_id / part}.parquet does not hold the "
+                f"{part} images of split.parquet; delete it, and a resume makes it anew."
+            )
+            return None
+        probabilities = table[columns].to_numpy(dtype=np.float64)
+        logits = table[[f"logit_{label}" for label in range(len(columns))]].to_numpy(dtype=np.float64)
+        gives = gives_of(self.records[trial_id].spec.technique)
+        return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows), logits, gives=gives)
+
+    def _is_of_split(self, table: pd.DataFrame, part: str) -> bool:
+        """Whether predictions, ordered by row, are of the rows and labels of a part."""
+        own = self._split.loc[self._split["split"] == part, ["row", "label"]].sort_values("row")
+        return all(np.array_equal(table[name].to_numpy(), own[name].to_numpy()) for name in ("row", "label"))
+
+    def decided_network(self, trial_id: str, metric: str) -> DecidedNetwork | None:
+        """What is on record of the head of a trial's network; None where nothing is.
+
+        Args:
+            metric: by which configurations were chosen.
+        """
+        head = None if self._run is None else self.trial(trial_id).head()
+        if head is None or head.shape[1] != len(self.class_names):
+            return None
+        return DecidedNetwork(head[0], head[1], metric, self.positive)
+
     def class_counts(self, part: str) -> list[int]:
         """(C,) images of each class in a part of the split: train, validation or test."""
         split = self._split
@@ -209,10 +270,28 @@ class RunReader:
 
     @cached_property
     def decisions(self) -> dict[str, dict[str, Any]]:
-        """Technique that decides anew on another's trials -> its decision's own parameters, as the run was asked."""
+        """Technique that decides anew on another's trials -> its decision's own parameters.
+
+        Those that the run was asked for, then those that were added when it had ended: see ``added``.
+        """
         from sweep.config.config import recorded_decisions
 
-        return recorded_decisions(self._run) if self._run is not None else {}
+        if self._run is None:
+            return {}
+        return recorded_decisions(self._run) | {name: own for name, (_, own) in self.added.items()}
+
+    @cached_property
+    def added(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Technique that decides anew -> when it was added to the run, which had ended, and its decision's parameters.
+
+        Without those whose decision is not known here.
+        """
+        known: dict[str, tuple[str, dict[str, Any]]] = {}
+        for entry in {} if self._run is None else self.info.get("decisions_added", []):
+            for name, own in entry["techniques"].items():
+                with contextlib.suppress(UserError):
+                    known[name] = (entry["time"], parts_of(name)[1].complete(own))
+        return known
 
     def ledger_of(self, trial_id: str, technique: str = "") -> Ledger | None:
         """What a trial is designed to do to the class prior; None where its records don't tell.

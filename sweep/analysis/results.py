@@ -10,23 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balancing.components.techniques import get_technique, order_of
+from balancing.components.techniques import order_of
 from balancing.errors import UserError, suggestion
-from balancing.metrics import METRICS, evaluate
+from balancing.metrics import METRICS, can_tell, evaluate, told
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
-from sweep.analysis.decided import decided
-from sweep.analysis.names import SHOWN_METRICS, in_order
-from sweep.analysis.reader import RunReader, part_of_split
+from sweep.analysis.decided import asked_for, decided, parts_of
+from sweep.analysis.names import SHOWN_METRICS, display_name, gives_of, in_order
+from sweep.analysis.reader import PREDICTED, RunReader, part_of_split
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.predictions import Predictions, TestSet, TrialPredictions
-from sweep.runs.files import DamagedFile
 from sweep.runs.run import Run
 
 _SEED = 0  # of the bootstrap; the sections that are given a generator of their own use the same
-
-
-_PREDICTED = ("validation", "test")
 
 
 class Results(RunReader):
@@ -38,11 +34,9 @@ class Results(RunReader):
 
     def __init__(self, run: Run | None):
         super().__init__(run)
-        self._parts: dict[tuple[str, str], Predictions | None] = {}
         self._resampled: dict[str, dict[tuple[str, int], paired.Resampled]] = {}
         self._tables: dict[tuple[str, str], pd.DataFrame] = {}
-        self._misfits: list[str] = []
-        self._left_out: list[str] = []
+        self._left_out: dict[str, str] = {}
 
     @classmethod
     def of_run(cls, path: Path | str) -> Results:
@@ -87,19 +81,18 @@ class Results(RunReader):
             "class_names": given.class_names,
             "positive": given.positive,
             "metric": metric,
-            "predictions": given.trials,
+            "_of_networks": given.trials,
             "_split": split_of_arrays(given),
         }
         return found
 
     @cached_property
     def metric(self) -> str:
-        """The metric that configurations were chosen by, on validation."""
-        chosen = self.selection()
-        if chosen and "metric" in chosen[0]:
-            return str(chosen[0]["metric"])
-        specs = self.specs()
-        return specs[0].metric if specs else "balanced_accuracy"
+        """The metric that configurations were chosen by, on validation; those of scores by AUROC whatever it is."""
+        asked = [(chosen["technique"], chosen["metric"]) for chosen in self.selection() if "metric" in chosen]
+        asked += [(spec.technique, spec.metric) for spec in self.specs()]
+        of_decisions = [metric for technique, metric in asked if gives_of(technique) != "scores"]
+        return str((of_decisions or [metric for _, metric in asked] or ["balanced_accuracy"])[0])
 
     @cached_property
     def _chosen(self) -> pd.DataFrame:
@@ -119,44 +112,6 @@ class Results(RunReader):
         """
         return self._chosen.copy()
 
-    def predictions_of(self, trial_id: str, part: str) -> Predictions | None:
-        """One trial's predictions.
-
-        Args:
-            part: ``validation`` or ``test``.
-        Returns:
-            None where that part was never opened, or its file is damaged or not of the run's split.
-        """
-        key = (trial_id, part_of_split(part, _PREDICTED))
-        if key not in self._parts:
-            self._parts[key] = self._read(trial_id, part)
-        return self._parts[key]
-
-    def _read(self, trial_id: str, part: str) -> Predictions | None:
-        try:
-            table = self.trial(trial_id).predictions(part)
-        except (FileNotFoundError, DamagedFile):
-            return None
-        columns = [f"p_{label}" for label in range(len(self.class_names))]
-        if not set(columns) <= set(table.columns) or not np.isfinite(table[columns].to_numpy()).all():
-            return None
-        table = table.sort_values("row", kind="stable")
-        rows = table["row"].to_numpy()
-        if not self._is_of_split(table, part):
-            self._misfits.append(
-                f"Trial {trial_id} is left out: {self.path / 'trials' / trial_id / part}.parquet does not hold the "
-                f"{part} images of split.parquet; delete it, and a resume makes it anew."
-            )
-            return None
-        probabilities = table[columns].to_numpy(dtype=np.float64)
-        logits = table[[f"logit_{label}" for label in range(len(columns))]].to_numpy(dtype=np.float64)
-        return Predictions(rows, table["label"].to_numpy(), probabilities, self.patients_of(rows), logits)
-
-    def _is_of_split(self, table: pd.DataFrame, part: str) -> bool:
-        """Whether predictions, ordered by row, are of the rows and labels of a part."""
-        own = self._split.loc[self._split["split"] == part, ["row", "label"]].sort_values("row")
-        return all(np.array_equal(table[name].to_numpy(), own[name].to_numpy()) for name in ("row", "label"))
-
     @cached_property
     def _damages(self) -> list[str]:
         """Chosen trials whose predictions are of other images among them."""
@@ -170,33 +125,66 @@ class Results(RunReader):
         By technique (the registry's order), then seed. A technique that decides anew has the configuration that was
         chosen for the one it decides on, and its decision is fitted on validation, seed by seed.
         """
-        trained = self._of_networks()
+        trained = self._of_networks
         found = [*trained, *(trial for name in self.decisions for trial in self._decided(name, trained))]
         return tuple(sorted(found, key=lambda trial: order_of(trial.technique)))
 
     def _decided(self, name: str, trained: Sequence[TrialPredictions]) -> list[TrialPredictions]:
         """Of a technique that decides anew; [] where it can't, which ``left_out`` then tells."""
-        technique = get_technique(name)
-        decision = technique.part("decision")
-        assert decision is not None
+        decides_on, decision = parts_of(name)
         found = []
         for trial in trained:
-            if trial.technique == technique.trained_as and trial.known_validation is not None:
+            if trial.technique == decides_on and trial.known_validation is not None:
                 ledger = self.ledger_of(trial.trial_id)
                 prior = None if ledger is None else ledger.prior
+                network = self.decided_network(trial.trial_id, self.metric)
                 try:
-                    found.append(decided(trial, name, decision, self.decisions[name], prior))
+                    found.append(decided(trial, name, decision, self.decisions[name], prior, network))
                 except UserError as error:
-                    self._left_out.append(f"{technique.label} is left out of this run's results: {error}.")
+                    self._left_out[name] = str(error)
                     return []
+        return found
+
+    def with_decisions(self, decisions: str | Sequence[str]) -> Results:
+        """These results, and techniques that decide anew on the trials of those that are here, without any training.
+
+        Args:
+            decisions: names of decisions, each of which then decides on every technique (``threshold``), or of one on
+                one technique (``smote+threshold``); as text apart by commas. Their parameters are the defaults.
+        Returns:
+            Others: in them ``smote+threshold`` is a technique as any other, also in adjusted p-values. A run's folder
+            does not change.
+        Raises:
+            UserError: there is no such decision or technique, there are no validation predictions to fit on, or a
+                decision can decide on none of the techniques that were meant.
+        """
+        trained = self._of_networks
+        asked = asked_for(decisions, list(dict.fromkeys(trial.technique for trial in trained)))
+        if self._run is None and any(trial.known_validation is None for trial in trained):
+            raise UserError(
+                "decisions are fitted on validation predictions, but these results hold none; give `validation=` "
+                "beside the test predictions"
+            )
+        found = Results(self._run)
+        if self._run is None:
+            kept = ("class_names", "positive", "metric", "_split", "_of_networks")
+            found.__dict__ |= {name: self.__dict__[name] for name in kept}
+        new = {name: own for names in asked.values() for name, own in names.items()}
+        found.__dict__["decisions"] = {**self.decisions, **{n: new[n] for n in new if n not in self.decisions}}
+        made = {trial.technique for trial in found.predictions}
+        for written, names in asked.items():
+            if not made & set(names):
+                nothing = f"there is nothing that {written} could decide on: no tested trial has validation predictions"
+                raise UserError(next((found._left_out[name] for name in names if name in found._left_out), nothing))
         return found
 
     def left_out(self) -> list[str]:
         """Why techniques that decide anew are not among the results, a sentence each."""
         _ = self.predictions
-        return list(self._left_out)
+        return [f"{display_name(name)} is left out of these results: {why}." for name, why in self._left_out.items()]
 
-    def _of_networks(self) -> list[TrialPredictions]:
+    @cached_property
+    def _of_networks(self) -> tuple[TrialPredictions, ...]:
         found = []
         for trial in self._chosen.itertuples():
             trial_id = str(trial.trial_id)
@@ -204,7 +192,7 @@ class Results(RunReader):
             if test is not None:
                 validation = self.predictions_of(trial_id, "validation")
                 found.append(TrialPredictions(str(trial.technique), int(str(trial.seed)), test, validation, trial_id))
-        return found
+        return tuple(found)
 
     @cached_property
     def test_set(self) -> TestSet | None:
@@ -222,10 +210,23 @@ class Results(RunReader):
         return TestSet(trials) if trials else None
 
     @cached_property
+    def probability_set(self) -> TestSet | None:
+        """Those of ``test_set`` whose answers are probabilities: what calibration and net benefit may be asked of.
+
+        None where there are none.
+        """
+        trials = [trial for trial in self.test_set or () if trial.gives == "probabilities"]
+        return TestSet(trials) if trials else None
+
+    def without(self, number: str) -> list[str]:
+        """The tested techniques whose answers have no such number (``balancing.metrics.can_tell``), in order."""
+        return list(dict.fromkeys(t.technique for t in self.predictions if not can_tell(t.gives, number)))
+
+    @cached_property
     def _test_table(self) -> pd.DataFrame:
         rows = []
         for trial in self.predictions:
-            numbers = evaluate(trial.labels, trial.probabilities, self.positive, trial.scores)
+            numbers = told(evaluate(trial.labels, trial.probabilities, self.positive, trial.scores), trial.gives)
             named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
             rows.append({**named, **numbers})
         return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *SHOWN_METRICS])
@@ -234,7 +235,8 @@ class Results(RunReader):
         """Every chosen trial on the test split.
 
         Returns:
-            One row a technique and seed: technique, seed, trial_id, and the numbers of ``balancing.metrics.evaluate``.
+            One row a technique and seed: technique, seed, trial_id, and the numbers of ``balancing.metrics.evaluate``,
+            NaN where the technique's answers have none (``balancing.metrics.can_tell``).
             Trials for which the test split was not opened are missing.
         """
         return self._test_table.copy()
@@ -244,7 +246,7 @@ class Results(RunReader):
 
         Techniques in order. On validation AUROC is left out unless configurations were chosen by it.
         """
-        if part_of_split(part, _PREDICTED) not in self._resampled:
+        if part_of_split(part, PREDICTED) not in self._resampled:
             if part == "test":
                 known = {(trial.technique, trial.seed): trial.test for trial in self.predictions}
             else:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.components.techniques import get_technique, training_of
-from balancing.metrics import confusion_matrix, decide, evaluate
+from balancing.metrics import COUNTS, confusion_matrix, decide, evaluate, told
 from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reference_study.counts import is_study_data, study_table
 from sweep.analysis.results import Results
@@ -41,7 +41,8 @@ def results_table(results: Results) -> pd.DataFrame:
     Returns:
         One row a technique: technique; each metric's mean over seeds and ``<metric>_sd``, its standard deviation
         (ddof 1; NaN for one seed); seeds (how many); the shared hyperparameters (see ``sweep.hyperparameters.shown``)
-        and parameters (dict) of the configuration; validation and validation_sd (the selection metric there); complete
+        and parameters (dict) of the configuration; validation and validation_sd (the selection metric there; NaN of
+        scores, which were chosen by AUROC); complete
         (no seed was lost).
         Test columns are NaN where the test split was not opened.
     """
@@ -63,10 +64,13 @@ def results_table(results: Results) -> pd.DataFrame:
         spec = by_id[chosen["trial_ids"][0]]
         row |= {"seeds": len(of_technique) or len(chosen["trial_ids"])}
         row |= {**{name: getattr(spec, name) for name in shared}, "parameters": {**spec.parameters, **own}}
-        row |= {"validation": chosen["mean"], "validation_sd": _number(chosen["spread"])}
+        same = chosen.get("metric", results.metric) == results.metric
+        row |= {"validation": chosen["mean"] if same else np.nan}
+        row |= {"validation_sd": _number(chosen["spread"]) if same else np.nan}
         if technique not in selection:
             parts = [part for (name, _), part in validated.items() if name == technique]
-            reached = [evaluate(p.labels, p.probabilities, results.positive, p.scores)[results.metric] for p in parts]
+            numbers = [told(evaluate(p.labels, p.probabilities, results.positive, p.scores), p.gives) for p in parts]
+            reached = [one[results.metric] for one in numbers]
             row |= {"validation": float(np.mean(reached))}
             row |= {"validation_sd": float(np.std(reached, ddof=1)) if len(reached) > 1 else np.nan}
         rows.append({**row, "complete": bool(chosen["complete"])})
@@ -78,16 +82,25 @@ def _number(value: float | None) -> float:
 
 
 def confusion_table(results: Results) -> pd.DataFrame:
-    """Columns technique, seed, TP, TN, FP, FN on the test split; with more than two classes, sums over the classes."""
+    """Columns technique, seed, TP, TN, FP, FN on the test split; with more than two classes, sums over the classes.
+
+    Without techniques whose answers are scores, which decide nothing.
+    """
     tested = results.test_table()
+    tested = tested[tested["tp"].notna()].astype(dict.fromkeys(COUNTS, "int64")) if len(tested) else tested
     columns = {"technique": "technique", "seed": "seed", "tp": "TP", "tn": "TN", "fp": "FP", "fn": "FN"}
     return tested.reindex(columns=list(columns)).rename(columns=columns)
 
 
 def confusion_matrices(results: Results) -> dict[tuple[str, int], np.ndarray]:
-    """(technique, seed) -> (C, C) int64 on the test split; rows are true classes, columns decisions."""
+    """(technique, seed) -> (C, C) int64 on the test split; rows are true classes, columns decisions.
+
+    Without techniques whose answers are scores, which decide nothing.
+    """
     matrices = {}
     for trial in results.predictions:
+        if trial.gives == "scores":
+            continue
         matrix = confusion_matrix(trial.labels, decide(trial.probabilities), trial.probabilities.shape[1])
         matrices[trial.technique, trial.seed] = matrix
     return matrices

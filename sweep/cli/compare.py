@@ -16,6 +16,7 @@ from sweep.analysis.names import SHOWN_METRICS, display_name, in_order, inline_n
 from sweep.analysis.results import Results
 from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
 from sweep.report.csvfile import csv_text
+from sweep.report.words.scores import scores_sentence
 from sweep.runs.run import Run
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
         if len(set(values)) > 1:
             named = ", ".join(f"{name}: {value[:24]}" for name, value in zip(names, values, strict=True))
             lines.append(f"The runs have different {what} ({named}): {so}.")
-    return lines
+    ranking = [scores_sentence(run, "balanced_accuracy", "AUROC alone") for run in runs]
+    return lines + [f"{name}: {said}" for name, said in zip(names, ranking, strict=True) if said]
 
 
 def _positive(run: Results) -> str:

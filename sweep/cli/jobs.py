@@ -73,6 +73,15 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
     )
 
 
+def add_decisions(made: Run, decisions: str, console: Console) -> None:
+    """Adds decisions to a finished run; says which techniques are new."""
+    from sweep.reports import add_decisions as add
+
+    new = add(made, decisions)
+    said = f"Decided anew, without training: {', '.join(new)}." if new else "The run holds these decisions already."
+    console.print(said, soft_wrap=True, markup=False)
+
+
 def audit_data(config: Config, console: Console, files: Path | None = None) -> bool:
     """Prints what is wrong with the data; returns whether training and test share something.
 

@@ -17,13 +17,25 @@ if TYPE_CHECKING:
     from sweep.config.config import Config
 
 
+_MANY = 8  # techniques
+
+
 def trials_table(found: CostEstimate) -> Table:
-    """A line a configuration, with how many seeds it gets."""
-    shared = shown(found.specs)
-    table = Table(box=None, pad_edge=False, title=f"{len(found.specs)} trials", title_justify="left")
+    """A line a configuration, with how many seeds it gets.
+
+    With many techniques a shared hyperparameter that is the same in all trials is said once, above.
+    """
+    shared, title = shown(found.specs), f"{len(found.specs)} trials"
+    if len({spec.technique for spec in found.specs}) > _MANY:
+        alike = [h for h in shared if len({getattr(spec, h.name) for spec in found.specs}) == 1]
+        shared = tuple(h for h in shared if h not in alike)
+        said = [f"{h.short or h.name} {h.plan_text.format(getattr(found.specs[0], h.name))}" for h in alike]
+        title += f", all with {', '.join(said)}" if said else ""
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for name in ("draw", "technique", *(h.short or h.name for h in shared), "own parameters", "seeds", "images"):
         words = name in ("technique", "own parameters")
-        table.add_column(name, justify="left" if words else "right", no_wrap=name == "technique")
+        # On a narrow terminal words go on in the next line; nothing is cut.
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     groups: dict[str, list[int]] = {}
     for number, spec in enumerate(found.specs):
         groups.setdefault(spec.configuration_id, []).append(number)
@@ -47,7 +59,7 @@ def decided_lines(config: Config) -> list[Text]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def cost_table(found: CostEstimate) -> list[Text]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ from balancing.errors import UserError, suggestion
 from sweep.analysis.figures.cams import image_plot, outcome
 from sweep.analysis.figures.style import png
 from sweep.analysis.maps.methods import class_activation_map
-from sweep.analysis.maps.networks import best_trials
+from sweep.analysis.maps.networks import best_trials, deciding_trials
+from sweep.analysis.names import gives_of
 from sweep.analysis.results import Results
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
@@ -36,6 +37,8 @@ class Prediction:
         decision: the most probable class's name.
         technique, trial_id: whose network it was.
         picture: the activation map's PNG, or None where none was wanted.
+        scores: class name -> logit, where the technique's answers are scores that rank images, the higher the likelier;
+            then there are no probabilities and no decision, and the map is of the positive class.
     """
 
     path: Path
@@ -44,13 +47,14 @@ class Prediction:
     technique: str
     trial_id: str
     picture: Path | None
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
     """(technique, trial id) of the chosen trial with the highest selection metric on validation.
 
     Args:
-        technique: look among its trials only.
+        technique: look among its trials only; by default among those whose networks decide, not only rank, if any does.
     Raises:
         UserError: nothing was chosen yet, or not for this technique.
     """
@@ -64,7 +68,10 @@ def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
                 f"the run has no chosen trial of technique '{technique}'{suggestion(technique, best['technique'])}"
             )
         best = best[best["technique"] == technique]
-    row = best.iloc[int(best[results.metric].to_numpy().argmax())]
+    else:
+        decides = deciding_trials(results)
+        best = decides if len(decides) else best
+    row = best.iloc[int(best["value"].to_numpy().argmax())]
     return str(row["technique"]), str(row["trial_id"])
 
 
@@ -105,15 +112,37 @@ def predict_images(
         assert not isinstance(image, str)
         batch = to_input(torch.from_numpy(np.array(image.pixels))[None], mean, std)
         with torch.no_grad():
-            probabilities = model(batch).softmax(dim=1)[0].double().numpy()
-        decided = int(probabilities.argmax())
+            logits = model(batch)
+        said = _said(logits, classes, facts["positive"], ranks=gives_of(name) == "scores")
         if picture is not None:
-            heat = class_activation_map(model, batch, decided)
-            title = f"{shortened(shown(path.name), 40)}\n{outcome(probabilities, None, classes)}"
+            heat = class_activation_map(model, batch, said.target)
+            title = f"{shortened(shown(path.name), 40)}\n{said.title}"
             write_atomically(picture, png(image_plot(image.pixels, heat, title, name), dpi=150))
-        named = {label: float(p) for label, p in zip(classes, probabilities, strict=True)}
-        found.append(Prediction(path, named, classes[decided], name, trial_id, picture))
+        found.append(Prediction(path, said.probabilities, said.decision, name, trial_id, picture, said.scores))
     return found
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Of one image: as ``Prediction`` has it, and the class and the title of its map."""
+
+    probabilities: dict[str, float]
+    decision: str
+    scores: dict[str, float]
+    target: int
+    title: str
+
+
+def _said(logits: torch.Tensor, classes: list[str], positive: int | None, *, ranks: bool) -> _Said:
+    """What (1, C) logits say; ``ranks``: they are scores that rank images alone."""
+    if ranks:
+        scores = dict(zip(classes, logits[0].double().tolist(), strict=True))
+        target = int(logits[0].argmax()) if positive is None else positive
+        return _Said({}, "", scores, target, f"{classes[target]}, score {scores[classes[target]]:.3g}")
+    probabilities = logits.softmax(dim=1)[0].double().numpy()
+    decided = int(probabilities.argmax())
+    named = {label: float(p) for label, p in zip(classes, probabilities, strict=True)}
+    return _Said(named, classes[decided], {}, decided, outcome(probabilities, None, classes))
 
 
 def _of_this_scale(image: Decoded, bits: int | None) -> Decoded | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +18,9 @@ from sweep.duration import duration
 from sweep.runs.observer import Observer
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import may_be_best
+
+# Of a terminal, beside the techniques': the heading on two lines, the sentence beneath on two, and the next prompt.
+_OTHER_LINES = 5
 
 
 class Progress(Observer):
@@ -78,7 +81,7 @@ class Progress(Observer):
         self.epochs_done[trial_id] = int(numbers["epoch"])
         self.worked += 1
         if may_be_best(numbers):
-            self._keep_best(self.specs[trial_id], numbers.get(self.metric))
+            self._keep_best(self.specs[trial_id], numbers.get(self.specs[trial_id].metric))
 
     def ended(self, trial_id: str, state: str, error: str = "") -> None:
         self.state[trial_id] = state
@@ -96,7 +99,7 @@ class Progress(Observer):
     def _line(self, trial_id: str, state: str, message: str) -> None:
         spec = self.specs[trial_id]
         best = self.best.get(spec.technique)
-        shown = f", best {self.metric} of {spec.technique} so far {best:.3f}" if best is not None else ""
+        shown = f", best {spec.metric} of {spec.technique} so far {best:.3f}" if best is not None else ""
         reason = f": {message}" if message else ""
         self.console.print(
             f"[{self._ended_count()}/{len(self.specs)}] {spec.technique} lr {spec.lr:.2g} seed {spec.seed} "
@@ -126,13 +129,16 @@ class Progress(Observer):
     def render(self) -> Group:
         """The table: a line a technique, and a line beneath."""
         table = Table(box=None, pad_edge=False)
-        table.add_column("technique")
+        table.add_column("technique", overflow="fold")
         for name in ("done", "running", "waiting", "failed", f"best {self.metric} (validation)"):
             table.add_column(name, justify="right")
         by_technique: dict[str, list[str | None]] = defaultdict(list)
+        # Of scores that rank alone there is no other number.
+        by_other = {spec.technique: f" ({spec.metric})" for spec in self.specs.values() if spec.metric != self.metric}
         for trial_id, spec in self.specs.items():
             by_technique[spec.technique].append(self.state.get(trial_id))
-        for technique, states in by_technique.items():
+        shown, left_out = _that_fit(by_technique, self.console.height - _OTHER_LINES)
+        for technique, states in shown.items():
             best = self.best.get(technique)
             table.add_row(
                 technique,
@@ -140,11 +146,34 @@ class Progress(Observer):
                 str(states.count("running")),
                 str(states.count(None)),
                 str(sum(s in ("failed", "diverged") for s in states)),
-                f"{best:.3f}" if best is not None else "",
+                f"{best:.3f}{by_other.get(technique, '')}" if best is not None else "",
             )
         running = sum(s == "running" for s in self.state.values())
         line = (
             f"{self._ended_count()} of {len(self.specs)} trials ended, "
             f"{running} running on {self.slots} slots, {self.time_left()}"
         )
-        return Group(table, Text(line, style="dim"))
+        return Group(table, *([Text(left_out, style="dim")] if left_out else []), Text(line, style="dim"))
+
+
+def _that_fit(
+    by_technique: Mapping[str, Sequence[str | None]], room: int
+) -> tuple[dict[str, Sequence[str | None]], str]:
+    """The techniques that a terminal has lines for, those at work and those with a failure first; and how many more.
+
+    Args:
+        by_technique: technique -> the state of each of its trials, None for waiting.
+        room: lines.
+    """
+    if len(by_technique) <= room:
+        return dict(by_technique), ""
+
+    def rank(states: Sequence[str | None]) -> int:
+        return 0 if "running" in states else 1 if {"failed", "diverged"} & set(states) else 2
+
+    ordered = sorted(by_technique, key=lambda technique: rank(by_technique[technique]))
+    room = max(room - 1, 1)
+    kept = {name: own for name, own in by_technique.items() if name in ordered[:room]}
+    others = [by_technique[name] for name in ordered[room:]]
+    ended = sum(None not in own and "running" not in own for own in others)
+    return kept, f"{len(others)} techniques more: {ended} ended, {len(others) - ended} not yet"

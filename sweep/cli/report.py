@@ -17,6 +17,13 @@ def report(
     given: Given,
     run_folder: RunFolder,
     cams: Annotated[bool, typer.Option(help="Draw class activation maps; needs the images.")] = True,
+    decisions: Annotated[
+        str | None,
+        typer.Option(
+            help="Add decisions to the finished run, fitted without training: names with commas, such as "
+            "'threshold,bcts' (on every technique), or 'smote+threshold'. They stay in the run."
+        ),
+    ] = None,
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
     from sweep.config.config import recorded_report
@@ -28,6 +35,8 @@ def report(
     console = make_console()
     data = given.settings.pop("data.source", None)
     settings = recorded_report(found, given.settings)
+    if decisions is not None:
+        jobs.add_decisions(found, decisions, console)
     page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
     jobs.show_results(found, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)

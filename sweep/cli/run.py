@@ -83,6 +83,7 @@ def plan(given: Given, preset: Preset = "compare") -> None:
 
     config, console = given.config(preset), make_console()
     inputs = prepare(config, bar=decoding_bar)
+    config = inputs.config or config
     for note in inputs.notes:
         console.print(note, soft_wrap=True, markup=False)
     found = estimate(config, inputs)

@@ -70,7 +70,7 @@ def _heading(technique: Technique) -> str:
 
 def _block(technique: Technique) -> Iterator[RenderableType]:
     passes = cost(technique)
-    composed = "" if len(technique.parts) < 2 else f" = {'+'.join(part.name for part in technique.parts)}"
+    composed = "" if len(technique.parts) < 2 else f" = {'+'.join(technique.written(part) for part in technique.parts)}"
     yield Text.assemble(
         (technique.name, "bold"),
         composed if composed != f" = {technique.name}" else "",

@@ -22,23 +22,35 @@ SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precis
 
 
 def results(run: Run) -> list[RenderableType]:
-    """The answer in one sentence, and the results table: means over seeds with intervals, on the test split."""
-    from sweep.analysis.names import METRIC_NAMES, display_name
+    """The answer in one sentence, and the results table: means over seeds with intervals, on the test split.
+
+    Many techniques stand with the highest mean of the metric selected by first.
+    """
+    from sweep.analysis.highlights import MOST
+    from sweep.analysis.names import METRIC_NAMES, display_name, inline_name
     from sweep.analysis.results import Results
+    from sweep.report.words.scores import scores_sentence
     from sweep.report.words.verdict import verdict
 
     read = Results(run)  # the same numbers serve table and answer
     found = read.intervals()
-    table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
-    table.add_column("technique", no_wrap=True)
+    by_technique = list(found.groupby("technique", sort=False))
+    title = TITLE
+    if len(by_technique) > MOST:
+        means = found[found["metric"] == read.metric].set_index("technique")["mean"]
+        by_technique.sort(key=lambda own: float(-means.fillna(-1.0)[own[0]]))
+        title += f", highest {inline_name(read.metric)} first"
+    table = Table(box=None, pad_edge=False, collapse_padding=True, title=title, title_justify="left")
+    table.add_column("technique", overflow="fold")  # on a narrow terminal names take two lines, and no number is cut
     for metric in METRIC_NAMES:
-        table.add_column(SHORT_NAMES.get(metric, METRIC_NAMES[metric]), justify="right")
-    table.add_column("seeds", justify="right")
-    for technique, own in found.groupby("technique", sort=False):
+        table.add_column(SHORT_NAMES.get(metric, METRIC_NAMES[metric]), justify="right", no_wrap=True)
+    table.add_column("seeds", justify="right", no_wrap=True)
+    for technique, own in by_technique:
         of_metric = own.set_index("metric").to_dict("index")
         cells = [mean_and_interval(*(of_metric[m][part] for part in ("mean", "low", "high"))) for m in METRIC_NAMES]
         table.add_row(display_name(str(technique)), *cells, str(own["seeds"].iloc[0]))
-    return [Text(), table, Text(), Text(verdict(read)), Text()]
+    ranking = scores_sentence(read, "balanced_accuracy", "AUROC alone")
+    return [Text(), table, *([Text(ranking)] if ranking else []), Text(), Text(verdict(read)), Text()]
 
 
 def mean_and_interval(mean: float, low: float, high: float) -> str:
@@ -62,13 +74,17 @@ def failures(run: Run) -> list[RenderableType]:
 
 
 def predictions(found: Sequence[Prediction]) -> Table:
-    """Image, decision, probability of each class, and where the activation map was written."""
+    """Image, decision, probability (or score) of each class, and where the activation map was written."""
     table = Table(box=None, pad_edge=False)
-    for name in ("image", "decision", "probabilities", "activation map"):
+    ranks = any(row.scores for row in found)
+    for name in ("image", "decision", "scores" if ranks else "probabilities", "activation map"):
         table.add_column(name, overflow="fold")
     for row in found:
-        chances = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
+        numbers = ", ".join(f"{name} {value:.3f}" for name, value in (row.scores or row.probabilities).items())
         table.add_row(
-            Text(shown(str(row.path))), Text(row.decision), Text(chances), Text(shown(str(row.picture or "")))
+            Text(shown(str(row.path))), Text(row.decision), Text(numbers), Text(shown(str(row.picture or "")))
         )
+    if ranks:
+        table.caption = "Scores rank images, the higher the likelier; nothing says where a class begins."
+        table.caption_justify = "left"
     return table

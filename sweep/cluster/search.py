@@ -34,9 +34,9 @@ def grid_of(specs: Sequence[TrialSpec]) -> dict[str, Any]:
 class PairedASHA(FIFOScheduler):
     """``sweep.planning.halving.PairedHalving`` as a scheduler of Tune."""
 
-    def __init__(self, metric: str, max_epochs: int, grace: int, run: Run):
+    def __init__(self, max_epochs: int, grace: int, run: Run):
         super().__init__()
-        self._halving = PairedHalving(run, metric, max_epochs, grace)
+        self._halving = PairedHalving(run, max_epochs, grace)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict) -> str:
         spec = TrialSpec.from_dict(trial.config["spec"])

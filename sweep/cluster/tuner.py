@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,8 +101,9 @@ class _Watcher(tune.Callback):
         self.interrupts.check()  # who stops everything kills the workers too: that is no failure of theirs
         folder = self.run.trial(_id(trial))
         if folder.fault():
-            ended, error = "failed", self.reasons.get(trial.trial_id) or _last_line(trial)
-            folder.write_error(str(trial.get_error() or error))
+            told = _told(trial)
+            ended, error = "failed", self.reasons.get(trial.trial_id) or _last_line(told)
+            folder.write_error(told or error)
             folder.write_status(ended, error=error, finished=now())
         else:  # it had ended before its worker was lost, or killed
             ended, error = folder.status()["status"], folder.status().get("error") or ""
@@ -112,11 +114,21 @@ def _id(trial: Trial) -> str:
     return TrialSpec.from_dict(trial.config["spec"]).trial_id
 
 
-def _last_line(trial: Trial) -> str:
+def _told(trial: Trial) -> str:
+    """What Tune noted of a trial's failures, the last one too; "" where that is nothing.
+
+    Tune's own reader looks in the storage, where the note of a failure that nobody tries again does not lie yet.
+    """
+    try:
+        return Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
+    except (OSError, TypeError):  # no such file, or no path to one
+        return str(trial.get_error() or "")
+
+
+def _last_line(told: str) -> str:
     """The error itself, without its traceback."""
-    error = trial.get_error()
-    lines = [line.strip() for line in str(error or "the worker was lost").splitlines() if line.strip()]
-    return lines[-1][:500] if lines else type(error).__name__
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    return lines[-1][:500] if lines else "the worker was lost"
 
 
 def run_sweep(
@@ -207,7 +219,7 @@ class Sweep:
         config, run, slots = self.config, self.run, self.slots
         metric = config.sweep.metric
         specs = run.specs() or (inputs.specs(config) if config.sweep.search == GRID else [])
-        ended = ended_trials(run, specs, metric)
+        ended = ended_trials(run, specs)
         searcher = None
         if config.sweep.search == GRID:
             run.write_specs(specs)
@@ -219,7 +231,7 @@ class Sweep:
             rounds = OptunaRounds(config, inputs.fixed)
             searcher = RoundSearcher(rounds, run, self.observer)
             space, samples = {}, rounds.total
-        scheduler = PairedASHA(metric, *shared.halving, run) if shared.halving else None
+        scheduler = PairedASHA(*shared.halving, run) if shared.halving else None
         trainable = tune.with_resources(
             tune.with_parameters(train_on_worker, shared=shared, cpus=slots.cpus, gpus=slots.gpus),
             {"cpu": slots.cpus, "gpu": slots.gpus},

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from balancing.components.conflicts import conflicts
 from balancing.components.named import STUDY
@@ -98,6 +109,28 @@ class SpaceConfig(_Shared):
         description="technique -> parameter -> value(s); of a composition, component.parameter -> value(s)",
     )
 
+    # Those that were not asked for by name: what the data rule out is left out of them.
+    _of_groups: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def of_groups(self) -> tuple[str, ...]:
+        """The techniques that a group alone stands for; none once they are written out, as in a run's config.yaml."""
+        return self._of_groups
+
+    def __eq__(self, other: object) -> bool:
+        """By what is set: how techniques were asked for is no setting."""
+        return isinstance(other, SpaceConfig) and self.__dict__ == other.__dict__
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_groups(cls, given: Any, build: ModelWrapValidatorHandler[SpaceConfig]) -> SpaceConfig:
+        found = build(given)
+        names = parse_names(given.get("techniques")) if isinstance(given, Mapping) else None
+        if isinstance(names, list):
+            by_name = expand_names(names, groups=False)
+            found._of_groups = tuple(name for name in found.techniques if name not in by_name)
+        return found
+
     @field_validator("techniques")
     @classmethod
     def _known(cls, names: list[str]) -> list[str]:
@@ -150,7 +183,7 @@ class TrainConfig(Section):
     )
     stem: Literal["auto", "imagenet", "small"] = Field(
         default="auto",
-        description="the network's beginning: ResNet's, or 'small' (3 x 3, no pooling; four to six times as slow); "
+        description="the network's beginning: ResNet's, or 'small' (3 x 3, no pooling; about three times as slow); "
         "'auto': small where images are below 64 pixels and nothing is pretrained",
     )
     resume_seconds: float = Field(

@@ -38,6 +38,12 @@ def check_compositions(config: Config, data: TrainingData) -> list[str]:
     found: list[str] = []
     for technique in map(get_technique, config.space.techniques):
         found += [conflict.sentence for conflict in conflicts(technique) if not conflict.refused]
+        if config.train.optimizer != "sgd" and any(part.name == "tau_norm" for part in technique.parts):
+            found.append(
+                f"technique '{technique.name}': tau-normalisation relies on weight norms that grow with a class's "
+                f"images, which {config.train.optimizer} need not leave (Menon et al., ICLR 2021); take "
+                "train.optimizer=sgd, or threshold"
+            )
         if {part.axis for part in technique.parts} <= _APART:
             continue
         doubtful: list[str] = []

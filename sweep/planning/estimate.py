@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from balancing.components.axes import AXES, TrainingContext, TrainingData
+from balancing.components.axes import TrainingContext, TrainingData
+from balancing.components.groups import cost
 from balancing.components.plans import TrainingPlan
 from balancing.components.samplers.targets import rows_to_add
 from balancing.components.technique import Technique
@@ -73,7 +73,8 @@ def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_clas
     counts = np.bincount(labels[rows], minlength=n_classes)
     sampled = _rows_of_plan(technique, spec, labels, rows, counts)
     schedule = technique.schedule(TrainingContext(counts, spec.epochs, split_counts=counts), **spec.parameters)
-    lengths = [sampled if s.phase.sampled and s.phase.power is None else len(rows) for s in schedule]
+    own = [s.phase.sampled and s.phase.power is None and s.phase.space == "pixels" for s in schedule]
+    lengths = [sampled if by_plan else len(rows) for by_plan in own]
     return round(sum(stage.share * length for stage, length in zip(schedule, lengths, strict=True)))
 
 
@@ -90,8 +91,8 @@ def _rows_of_plan(
 
 
 def cost_of(spec: TrialSpec) -> float:
-    """What a training image costs a trial, in passes forward and back of plain training."""
-    return math.prod(part.cost for part in get_technique(spec.technique).parts if AXES[part.axis].trains)
+    """What a training image costs a trial, in passes forward and back of plain training; see ``groups.cost``."""
+    return cost(get_technique(spec.technique), **spec.parameters)
 
 
 def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
@@ -122,7 +123,9 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
 
 def _all_of(part: Part, plan: TrainingPlan, spec: TrialSpec) -> Part:
     """The part with all rows of a plan, in one pass."""
-    return replace(part, plan=plan, start=0, rows=len(plan), steps=steps_of(len(plan), spec.batch_size))
+    phase = replace(part.phase, space="pixels", heads=1)
+    steps = steps_of(len(plan), spec.batch_size)
+    return replace(part, phase=phase, plan=plan, start=0, rows=len(plan), steps=steps, members=())
 
 
 def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:

@@ -190,14 +190,13 @@ class Halving:
         return sum(metrics) / seed, sum(aurocs) / seed
 
 
-def recorded_halvings(run: Run, metric: str, max_epochs: int, grace: int) -> dict[str, Halving]:
+def recorded_halvings(run: Run, max_epochs: int, grace: int) -> dict[str, Halving]:
     """Technique -> what is known from a run's records, of trials that ended and of those under way.
 
     Reads two files a trial, so it is asked once, when a sweep starts or goes on; then its scheduler is told each epoch.
 
     Args:
         run: with its specs written.
-        metric: reported each epoch, better when higher.
         max_epochs, grace: see ``Halving``.
     """
     found: dict[str, Halving] = {}
@@ -206,7 +205,7 @@ def recorded_halvings(run: Run, metric: str, max_epochs: int, grace: int) -> dic
         folder = run.trial(spec.trial_id)
         for numbers in folder.epochs():
             if epoch := judged_epoch(numbers):
-                halving.record(spec.configuration_id, spec.seed_index, epoch, score_of(numbers, metric))
+                halving.record(spec.configuration_id, spec.seed_index, epoch, score_of(numbers, spec.metric))
         status = folder.status()["status"]
         if status in ENDED:
             halving.ended(spec.configuration_id, spec.seed_index, stopped=status == "stopped")
@@ -221,13 +220,12 @@ class PairedHalving:
 
     Args:
         run: what it has recorded counts, so that a resumed sweep goes on where it was.
-        metric: reported each epoch, better when higher.
         max_epochs, grace: see ``Halving``.
     """
 
-    def __init__(self, run: Run, metric: str, max_epochs: int, grace: int):
-        self._metric, self._max_epochs, self._grace = metric, max_epochs, grace
-        self._of_technique = recorded_halvings(run, metric, max_epochs, grace)
+    def __init__(self, run: Run, max_epochs: int, grace: int):
+        self._max_epochs, self._grace = max_epochs, grace
+        self._of_technique = recorded_halvings(run, max_epochs, grace)
 
     def _of(self, spec: TrialSpec) -> Halving:
         return self._of_technique.setdefault(spec.technique, Halving(self._max_epochs, self._grace))
@@ -245,7 +243,7 @@ class PairedHalving:
         epoch = judged_epoch(numbers)
         if not epoch:
             return True
-        score = score_of(numbers, self._metric)
+        score = score_of(numbers, spec.metric)
         goes_on = self._of(spec).goes_on(spec.configuration_id, spec.seed_index, epoch, score)
         return goes_on or int(numbers["epoch"]) >= spec.epochs
 

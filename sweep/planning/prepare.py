@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.registry import check_feasible
-from balancing.components.techniques import Technique, get_technique
+from balancing.components.techniques import Technique, get_technique, training_of
 from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split
@@ -53,6 +53,7 @@ class SweepInputs:
         start: starting weights without a head, or None.
         fixed: what every trial's spec takes from the data and the weights.
         audit: what was found in the data; None where nobody looked.
+        config: what was asked for, without what groups stand for and the data rule out; None where nobody asked.
     """
 
     images: ImageSet
@@ -62,6 +63,7 @@ class SweepInputs:
     start: Mapping[str, Any] | None
     fixed: Mapping[str, Any]
     audit: Audit | None = None
+    config: Config | None = None
 
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)
@@ -125,7 +127,7 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
         from balancing.data.masks import load_masks
 
         load_masks(Path(config.report.masks), images)  # that they fit is known before anything long starts
-    check_techniques(config, images, split)
+    config, left_out = without_impossible(config, images, split)
     rows = TrainingData(images.pixels, images.labels, split.train, images.n_classes, images.class_names)
     warnings = check_compositions(config, rows)
     fixed = {
@@ -134,7 +136,8 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
         "positive": positive,
         "weights": weights,
     }
-    return SweepInputs(images, split, positive, (*notes, *mended, *warnings), start, fixed, found)
+    notes = (*notes, *mended, *left_out, *warnings)
+    return SweepInputs(images, split, positive, notes, start, fixed, found, config)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:
@@ -147,25 +150,44 @@ def refuse_leaks(found: Audit, data: DataConfig) -> None:
         )
 
 
-def check_techniques(config: Config, images: ImageSet, split: Split) -> None:
-    """Raises UserError where a technique can't be built on these class counts, or its last stage has no step.
+def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[Config, list[str]]:
+    """The configuration without techniques that groups stand for and these data rule out, and a sentence that says so.
 
-    With any parameters it will get, any number of epochs and any batch size.
+    Raises:
+        UserError: a technique that was asked for by name can't be built on these class counts, or its last stage has no
+            step, with any parameters it will get, any number of epochs and any batch size.
     """
     counts = np.bincount(images.labels[split.train], minlength=images.n_classes)
-    for technique in map(get_technique, config.space.techniques):
-        decision = technique.part("decision")
-        if decision is not None:
-            own = decision_parameters(technique, config.space.parameters)
-            check_feasible([(decision, own)], counts, images.class_names)
-    for name in trained(config):
-        technique = get_technique(name)
-        for draw in range(n_draws(config)):
-            own = technique_parameters(config, name, draw)
-            technique.check_feasible(counts, images.class_names, own)
-            if technique.part("schedule") and config.space.budget == "steps":  # else a trial tells, by its plan
-                for shared in shared_grid(config, draw):
-                    _check_stages(technique, counts, own, int(shared["epochs"]), int(shared["batch_size"]))
+    ruled_out: dict[str, str] = {}
+    for name in config.space.techniques:
+        try:
+            _check_technique(config, get_technique(name), counts, images.class_names)
+        except UserError as error:
+            if name not in config.space.of_groups:
+                raise
+            ruled_out[name] = str(error).partition(";")[0]
+    kept = [name for name in config.space.techniques if name not in ruled_out]
+    if not ruled_out:
+        return config, []
+    parameters = {name: own for name, own in config.space.parameters.items() if name not in ruled_out}
+    space = config.space.model_copy(update={"techniques": kept, "parameters": parameters})
+    named = ", ".join(f"{name} ({why})" for name, why in ruled_out.items())
+    note = f"Left out of the techniques that a group stands for, since these data rule them out: {named}."
+    return config.model_copy(update={"space": space}), [note]
+
+
+def _check_technique(config: Config, technique: Technique, counts: np.ndarray, class_names: Sequence[str]) -> None:
+    decision = technique.part("decision")
+    if decision is not None:
+        own = decision_parameters(technique, config.space.parameters)
+        check_feasible([(decision, own)], counts, class_names)
+        technique = training_of(technique)
+    for draw in range(n_draws(config)):
+        own = technique_parameters(config, technique.name, draw)
+        technique.check_feasible(counts, class_names, own)
+        if technique.part("schedule") and config.space.budget == "steps":  # else a trial tells, by its plan
+            for shared in shared_grid(config, draw):
+                _check_stages(technique, counts, own, int(shared["epochs"]), int(shared["batch_size"]))
 
 
 def _check_stages(

@@ -92,7 +92,7 @@ def trained_with(found: Run) -> list[dict[str, Any]]:
     return [known for number, known in enumerate(sets) if known not in sets[:number]]
 
 
-def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str, tuple[str, float | None]]:
+def ended_trials(run: Run, specs: Sequence[TrialSpec]) -> dict[str, tuple[str, float | None]]:
     """Trial id -> (state, best value) of those that need not run again; those whose records are damaged must."""
     ended = {}
     for spec in specs:
@@ -100,7 +100,7 @@ def ended_trials(run: Run, specs: Sequence[TrialSpec], metric: str) -> dict[str,
         status = folder.status()
         if status["status"] not in ENDED or folder.fault():
             continue
-        values = [e[metric] for e in folder.epochs() if e.get(metric) is not None and may_be_best(e)]
+        values = [v for e in folder.epochs() if (v := e.get(spec.metric)) is not None and may_be_best(e)]
         ended[spec.trial_id] = (status["status"], max(values, default=None))
     return ended
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from balancing.components.ranges import FloatRange, Interval, IntRange
 from balancing.components.techniques import get_technique
+from balancing.metrics import RANKING, can_tell
 from sweep.config.size import n_draws, trained
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from sweep.runs.spec import TrialSpec
@@ -122,7 +123,11 @@ def make_spec(
     draw: int,
     fixed: Mapping[str, Any],
 ) -> TrialSpec:
-    """The spec of one technique at one point of the space."""
+    """The spec of one technique at one point of the space.
+
+    A technique whose answers are scores has no decisions before a threshold is fitted, and to fit one in each epoch on
+    the images that then judge it would flatter it: its epochs and configurations are chosen by how it ranks.
+    """
     known = get_technique(technique)
     values: dict[str, Any] = {h.name: h.kind(shared[h.name]) for h in HYPERPARAMETERS}
     train = {"weights": config.train.weights, "precision": config.train.precision, **fixed}
@@ -131,7 +136,7 @@ def make_spec(
         parameters=dict(parameters),
         seed=config.space.seed + seed_index,
         image_size=config.data.image_size,
-        metric=config.sweep.metric,
+        metric=config.sweep.metric if can_tell(known.gives, config.sweep.metric) else RANKING,
         mean=config.train.mean,
         std=config.train.std,
         draw=draw,

@@ -124,6 +124,30 @@ class Folded(Block):
 
 
 @dataclass(frozen=True)
+class Long(Block):
+    """A long table: a few of its rows, and the whole of it on a click.
+
+    Args:
+        whole: the table; its files are written as always.
+        few: the same with a few of its rows, and another name.
+        summary: what opens the whole.
+    """
+
+    html: ClassVar[str] = (
+        '<div class="few">{{ show(block.few) }}</div>\n'
+        "<details><summary>{{ block.summary }}</summary>\n{{ show(block.whole) }}\n</details>"
+    )
+    markdown: ClassVar[str] = "{{ show(block.whole) }}"
+
+    whole: Block
+    few: Block
+    summary: str
+
+    def inside(self) -> Sequence[Block]:
+        return (self.whole,)
+
+
+@dataclass(frozen=True)
 class Citations(Block):
     """What, with a remark, and where it comes from.
 

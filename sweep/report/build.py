@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.comparison import fewest_test_patients
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name, in_order
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import times_opened
 from sweep.report.context import ReportContext
+from sweep.report.folding import folded
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, own_places, run_name, without_folders
+from sweep.report.words.added import added_lines
 from sweep.report.words.components import component_lines
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
 from sweep.report.words.versions import mixed_lines
@@ -55,7 +58,8 @@ def gather(context: ReportContext) -> Content:
     """
     run = context.run
     info = run.info
-    sections = made_sections(context)
+    few = highlights(run)
+    sections = [replace(one, blocks=folded(one.blocks, few)) for one in made_sections(context)]
     version = info["versions"].get("balancing-act", "")
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),
@@ -99,7 +103,7 @@ def found_warnings(run: Results) -> list[str]:
             f"{without_folders(' '.join(damages[:5]), own_places(run))}{' ...' if len(damages) > 5 else ''} "
             f"`sweep resume {shlex.quote(run_name(run))}` trains what is damaged again."
         )
-    lines += [*run.left_out(), *component_lines(run)]
+    lines += [*run.left_out(), *component_lines(run), *added_lines(run)]
     mixed = mixed_lines(run)
     if mixed:
         lines.append(

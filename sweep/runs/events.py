@@ -124,9 +124,10 @@ class TrialEvents:
         from torch.utils.tensorboard.summary import hparams
 
         step = best["epoch"]
-        with _plain_text():
-            figure = confusion_figure(labels, decide(probabilities), class_names)
-            self._writer.add_figure("validation/confusion_matrix", figure, step)
+        if _is_known(best["tp"]):  # scores that rank alone decide nothing
+            with _plain_text():
+                figure = confusion_figure(labels, decide(probabilities), class_names)
+                self._writer.add_figure("validation/confusion_matrix", figure, step)
         classes = _rarest(labels, len(class_names)) if spec.positive is None else [spec.positive]
         for label in classes:
             tag = f"validation/precision_recall/{class_names[label]}"
@@ -136,9 +137,7 @@ class TrialEvents:
             **{f"{spec.technique}.{k}": v for k, v in spec.parameters.items()},
             **{k: getattr(spec, k) for k in (*(h.name for h in shown([spec])), "seed", "weights", "precision")},
         }
-        metrics = {
-            f"best/{name}": best[name] for name in SELECTABLE if best[name] is not None and np.isfinite(best[name])
-        }
+        metrics = {f"best/{name}": best[name] for name in SELECTABLE if _is_known(best[name])}
         assert self._writer.file_writer is not None
         for summary in hparams(values, metrics):
             self._writer.file_writer.add_summary(summary)
@@ -147,6 +146,11 @@ class TrialEvents:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _is_known(number: float | None) -> bool:
+    """Whether there is such a number: records have none for NaN."""
+    return number is not None and bool(np.isfinite(number))
 
 
 def _rarest(labels: np.ndarray, n_classes: int) -> list[int]:

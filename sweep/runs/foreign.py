@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -22,9 +23,8 @@ def foreign_components(techniques: Iterable[str]) -> list[Component]:
     return [part for part in parts.values() if not part.origin.own]
 
 
-def _origins(specs: Iterable[TrialSpec]) -> dict[str, dict[str, str]]:
-    """Name -> axis, module, distribution and identity (see ``Component``) of each foreign component of some trials."""
-    foreign = foreign_components({spec.technique for spec in specs if spec.components})
+def origins(techniques: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Name -> axis, module, distribution, identity (see ``Component``) of each foreign component of some techniques."""
     return {
         part.name: {
             "axis": part.axis,
@@ -32,15 +32,33 @@ def _origins(specs: Iterable[TrialSpec]) -> dict[str, dict[str, str]]:
             "distribution": part.origin.distribution,
             "identity": part.identity,
         }
-        for part in foreign
+        for part in foreign_components(techniques)
     }
 
 
 def record_origins(run: Run, specs: Iterable[TrialSpec]) -> None:
-    """Has run.json tell where foreign components of the planned trials come from."""
-    origins = _origins(specs)
-    if origins != run.info.get("components", {}):
-        run.update_info(components=origins)
+    """Has run.json tell where foreign components come from, of the planned trials and of what decides anew on them."""
+    found = origins([*(spec.technique for spec in specs if spec.components), *_deciding(run)])
+    before = run.info.get("components", {})
+    kept = {name: then for name, then in before.items() if then["axis"] == "decision"}  # of those added since, too
+    if found | kept != before:
+        run.update_info(components=found | kept)
+
+
+def _deciding(run: Run) -> list[str]:
+    """The techniques that a run was asked for and that decide anew: they have no trials, and stand in config.yaml."""
+    import yaml
+
+    try:
+        space = yaml.safe_load(run.config_yaml)["space"]
+        named = space["techniques"]
+    except (UserError, yaml.YAMLError, TypeError, KeyError):
+        return []
+    found = []
+    for name in named if isinstance(named, list) else []:
+        with contextlib.suppress(UserError):
+            found += [name] if get_technique(name).trained_as else []
+    return found
 
 
 def where_from(then: Mapping[str, str]) -> str:
@@ -88,9 +106,9 @@ def other_component(spec: TrialSpec) -> tuple[str, str, str] | None:
     Raises:
         UserError: the trial's technique is not known here.
     """
-    parts = get_technique(spec.technique).parts
-    found = {part.axis: part.identity for part in parts}
-    planned = dict(spec.components) or {part.axis: part.name for part in parts}
+    technique = get_technique(spec.technique)
+    found = technique.identities
+    planned = dict(spec.components) or {part.axis: technique.written(part) for part in technique.parts}
     for axis in (*planned, *found):
         then, now = planned.get(axis, "none"), found.get(axis, "none")
         if then != now:

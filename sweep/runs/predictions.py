@@ -2,11 +2,12 @@
 
 Columns: row, label, p_0..p_{C-1} (probabilities), logit_0..logit_{C-1}. Runs of before logits were kept have none in
 their files: there the logarithms of the probabilities stand in, which give the same probabilities and differ from the
-logits by a constant of each row.
+logits by a constant of each row. The file's metadata tell the network, and the norms and biases of its head.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import pandas as pd
 from sweep.runs.files import DamagedFile
 
 _NETWORK = b"network"  # key of the file's metadata: whose predictions these are
+_HEAD = b"head"  # and what its head is like
 
 
 class Predictions(NamedTuple):
@@ -26,12 +28,15 @@ class Predictions(NamedTuple):
         labels: (n,) int64.
         probabilities: (n, C) float32, rows sum to 1.
         logits: (n, C) float32; None where they were not kept.
+        head: (2, C) float64 of the network's linear head: the norms of the classes' weights, and their biases; None
+            where it has none, or they were not kept.
     """
 
     rows: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
     logits: np.ndarray | None = None
+    head: np.ndarray | None = None
 
 
 def encoded(predictions: Predictions, network: str) -> memoryview:
@@ -48,7 +53,10 @@ def encoded(predictions: Predictions, network: str) -> memoryview:
         for label in range(0 if values is None else values.shape[1]):
             table[f"{prefix}_{label}"] = values[:, label].astype(np.float32)  # type: ignore[index]
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _NETWORK: network.encode()})
+    about = {_NETWORK: network.encode()}
+    if predictions.head is not None:
+        about[_HEAD] = json.dumps(predictions.head.tolist()).encode()
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **about})
     sink = pa.BufferOutputStream()
     pq.write_table(arrow, sink, write_page_checksum=True)
     return memoryview(sink.getvalue())
@@ -101,12 +109,24 @@ def class_values(table: pd.DataFrame, prefix: str) -> np.ndarray:
 
 def network_of(path: Path) -> str | None:
     """The network whose predictions a file holds; "" where it does not say, None where there is none."""
+    metadata = _metadata(path)
+    return None if metadata is None else str(metadata.get(_NETWORK, b"").decode(errors="replace"))
+
+
+def head_of(path: Path) -> np.ndarray | None:
+    """(2, C) float64, see ``Predictions``, of the network whose predictions a file holds; None where it tells none."""
+    try:
+        found = np.array(json.loads((_metadata(path) or {})[_HEAD]), dtype=np.float64)
+    except (KeyError, ValueError):  # not kept, or damaged
+        return None
+    return found if found.ndim == 2 and len(found) == 2 and np.isfinite(found).all() else None
+
+
+def _metadata(path: Path) -> dict[bytes, bytes] | None:
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_schema(path).metadata or {}
-    except FileNotFoundError:
+        found: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
+    except Exception:  # missing, or damaged: as if it were not there
         return None
-    except Exception:  # damaged: as if it were not there
-        return None
-    return str(metadata.get(_NETWORK, b"").decode(errors="replace"))
+    return found

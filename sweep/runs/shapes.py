@@ -87,6 +87,7 @@ RUN: Shape = {
     "resumed?": [{}],
     "notes": [str],
     "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
+    "decisions_added?": [{"time": str, "techniques": {"*": {}}}],
     "data": {
         "source": str,
         "fingerprint": str,

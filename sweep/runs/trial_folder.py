@@ -20,7 +20,7 @@ from sweep.runs.files import (
     write_atomically,
     write_json,
 )
-from sweep.runs.predictions import Predictions, encoded, network_of, read
+from sweep.runs.predictions import Predictions, encoded, head_of, network_of, read
 from sweep.runs.shapes import EPOCHS, STATUS
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class TrialFolder:
         probabilities: np.ndarray,
         network: str = "",
         logits: np.ndarray | None = None,
+        head: np.ndarray | None = None,
     ) -> None:
         """Probabilities and logits of each row.
 
@@ -129,8 +130,9 @@ class TrialFolder:
             probabilities: (n, C) float.
             network: of ``network_fingerprint``, noted in the file.
             logits: (n, C) float; None keeps none.
+            head: (2, C) float64, as of ``sweep.runs.predictions.Predictions``; None keeps none.
         """
-        content = encoded(Predictions(rows, labels, probabilities, logits), network)
+        content = encoded(Predictions(rows, labels, probabilities, logits, head), network)
         write_atomically(self.path / f"{part}.parquet", content, self.guard)
 
     def predictions(self, part: str) -> pd.DataFrame:
@@ -145,6 +147,10 @@ class TrialFolder:
     def network_of(self, part: str) -> str | None:
         """The network whose predictions a part's file holds; "" where it does not say, None where there is none."""
         return network_of(self.path / f"{part}.parquet")
+
+    def head(self) -> np.ndarray | None:
+        """(2, C) float64: weight norms and biases of the best network's linear head; None where no record tells."""
+        return head_of(self.path / "validation.parquet")
 
     def is_tested(self) -> bool:
         """Whether the test predictions are there and of the network that the status tells of."""

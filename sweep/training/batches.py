@@ -44,12 +44,13 @@ def batches_by_part(
 ) -> Iterator[tuple[Part, Iterator[Batch]]]:
     """As ``training_batches``, with the part of the epoch that they belong to; those of one before those of the next.
 
-    All parts draw from one generator, so that a stage that begins within an epoch moves no draw of one before.
+    All parts draw from one generator, so that a stage that begins within an epoch moves no draw of one before. Parts
+    on features draw from another, and have no batches here: see ``sweep.training.feature_stage``.
     """
     generator = epoch_generator(spec.seed, epoch)
     for number, part in enumerate(method.parts(epoch)):
         if number == 0:  # what an epoch's order draws, if it is one pass
-            torch.randperm(len(part.plan), generator=generator)
+            torch.randperm(part.rows if part.phase.space == "features" else len(part.plan), generator=generator)
         yield part, _batches(pixels, method, spec, part, generator, device)
 
 

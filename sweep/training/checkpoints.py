@@ -81,7 +81,9 @@ def keep_best(
 
 
 def _write_validation(folder: TrialFolder, found: Predictions, network: str) -> None:
-    folder.write_predictions("validation", found.rows, found.labels, found.probabilities, network, found.logits)
+    folder.write_predictions(
+        "validation", found.rows, found.labels, found.probabilities, network, found.logits, found.head
+    )
 
 
 def save_last(

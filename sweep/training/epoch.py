@@ -7,9 +7,10 @@ from torch import nn
 
 from sweep.runs.spec import TrialSpec
 from sweep.training.batches import batches_by_part
+from sweep.training.feature_stage import Place, train_on_features
 from sweep.training.method import Method, Part
 from sweep.training.network import ResNet18
-from sweep.training.optimizer import is_constant, lr_factor
+from sweep.training.optimizer import is_constant, lr_factor, set_lr
 from sweep.training.step import training_step
 
 
@@ -33,25 +34,29 @@ def train_epoch(
     """
     total: torch.Tensor | float = 0.0
     seen, step, steps = 0, 0, sum(part.steps for part in method.parts(epoch))
-    for part, batches in batches_by_part(pixels, method, spec, epoch, device):
+    for number, (part, batches) in enumerate(batches_by_part(pixels, method, spec, epoch, device)):
         if part.begins:
             begin_stage(network, optimizer, part, spec)
-        network.train_parts(part.phase.trained)
-        _set_lr(optimizer, spec.lr * part.phase.lr_factor)
+        if part.phase.space == "features":
+            place = Place(spec, epoch, step, steps)
+            losses, rows = train_on_features(network, optimizer, pixels, method, number, place, device)
+            total, seen, step = total + losses, seen + rows, step + part.steps
+            continue
+        phase = part.phase
+        scales = phase.scales_lr
+        network.train_parts(phase.trained, statistics=phase.moving_statistics, scales=scales is not None)
+        set_lr(optimizer, spec.lr * phase.lr_factor, None if scales is None else spec.lr * scales)
         if isinstance(part.loss, nn.Module):
             part.loss.to(device)
         for images, targets in batches:
             if not is_constant(spec):
-                _set_lr(optimizer, spec.lr * part.phase.lr_factor * lr_factor(spec, epoch, step, steps))
+                factor = lr_factor(spec, epoch, step, steps)
+                rate = spec.lr * phase.lr_factor * factor
+                set_lr(optimizer, rate, None if scales is None else spec.lr * scales * factor)
             mean = training_step(network, optimizer, (images, targets), part.loss, spec.precision, part.step)
             total = total + mean * len(images)
             seen, step = seen + len(images), step + 1
     return float(total) / max(seen, 1), seen
-
-
-def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = lr
 
 
 def begin_stage(network: ResNet18, optimizer: torch.optim.Optimizer, part: Part, spec: TrialSpec) -> None:

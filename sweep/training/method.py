@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import nn
 
 from balancing.components.axes import (
     Augment,
+    Head,
     Loss,
     Mix,
     Partnered,
@@ -25,14 +26,19 @@ from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.components.losses.effective_number import effective_weights
 from balancing.components.losses.terms import PerClass
 from balancing.components.plans import EpochPlans, TrainingPlan
+from balancing.components.registry import COMPONENTS
 from balancing.components.samplers.power import draw_by_power
 from balancing.components.techniques import get_technique
+from balancing.errors import UserError
+from balancing.metrics import Gives
 from sweep.runs.foreign import check_components
 from sweep.runs.spec import TrialSpec
+from sweep.training.features import Features
 from sweep.training.inputs import SplitImages
 from sweep.training.stages import Span, check_last, spans, steps_of
 
 _POWER = 1  # tells the draws of a phase from others of the same seed and epoch
+_MEMBERS = 3  # tells the seeds of an ensemble's heads from others of the same seed
 
 
 def _none() -> None:
@@ -63,6 +69,7 @@ class Part:
         mix: mixes each image with a partner; None mixes none.
         partners: rows that the partners of a ``Partnered`` mix are drawn from.
         step: the technique's own optimisation step; None is the plain one.
+        members: of an ensemble, the rows that train each head; else none.
     """
 
     stage: int
@@ -79,28 +86,39 @@ class Part:
     mix: Mix | Partnered | None = None
     partners: TrainingPlan | None = None
     step: Step | None = None
+    members: tuple[TrainingPlan, ...] = ()
 
 
 @dataclass(frozen=True)
 class Method:
     """What a trial trains with; every part follows from the epoch (from 1) alone, so that a resume needs no state.
 
+    Of a stage on features, plan and loss follow from the body too, and are known once ``features`` has them; before
+    that the rows as they are stand in. Where its steps lie is known from the start.
+
     Args:
         n_classes: C.
         parts: epoch -> its parts, in their order; raises UserError where the technique can't work with so few images.
         augment: a batch of images, before they are normalised; draws from the generator alone.
-        head: of the network: ``linear``, or ``cosine``: unit weights and features.
+        head: of the network: ``linear``; ``cosine``: unit weights and features; ``scaled``: a factor a class;
+            ``distance``: from a centre.
         module: the technique's loss, where it has values of its own that train too: the very object that the parts'
             ``loss`` is wherever the technique's loss trains; else None.
         scale: what the head's outputs are multiplied by where the network is used, since its loss does so in training.
+        features: of the training images, for stages that train a head on them.
+        rows: (T,) int64, the training images.
+        gives: what the network's answers are.
     """
 
     n_classes: int
     parts: Callable[[int], tuple[Part, ...]]
     augment: Augment
-    head: Literal["linear", "cosine"] = "linear"
+    head: Head = "linear"
     module: Callable[[], nn.Module | None] = _none
     scale: Callable[[], float] = _one
+    features: Features = field(default_factory=Features)
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    gives: Gives = "probabilities"
 
     def plan(self, epoch: int) -> TrainingPlan:
         """The rows that train when an epoch begins."""
@@ -123,17 +141,20 @@ def method_of(spec: TrialSpec, images: SplitImages) -> Method:
     built = _Built(spec, images)
 
     @lru_cache(maxsize=2)
-    def parts(epoch: int) -> tuple[Part, ...]:
+    def parts(epoch: int, features: int) -> tuple[Part, ...]:
         return built.parts(epoch)
 
     augment = cache(lambda: built.technique.augment(built.context(built.sampled().of(1)), **spec.parameters))
     return Method(
         built.n_classes,
-        parts,
+        lambda epoch: parts(epoch, built.features.version),
         lambda batch, generator: augment()(batch, generator),
         built.technique.head,
         built.module,
         built.scale,
+        built.features,
+        images.train,
+        built.technique.gives,
     )
 
 
@@ -148,10 +169,18 @@ class _Built:
         self._loss, self._mix, self._step = cache(self._new_loss), cache(self._new_mix), cache(self._new_step)
         self.module, self.scale = cache(self._find_module), cache(self._find_scale)
         self._schedule = cache(self._new_schedule)
-        self._plan = lru_cache(maxsize=4)(self._new_plan)
+        self._cached_plan = lru_cache(maxsize=4)(self._new_plan)
+        self.features = Features()
+        self._on_features = lru_cache(maxsize=1)(self._new_plans_on_features)
+        self._members = cache(self._new_members)
 
     def parts(self, epoch: int) -> tuple[Part, ...]:
         schedule = self._schedule()
+        if any(stage.phase.heads > 1 for stage in schedule) and self.module() is not None:
+            raise UserError(
+                f"technique '{self.technique.name}' trains several heads, but its loss has values that train too and "
+                "belong to one; take another loss, or crt"
+            )
         found = spans(schedule, epoch, self.spec.epochs, self._steps)
         # An epoch without a step still has a plan.
         return tuple(self._part(epoch, span) for span in found or [Span(0, schedule[0], 0, 0, begins=False)])
@@ -179,16 +208,19 @@ class _Built:
         return found
 
     def _rows_of_epoch(self, phase: Phase, epoch: int) -> int:
-        """How many rows of the stream an epoch of a phase takes."""
-        return len(self.natural) if self.spec.budget == "steps" else len(self._plan(phase, epoch))
+        """How many rows of the stream an epoch of a phase takes; on features as many as there are training images."""
+        natural = self.spec.budget == "steps" or phase.space == "features"
+        return len(self.natural) if natural else len(self._plan(phase, epoch))
 
     def _steps(self, stage: int, epoch: int) -> int:
         return steps_of(self._rows_of_epoch(self._schedule()[stage].phase, epoch), self.spec.batch_size)
 
     def _part(self, epoch: int, span: Span) -> Part:
         phase, batch = span.stage.phase, self.spec.batch_size
-        plan, length = self._plan(phase, epoch), self._rows_of_epoch(phase, epoch)
-        counts = tuple(plan.class_counts(self.n_classes).tolist())
+        members = self._members(phase.heads) if phase.heads > 1 else ()
+        plan = TrainingPlan.joined(members) if members else self._plan(phase, epoch)
+        length = self._rows_of_epoch(phase, epoch)
+        counts = tuple((members[0] if members else plan).class_counts(self.n_classes).tolist())
         mix = self._mix(counts) if phase.mixed else None
         return Part(
             span.number,
@@ -205,19 +237,40 @@ class _Built:
             mix=mix,
             partners=self.natural if isinstance(mix, Partnered) else None,
             step=self._step(counts),
+            members=members,
         )
 
     def _forgets(self, stage: int) -> bool:
         before, phase = (self._schedule()[max(0, number)].phase for number in (stage - 1, stage))
         return stage > 0 and (phase.new_head or phase.trained != before.trained)
 
-    def _new_plan(self, phase: Phase, epoch: int) -> TrainingPlan:
+    def _plan(self, phase: Phase, epoch: int) -> TrainingPlan:
+        return self._cached_plan(phase, epoch, self.features.version)
+
+    def _new_plan(self, phase: Phase, epoch: int, features: int) -> TrainingPlan:
         if phase.power is not None:
             rng = np.random.default_rng([self.spec.seed, epoch, _POWER])
             rows, labels = self.images.train, self.images.labels
             drawn = draw_by_power(rows, labels[rows], self.n_classes, phase.power, len(rows), rng)
             return TrainingPlan.of_rows(drawn, labels[drawn])
+        if phase.space == "features" and phase.sampled:
+            return self._on_features(features).of(epoch)
         return self.sampled().of(epoch) if phase.sampled else self.natural
+
+    def _new_plans_on_features(self, features: int) -> EpochPlans:
+        """Those that the sampler makes of the features; before there are any, the rows as they are."""
+        if not self.features.there:
+            return EpochPlans.always(self.natural)
+        data = replace(training_data(self.images), vectors=self.features.vectors)
+        return self.technique.plans(data, self.spec.seed, **self.spec.parameters)
+
+    def _new_members(self, heads: int) -> tuple[TrainingPlan, ...]:
+        """Of each head of an ensemble the rows: a random undersample, each class as large as the smallest."""
+        undersampling = COMPONENTS.get("undersampling")
+        assert undersampling is not None
+        seeds = np.random.SeedSequence([self.spec.seed, _MEMBERS]).generate_state(heads)
+        data = training_data(self.images)
+        return tuple(undersampling.build(data, int(seed), sampling_strategy=1.0) for seed in seeds)
 
     def _new_loss(self, counts: tuple[int, ...], weighted: bool, reweight: float | None) -> Loss:
         if reweight is not None:
@@ -261,9 +314,19 @@ def build_plan(spec: TrialSpec, images: SplitImages) -> TrainingPlan:
 
 
 def build_plans(spec: TrialSpec, images: SplitImages) -> EpochPlans:
-    """The plans that the spec's sampler makes for each epoch; it sees training rows only."""
+    """The plans that the spec's sampler makes for each epoch; it sees training rows only.
+
+    Of one on features the rows as they are, which train before there are features.
+    """
+    technique = get_technique(spec.technique)
+    if "sampler" in technique.on_features:
+        return EpochPlans.always(TrainingPlan.of_rows(images.train, images.labels[images.train]))
+    return technique.plans(training_data(images), spec.seed, **spec.parameters)
+
+
+def training_data(images: SplitImages) -> TrainingData:
+    """What a sampler sees of a split: its training rows."""
     n_classes = len(images.class_names)
-    data = TrainingData(
+    return TrainingData(
         images.pixels, images.labels, images.train, n_classes, images.class_names, neighbours=images.neighbours
     )
-    return get_technique(spec.technique).plans(data, spec.seed, **spec.parameters)

@@ -15,16 +15,18 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from balancing.components.axes import Head
 from balancing.errors import UserError
 from sweep.runs.files import Guard, is_stored, is_whole_zip, no_guard, write_torch
 from sweep.runs.spec import TrialSpec
 from sweep.training import imagenet
+from sweep.training.distances import Distances
 from sweep.training.hardware import memory_format
+from sweep.training.heads import Cosines, Scaled
 
 State = Mapping[str, torch.Tensor]
-# What of a network trains: all of it, or its head alone, with the body as it is.
-Trained = Literal["all", "head"]
-Head = Literal["linear", "cosine"]
+# What of a network trains: all of it, its head alone, with the body as it is, or of the head a factor for each class.
+Trained = Literal["all", "head", "scales"]
 
 _HEAD = 2  # tells the draws of a new head from others of the same seed
 _ZIP = b"PK\x03\x04"  # by which torch.load tells its zip files from its older format
@@ -38,27 +40,13 @@ def field_of(stem: str) -> int:
     return {"imagenet": 32, "small": 8}[stem]
 
 
-class Cosines(nn.Linear):
-    """(B, F) features -> (B, C) float32, the cosine of each with each class's weights; computed in float32.
-
-    Reference: Wang et al., CVPR 2018.
-    """
-
-    def __init__(self, n_features: int, n_classes: int):
-        super().__init__(n_features, n_classes, bias=False)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(features.device.type, enabled=False):  # bfloat16 tells cosines apart by 0.004
-            unit = nn.functional.normalize(features.float(), dim=1)
-            return nn.functional.linear(unit, nn.functional.normalize(self.weight.float(), dim=1))
-
-
 class ResNet18(ResNet):
     """torchvision's ResNet18 in two parts, the body (``features``) and the head; its tensors keep torchvision's names.
 
     Args:
         n_classes: C, the units of the head.
-        head: ``linear``; or ``cosine``: unit weights and features and no bias, so its outputs lie in -1..1.
+        head: ``linear``; ``cosine``: unit weights and features and no bias, so its outputs lie in -1..1; or
+            ``distance``: see ``Distances``; then batch norm keeps weight 1 and bias 0.
         stem: ``imagenet``, as pretrained weights have it; or ``small``: a first convolution of 3 x 3 and stride 1, and
             no pooling, so that a field of the last block is 8 pixels a side in place of 32.
     Attributes:
@@ -79,15 +67,38 @@ class ResNet18(ResNet):
             nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
             self.maxpool = nn.Identity()
         self.scale = 1.0
+        self._head = head
         if head == "cosine":
             self.fc = Cosines(512 * BasicBlock.expansion, n_classes)
+        elif head == "scaled":
+            self.fc = Scaled(self.fc)
+        elif head == "distance":
+            self.fc = Distances(512 * BasicBlock.expansion)
+            self.unshift()
 
     @property
     def made(self) -> dict[str, Any]:
         """What tells this network from the usual one, beside its weights; kept with them."""
-        head = "cosine" if isinstance(self.fc, Cosines) else "linear"
+        # Of a scaled head the products are kept, which are a linear one.
+        head = "linear" if self._head == "scaled" else self._head
         made = {"head": head, "stem": self._stem, "scale": self.scale}
         return {name: value for name, value in made.items() if value != _USUAL[name]}
+
+    def kept_state(self) -> dict[str, torch.Tensor]:
+        """The tensors of the trained network, under torchvision's names: of a scaled head its products."""
+        state: dict[str, torch.Tensor] = self.state_dict()
+        if isinstance(self.fc, Scaled):
+            del state["fc.scales"]
+            state["fc.weight"], state["fc.bias"] = self.fc.products()
+        return state
+
+    def head_numbers(self) -> np.ndarray | None:
+        """(2, C) float64: the norms of the classes' weights, and their biases as logits have them; None of others."""
+        if isinstance(self.fc, Cosines | Distances):
+            return None
+        weight, bias = self.fc.products() if isinstance(self.fc, Scaled) else (self.fc.weight, self.fc.bias)
+        norms = weight.detach().double().cpu().norm(dim=1)
+        return torch.stack([norms, self.scale * bias.detach().double().cpu()]).numpy()
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) float, normalised -> (B, F) float: what the head decides by; F is 512."""
@@ -104,12 +115,28 @@ class ResNet18(ResNet):
         """(B, 3, H, W) -> (B, C) logits."""
         return self.head(self.features(images))
 
-    def train_parts(self, trained: Trained) -> None:
-        """Makes ready for training what is to train; the rest keeps its weights and its batch-norm statistics."""
+    def train_parts(self, trained: Trained, *, statistics: bool = False, scales: bool = False) -> None:
+        """Makes ready for training what is to train; the rest keeps its weights and its batch-norm statistics.
+
+        Args:
+            statistics: batch-norm statistics move throughout.
+            scales: the factors of the classes train beside what else does.
+        """
         self.train()
         for name, module in self.named_children():
-            trains = trained == "all" or name == "fc"
-            module.train(trains).requires_grad_(trains)
+            trains = trained == "all" or (name == "fc" and trained == "head")
+            module.train(trains or statistics or name == "fc").requires_grad_(trains)
+        if isinstance(self.fc, Scaled):
+            self.fc.scales.requires_grad_(scales or trained == "scales")
+        if self._head == "distance":
+            self.unshift()
+
+    def unshift(self) -> None:
+        """Batch norm without weights of its own: by biases a network could send every image to one point."""
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.weight.requires_grad_(False))
+                nn.init.zeros_(module.bias.requires_grad_(False))
 
     def renew_head(self, seed: int, stage: int) -> None:
         """A head as before any training, in place; of equal arguments an equal one, on every device.
@@ -117,12 +144,26 @@ class ResNet18(ResNet):
         Args:
             seed, stage: of the random weights.
         """
-        drawn = int(np.random.SeedSequence([seed, stage, _HEAD]).generate_state(1, dtype=np.uint64)[0])
-        fresh = copy.deepcopy(self.fc).cpu()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(drawn & (2**63 - 1))
-            fresh.reset_parameters()
-        self.fc.load_state_dict(fresh.state_dict())
+        self.fc.load_state_dict(new_head(self.fc, seed, stage).state_dict())
+
+
+def new_head(head: nn.Linear, seed: int, stage: int, member: int = 0) -> nn.Linear:
+    """A head like another, as before any training; of equal numbers an equal one, on every device.
+
+    Args:
+        head: stays as it is.
+        seed, stage: of the random weights.
+        member: which of an ensemble, from 1; 0 where there is one head alone.
+    Returns:
+        On the device of ``head``.
+    """
+    words = [seed, stage, _HEAD, *([member] if member else [])]
+    drawn = int(np.random.SeedSequence(words).generate_state(1, dtype=np.uint64)[0])
+    fresh = copy.deepcopy(head).cpu()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(drawn & (2**63 - 1))
+        fresh.reset_parameters()
+    return fresh.to(head.weight.device)
 
 
 def new_model(
@@ -141,8 +182,10 @@ def new_model(
         model = ResNet18(n_classes, head, stem)
     if start is not None:
         missing, unexpected = model.load_state_dict(dict(start), strict=False)
-        if set(missing) - {"fc.weight", "fc.bias"} or unexpected:
+        if any(not name.startswith("fc.") for name in missing) or unexpected:
             raise ValueError(f"starting weights don't fit: missing {missing}, unexpected {unexpected}")
+        if head == "distance":
+            model.unshift()
     return model
 
 
@@ -244,7 +287,8 @@ def _holds_tensors(state: Mapping[Any, Any]) -> bool:
 
 def save_best(path: Path, model: nn.Module, guard: Guard = no_guard, **about: Any) -> None:
     """Writes a trained network and facts about it (tensors, str, int, float, lists, dicts), atomically."""
-    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    kept = model.kept_state() if isinstance(model, ResNet18) else model.state_dict()
+    state = {name: value.detach().cpu() for name, value in kept.items()}
     write_torch(path, {"model": state, **getattr(model, "made", {}), **about}, guard)
 
 

@@ -26,13 +26,23 @@ def new_optimizer(
         kind: ``adam``, ``adamw``, or ``sgd`` with momentum 0.9.
     Reference: Kingma & Ba, ICLR 2015; Loshchilov & Hutter, ICLR 2019 (AdamW).
     """
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    parts = dict(model.named_parameters())
+    scales = parts.pop("fc.scales", None)
+    groups: list[dict[str, Any]] = [{"params": list(parts.values())}]
+    if scales is not None:  # factors of the classes, which may have a learning rate of their own
+        groups.append({"params": [scales], "scales": True})
     if loss is not None:
         groups.append({"params": list(loss.parameters()), "weight_decay": 0.0})
     if kind == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=_MOMENTUM, weight_decay=weight_decay, fused=True)
     of_kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind]
     return of_kind(groups, lr=lr, weight_decay=weight_decay, fused=True)
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float, of_scales: float | None = None) -> None:
+    """The learning rate from here on; of the factors of the classes another, where one is given."""
+    for group in optimizer.param_groups:
+        group["lr"] = of_scales if of_scales is not None and group.get("scales") else lr
 
 
 def is_constant(spec: TrialSpec) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -14,7 +16,7 @@ from sweep.training.checkpoints import network_fault
 from sweep.training.gpu_memory import PREDICTING, noting
 from sweep.training.hardware import evaluation_batch, memory_format, on_device
 from sweep.training.inputs import SplitImages, to_input
-from sweep.training.network import restore, to_device
+from sweep.training.network import ResNet18, restore, to_device
 from sweep.training.step import autocast
 
 
@@ -30,6 +32,24 @@ def predict_logits(
     Returns:
         (n, C) float32, on the device.
     """
+    return _answers(model, model, pixels, rows, spec, device)
+
+
+def features_of(
+    network: ResNet18, pixels: torch.Tensor, rows: np.ndarray, spec: TrialSpec, device: torch.device
+) -> torch.Tensor:
+    """What the body makes of some rows: (n, F) float32, on the device. Arguments as of ``predict_logits``."""
+    return _answers(network, network.features, pixels, rows, spec, device)
+
+
+def _answers(
+    model: nn.Module,
+    answer: Callable[[torch.Tensor], torch.Tensor],
+    pixels: torch.Tensor,
+    rows: np.ndarray,
+    spec: TrialSpec,
+    device: torch.device,
+) -> torch.Tensor:
     model.eval()
     found = []
     batch, layout = evaluation_batch(pixels.shape[1], device), memory_format(spec.image_size, spec.precision, device)
@@ -37,7 +57,7 @@ def predict_logits(
         for start in range(0, len(rows), batch):
             index = torch.from_numpy(rows[start : start + batch]).to(pixels.device)
             images = to_input(pixels[index].to(device), spec.mean, spec.std)
-            found.append(model(images.contiguous(memory_format=layout)).float())
+            found.append(answer(images.contiguous(memory_format=layout)).float())
     return torch.cat(found)
 
 
@@ -61,7 +81,8 @@ def predictions_of(
     logits = predict_logits(model, pixels, rows, spec, device)
     # On the device, as ever: another's softmax can differ in the last bit.
     probabilities = logits.softmax(dim=1).cpu().numpy()
-    return Predictions(rows, images.labels[rows], probabilities, logits.cpu().numpy())
+    head = model.head_numbers() if isinstance(model, ResNet18) else None
+    return Predictions(rows, images.labels[rows], probabilities, logits.cpu().numpy(), head)
 
 
 def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: torch.device) -> None:

@@ -66,7 +66,7 @@ def _passes(
     first = iter([True])
 
     def losses() -> torch.Tensor:
-        kept = nullcontext() if next(first, False) else _kept_statistics(network)
+        kept = nullcontext() if next(first, False) else kept_statistics(network)
         with kept, autocast(images.device, precision):
             logits = network(images)
         return loss(logits.float(), targets)
@@ -75,7 +75,7 @@ def _passes(
 
 
 @contextmanager
-def _kept_statistics(network: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+def kept_statistics(network: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
     """Within it batches are normalised by their own statistics, as in training, and no running one changes."""
     modules = network.modules() if isinstance(network, nn.Module) else ()
     norms = [module for module in modules if isinstance(module, nn.BatchNorm2d) and module.track_running_stats]

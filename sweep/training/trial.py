@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from balancing.metrics import evaluate
+from balancing.metrics import evaluate, told
 from sweep.runs.files import now
 from sweep.runs.predictions import Predictions
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
+from sweep.training.centre import has_collapsed, set_centre
 from sweep.training.checkpoints import Progress, go_on_from, keep_best, save_last
 from sweep.training.epoch import train_epoch
 from sweep.training.hardware import on_device
@@ -30,7 +31,7 @@ Report = Callable[[dict[str, Any]], None]
 
 
 class Diverged(Exception):
-    """The training loss is no longer a number; more epochs can't mend that."""
+    """The training loss is no longer a number, or a network says the same of all; more epochs can't mend that."""
 
 
 class Trial:
@@ -113,6 +114,7 @@ class Trial:
         """Network, optimizer and progress as they were, where the folder has them; else new, and the folder cleared."""
         # A plan that can't be made changes no file; pixels take their part of the device before the network does.
         _ = self.method.parts(1), self.pixels
+        self.method.features.clear()
         loss = self.method.module()
         self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device, loss)
 
@@ -121,6 +123,7 @@ class Trial:
         network = new_model(len(self.images.class_names), spec.seed, self._start, head=method.head, stem=spec.stem)
         network = to_device(network, spec, self.device)
         network.scale = self.method.scale()
+        set_centre(network, self.pixels, self.method.plan(1), spec, self.device)
         loss = self.method.module()
         if loss is not None:
             self._new_loss = self._new_loss or copy.deepcopy(loss.state_dict())
@@ -136,12 +139,13 @@ class Trial:
         """Trains and validates the next epoch, and records it; the best by the spec's metric keeps its network.
 
         Returns:
-            The numbers of ``balancing.metrics.evaluate`` on validation, and ``epoch`` (from 1), ``train_loss``,
+            The numbers of ``balancing.metrics.told`` on validation, and ``epoch`` (from 1), ``train_loss``,
             ``images``, ``steps``, ``seconds``, ``images_per_second``; of a technique with several stages also ``stage``
             (from 1), in which the epoch ended, and ``kept_epochs``: how many epochs so far, with this one, may be the
             best; 0 where this one may not.
         Raises:
-            Diverged: the loss, or what the network says, is no number any more.
+            Diverged: the loss, or what the network says, is no number any more, or a one-class network sends all images
+                to one place.
         """
         epoch, began = len(self.progress.epochs) + 1, time.perf_counter()
         loss, seen = train_epoch(self.network, self.optimizer, self.pixels, self.method, self.spec, epoch, self.device)
@@ -150,9 +154,12 @@ class Trial:
         predicted = predictions_of(self.network, self.pixels, self.images, "validation", self.spec, self.device)
         finite = bool(np.isfinite(predicted.probabilities).all())
         self._check(finite, f"the network's outputs were no numbers after epoch {epoch}")
+        assert predicted.logits is not None
+        collapsed = has_collapsed(self.network, predicted.logits)
+        self._check(not collapsed, f"all images lie at one distance from the centre after epoch {epoch}")
         numbers: dict[str, Any] = {
             "epoch": epoch,
-            **evaluate(predicted.labels, predicted.probabilities, self.spec.positive),
+            **told(evaluate(predicted.labels, predicted.probabilities, self.spec.positive), self.method.gives),
             "train_loss": loss,
             "images": seen,
             "steps": sum(part.steps for part in self.method.parts(epoch)),

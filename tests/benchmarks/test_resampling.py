@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from balancing.data.cache import VARIABLE
-from benchmarks import common, resampling, resampling_growth
+from benchmarks import common, resampling, resampling_growth, resampling_vectors
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +48,10 @@ def test_growth(tmp_path: Path) -> None:
     assert found["pixels"] == 100 * 32 * 32
     assert found["smallest"] == np.bincount(labels[:100]).min()
     assert found["peak"] >= found["anonymous"] > 0
+
+
+@pytest.mark.parametrize("name", ["svm_smote", "smote_enn"])
+def test_rows_of_vectors_are_imbalanced_learn_s(name: str) -> None:
+    found = resampling_vectors.in_turn_of(name, 32, None, 1)
+    assert found["equal"] == found["rows"] > found["images"] > 100
+    assert len(found["ours"]) == len(found["theirs"]) == 1

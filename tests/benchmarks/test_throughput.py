@@ -11,7 +11,7 @@ import torch
 
 from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
-from benchmarks import bare_step, notebook_epoch, step_costs, throughput
+from benchmarks import bare_step, notebook_epoch, stem, step_costs, throughput
 from benchmarks.asha import compared
 from benchmarks.common import Memory, in_fresh_process
 from benchmarks.overhead import line
@@ -48,14 +48,22 @@ def test_an_epoch_and_its_limit_are_both_run(technique: str) -> None:
 
 @pytest.mark.usefixtures("drawings")
 def test_a_technique_that_makes_two_passes_costs_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_costs, "names", lambda: ["sam"])
+    monkeypatch.setattr(step_costs, "names", lambda: ["sam", "mixup", "ldam"])
     threads = torch.get_num_threads()
     try:
-        found = step_costs.step_costs(32, 96, "cpu", "float32", 3)
+        found = step_costs.step_costs(32, 64, "cpu", "float32", 1)
     finally:
         torch.set_num_threads(threads)
-    assert list(found) == ["baseline", "sam", "seconds"]
-    assert 1.2 < found["sam"] / found["baseline"] < 4
+    assert list(found) == ["baseline", "sam", "mixup", "ldam", "seconds"]
+    assert max(found["mixup"], found["ldam"]) < 1.2 < found["sam"] < 4
+
+
+@pytest.mark.usefixtures("drawings")
+def test_a_training_with_the_small_stem_is_judged_on_both_splits() -> None:
+    found = stem.trained(bare_step.images_and_split(32, 32)[0], 32, "small", 1, 0)
+    assert found.pop("seconds") > 0
+    assert len(found) == 4
+    assert all(0 <= value <= 1 for value in found.values())
 
 
 def test_each_loss_mixer_schedule_and_step_has_a_row() -> None:

@@ -8,9 +8,10 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 
+from balancing.components.techniques import get_technique
 from balancing.data.images import ImageSet
 from balancing.data.splits import Split
-from balancing.metrics import evaluate
+from balancing.metrics import RANKING, can_tell, evaluate, told
 from balancing.quality.audit import audit
 from sweep.runs.run import Run
 from sweep.runs.selection import select
@@ -18,6 +19,7 @@ from sweep.runs.spec import TrialSpec
 from sweep.runs.split_table import split_fingerprint
 from sweep.training.network import new_model, save_best
 
+_METRIC = "balanced_accuracy"
 SIX = ("baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote")
 CONFIG = (
     "data:\n  source: invented\nspace:\n  seeds: 2\ntrain:\nsweep:\n  metric: balanced_accuracy\nresources:\nreport:\n"
@@ -149,6 +151,7 @@ def fake_run(
             split=split_fingerprint(split),
             draw=draw,
             seed_index=seed,
+            metric=_METRIC if can_tell(get_technique(name).gives, _METRIC) else RANKING,
         )
         for draw, lr in enumerate(lrs)
         for seed in range(seeds)
@@ -163,7 +166,7 @@ def fake_run(
         unlucky[specs[len(techniques) - 2].trial_id] = "diverged"
     for number, spec in enumerate(specs):
         _write_trial(run, spec, images, split, skill[spec.technique], number, unlucky.get(spec.trial_id))
-    run.write_selection(select(run.trials(), "balanced_accuracy"))
+    run.write_selection(select(run.trials(), _METRIC))
     chosen = [(c["technique"], t) for c in run.selection() for t in c["trial_ids"]]
     by_id = {spec.trial_id: (number, spec) for number, spec in enumerate(specs)}
     if fate.get("opened", True):
@@ -200,7 +203,7 @@ def _write_trial(
         if fate == "failed" or (fate == "diverged" and epoch > 1):
             break
         probabilities = _probabilities(labels, images.n_classes, skill * (0.6 + 0.4 * epoch / spec.epochs), rng)
-        numbers = evaluate(labels, probabilities, spec.positive)
+        numbers = told(evaluate(labels, probabilities, spec.positive), get_technique(spec.technique).gives)
         more = {"epoch": epoch, "train_loss": 1 / epoch, "seconds": 1.5, "images_per_second": 100.0, "images": 90}
         rows.append({**numbers, **more})
         if numbers[spec.metric] > best[0]:

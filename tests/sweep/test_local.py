@@ -20,6 +20,7 @@ import pytest
 import torch
 
 import sweep.local as local
+import sweep.sweeps as sweeps
 from balancing.components.decorators import loss
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.errors import UserError
@@ -302,3 +303,14 @@ def _command(*arguments: object, ray: bool = True, code: int = 0) -> str:
     assert done.returncode == code, done.stdout
     assert "Traceback" not in done.stdout
     return done.stdout
+
+
+def test_a_clusters_address_in_a_file_is_told_to_mean_nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "run_locally", lambda *given, **more: None)
+    notes: list[str] = []
+    observer: Any = SimpleNamespace(note=notes.append)
+    work: Any = sweeps._Work("local", observer, None, None, ())  # type: ignore[arg-type]
+    work.do(None, tiny(resources__address="10.0.0.7:6379"), None)
+    assert notes == ["Trials train in this process: resources.address = 10.0.0.7:6379 is not looked at."]
+    work.do(None, tiny(), None)
+    assert len(notes) == 1

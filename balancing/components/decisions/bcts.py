@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.axes import Decision
-from balancing.components.decisions.scaling import fit_scaling
+from balancing.components.deciding import Decision
+from balancing.components.decisions.scaling import fit_scaling, tells_apart
 from balancing.components.decorators import decision
 from balancing.components.ledger import log_frequencies, removed
 
@@ -19,6 +19,7 @@ def calibrated(carried: np.ndarray | None, split: np.ndarray, **_: object) -> np
     label="Bias-corrected temperature",
     reference="Alexandari, Kundaje & Shrikumar, ICML 2020",
     prior_effect=calibrated,
+    of_scores="probabilities",
 )
 def bcts() -> Decision:
     """Probabilities calibrated on validation by one temperature and a bias for each class.
@@ -41,10 +42,11 @@ def removed_prior(logits: np.ndarray, labels: np.ndarray, split_prior: np.ndarra
         labels: (V,) int64.
         split_prior: (C,) > 0, class frequencies of the training split.
     Returns:
-        T; NaN where the split's classes are equally frequent, or one has no row in validation.
+        T; NaN where the split's classes are equally frequent, one has no row in validation, or validation's classes are
+        told apart without a fault, so that no bias is the likeliest.
     """
     counts = np.bincount(labels, minlength=logits.shape[1])
-    if not counts.all():
+    if not counts.all() or tells_apart(logits, labels, np.ones((1, len(labels)))).any():
         return float("nan")
     bias = fit_scaling(logits, labels, by_class=False).bias
     found = removed(log_frequencies(split_prior), log_frequencies(counts) - bias)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.axes import Apply, Decision
+from balancing.components.deciding import Apply, Decision
 from balancing.components.decisions.scaling import fit_scaling, log_probabilities
 from balancing.components.decorators import decision
 from balancing.components.ranges import Choice
@@ -41,6 +41,7 @@ def estimate_prior(probabilities: np.ndarray, source: np.ndarray) -> np.ndarray:
     label="EM prior correction (transductive)",
     reference="Saerens, Latinne & Decaestecker, Neural Computation 14(1), 2002; Alexandari et al., ICML 2020",
     transductive=True,
+    of_scores="probabilities",  # without calibration it refuses them: their prior is not known
     calibration=Choice(("bcts", "none"), default="bcts"),
 )
 def em_prior(*, calibration: str) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.axes import Apply, Decision
+from balancing.components.deciding import Apply, Decision
 from balancing.components.decorators import decision
 from balancing.components.ranges import FloatRange
 from balancing.errors import UserError

@@ -39,6 +39,33 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
     return found - np.log(np.exp(found).sum(axis=1, keepdims=True))
 
 
+def tells_apart(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Whether biases alone would tell the classes apart without a fault: no scale and bias are then the likeliest.
+
+    The larger the scale, the better it fits, whatever the bias; so too where the answers are the same of every row.
+    Class y's rows are all decided for it where b_j - b_y is at most m_yj, the least by which they lead class j: there
+    are such biases where no round of classes has a negative sum of m.
+
+    Args:
+        logits: (V, C) float.
+        labels: (V,) int64.
+        weights: (B, V) >= 0; rows of weight 0 are left out.
+    Returns:
+        (B,) bool.
+    Reference: Albert & Anderson, Biometrika 71(1), 1984 (complete and quasi-complete separation).
+    """
+    given = centred(logits)
+    n_classes = given.shape[1]
+    least = np.full((len(weights), n_classes, n_classes), np.inf)
+    for label in np.unique(labels):
+        own = given[labels == label]
+        used = weights[:, labels == label, None] > 0
+        least[:, label] = np.where(used, own[:, [label]] - own, np.inf).min(axis=1)
+    for via in range(n_classes):
+        least = np.minimum(least, least[:, :, [via]] + least[:, [via], :])
+    return np.asarray((np.diagonal(least, axis1=1, axis2=2) >= 0).all(axis=1))
+
+
 def fit_scaling(logits: np.ndarray, labels: np.ndarray, *, by_class: bool) -> Scaling:
     """The scaling with the least mean negative log-likelihood, which is convex in scale and bias.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.axes import Apply, Decision
+from balancing.components.deciding import Apply, Decision
 from balancing.components.decorators import decision
 
 _LOG_TEMPERATURES = (-4.0, 4.0)

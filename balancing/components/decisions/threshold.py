@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balancing.components.axes import Apply, Decision
+from balancing.components.deciding import Apply, Decision
 from balancing.components.decisions.class_biases import fit_biases
 from balancing.components.decorators import decision
 
@@ -143,7 +143,7 @@ def decide_by_threshold(probabilities: np.ndarray, positive: int, threshold: flo
     return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive).astype(np.int64)
 
 
-@decision(label="Threshold", reference="Sheng & Ling, AAAI 2006; Elkan, IJCAI 2001")
+@decision(label="Threshold", reference="Sheng & Ling, AAAI 2006; Elkan, IJCAI 2001", of_scores="decisions")
 def threshold() -> Decision:
     """The class by the threshold with the highest balanced accuracy on validation.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from balancing.components.axes import Decision
+from balancing.components.deciding import Decision
 from balancing.components.decisions.bcts import calibrated
 from balancing.components.decisions.scaling import fit_scaling
 from balancing.components.decorators import decision
 
 
-@decision(label="Vector scaling", reference="Guo et al., ICML 2017", prior_effect=calibrated)
+@decision(label="Vector scaling", reference="Guo et al., ICML 2017", prior_effect=calibrated, of_scores="probabilities")
 def vector_scaling() -> Decision:
     """Probabilities calibrated on validation by a scale and a bias for each class.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from balancing.components.axes import Apply
+from balancing.components.deciding import Apply, DecidedNetwork
 from balancing.components.laws.common import CLASS_NUMBERS, SEED, require, settings, untouched_global_state
 from balancing.components.ledger import decided
 from balancing.components.registry import Component
@@ -29,6 +30,19 @@ def _validation(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
     return np.random.default_rng(SEED).normal(size=(60, n_classes)) + 2 * np.eye(n_classes)[labels], labels
 
 
+def _fit(
+    component: Component, parameters: dict[str, Any], logits: np.ndarray, labels: np.ndarray, prior: np.ndarray | None
+) -> Apply:
+    """A decision fitted; one that asks for the network is told of an invented head."""
+    decision, n_classes = component.build(**parameters), logits.shape[1]
+    more = []
+    if component.asks_network:
+        norms, biases = np.linspace(2, 1, n_classes), np.linspace(0.3, -0.3, n_classes)
+        more = [DecidedNetwork(norms, biases, positive=1 if n_classes == 2 else None)]
+    apply: Apply = decision(logits, labels, prior, *more)
+    return apply
+
+
 def _fitted(component: Component) -> Iterator[_Fitted]:
     """Each setting, with a known prior and without; a decision that can't do without refuses by a UserError."""
     for n_classes in CLASS_NUMBERS:
@@ -39,7 +53,7 @@ def _fitted(component: Component) -> Iterator[_Fitted]:
                 said = f"{n_classes} classes with {parameters or 'defaults'} and prior {prior}"
                 try:
                     with untouched_global_state():
-                        apply = component.build(**parameters)(logits, labels, prior)
+                        apply = _fit(component, parameters, logits, labels, prior)
                 except UserError as refusal:
                     require(prior is None, f"a known prior was refused: {refusal}")
                     told = component.name in str(refusal) and "not known" in str(refusal)
@@ -74,14 +88,18 @@ def law_a_row_is_decided_by_itself(component: Component) -> None:
 
 
 def law_what_softmax_does_not_see_changes_nothing(component: Component) -> None:
-    """Logits and log-probabilities, which differ by a number a row, give scores that differ by a number a row."""
+    """Logits and log-probabilities, which differ by a number a row, give scores that differ by a number a row.
+
+    Of a decision that asks for the network the logits are those of its head, and no others stand for them.
+    """
+    if component.asks_network:
+        return
     for n_classes in CLASS_NUMBERS:
         logits, labels = _validation(n_classes)
         moved = logits + np.random.default_rng(SEED + 1).normal(size=(len(logits), 1))
         prior = np.full(n_classes, 1 / n_classes)
         for parameters in settings(component):
-            decide = component.build(**parameters)
-            scores, others = decide(logits, labels, prior)(logits), decide(moved, labels, prior)(moved)
+            scores, others = (_fit(component, parameters, x, labels, prior)(x) for x in (logits, moved))
             gap = scores - others
             same = np.allclose(gap, gap.mean(axis=1, keepdims=True), atol=1e-3)
             require(same, f"a number added to a row's logits changes the scores: {n_classes} classes, {parameters}")
@@ -95,7 +113,7 @@ def law_extreme_logits_stay_finite(component: Component) -> None:
             logits = 200 * np.eye(n_classes)[(labels + wrong) % n_classes]
             for parameters in settings(component):
                 prior = np.full(n_classes, 1 / n_classes)
-                scores = component.build(**parameters)(logits, labels, prior)(logits)
+                scores = _fit(component, parameters, logits, labels, prior)(logits)
                 finite = np.isfinite(scores).all()
                 require(finite, f"logits of 200 give scores that are not finite: {n_classes} classes, {parameters}")
 

@@ -24,7 +24,8 @@ def unimix(context: TrainingContext, *, alpha: float, tau: float) -> Partnered:
 
     lambda x_i + (1 - lambda) x_j, targets alike, lambda = (Beta(alpha, alpha) + n_j / (n_i + n_j)) mod 1, drawn for
     each row; partners are drawn with class masses in proportion to n^tau. The paper's other half, Bayias, is a loss: a
-    logit-adjusted or balanced-softmax loss beside this mixer.
+    logit-adjusted or balanced-softmax loss beside this mixer. The authors' code draws partners from the batch and gives
+    each image the weight n^tau, so its classes are drawn in proportion to n^(1 + tau): its tau of -1 is 0 here.
 
     Args:
         alpha: below 1 shares lie near n_j / (n_i + n_j); at 1 every share is equally likely.

@@ -19,7 +19,7 @@ _SIGN_BIT = 128
 # too. The CPU's product of one-feature images is wrong (torch 2.14): their transpose looks like a row.
 _CUDA_MULTIPLES = (32, 32)
 _CPU_MULTIPLES = (1, 2)
-_ROWS_PER_NORM = 32
+_ROWS_PER_PAIRING = 32
 
 
 def signed(images: torch.Tensor) -> torch.Tensor:
@@ -48,16 +48,20 @@ def products(images_QF: torch.Tensor, images_PF: torch.Tensor) -> torch.Tensor:
 
 def squared_norms(images_NF: torch.Tensor) -> torch.Tensor:
     """(N,) int64: each image's product with itself, from (N, F) int8."""
+    return paired_products(images_NF, images_NF)
+
+
+def paired_products(images_NF: torch.Tensor, partners_NF: torch.Tensor) -> torch.Tensor:
+    """(N,) int64: the product of each image with the one at the same place, from two times (N, F) int8."""
     if not multiplies_bytes(str(images_NF.device)):
         found = torch.zeros(len(images_NF), dtype=torch.int64, device=images_NF.device)
         for start in range(0, images_NF.shape[1], _FEATURES_PER_FLOAT_PRODUCT):
-            found += (
-                images_NF[:, start : start + _FEATURES_PER_FLOAT_PRODUCT].float().square().sum(dim=1).to(torch.int64)
-            )
+            part = slice(start, start + _FEATURES_PER_FLOAT_PRODUCT)
+            found += (images_NF[:, part].float() * partners_NF[:, part].float()).sum(dim=1).to(torch.int64)
         return found
     # The diagonals of small products: byte products are so fast that the rest of each costs less than widening bytes.
-    parts = [products(rows, rows).diagonal() for rows in images_NF.split(_ROWS_PER_NORM)]
-    return torch.cat(parts).to(torch.int64)
+    pairs = zip(images_NF.split(_ROWS_PER_PAIRING), partners_NF.split(_ROWS_PER_PAIRING), strict=True)
+    return torch.cat([products(images, partners).diagonal() for images, partners in pairs]).to(torch.int64)
 
 
 @functools.cache

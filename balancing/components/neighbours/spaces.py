@@ -8,11 +8,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from balancing.components.neighbours.products import products, signed, squared_norms
+from balancing.components.neighbours.products import paired_products, products, signed, squared_norms
 
 # Images or vectors that are held at a time.
 _BLOCK_BYTES = 64 * 2**20
 _LARGEST_BLOCK = 2048
+# Pairs that are read at a time: so few that they are still in the processor's cache when they are multiplied.
+_PAIRS = 32
 
 
 class Space(Protocol):
@@ -53,13 +55,13 @@ class PixelSpace:
         return torch.cat(parts).double() if parts else torch.empty(0, dtype=torch.float64)
 
     def squared_gaps(self, rows_a: np.ndarray, rows_b: np.ndarray) -> torch.Tensor:
-        found = np.empty(len(rows_a))
-        step = max(1, self._block // 8)  # eight bytes for one
-        for i in range(0, len(rows_a), step):
-            gaps = np.subtract(self.pixels[rows_a[i : i + step]], self.pixels[rows_b[i : i + step]], dtype=np.float64)
-            gaps = gaps.reshape(len(gaps), -1)
-            found[i : i + step] = np.einsum("ij,ij->i", gaps, gaps)
-        return torch.from_numpy(found)
+        rows, where = np.unique(np.concatenate([rows_a, rows_b]), return_inverse=True)
+        norms = self.squared_norms(rows)[torch.from_numpy(where)]
+        step = min(self._block, _PAIRS)
+        blocks = [slice(i, i + step) for i in range(0, len(rows_a), step)]
+        parts = [paired_products(self._read(rows_a[some]), self._read(rows_b[some])) for some in blocks]
+        products_A = torch.cat(parts).double() if parts else torch.empty(0, dtype=torch.float64)
+        return norms[: len(rows_a)] + norms[len(rows_a) :] - 2 * products_A
 
     def _read(self, rows: np.ndarray) -> torch.Tensor:
         return signed(torch.from_numpy(self.pixels[rows].reshape(len(rows), -1)))
@@ -69,17 +71,12 @@ class VectorSpace:
     """Vectors that stand for images, such as a network's features.
 
     Args:
-        vectors: (N, D) floating point; only ``rows`` are read.
+        vectors: (N, D) floating point; only ``rows`` are read, and held as float64.
         rows: (T,) int64; their mean is the origin, so that what all have in common costs no digits.
     """
 
     def __init__(self, vectors: np.ndarray, rows: np.ndarray) -> None:
         self.vectors, self.rows = vectors, rows
-
-    @cached_property
-    def _origin(self) -> np.ndarray:
-        found: np.ndarray = self.vectors[self.rows].mean(axis=0, dtype=np.float64)
-        return found
 
     def products(self, rows_a: np.ndarray, rows_b: np.ndarray) -> torch.Tensor:
         return self._read(rows_a) @ self._read(rows_b).T
@@ -90,5 +87,13 @@ class VectorSpace:
     def squared_gaps(self, rows_a: np.ndarray, rows_b: np.ndarray) -> torch.Tensor:
         return (self._read(rows_a) - self._read(rows_b)).square().sum(dim=1)
 
+    @cached_property
+    def _centred(self) -> tuple[np.ndarray, torch.Tensor]:
+        """(T,) int64, the rows in order; and (T, D) float64, their vectors from the origin, once for all searches."""
+        ordered = np.sort(self.rows)
+        found = self.vectors[ordered].astype(np.float64)
+        return ordered, torch.from_numpy(found - self.vectors[self.rows].mean(axis=0, dtype=np.float64))
+
     def _read(self, rows: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(self.vectors[rows].astype(np.float64) - self._origin)
+        ordered, vectors_TD = self._centred
+        return vectors_TD[torch.from_numpy(np.searchsorted(ordered, rows))]

@@ -59,8 +59,11 @@ def pesg(context: TrainingContext, *, lr_factor: float, epoch_decay: float) -> S
                         state.update(
                             step=torch.zeros(()), reference=weight.clone(), sum=torch.zeros_like(weight), taken=0
                         )
-                    pulled = weight.grad + epoch_decay * (weight - state["reference"]) + weight_decay * weight
-                    weight.sub_(lr * pulled)
+                    # In place, since passes over all weights are what this step costs.
+                    pulled = (weight - state["reference"]).mul_(epoch_decay).add_(weight.grad)
+                    if weight_decay:
+                        pulled.add_(weight_decay * weight)
+                    weight.sub_(pulled.mul_(lr))
                     state["sum"].add_(weight)
                     state["taken"] += 1
                     if state["taken"] == steps_a_pass:

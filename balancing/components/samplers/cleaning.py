@@ -58,10 +58,14 @@ def tomek_links(data: TrainingData, random_state: int) -> TrainingPlan:
 
 
 def without_links(hood: Neighbourhood, kept: np.ndarray, spared: int) -> np.ndarray:
-    """The (K,) int64 positions that are in no Tomek link among them, or of the class that is spared; in their order."""
+    """The (K,) int64 positions that are in no Tomek link among them, or of the class that is spared; in their order.
+
+    One that is there twice is its own nearest, so in no link.
+    """
     labels = hood.labels
     nearest = np.full(len(labels), -1)
-    nearest[kept] = hood.nearest(kept, 1)[:, 0]
+    once, times = np.unique(kept, return_counts=True)
+    nearest[once] = np.where(times > 1, once, hood.nearest(once, 1)[:, 0])
     mutual = nearest[nearest[kept]] == kept
     linked = mutual & (labels[nearest[kept]] != labels[kept]) & (labels[kept] != spared)
     return kept[~linked]
@@ -161,7 +165,8 @@ def _check_all_knn(counts: Mapping[str, int], *, n_neighbors: int) -> None:
 def all_knn(data: TrainingData, random_state: int, *, n_neighbors: int) -> TrainingPlan:
     """ENN with one neighbour, then with two of what is left, and so on.
 
-    It ends early where a larger class has become the smallest.
+    It ends early where a larger class has become the smallest. There is no ``kind_sel`` as of ``enn``: of two
+    neighbours, one of each class, the "mode" would be the class that happens to have the lower number.
 
     Args:
         data: T training rows, more than ``n_neighbors``.

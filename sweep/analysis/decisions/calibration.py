@@ -139,9 +139,10 @@ def calibration_table(results: Results, rng: np.random.Generator, samples: int =
         and seeds), chance_ece (``chance_error``, mean over seeds), and ``difference_<number>`` of brier and
         brier_balanced: the row minus the baseline before scaling, paired, with ``_low`` and ``_high``; NaN without a
         baseline. Resampling raises a calibration error by chance once more; its samples are shifted back so that
-        their mean is the value seen. Empty where the test split was not opened.
+        their mean is the value seen. Techniques whose answers are no probabilities are left out. Empty where the test
+        split was not opened.
     """
-    test = results.test_set
+    test = results.probability_set
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "seeds", "temperature", "brier", "ece"])
     positive = results.positive
@@ -223,7 +224,7 @@ def class_table(results: Results, rng: np.random.Generator, samples: int = SAMPL
         test image are left out, and of more than ``MOST_CLASSES`` those with fewer than the others; empty where the
         test split was not opened.
     """
-    test = results.test_set
+    test = results.probability_set
     if test is None:
         return pd.DataFrame(columns=["technique", "stage", "label", "class_name", "brier", "ece"])
     draws = test.draws(samples, rng)

@@ -7,20 +7,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balancing.components.decisions.bcts import removed_prior
 from balancing.components.decisions.scaling import fit_scaling
-from balancing.components.ledger import log_frequencies, removed
+from balancing.components.ledger import log_frequencies
 from balancing.components.techniques import get_technique, training_of
 from balancing.errors import UserError
 from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.calibrating import weighted_biases
-from sweep.analysis.statistics.few_patients import PatientDraws
+from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws
 from sweep.analysis.statistics.intervals import estimate
+from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
 
 # Each draw is a fit of its own.
 DRAWS = 200
-COLUMNS = ("technique", "seeds", "designed", "measured", "measured_low", "measured_high", "unknown")
+# With a larger share of draws without a fit, an interval of 95 % may have no end.
+_UNFITTED = 0.025
+COLUMNS = (
+    *("technique", "seeds", "designed", "measured", "measured_low", "measured_high"),
+    *("moved", "moved_low", "moved_high", "unknown"),
+)
 
 
 def ledger_table(results: Results, rng: np.random.Generator, samples: int = DRAWS) -> pd.DataFrame:
@@ -33,32 +40,47 @@ def ledger_table(results: Results, rng: np.random.Generator, samples: int = DRAW
         One row a technique, in order: technique; seeds; designed, T by the components' own statements, in the mean over
         seeds (NaN where it has no closed form or the records don't tell what trained); measured, T by the bias that
         calibration on validation fits, in the mean over seeds, with ``measured_low`` and ``measured_high`` (95 %,
-        validation patients and seeds; NaN where it can't be told, all three where a class has no validation image, or
-        the split is balanced); unknown: why there is no design: names of the components without a closed form, joined
-        by commas. Of plain predictions, which don't tell of training, validation's class frequencies stand for those of
-        the split, and nothing is designed. Empty without validation predictions.
+        validation patients and seeds; NaN where it can't be told, all three where a class has no validation image, the
+        split is balanced, answers are no probabilities, or tell validation's classes apart without a fault as it is or
+        in more than 2.5 % of the draws); moved: measured T less the baseline's, paired by seed and patient, with its
+        interval; NaN of the baseline; unknown: why there is no design: names of the components without a closed form,
+        joined by commas. Of plain predictions, which don't tell of training, validation's class frequencies stand for
+        those of the split, and nothing is designed. Empty without validation predictions.
     """
     trials = [trial for trial in results.predictions if trial.known_validation is not None]
     if not trials:
         return pd.DataFrame(columns=list(COLUMNS))
     draws: dict[bytes, PatientDraws] = {}
+    found: dict[tuple[str, int], tuple[float, np.ndarray]] = {}
+    for trial in trials:
+        part = trial.validation
+        key = part.rows.tobytes()
+        if key not in draws:
+            draws[key] = results.patient_draws(part.rows, part.labels, samples, rng)
+        found[trial.technique, trial.seed] = _measured(part, _split_counts(results, part), draws[key].weights)
     rows = []
     for technique in in_order(trial.technique for trial in trials):
         own = [trial for trial in trials if trial.technique == technique]
+        few = draws[own[0].validation.rows.tobytes()].few
+        measured = [found[technique, trial.seed] for trial in own]
+        pairs = [(found[technique, trial.seed], found.get((BASELINE, trial.seed))) for trial in own]
+        apart = [(t[0] - base[0], t[1] - base[1]) for t, base in pairs if base is not None and technique != BASELINE]
         row: dict[str, Any] = {"technique": technique, "seeds": len(own), **_designed(results, own)}
-        values, resampled = [], []
-        for trial in own:
-            part = trial.validation
-            key = part.rows.tobytes()
-            if key not in draws:
-                draws[key] = results.patient_draws(part.rows, part.labels, samples, rng)
-            whole, drawn = _measured(part, _split_counts(results, part), draws[key].weights)
-            values.append(whole)
-            resampled.append(drawn)
-        found = estimate(values, np.stack(resampled), draws[own[0].validation.rows.tobytes()].few)
-        ends = [end if np.isfinite(end) else np.nan for end in (found.low, found.high)]
-        rows.append({**row, "measured": found.mean, "measured_low": ends[0], "measured_high": ends[1]})
+        rows.append(row | _over_seeds("measured", measured, few) | _over_seeds("moved", apart, few))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _over_seeds(name: str, seeds: list[tuple[float, np.ndarray]], few: FewPatients) -> dict[str, float]:
+    """Of each seed's number and what it is under each draw: the mean and its 95 % interval; NaN without a seed."""
+    nothing = {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
+    if not seeds:
+        return nothing
+    drawn = np.stack([own for _, own in seeds])
+    if np.isnan(few.parted(drawn)[1]).any(axis=0).mean() > _UNFITTED:
+        return nothing
+    found = estimate([own for own, _ in seeds], drawn, few)
+    low, high = (end if np.isfinite(end) else np.nan for end in (found.low, found.high))
+    return {name: found.mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def _split_counts(results: Results, validation: Predictions) -> np.ndarray:
@@ -71,13 +93,13 @@ def _measured(part: Predictions, split: np.ndarray, weights: np.ndarray) -> tupl
     """T on validation as it is, and (B,) under each weighting: see ``decisions.bcts.removed_prior``."""
     counts = np.bincount(part.labels, minlength=len(split))
     nothing = np.full(len(weights), np.nan)
-    if not counts.all() or not split.all():
+    if part.gives != "probabilities" or not counts.all() or not split.all():  # scores carry no frequencies
         return float("nan"), nothing
     log_split = log_frequencies(split)
+    whole = removed_prior(part.logits, part.labels, split / split.sum())
+    if np.isnan(whole):
+        return whole, nothing
     fitted = fit_scaling(part.logits, part.labels, by_class=False)
-    whole = removed(log_split, log_frequencies(counts) - fitted.bias)
-    if whole is None:
-        return float("nan"), nothing
     biases = weighted_biases(part.logits, part.labels, weights, fitted)
     drawn = weights.astype(np.float64) @ np.eye(len(split))[part.labels]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -46,14 +46,15 @@ def benefit_curves(results: Results, rng: np.random.Generator, samples: int = BA
     """Net benefit of every technique against threshold probability.
 
     Returns:
-        technique, x (threshold probability), mean over seeds, low, high (95 %, pointwise); empty where
-        ``score_curves`` gives None.
+        technique, x (threshold probability), mean over seeds, low, high (95 %, pointwise), of techniques whose answers
+        are probabilities; empty where ``score_curves`` gives None.
     """
     ready = two_class_test(results, rng, samples)
-    if ready is None:
+    probable = results.probability_set
+    if ready is None or probable is None:
         return pd.DataFrame(columns=["technique", "x", "mean", "low", "high"])
     lines = []
-    for technique in ready.test.techniques:
+    for technique in probable.techniques:
         own = np.stack([net_benefit(ready.is_positive, p, ready.weights) for p in ready.probabilities(technique)])
         lines.append(line_of(technique, THRESHOLD_PROBABILITIES, own, ready.few, (-np.inf, 1.0)))
     return pd.concat(lines, ignore_index=True)

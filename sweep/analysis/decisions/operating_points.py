@@ -7,7 +7,7 @@ curve; a threshold that could be used must come from validation, see ``sweep.ana
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,12 +69,12 @@ def _first_reaching(counts: WeightedCounts, recalls: np.ndarray) -> np.ndarray:
     return np.minimum(found, counts.tp.shape[1] - 1)
 
 
-def specificity_at(counts: WeightedCounts, sensitivity: float) -> np.ndarray:
-    """(B,) the highest specificity among thresholds whose sensitivity is at least ``sensitivity``, in (0, 1]."""
-    place = _first_reaching(counts, np.array([sensitivity]))
+def specificity_at(counts: WeightedCounts, sensitivities: Sequence[float]) -> np.ndarray:
+    """(B, G) the highest specificity among thresholds whose sensitivity is at least each one, in (0, 1]."""
+    place = _first_reaching(counts, np.array(sensitivities))
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = 1 - np.take_along_axis(counts.fp, place, axis=1)[:, 0] / counts.negatives
-    return np.where(counts.positives > 0, value, np.nan)
+        value = 1 - np.take_along_axis(counts.fp, place, axis=1) / counts.negatives[:, None]
+    return np.where(counts.positives[:, None] > 0, value, np.nan)
 
 
 def roc_at(counts: WeightedCounts, rates: np.ndarray = FALSE_POSITIVE_RATES) -> np.ndarray:
@@ -135,7 +135,11 @@ class Curves:
 
 
 def score_curves(
-    results: Results, rng: np.random.Generator, samples: int = SAMPLES, banded: int = BANDED
+    results: Results,
+    rng: np.random.Generator,
+    samples: int = SAMPLES,
+    banded: int = BANDED,
+    few: Collection[str] | None = None,
 ) -> Curves | None:
     """Curves and their areas for every technique at its chosen configuration.
 
@@ -143,21 +147,24 @@ def score_curves(
         rng: of the patients drawn.
         samples: B bootstrap samples, the same for all trials.
         banded: how many of them the bands are made from.
+        few: techniques whose lines get a band; None for all. Without one ``low`` and ``high`` are NaN.
     Returns:
         None with more than two classes, where the test split was not opened, or where it lacks a class.
     """
     ready = two_class_test(results, rng, samples)
     if ready is None:
         return None
-    roc, pr, points = [], [], []
+    roc: list[pd.DataFrame] = []
+    pr: list[pd.DataFrame] = []
+    points = []
     for technique in ready.test.techniques:
         scores = ready.scores(technique)
         all_counts = [weighted_counts(ready.is_positive, s, ready.weights) for s in scores]
-        first = [counts.first(1 + len(ready.few.rows) + banded) for counts in all_counts]
-        own = np.stack([roc_at(counts) for counts in first])
-        roc.append(line_of(technique, FALSE_POSITIVE_RATES, own, ready.few, (0.0, 1.0)))
-        own = np.stack([precision_at(counts) for counts in first])
-        pr.append(line_of(technique, RECALLS, own, ready.few, (0.0, 1.0)))
+        band = few is None or technique in few
+        first = [counts.first(1 + (len(ready.few.rows) + banded if band else 0)) for counts in all_counts]
+        for lines, x, at in ((roc, FALSE_POSITIVE_RATES, roc_at), (pr, RECALLS, precision_at)):
+            own = np.stack([at(counts) for counts in first])
+            lines.append(line_of(technique, x, own, ready.few if band else None, (0.0, 1.0)))
         areas = [
             (weighted_auroc(ready.is_positive, s, ready.weights), average_precision(counts))
             for s, counts in zip(scores, all_counts, strict=True)
@@ -192,7 +199,7 @@ def operating_points(
         seeds = []
         for scores in ready.scores(technique):
             counts = weighted_counts(ready.is_positive, scores, ready.weights)
-            seeds.append([specificity_at(counts, sensitivity) for sensitivity in sensitivities])
+            seeds.append(list(specificity_at(counts, sensitivities).T))
         row = row_of(names, seeds, ready.behind["specificity"], ready.few)
         rows.append({"technique": technique, "seeds": len(seeds), **row})
     return pd.DataFrame(rows)

@@ -64,10 +64,10 @@ def reliability_curves(results: Results, bins: int = BINS, binning: Binning = "e
 
     Returns:
         technique, stage, count, predicted, observed: of the positive class; with more than two classes of the most
-        probable one. Empty where the test split was not opened.
+        probable one. Only of techniques whose answers are probabilities; empty where the test split was not opened.
     """
     columns = ["technique", "stage", "count", "predicted", "observed"]
-    test = results.test_set
+    test = results.probability_set
     if test is None:
         return pd.DataFrame(columns=columns)
     frames = []

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from balancing.components.registry import COMPONENTS
-from balancing.components.techniques import get_technique
+from balancing.components.techniques import get_technique, training_of
 from balancing.errors import UserError
 from sweep.analysis.decided import decided
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.paired import BASELINE, metric_intervals, paired_differences, resample
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
+from sweep.hyperparameters import HYPERPARAMETERS
 
 METRIC = "balanced_accuracy"
 AS_TRAINED = "argmax"
@@ -39,7 +41,9 @@ def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         interval (patients and seeds); difference, to the baseline under the same rule, paired by seed and patient, with
         its interval; p_holm, adjusted over the techniques of a rule; fewest_patients. A rule is fitted on each trial's
         validation logits. A technique is missing from the rule that needs its answers' class frequencies where they are
-        not known, and from all with a decision of its own. Empty without validation predictions or a tested baseline.
+        not known, from ``threshold`` where its validation split lacks a class, from the most probable class where its
+        answers are scores, and from all with a decision of its own.
+        Empty without validation predictions or a tested baseline.
     """
     trials = [
         trial
@@ -70,12 +74,15 @@ def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
 def _under(results: Results, trials: list[TrialPredictions], rule: str) -> Mapping[tuple[str, int], Predictions]:
     """(technique, seed) -> test predictions by a rule; without techniques that the rule can't decide on."""
     if rule == AS_TRAINED:
-        return {(trial.technique, trial.seed): trial.test for trial in trials}
+        return {(trial.technique, trial.seed): trial.test for trial in trials if trial.gives != "scores"}
     decision = COMPONENTS.get(rule)
     assert decision is not None
     found: dict[tuple[str, int], Predictions] = {}
     lost = set()
     for trial in trials:
+        if rule == "threshold" and len(np.unique(trial.validation.labels)) < len(results.class_names):
+            lost.add(trial.technique)  # no threshold can be told from it
+            continue
         ledger = results.ledger_of(trial.trial_id)
         prior = None if ledger is None else ledger.prior
         try:
@@ -88,9 +95,31 @@ def _under(results: Results, trials: list[TrialPredictions], rule: str) -> Mappi
 
 
 def only_moves_the_prior(name: str) -> bool:
-    """Whether a technique differs from the baseline in its sampler, its loss or its decision alone, by design."""
+    """Whether a technique differs from the baseline in its sampler, its loss or its decision alone, by design.
+
+    A loss that asks for another head than the baseline's makes another network of it.
+    """
     try:
         technique = get_technique(name)
     except UserError:
         return False
-    return name != BASELINE and set(technique.axes) <= {"sampler", "loss", "decision"}
+    axes_alike = set(technique.axes) <= {"sampler", "loss", "decision"}
+    return name != BASELINE and axes_alike and technique.head == get_technique(BASELINE).head
+
+
+def trained_otherwise(results: Results, name: str) -> tuple[str, ...]:
+    """Labels of the shared hyperparameters that were chosen for a technique other than for the baseline.
+
+    The strength of augmentation is among them: the baseline is never augmented. () where both have the same, and of
+    plain predictions, which don't tell.
+    """
+    if not results.is_of_run:
+        return ()
+    chosen = results.chosen_trials()
+    own, base = (
+        [results.records[one].spec for one in chosen.loc[chosen["technique"] == trained, "trial_id"]]
+        for trained in (training_of(get_technique(name)).name, BASELINE)
+    )
+    return tuple(
+        h.label.lower() for h in HYPERPARAMETERS if len({getattr(each, h.name) for each in (*own[:1], *base[:1])}) > 1
+    )

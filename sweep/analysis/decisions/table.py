@@ -156,6 +156,8 @@ def decision_table(
     draws = test.draws(samples, rng)
     behind = n_patients(test.labels, test.patients, results.positive)
     decided = decisions(results, test, stated)
+    if not decided:
+        return pd.DataFrame(columns=["decision", "technique", "rule", "seeds", "threshold", *METRICS])
     names = rules(stated) | {"prior": "prior correction"}
     if stated.prevalence is not None:
         names["prevalence"] = f"prior correction to {100 * stated.prevalence:g}\N{NO-BREAK SPACE}% positives"
@@ -210,11 +212,12 @@ def reference_rule(results: Results) -> str:
 def decisions(
     results: Results, test: TestSet, stated: DecisionPreferences = USUAL
 ) -> dict[tuple[str, str], dict[int, Decided]]:
-    """(technique, rule) -> seed -> decisions, in ``decision_table``'s order."""
+    """(technique, rule) -> seed -> decisions, in ``decision_table``'s order; scores that rank alone decide nothing."""
     positive = results.positive
     found: dict[tuple[str, str], dict[int, Decided]] = {
-        (technique, "argmax"): {trial.seed: by_argmax(trial, positive) for trial in test.of(technique)}
+        (technique, "argmax"): {trial.seed: by_argmax(trial, positive) for trial in of_technique}
         for technique in test.techniques
+        if (of_technique := [trial for trial in test.of(technique) if trial.gives != "scores"])
     }
     baseline = test.of(BASELINE)
     if not baseline:

@@ -76,10 +76,16 @@ def row_of(
 
 
 def line_of(
-    technique: str, x: np.ndarray, both: np.ndarray, few: FewPatients, ends: tuple[float, float]
+    technique: str, x: np.ndarray, both: np.ndarray, few: FewPatients | None, ends: tuple[float, float]
 ) -> pd.DataFrame:
-    """technique, x, mean, low, high, from (S, 1 + J + B, G): the test split as it is, then ``patient_draws``."""
-    low, high = distributions(both[:, 0], both[:, 1:], few).limits()
+    """technique, x, mean, low, high, from (S, 1 + J + B, G): the test split as it is, then ``patient_draws``.
+
+    Without ``few`` there is no band: low and high are NaN.
+    """
+    if few is None:
+        low = high = np.full(len(x), np.nan)
+    else:
+        low, high = distributions(both[:, 0], both[:, 1:], few).limits()
     limits = {"low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
     shown = {name: np.where(np.isfinite(limit), limit, np.nan) for name, limit in limits.items()}
     shown = {"mean": both[:, 0].mean(axis=0), **shown}

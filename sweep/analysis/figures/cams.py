@@ -135,6 +135,8 @@ def _caption(found: CaseMaps, n_classes: int, masks: Masks | None) -> str:
         text += f" The last block sees these images as {down} x {across} fields; no finer place can be told."
     if masks is not None:
         text += f" The outline is {masks.what}."
+    if found.others:
+        text += f" {found.others} techniques more were trained; no maps of them are made or measured here."
     if found.missing:
         text += f" {found.missing} technique(s) are missing: their networks were not kept."
     return text

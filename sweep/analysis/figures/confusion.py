@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from sweep.analysis.figures.style import WIDTH, Plot, style
-from sweep.analysis.names import display_name, in_order
+from sweep.analysis.figures.style import WIDTH, Plot, panel_title, style
+from sweep.analysis.highlights import highlights
 from sweep.analysis.results import Results
 from sweep.analysis.tables import confusion_matrices
 from sweep.runs.confusion import draw_confusion, short_count
@@ -24,7 +24,7 @@ def confusion_plot(run: Results) -> Plot | None:
     matrices = confusion_matrices(run)
     if not matrices:
         return None
-    techniques = in_order(name for name, _ in matrices)
+    techniques = highlights(run, (name for name, _ in matrices))
     names = run.class_names
     means = {t: np.mean([m for (name, _), m in matrices.items() if name == t], axis=0) for t in techniques}
     seeds = max(sum(name == t for name, _ in matrices) for t in techniques)
@@ -48,12 +48,16 @@ def confusion_plot(run: Results) -> Plot | None:
                 most_counted=_LABELLED,
                 with_shares=True,
             )
-            axes.set_title(display_name(technique), loc="left", pad=4)
+            panel_title(axes, technique, pad=4)
         for column in range(columns - (len(grid.flat) - len(techniques)), columns):
             grid[-2, column].tick_params(labelbottom=True)
         figure.supxlabel("Decided", fontsize=9.5)
         figure.supylabel("True", fontsize=9.5)
-    return Plot("confusion", "Confusion matrices", figure, _caption(run, means, seeds), _alt(techniques, names), wide)
+    caption = _caption(run, means, seeds)
+    total = len({name for name, _ in matrices})
+    if total > len(techniques):
+        caption += f" {len(techniques)} of {total} techniques; the table beneath has all."
+    return Plot("confusion", "Confusion matrices", figure, caption, _alt(techniques, names), wide)
 
 
 def _caption(run: Results, means: dict[str, np.ndarray], seeds: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,21 +12,26 @@ from matplotlib.figure import Figure
 from balancing.components.decisions.threshold import COST_RATIO
 from sweep.analysis.decisions.net_benefit import THRESHOLD_PROBABILITIES, treat_all
 from sweep.analysis.figures.panels import DASHED
-from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, style, technique_legend
 from sweep.analysis.figures.text import decimals
 from sweep.analysis.names import colour, display_name, marker
 from sweep.analysis.statistics.paired import BASELINE
 
 
-def decision_curve_plot(benefit: pd.DataFrame, prevalence: float, cost_ratio: float = COST_RATIO) -> Plot:
+def decision_curve_plot(
+    benefit: pd.DataFrame, prevalence: float, cost_ratio: float = COST_RATIO, few: Collection[str] | None = None
+) -> Plot:
     """Net benefit against threshold probability, with acting on everyone and on nobody.
 
     Args:
         benefit: of ``operating_points.benefit_curves``, not empty.
         prevalence: share of positives in the test split.
         cost_ratio: what a miss costs in false alarms, of the point that the caption reads off.
+        few: techniques in colour, the others grey; None for all.
     """
-    techniques = list(dict.fromkeys(benefit["technique"]))
+    everything = list(dict.fromkeys(benefit["technique"]))
+    techniques = [name for name in everything if few is None or name in few]
+    others = [name for name in everything if name not in techniques]
     everyone = treat_all(prevalence)
     with style():
         figure = Figure(figsize=(WIDTH, 4.1), layout="constrained")
@@ -32,6 +39,9 @@ def decision_curve_plot(benefit: pd.DataFrame, prevalence: float, cost_ratio: fl
         light_grid(axes)
         axes.axhline(0, color=GRID, linewidth=1.2, zorder=1)
         axes.plot(THRESHOLD_PROBABILITIES, everyone, color=GRID, linewidth=1.2, linestyle=DASHED, zorder=1)
+        for other in others:
+            line = benefit[benefit["technique"] == other]
+            axes.plot(line["x"], line["mean"], linewidth=0.6, **OTHER)
         for place, technique in enumerate(techniques):
             line = benefit[benefit["technique"] == technique]
             axes.plot(
@@ -45,13 +55,14 @@ def decision_curve_plot(benefit: pd.DataFrame, prevalence: float, cost_ratio: fl
         axes.set_xlabel("Threshold probability")
         axes.set_ylabel("Net benefit, test")
         _grey_labels(axes, everyone)
-        technique_legend(figure, techniques)
+        technique_legend(figure, techniques, others=len(others))
     return Plot(
         "decision_curve",
         "Decision curve",
         figure,
-        _benefit_caption(benefit, prevalence, cost_ratio),
-        f"Net benefit against threshold probability for {len(techniques)} techniques, for everyone and for nobody.",
+        _benefit_caption(benefit, prevalence, cost_ratio)
+        + (f" {len(techniques)} of {len(everything)} techniques in colour." if others else ""),
+        f"Net benefit against threshold probability for {len(everything)} techniques, for everyone and for nobody.",
     )
 
 

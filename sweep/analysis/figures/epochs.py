@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from sweep.analysis.figures.style import WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import OTHER, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.highlights import MOST, highlights
 from sweep.analysis.names import colour, in_order, inline_name, marker, metric_name
 from sweep.analysis.results import Results
 
@@ -18,12 +19,20 @@ def epochs_plot(run: Results, metric: str) -> Plot | None:
     if chosen.empty or epochs.empty or metric not in epochs:
         return None
     epochs = epochs[epochs["trial_id"].isin(chosen["trial_id"])]
-    techniques = in_order(epochs["technique"])
+    of_none = epochs.groupby("technique")[metric].transform("count") == 0  # scores have no such metric
+    epochs = epochs[~of_none]
+    if epochs.empty:
+        return None
+    techniques = highlights(run, epochs["technique"])
+    others = in_order(name for name in epochs["technique"].unique() if name not in techniques)
     last = int(epochs["epoch"].max())
     with style():
         figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
         axes = figure.add_subplot()
         light_grid(axes, "y")
+        for other in others:
+            mean = epochs[epochs["technique"] == other].groupby("epoch")[metric].mean()
+            axes.plot(mean.index, mean, linewidth=0.7, marker="." if last == 1 else "", **OTHER)
         for position, technique in enumerate(techniques):
             own = epochs[epochs["technique"] == technique].groupby("epoch")[metric]
             mean, low, high = own.mean(), own.min(), own.max()
@@ -37,15 +46,16 @@ def epochs_plot(run: Results, metric: str) -> Plot | None:
                 axes.fill_between(x, low, high, color=shown, alpha=0.10, linewidth=0)
         axes.set_xlabel("Epoch")
         axes.set_ylabel(f"{metric_name(metric)}, validation")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10) if last > 1 else FixedLocator([1]))
         axes.set_xlim(0.6, last + 0.4)
-        technique_legend(figure, techniques)
+        technique_legend(figure, techniques, others=len(others))
+    count = len(techniques) + len(others)
     return Plot(
         name=f"{metric}_by_epoch",
         title=f"{metric_name(metric)} against epochs",
         figure=figure,
         caption=_epochs_caption(epochs, metric),
-        alt=f"Line chart of validation {inline_name(metric)} for {len(techniques)} techniques over {last} epochs.",
+        alt=f"Line chart of validation {inline_name(metric)} for {count} techniques over {last} epochs.",
     )
 
 
@@ -55,6 +65,8 @@ def _epochs_caption(epochs: pd.DataFrame, metric: str) -> str:
     text = f"{name} on validation after each epoch, at the configuration chosen for each technique. "
     text += f"Lines: mean over {seeds} seeds; bands: lowest to highest seed." if seeds > 1 else "One seed, so no band."
     steps = epochs.sort_values("epoch").groupby("trial_id")[metric].diff().abs().dropna()
+    if (total := epochs["technique"].nunique()) > MOST:
+        text += f" {MOST} of {total} techniques in colour."
     if len(steps):
         ends = epochs[epochs["epoch"] == epochs["epoch"].max()].groupby("technique")[metric].mean()
         text += f" From one epoch to the next a single trial moves by {steps.median():.3f} in the median and by up to "

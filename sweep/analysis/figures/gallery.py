@@ -13,6 +13,7 @@ from balancing.components.plans import TrainingPlan
 from balancing.data.text import shortened
 from sweep.analysis.figures.style import WIDTH, Plot, style
 from sweep.analysis.figures.text import listed
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.synthetic.measure import chosen_specs, plan_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from balancing.data.images import ImageSet
 
 SHOWN = 3
+MOST_TECHNIQUES = 6
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def gallery_plot(run: Results, images: ImageSet, rng: np.random.Generator, shown
     Args:
         images: the run's own.
         rng: draws which are shown.
-        shown: of each technique.
+        shown: of each technique; of more than ``MOST_TECHNIQUES`` the few of ``highlights``.
     Returns:
         None where no chosen technique made any.
     Raises:
@@ -80,7 +82,10 @@ def gallery_plot(run: Results, images: ImageSet, rng: np.random.Generator, shown
     """
     specs = chosen_specs(run)
     gallery: dict[str, list[Mixture]] = {}
+    few = set(highlights(run, specs, MOST_TECHNIQUES))
     for (technique, spec), own in zip(specs.items(), rng.spawn(len(specs)), strict=True):
+        if technique not in few:
+            continue
         plan = plan_of(run, images, spec)
         if plan.synthetic.any():
             gallery[technique] = mixtures(plan, images, pick(plan, shown, own))
@@ -90,7 +95,8 @@ def gallery_plot(run: Results, images: ImageSet, rng: np.random.Generator, shown
         name="synthetic_images",
         title="Synthetic images beside their parents",
         figure=_draw(gallery),
-        caption=_caption(gallery),
+        caption=_caption(gallery)
+        + (f" {len(few)} of {len(specs)} techniques that mix images are shown." if len(few) < len(specs) else ""),
         alt=_alt(gallery),
         wide=len(gallery) > 1,
         raster=True,

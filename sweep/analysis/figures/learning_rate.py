@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style
-from sweep.analysis.names import colour, display_name, in_order, inline_name, marker, metric_name
+from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, panel_title, style
+from sweep.analysis.highlights import highlights
+from sweep.analysis.names import colour, display_name, inline_name, marker, metric_name
 from sweep.analysis.results import Results
 
 
@@ -21,7 +22,8 @@ def learning_rate_plot(run: Results) -> Plot | None:
     trials = trials[trials[metric].notna() & trials["status"].isin(("done", "stopped"))] if len(trials) else trials
     if trials.empty:
         return None
-    techniques = in_order(trials["technique"])
+    techniques = highlights(run, trials["technique"])
+    total = trials["technique"].nunique()
     rates = sorted(trials["lr"].unique())
     chosen = set(run.chosen_trials()["trial_id"])
     figure = (
@@ -40,7 +42,9 @@ def learning_rate_plot(run: Results) -> Plot | None:
         text += (
             f" {display_name(wide)} depends most on its configuration and seed ({spread.max():.3f} between its trials)."
         )
-    alt = f"Validation {name} of {len(trials)} trials of {len(techniques)} techniques at {len(rates)} learning rates."
+    if total > len(techniques):
+        text += f" {len(techniques)} of {total} techniques are shown."
+    alt = f"Validation {name} of {len(trials)} trials of {total} techniques at {len(rates)} learning rates."
     return Plot("learning_rate", "Learning rate against technique", figure, text, alt)
 
 
@@ -69,7 +73,7 @@ def _rate_panels(trials: pd.DataFrame, techniques: list[str], metric: str, chose
             }
             axes.scatter(own["lr"][~is_chosen], own[metric][~is_chosen], facecolors="none", **shown)
             axes.scatter(own["lr"][is_chosen], own[metric][is_chosen], facecolors=colour(technique), **shown)
-            axes.set_title(display_name(technique), loc="left", pad=3)
+            panel_title(axes, technique)
             axes.set_xscale("log")
             axes.set_xlim(min(rates) / 1.5, max(rates) * 1.5)
             if len(rates) <= 3 or max(rates) / min(rates) < 10:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from sweep.analysis.figures.style import WIDTH, light_grid, technique_legend
+from sweep.analysis.figures.style import GRID, WIDTH, light_grid, panel_title, technique_legend
 from sweep.analysis.names import colour, display_name, inline_name, marker
 from sweep.analysis.statistics.paired import BASELINE
 
@@ -32,10 +32,11 @@ def panel_grid(count: int, x_label: str) -> tuple[Figure, list[Axes]]:
     return figure, list(axes.flat[:count])
 
 
-def _panels(techniques: Sequence[str]) -> list[str]:
+def _panels(techniques: Sequence[str], few: Collection[str] | None) -> list[str]:
     """Who gets a panel: everyone but the baseline, which stands in every panel; all where there is none but it."""
-    others = [technique for technique in techniques if technique != BASELINE]
-    return others if others and BASELINE in techniques else list(techniques)
+    shown = [technique for technique in techniques if few is None or technique in few]
+    others = [technique for technique in shown if technique != BASELINE]
+    return others if others and BASELINE in shown else shown
 
 
 def _curve(axes: Axes, line: pd.DataFrame, technique: str, *, behind: bool = False) -> None:
@@ -45,27 +46,52 @@ def _curve(axes: Axes, line: pd.DataFrame, technique: str, *, behind: bool = Fal
     axes.plot(line["x"], line["mean"], color=shown, linewidth=1.2 if behind else 1.7, **marked)
 
 
+def _everyone(axes: Axes, lines: pd.DataFrame) -> None:
+    """The lowest and the highest of all techniques' lines at each place."""
+    wide = lines.pivot(index="x", columns="technique", values="mean")
+    for edge in (wide.min(axis=1), wide.max(axis=1)):
+        axes.plot(edge.index, edge, color=GRID, linewidth=0.9, linestyle=(0, (1, 1)), zorder=1.5)
+
+
 def curve_panels(
-    lines: pd.DataFrame, points: pd.DataFrame, area: str, short: str, x_label: str
+    lines: pd.DataFrame,
+    points: pd.DataFrame,
+    naming: tuple[str, str, str],
+    few: Collection[str] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """A panel a technique with the baseline behind it; a technique's area in its corner."""
+    """A panel a technique with the baseline behind it; a technique's area in its corner.
+
+    Args:
+        naming: the area's column in ``points``, its short name, and the x axis' name.
+        few: techniques that get a panel, with the lowest and the highest line of all behind; None for all.
+    """
+    area, short, x_label = naming
     techniques = points["technique"].tolist()
-    panels = _panels(techniques)
+    panels = _panels(techniques, few)
     areas = points.set_index("technique")[area]
     figure, grid = panel_grid(len(panels), x_label)
     for axes, technique in zip(grid, panels, strict=True):
         light_grid(axes)
+        if few is not None and len(few) < len(techniques):
+            _everyone(axes, lines)
         for name in dict.fromkeys([*(t for t in techniques if t == BASELINE), technique]):
             _curve(axes, lines[lines["technique"] == name], name, behind=name != technique)
-        axes.set_title(display_name(technique), loc="left", pad=3)
+        panel_title(axes, technique)
         axes.text(
             0.97, 0.05, f"{short} {areas[technique]:.3f}", transform=axes.transAxes, ha="right", fontsize=8
         )  # fmt: skip
         axes.set_xlim(-0.02, 1.02)
         axes.xaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
-    if panels != techniques:
+    if BASELINE not in panels and BASELINE in techniques:
         technique_legend(figure, [BASELINE])
     return figure, grid
+
+
+def few_sentence(points: pd.DataFrame, few: Collection[str] | None) -> str:
+    """What is not drawn as a line; "" where all are."""
+    if few is None or len(few) >= len(points):
+        return ""
+    return f" {len(few)} of {len(points)} techniques; dotted: the lowest and the highest line of all."
 
 
 def bands_sentence(points: pd.DataFrame) -> str:

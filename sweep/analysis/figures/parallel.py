@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sweep.analysis.figures.style import WIDTH, Plot, style, technique_legend
+from sweep.analysis.figures.style import GRID, WIDTH, Plot, style, technique_legend
+from sweep.analysis.highlights import highlights
 from sweep.analysis.hyperparameters.factors import SHARED_NAMES, ended_trials
 from sweep.analysis.names import INK, colour, display_name, in_order, inline_name, marker, metric_name
 from sweep.analysis.results import Results
@@ -37,13 +39,15 @@ def parallel_plot(run: Results) -> Plot | None:
     if len(lines) < 2 or not varied:
         return None
     techniques = in_order(lines["technique"])
+    few = highlights(run, techniques)
+    techniques = _spread(techniques, few)
     shown = ["technique"] * (len(techniques) > 1) + varied
     chosen = set(run.chosen_trials()["configuration"])
     with style():
         figure = Figure(figsize=(WIDTH * 1.6, 3.9), layout="constrained")
         axes = figure.add_subplot()
-        scales = [_Scale(lines[name], name, techniques) for name in shown] + [_Scale(lines["value"], "value", [])]
-        _lines(axes, lines, [*shown, "value"], scales, techniques, chosen)
+        scales = [_Scale(lines[name], name, techniques, few) for name in shown] + [_Scale(lines["value"], "value", [])]
+        _lines(axes, lines, [*shown, "value"], scales, chosen, few)
         for place, scale in enumerate(scales):
             _axis(axes, place, scale, last=place == len(scales) - 1)
         heads = [SHARED_NAMES[scale.name] + " (log)" * scale.log for scale in scales[:-1]] + [metric_name(metric)]
@@ -54,8 +58,10 @@ def parallel_plot(run: Results) -> Plot | None:
         axes.set_xlim(-0.12, len(heads) - 1 + 0.32)
         for edge in axes.spines.values():
             edge.set_visible(False)
-        technique_legend(figure, techniques)
+        technique_legend(figure, few, others=len(techniques) - len(few))
     caption = _parallel_caption(run, lines, metric, shown, chosen)
+    if len(few) < len(techniques):
+        caption += f" {len(few)} of {len(techniques)} techniques have their chosen configuration in colour."
     alt = (
         f"Parallel coordinates: {len(lines)} configurations of {len(techniques)} techniques as lines through "
         f"{', '.join(SHARED_NAMES[name].lower() for name in shown)} to validation {inline_name(metric)}."
@@ -63,15 +69,21 @@ def parallel_plot(run: Results) -> Plot | None:
     return Plot("parallel_coordinates", "Every configuration", figure, caption, alt, wide=True)
 
 
+def _spread(techniques: list[str], few: Sequence[str]) -> list[str]:
+    """The techniques with the few that have a label as far apart as they can be; as they are where all have one."""
+    others = np.array_split(np.array([name for name in techniques if name not in few], dtype=object), len(few))
+    return [name for one, own in zip(few, others, strict=True) for name in (one, *own)]
+
+
 class _Scale:
     """Where a value stands on its axis, 0 below to 1 above, and the ticks there."""
 
-    def __init__(self, values: pd.Series, name: str, techniques: list[str]):
+    def __init__(self, values: pd.Series, name: str, techniques: list[str], few: Sequence[str] = ()):
         self.name, self.techniques, self.shared = name, techniques, _SHARED.get(name)
         self.log = self.shared is not None and self.shared.logarithmic(values)
         if name == "technique":
             self.low, self.high = float(len(techniques) - 1), 0.0  # the first above
-            self.ticks = [(float(i), display_name(t)) for i, t in enumerate(techniques)]
+            self.ticks = [(float(i), display_name(t)) for i, t in enumerate(techniques) if t in few]
             return
         numbers = self._number(values)
         self.low, self.high = float(numbers.min()), float(numbers.max())
@@ -112,7 +124,7 @@ class _Scale:
 
 
 def _lines(
-    axes: Axes, lines: pd.DataFrame, names: list[str], scales: list[_Scale], techniques: list[str], chosen: set[str]
+    axes: Axes, lines: pd.DataFrame, names: list[str], scales: list[_Scale], chosen: set[str], few: Sequence[str]
 ) -> None:
     """Curves that leave and reach each axis level, so that they can be followed across it."""
     heights = np.stack([scale.place(lines[name]) for name, scale in zip(names, scales, strict=True)], axis=1)
@@ -124,11 +136,11 @@ def _lines(
     for (configuration, row), height in zip(lines.iterrows(), heights, strict=True):
         technique = str(row["technique"])
         y = np.concatenate([a + (b - a) * smooth for a, b in pairwise(height)])
-        is_chosen = configuration in chosen
+        is_chosen = configuration in chosen and technique in few
         axes.plot(
             x,
             y,
-            color=colour(technique),
+            color=colour(technique) if technique in few else GRID,
             linewidth=2.2 if is_chosen else 0.8,
             alpha=1.0 if is_chosen else 0.45,
             zorder=4 if is_chosen else 2,

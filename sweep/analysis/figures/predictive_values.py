@@ -13,7 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from sweep.analysis.decisions.predictive_values import predictive_curves
 from sweep.analysis.figures.panels import DASHED
-from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import colour, display_name, marker
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
@@ -33,7 +34,8 @@ def predictive_values_plot(run: Results, prevalence: float) -> Plot | None:
     data = predictive_curves(run, _PREVALENCES)
     if data.empty:
         return None
-    techniques = list(dict.fromkeys(data["technique"]))
+    everything = list(dict.fromkeys(data["technique"]))
+    techniques = highlights(run, everything)
     with style():
         figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True)
@@ -41,6 +43,9 @@ def predictive_values_plot(run: Results, prevalence: float) -> Plot | None:
             light_grid(axes)
             axes.axvline(prevalence, color=GRID, linewidth=0.9, linestyle=DASHED, zorder=1)
             for (technique, rule), line in data.groupby(["technique", "rule"], sort=False):
+                if technique not in techniques:
+                    axes.plot(line["prevalence"][::10], line[value][::10], linewidth=0.6, **OTHER)
+                    continue
                 shown: dict[str, Any] = {"color": colour(str(technique)), "linewidth": 1.5}
                 if rule == "argmax":
                     place = 15 + 15 * techniques.index(str(technique))  # markers beside each other, not on top
@@ -58,24 +63,28 @@ def predictive_values_plot(run: Results, prevalence: float) -> Plot | None:
         bottom.xaxis.set_minor_locator(NullLocator())
         bottom.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         bottom.set_xlabel("Prevalence (log)")
-        _legend(figure, techniques, "Baseline + threshold" if (data["rule"] != "argmax").any() else None)
+        dashed = "Baseline + threshold" if (data["rule"] != "argmax").any() else None
+        _legend(figure, techniques, len(everything) - len(techniques), dashed)
     return Plot(
         "predictive_values",
         "Predictive values against prevalence",
         figure,
         _predictive_caption(run, data, prevalence),
-        f"Two line charts, PPV and NPV against prevalence from 0.5 % to 90 %, for {len(techniques)} techniques.",
+        f"Two line charts, PPV and NPV against prevalence from 0.5 % to 90 %, for {len(everything)} techniques.",
     )
 
 
-def _legend(figure: Figure, techniques: Sequence[str], dashed: str | None) -> None:
+def _legend(figure: Figure, techniques: Sequence[str], others: int, dashed: str | None) -> None:
     """``technique_legend`` with one more entry for the baseline at its tuned threshold."""
     if dashed is None:
-        technique_legend(figure, techniques)
+        technique_legend(figure, techniques, others=others)
         return
     handles = [Line2D([], [], color=colour(t), marker=marker(t), markersize=5) for t in techniques]
     handles.append(Line2D([], [], color=colour(BASELINE), linestyle=DASHED))
     names = [*(display_name(t) for t in techniques), dashed]
+    if others:
+        handles.append(Line2D([], [], color=GRID))
+        names.append(f"{others} others")
     figure.legend(handles, names, loc="outside lower center", ncols=2, columnspacing=1.2, handlelength=2.4)
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style, technique_legend
-from sweep.analysis.figures.text import listed
+from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.text import first_few, listed
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import INK, colour, display_name, in_order, marker
 from sweep.analysis.results import Results
 
@@ -18,10 +19,13 @@ from sweep.analysis.results import Results
 def recall_specificity_plot(run: Results) -> Plot | None:
     """Recall against specificity on the test split: a small marker a seed, a large one the mean."""
     tested = run.test_table()
+    tested = tested[tested["recall"].notna()]  # scores that rank alone decide nothing
     if tested.empty:
         return None
-    techniques = in_order(tested["technique"])
-    means = tested.groupby("technique")[["recall", "specificity", "balanced_accuracy"]].mean().loc[techniques]
+    techniques = highlights(run, tested["technique"])
+    means = tested.groupby("technique")[["recall", "specificity", "balanced_accuracy"]].mean()
+    means = means.loc[in_order(tested["technique"])]
+    others = means.drop(techniques)
     with style():
         figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
         axes = figure.add_subplot()
@@ -29,6 +33,7 @@ def recall_specificity_plot(run: Results) -> Plot | None:
         light_grid(axes)
         if run.positive is not None:
             _equal_balanced_accuracy(axes, (x_low, x_high), (y_low, y_high))
+        axes.scatter(others["specificity"], others["recall"], s=30, linewidths=0, **OTHER)
         for technique in techniques:
             own = tested[tested["technique"] == technique]
             shown: dict[str, Any] = {"color": colour(technique), "marker": marker(technique)}
@@ -43,28 +48,30 @@ def recall_specificity_plot(run: Results) -> Plot | None:
         axes.set_ylim(y_low, y_high)
         axes.set_xlabel("Specificity, test")
         axes.set_ylabel("Recall, test")
-        technique_legend(figure, techniques, lines=False)
+        technique_legend(figure, techniques, others=len(others), lines=False)
     seeds = int(tested.groupby("technique")["seed"].nunique().max())
     text = "Each technique on the test split. "
     text += (
         f"Large markers: means over {seeds} seeds; small ones: each seed. " if seeds > 1 else "One marker: one seed. "
     )
+    if len(others):
+        text += f"{len(techniques)} of {len(means)} techniques in colour. "
     if run.positive is None:
         text += "Both axes are means over the classes, each against the rest. "
     else:
         text += "Dashed lines join points of equal balanced accuracy (as labelled). "
-    if len(techniques) > 1:
+    if len(means) > 1:
         text += (
             f"Highest mean recall: {_leaders(means['recall'])} ({means['recall'].max():.3f}); highest mean "
             f"specificity: {_leaders(means['specificity'])} ({means['specificity'].max():.3f})."
         )
-    alt = f"Scatter of test recall against specificity for {len(techniques)} techniques, {len(tested)} trials."
+    alt = f"Scatter of test recall against specificity for {len(means)} techniques, {len(tested)} trials."
     return Plot("recall_specificity", "Recall against specificity", figure, text.strip(), alt)
 
 
 def _leaders(means: pd.Series) -> str:
     """The techniques with the highest mean, as it is printed: several may share it."""
-    return listed([display_name(str(name)) for name in means.index[means.round(3) == means.max().round(3)]])
+    return listed(first_few([display_name(str(name)) for name in means.index[means.round(3) == means.max().round(3)]]))
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:

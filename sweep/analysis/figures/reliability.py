@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from sweep.analysis.figures.panels import DASHED, panel_grid
-from sweep.analysis.figures.style import GRID, Plot, light_grid, style
+from sweep.analysis.figures.style import GRID, Plot, light_grid, panel_title, style
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import INK, colour, display_name, marker
 from sweep.analysis.results import Results
 
@@ -25,8 +26,8 @@ def reliability_plot(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> 
     """
     if lines.empty:
         return None
-    techniques = list(dict.fromkeys(lines["technique"]))
-    both = table.set_index(["technique", "stage"])
+    techniques = highlights(run, lines["technique"])
+    ece = table.set_index(["technique", "stage"])["ece"].to_dict()
     lowest = 0.0
     if run.positive is None:
         lowest = min(float(lines["predicted"].min()), float(lines["observed"].min())) - 0.05
@@ -43,8 +44,8 @@ def reliability_plot(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> 
                 else:
                     shown |= {"linewidth": 1.5}
                 axes.plot(own["predicted"], own["observed"], **shown)
-            axes.set_title(display_name(technique), loc="left", pad=3)
-            errors = [float(both.loc[(technique, stage), "ece"]) for stage in ("before", "after")]
+            panel_title(axes, technique)
+            errors = [ece[technique, stage] for stage in ("before", "after")]
             axes.text(
                 0.04, 0.9, f"ECE {errors[0]:.3f} → {errors[1]:.3f}", transform=axes.transAxes, fontsize=8
             )  # fmt: skip
@@ -73,9 +74,11 @@ def _reliability_caption(run: Results, lines: pd.DataFrame, table: pd.DataFrame)
     )
     bins = int(lines.groupby(["technique", "stage"]).size().max())
     count = int(lines["count"].median())
+    shown, total = len(highlights(run, lines["technique"])), lines["technique"].nunique()
+    few = f"; {shown} of {total} techniques" if shown < total else ""
     text = (
         f"Predicted {what} against how often it was so, test split, all seeds together, in {bins} bins of equal counts "
-        f"(about {count} predictions each). On the dashed line probabilities mean what they say; "
+        f"(about {count} predictions each){few}. On the dashed line probabilities mean what they say; "
     )
     text += "beneath it they are too high. "
     before, after = (table[table["stage"] == stage].set_index("technique")["ece"] for stage in ("before", "after"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -15,14 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sweep.analysis.figures.direct_labels import label_directly
 from sweep.analysis.names import INK, check_name, colour, display_name, legible, marker
 
 # Inches. Narrow enough that a phone shows the letters at a readable size; two stand side by side on a wide page.
 WIDTH = 4.7
 GRID = "#9a9a9a"
-# As many colours as readers tell apart.
-MOST_IN_LEGEND = 8
+# How lines and points of techniques look that are not among the few in colour.
+OTHER: Any = {"color": GRID, "alpha": 0.5, "zorder": 1.5}
 
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -118,25 +118,36 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
     return buffer.getvalue()
 
 
-def technique_legend(figure: Figure, techniques: Sequence[str], *, lines: bool = True, columns: int = 3) -> None:
+def technique_legend(
+    figure: Figure, techniques: Sequence[str], *, others: int = 0, lines: bool = True, columns: int = 3
+) -> None:
     """A legend beneath the axes, the same for every figure that tells techniques apart.
 
-    Of more techniques than ``MOST_IN_LEGEND`` names stand beside what they name instead.
+    Args:
+        techniques: in colour.
+        others: how many more are drawn in grey.
+        lines: whether they are lines.
     """
-    if len(techniques) > MOST_IN_LEGEND:
-        techniques = label_directly(figure, techniques)
-        if not techniques:
-            return
     handles = [
         Line2D([], [], color=colour(t), marker=marker(t), markersize=5, linestyle="-" if lines else "none")
         for t in techniques
     ]
     names = [display_name(t) for t in techniques]
+    if others:
+        handles.append(
+            Line2D([], [], color=GRID, marker="" if lines else "o", markersize=4, linestyle=handles[0].get_linestyle())
+        )
+        names.append(f"{others} others")
     if max(map(len, names)) > 20:
         columns = 2
     figure.legend(
         handles, names, loc="outside lower center", ncols=min(columns, len(names)), columnspacing=1.2, handlelength=1.8
     )
+
+
+def panel_title(axes: Axes, technique: str, *, pad: float = 3) -> None:
+    """The technique's name above its panel, on two lines where it is long."""
+    axes.set_title("\n".join(wrap(display_name(technique), 26)), loc="left", pad=pad)
 
 
 def light_grid(axes: Axes, axis: str = "both") -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 NONE = "\N{EN DASH}"
+_WHOLE = 7
 
 
 def decimals(value: float | None, digits: int) -> str:
@@ -21,6 +22,11 @@ def signed(value: float, digits: int = 3) -> str:
 def percent(share: float, digits: int = 0) -> str:
     """``0.712`` -> ``71 %``, not to be broken; a dash where there is no number."""
     return NONE if math.isnan(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def first_few(parts: Sequence[str], most: int = 4) -> list[str]:
+    """Parts of a list: all that a run of eight techniques could have; of more the first ``most``, and ``37 more``."""
+    return list(parts) if len(parts) <= _WHOLE else [*parts[:most], f"{len(parts) - most} more"]
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sweep.analysis.maps.methods import DEFAULT_METHOD, FIELD, cam_method
-from sweep.analysis.maps.networks import best_trials, kept_trials, networks
+from sweep.analysis.maps.networks import deciding_trials, kept_trials, networks, shown_trials
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import check_images
 
@@ -83,7 +83,8 @@ class CaseMaps:
         probabilities: technique -> (R, C) float64, as recorded.
         maps: technique -> (R, H, W) float32 in [0, 1], for the class that the technique's network decided on.
         method: a key of ``CAM_METHODS``.
-        missing: techniques without a kept network.
+        missing: techniques without a kept network, of those whose maps are made.
+        others: techniques whose maps are not made, for there are too many.
         field: pixels a side of one field of the networks' last block.
     """
 
@@ -94,6 +95,7 @@ class CaseMaps:
     method: str
     missing: int
     field: int = FIELD
+    others: int = 0
 
 
 def case_maps(
@@ -129,4 +131,6 @@ def case_maps(
         own = network.of_rows(rows)
         probabilities[network.technique], field = own, network.field
         maps[network.technique] = network.maps(pixels, own.argmax(axis=1), np.full(len(rows), seed), method)
-    return CaseMaps(cases, pixels, probabilities, maps, method, missing=len(best_trials(run)) - len(maps), field=field)
+    wanted = len(shown_trials(run))
+    counts = {"missing": wanted - len(maps), "others": len(deciding_trials(run)) - wanted}
+    return CaseMaps(cases, pixels, probabilities, maps, method, field=field, **counts)

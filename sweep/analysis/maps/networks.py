@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 from torch import nn
 
+from sweep.analysis.highlights import highlights
 from sweep.analysis.maps.methods import class_activation_maps
-from sweep.analysis.names import in_order
+from sweep.analysis.names import gives_of, in_order
 from sweep.analysis.results import Results
 from sweep.runs.spec import TrialSpec
 from sweep.training.inputs import to_input
@@ -20,13 +21,30 @@ from sweep.training.predict import predict
 
 
 def best_trials(run: Results) -> pd.DataFrame:
-    """The chosen trial of each technique with the highest selection metric on validation; equal: the earlier seed."""
+    """The chosen trial of each technique with the highest of the metric that it was chosen by, on validation.
+
+    A column ``value`` has that number. Equal: the earlier seed.
+    """
     chosen = run.chosen_trials()
-    chosen = chosen[chosen[run.metric].notna()] if len(chosen) else chosen  # a damaged record has no number
     if chosen.empty:
         return chosen
-    best = chosen.groupby("technique")[run.metric].idxmax()
+    chosen = chosen.assign(value=[row[row["metric"]] for _, row in chosen.iterrows()])
+    chosen = chosen[chosen["value"].notna()]  # a damaged record has no number
+    best = chosen.groupby("technique")["value"].idxmax()
     return chosen.loc[[best[technique] for technique in in_order(chosen["technique"])]].reset_index(drop=True)
+
+
+def deciding_trials(run: Results) -> pd.DataFrame:
+    """Those of ``best_trials`` whose networks decide for a class; scores rank alone."""
+    best = best_trials(run)
+    decides = [gives_of(name) != "scores" for name in best["technique"]] if len(best) else []
+    return best[decides] if len(best) else best
+
+
+def shown_trials(run: Results) -> pd.DataFrame:
+    """Those of ``deciding_trials`` whose maps are made: of many techniques, the few of ``highlights`` among them."""
+    best = deciding_trials(run)
+    return best[best["technique"].isin(highlights(run, best["technique"]))] if len(best) else best
 
 
 @dataclass(frozen=True)
@@ -78,8 +96,8 @@ class Network:
 
 
 def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
-    """Technique -> (trial id, test predictions) of the best trials that were tested and kept their network."""
-    best = best_trials(run)
+    """Technique -> (trial id, test predictions) of ``shown_trials`` that were tested and kept their network."""
+    best = shown_trials(run)
     found = {}
     for technique, trial_id in zip(best["technique"], best["trial_id"], strict=True):
         tested = run.predictions_of(trial_id, "test") if run.trial(trial_id).best.is_file() else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.components.decisions.scaling import Scaling, centred, log_probabilities
+from balancing.components.decisions.scaling import Scaling, centred, log_probabilities, tells_apart
 
 # Beginning where the unweighted fit ends, so few steps are left to go.
 _STEPS = 12
@@ -39,7 +39,9 @@ def weighted_biases(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray,
     ahead = np.concatenate([[start.scale[0] * spread], start.bias])
     at_once = max(1, _AT_ONCE // max(1, given.size))
     parts = [weights[first : first + at_once] for first in range(0, len(weights), at_once)]
-    return np.concatenate([_fitted(given, truth, part.astype(np.float64), ahead, spread) for part in parts])
+    found = np.concatenate([_fitted(given, truth, part.astype(np.float64), ahead, spread) for part in parts])
+    apart = np.concatenate([tells_apart(logits, labels, part) for part in parts])
+    return np.where(apart[:, None], np.nan, found)
 
 
 def _fitted(given: np.ndarray, truth: np.ndarray, weights: np.ndarray, ahead: np.ndarray, spread: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,17 @@ class Distributions:
         return np.where(self.known, np.minimum(*lows), -np.inf), np.where(self.known, np.maximum(*highs), np.inf)
 
 
+@functools.lru_cache(maxsize=16)
+def _scrambled_t(n: int, freedom: int) -> tuple[np.ndarray, ...]:
+    """(n, 1) evenly spaced quantiles of Student's t, five times in another order; a run asks for few kinds of them."""
+    from scipy import stats
+
+    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, freedom)[:, None]
+    steps = np.arange(n) * GOLDEN_RATIO
+    ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
+    return tuple(t_values[rank] for rank in ranks)
+
+
 def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Distributions:
     """The distributions behind ``spread``, at many points at once.
 
@@ -53,8 +65,6 @@ def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | 
             rows more before them as it has, of patients left out.
         few: corrects for few patients; None takes the bootstrap for what it is.
     """
-    from scipy import stats
-
     left = None
     if few is not None:
         left, resampled = few.parted(resampled)
@@ -86,11 +96,8 @@ def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | 
         narrowed = mean + around * np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
     # Evenly spaced quantiles of t, not draws: less noise in the tails, and one number has one interval wherever it
     # is asked for. Samples come in random order, so a fixed scramble does; each meets all fifths of t.
-    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, seeds - 1)[:, None]
-    steps = np.arange(n) * GOLDEN_RATIO
     error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
-    ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
-    both = np.concatenate([narrowed + t_values[rank] * error for rank in ranks])
+    both = np.concatenate([narrowed + t_values * error for t_values in _scrambled_t(n, seeds - 1)])
     alone = mean + all_of_it
     shared_sd, all_sd = (np.where(known, sd, np.nan) for sd in (shared_sd, all_sd))
     return Distributions(both, alone, shared_sd, all_sd, freedom, known)

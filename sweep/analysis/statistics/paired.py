@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
-from balancing.metrics import METRICS, decide, evaluate
+from balancing.metrics import METRICS, can_tell, decide, evaluate, told
 from sweep.analysis.names import in_order
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
@@ -33,7 +33,7 @@ class Resampled:
     Args:
         predictions: of the network.
         behind: how many patients stand behind a metric, see ``intervals.n_patients``.
-        values: each metric on the part as it is.
+        values: each metric on the part as it is; NaN where its answers have none (``balancing.metrics.can_tell``).
         resampled: each metric under each of ``few_patients.patient_draws``' weights, (J + B,) float64; the same for all
             networks on the same rows.
         few: of these draws.
@@ -64,13 +64,14 @@ def resample(
         key = own.rows.tobytes()
         if key not in draws:
             draws[key] = patient_draws(own.labels, own.patients, samples, np.random.default_rng(seed))
+        drawn = weighted_metrics(
+            own.labels, own.probabilities, positive, draws[key].weights, scores=own.scores, areas=areas
+        )
         found[name] = Resampled(
             own,
             n_patients(own.labels, own.patients, positive),
-            evaluate(own.labels, own.probabilities, positive, own.scores),
-            weighted_metrics(
-                own.labels, own.probabilities, positive, draws[key].weights, scores=own.scores, areas=areas
-            ),
+            told(evaluate(own.labels, own.probabilities, positive, own.scores), own.gives),
+            {m: of if can_tell(own.gives, m) else np.full(len(of), np.nan) for m, of in drawn.items()},
             draws[key].few,
         )
     return found
@@ -150,10 +151,13 @@ def paired_differences(known: Mapping[tuple[str, int], Resampled], metric: str, 
         metric: one of ``METRICS``.
         positive: its index for two classes, else None.
     Returns:
-        As ``compare``; empty without a baseline, or where no seed was tested with both.
+        As ``compare``; empty without a baseline, or where no seed was tested with both. Techniques whose answers have
+        no such metric are left out, and are no comparison that others are adjusted for.
     """
     differences, few = {}, None
     for technique, pairs in _pairs(known).items():
+        if not all(can_tell(own.predictions.gives, metric) for own, _ in pairs.values()):
+            continue
         values = np.array([own.values[metric] - base.values[metric] for own, base in pairs.values()])
         resampled = np.stack([own.resampled[metric] - base.resampled[metric] for own, base in pairs.values()])
         differences[technique] = (values, resampled)
@@ -169,8 +173,9 @@ def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, po
     Returns:
         technique, seed, difference in ``metric``, low, high (95 % over patients), mcnemar (exact p), mcnemar_holm,
         auroc_difference, auroc_low, auroc_high, delong (p; NaN for more than two classes), delong_holm.
-        Holm-adjusted over all rows. With fewer than ``balancing.data.patients.FEWEST`` test patients of a class all
-        four are NaN: these tests take images for patients.
+        Holm-adjusted over all rows. Scores that rank alone have those of AUROC alone. With fewer than
+        ``balancing.data.patients.FEWEST`` test patients of a class all four are NaN: these tests take images for
+        patients.
     """
     rows = []
     for technique, pairs in _pairs(known).items():
@@ -179,7 +184,8 @@ def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, po
             row |= _seed_difference(own, base, metric, positive, ("difference", "low", "high"))
             right = [decide(one.predictions.probabilities) == one.predictions.labels for one in (own, base)]
             enough = own.few.fewest >= FEWEST
-            row["mcnemar"] = mcnemar_exact(*right) if enough else np.nan
+            decides = own.predictions.gives != "scores"
+            row["mcnemar"] = mcnemar_exact(*right) if enough and decides else np.nan
             columns = ("auroc_difference", "auroc_low", "auroc_high")
             row |= _seed_difference(own, base, "auroc", positive, columns)
             row["delong"] = np.nan

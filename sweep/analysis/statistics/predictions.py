@@ -9,6 +9,7 @@ from typing import overload
 import numpy as np
 
 from balancing.errors import UserError
+from balancing.metrics import Gives
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
 
 # Beneath it a probability's logarithm says nothing; as ``balancing.metrics.cross_entropy`` has it.
@@ -27,6 +28,7 @@ class Predictions:
         kept_logits: (N, C) float64 as the network gave them; None where the record holds probabilities alone.
         log_odds: (N, C) float64 of given logits, which tell apart what probabilities round to 1; None of a run, whose
             records of every epoch rank by probabilities.
+        gives: what the answers are. Where it is not probabilities, what is called so only ranks.
     """
 
     rows: np.ndarray
@@ -35,6 +37,7 @@ class Predictions:
     patients: np.ndarray
     kept_logits: np.ndarray | None = None
     log_odds: np.ndarray | None = None
+    gives: Gives = "probabilities"
 
     @property
     def logits(self) -> np.ndarray:
@@ -75,6 +78,11 @@ class TrialPredictions:
                 "none; give `validation=` beside the test predictions"
             )
         return self.known_validation
+
+    @property
+    def gives(self) -> Gives:
+        """What the answers are: see ``Predictions.gives``."""
+        return self.test.gives
 
     @property
     def rows(self) -> np.ndarray:

@@ -36,12 +36,15 @@ _FEWEST = 10
 
 
 def makes_synthetic(technique: str) -> bool:
-    """Whether a technique's plan may hold images made from several; False where the registry lacks the technique."""
+    """Whether a technique's plan may hold images made from several; False where the registry lacks the technique.
+
+    What is made on features is no image.
+    """
     try:
-        parts = get_technique(technique).parts
+        sampler, on_features = get_technique(technique).part("sampler"), get_technique(technique).on_features
     except UserError:
         return False
-    return any(part.mixes for part in parts if part.axis == "sampler")
+    return sampler is not None and sampler.mixes and "sampler" not in on_features
 
 
 def chosen_specs(run: Results) -> dict[str, TrialSpec]:

@@ -12,6 +12,7 @@ from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.decisions.calibration import MOST_CLASSES, calibration_table, class_table
 from sweep.analysis.decisions.reliability import BINS, STAGES, reliability_curves
 from sweep.analysis.figures.reliability import reliability_plot
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
@@ -23,6 +24,7 @@ from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, limits, ranged, signed_limits
 from sweep.report.text.numbers import signed, three
+from sweep.report.words.scores import scores_sentence
 
 REFERENCES = (
     ("Temperature scaling", "Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks, ICML 2017"),
@@ -81,7 +83,13 @@ def calibration_section(context: ReportContext) -> SectionBody | None:
     if table.empty:
         return None
     classes = class_table(run, rng)
-    blocks: list[Block] = [Paragraph(_lead(run, table)), Listing(_in_words(run, table))]
+    few = highlights(run, table["technique"])
+    blocks: list[Block] = [Paragraph(_lead(run, table)), Listing(_in_words(run, table[table["technique"].isin(few)]))]
+    others = table[~table["technique"].isin(few)]
+    if len(others):
+        blocks.append(Folded(f"The {others['technique'].nunique()} others in words", [Listing(_in_words(run, others))]))
+    ranking = scores_sentence(run, "loss", "no calibration")
+    blocks += [Paragraph(ranking)] if ranking else []
     plot = reliability_plot(run, reliability_curves(run), table)
     blocks += [Figures([plot])] if plot is not None else []
     blocks += [_numbers(run, table), Folded("Class by class", [_classes(run, classes)])]

@@ -16,6 +16,7 @@ from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
+from sweep.report.text.lists import first_few
 from sweep.report.text.numbers import NONE, duration
 
 
@@ -56,9 +57,10 @@ def cost_section(context: ReportContext) -> SectionBody:
         return SectionBody(blocks)
     lost = data[data["ended"] < data["trials"]]
     if len(lost):
-        listed = ", ".join(
+        names = [
             f"{display_name(r['technique'])} ({r['trials'] - r['ended']} of {r['trials']})" for _, r in lost.iterrows()
-        )
+        ]
+        listed = ", ".join(first_few(names))
         blocks.append(Paragraph(f"Not all of it came to an end: trials that failed, diverged or still wait: {listed}."))
     blocks += [Paragraph(_total(run, data)), _shown(data)]
     values = {"equal_budget": given.equal, "wall_seconds": wall_seconds(run), "techniques": data.to_dict("records")}
@@ -76,7 +78,7 @@ def _in_words(given: Budget) -> str:
         seeds = "seed" if given.seeds == 1 else f"{given.seeds} seeds"
         text = f"Every technique was given the same draws of the shared hyperparameters and the same {seeds}."
         if given.fewer:
-            listed = ", ".join(f"{display_name(name)} ({given.trials[name]})" for name in given.fewer)
+            listed = ", ".join(first_few([f"{display_name(name)} ({given.trials[name]})" for name in given.fewer]))
             text += f" Of {most} planned trials a technique, some fell together where a draw changes nothing: {listed}."
             text += " They had fewer tries, and so fewer chances to be lucky on validation."
         return text
@@ -85,9 +87,8 @@ def _in_words(given: Budget) -> str:
             f"Every technique was given the same number of trials ({most}) and the same seeds; the draws were each "
             "technique's own, as a search that learns asks for them."
         )
-    listed = ", ".join(
-        f"{display_name(name)} ({missing} of {given.draws} missing)" for name, missing in given.missing.items()
-    )
+    lacking = [f"{display_name(name)} ({missing} of {given.draws} missing)" for name, missing in given.missing.items()]
+    listed = ", ".join(first_few(lacking))
     return (
         f"The techniques were not given the same: of the draws and seeds that any of them had, these lack some: "
         f"{listed}. A technique with more tries has more chances to be lucky on validation."

@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 from sweep.analysis.decisions.operating_points import Curves, score_curves
 from sweep.analysis.figures.precision_recall import precision_recall_plot
 from sweep.analysis.figures.roc import roc_plot
+from sweep.analysis.highlights import highlights
 from sweep.report.blocks import Figures, Paragraph
 from sweep.report.columns import interval, table_of, technique
 from sweep.report.context import ReportContext
@@ -53,13 +54,14 @@ def curves_section(context: ReportContext) -> SectionBody | None:
     run = context.run
     if run.test_set is None:
         return None
-    curves = score_curves(run, context.patients_rng())
+    few = highlights(run)
+    curves = score_curves(run, context.patients_rng(), few=few)
     if curves is None:
         text = "Curves are drawn for two classes, both of them in the test split."
         if run.positive is None:
             text += " The results table has the AUROC, the mean over the classes, each against the rest."
         return SectionBody([Paragraph(text)], references=())
-    figures = Figures([roc_plot(curves), precision_recall_plot(curves)])
+    figures = Figures([roc_plot(curves, few), precision_recall_plot(curves, few)])
     values = {"areas": curves.points.to_dict("records"), "prevalence": curves.prevalence}
     return SectionBody([figures, _areas(curves)], values=values)
 

@@ -7,12 +7,13 @@ from typing import Annotated, TypedDict
 import pandas as pd
 
 from balancing.data.patients import FEWEST
+from balancing.metrics import RANKING
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.significance import significant
-from sweep.report.blocks import Block, Figures, Folded
+from sweep.report.blocks import Block, Figures, Folded, Paragraph
 from sweep.report.columns import Column, table_of, technique, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -21,6 +22,7 @@ from sweep.report.summary_types import CELLS, Count, Share
 from sweep.report.table import Table, number
 from sweep.report.text.intervals import signed_limits
 from sweep.report.text.numbers import p_value, signed, three
+from sweep.report.words.scores import scores_sentence
 from sweep.report.words.verdict import answer_values
 
 REFERENCES = (
@@ -86,14 +88,17 @@ def differences_section(context: ReportContext) -> SectionBody | None:
         return None
     plot = forest_plot(run)
     blocks: list[Block] = [differences_table(run, table), *([Figures([plot])] if plot else [])]
+    ranking = scores_sentence(run, run.metric, f"no {inline_name(run.metric)}, so AUROC is compared besides")
+    if ranking:
+        blocks += [Paragraph(ranking), differences_table(run, run.differences(RANKING), RANKING)]
     blocks.append(Folded("Seed by seed: the same two networks on the same test images", [seeds_table(run)]))
     answered = {"differences"} | ({"differences.seeds"} if (table["seeds"] > 1).any() else set())
     return SectionBody(blocks, values=answer_values(run), answered=answered)
 
 
-def differences_table(run: Results, data: pd.DataFrame) -> Table:
-    """Each technique's paired difference in the metric selected by."""
-    name = inline_name(run.metric)
+def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Table:
+    """Each technique's paired difference in a metric; "" is the one selected by."""
+    name = inline_name(metric or run.metric)
     sure = set(significant(data)["technique"]) if data["seeds"].max() > 1 else set()
     enough = not (data["fewest_patients"] < FEWEST).any()
     judged = (data["seeds"] > 1) & enough
@@ -108,6 +113,8 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
         "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with "
         "Student's t where they are few) and training (Student's t over seeds)."
     )
+    if len(data) > 1:
+        caption += f" p (Holm) is adjusted for all {len(data)} comparisons of this table."
     if not enough:
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
     if data["seeds"].max() < 2:
@@ -123,7 +130,14 @@ def differences_table(run: Results, data: pd.DataFrame) -> Table:
         value("patient_se", "SE over patients", three),
         value("seeds", "Seeds", str),
     ]
-    return table_of("differences", caption, shown, columns, strong=strong, keep=list(data.columns))
+    return table_of(
+        f"differences_{metric}" if metric else "differences",
+        caption,
+        shown,
+        columns,
+        strong=strong,
+        keep=list(data.columns),
+    )
 
 
 def _ends(prefix: str, header: str) -> Column:

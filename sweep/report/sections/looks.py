@@ -98,6 +98,7 @@ def looks_section(context: ReportContext) -> SectionBody:
     from sweep.analysis.maps.cases import case_maps
     from sweep.analysis.maps.checks import looks
     from sweep.report.words.maps import NO_NETWORKS, sentences_of
+    from sweep.report.words.scores import no_maps
 
     method, device = options.cam_method, options.device
     masks = masks_of(images, options.masks)
@@ -108,6 +109,8 @@ def looks_section(context: ReportContext) -> SectionBody:
     plot = cam_plot(shown, run.class_names, masks)
     sentences = sentences_of(found.table, found.checks, found.field)
     blocks, values = _blocks(plot, found, sentences), _values(found, sentences)
+    ranking = no_maps(run)
+    blocks += [Paragraph(ranking)] if ranking else []
     return SectionBody(blocks, values, references=references(method), answered=_answered(found))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import pandas as pd
 
 from sweep.analysis.decisions.ledger import ledger_table
-from sweep.analysis.decisions.same_rule import METRIC, same_rule_table
+from sweep.analysis.decisions.same_rule import METRIC, same_rule_table, trained_otherwise
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
 from sweep.report.blocks import Block, Folded, Listing, Paragraph
@@ -20,6 +20,7 @@ from sweep.report.table import Table
 from sweep.report.text.intervals import interval_sentence
 from sweep.report.text.numbers import NONE, decimals
 from sweep.report.words.prior import RULE_NAMES, nothing_but_t, other_than_designed, would_a_rule_do
+from sweep.report.words.scores import scores_sentence
 
 QUESTION = "Would a decision rule give the baseline the same?"
 REFERENCES = (
@@ -35,6 +36,9 @@ class LedgerRow(TypedDict):
     measured: Annotated[float | None, "T by the bias that calibration on validation fits, mean over seeds"]
     measured_low: Annotated[float | None, "95 % interval over validation patients and seeds"]
     measured_high: float | None
+    moved: Annotated[float | None, "measured T less the baseline's, paired by seed and patient"]
+    moved_low: float | None
+    moved_high: float | None
     unknown: Annotated[str, "components without a closed form, for which nothing is designed"]
 
 
@@ -74,8 +78,11 @@ def prior_section(context: ReportContext) -> SectionBody | None:
         return None
     table = same_rule_table(run)
     answer = would_a_rule_do(table, "a threshold" if run.positive is not None else "weights of the classes")
-    sentence = " ".join([nothing_but_t(ledger, run.differences("auroc")), other_than_designed(ledger)]).rstrip()
+    differ = nothing_but_t(ledger, run.differences("auroc"), lambda name: trained_otherwise(run, name))
+    sentence = " ".join([differ, other_than_designed(ledger)]).rstrip()
     blocks: list[Block] = [Paragraph(answer), Paragraph(sentence), _ledger(ledger)]
+    ranking = scores_sentence(run, "loss", "no T")
+    blocks += [Paragraph(ranking)] if ranking else []
     if (table["technique"] != BASELINE).any():
         blocks.append(_same_rule(table))
     blocks.append(Folded("What T is, and how it is measured", [Listing(_method(run))]))
@@ -140,7 +147,8 @@ def _method(run: Results) -> list[str]:
         "closed form, or the records don't tell how many rows of each class trained.",
         "Measured: what the bias of bias-corrected temperature scaling, fitted on validation, has to add to the "
         "answers; its interval draws validation patients anew and fits again. The best epoch and the configuration "
-        "were chosen on the same images.",
+        "were chosen on the same images, and decisions fitted on them. A dash where the answers tell validation's "
+        "classes apart without a fault, or do so in more than one of forty draws: no bias is then the likeliest.",
         "Threshold: "
         + (
             "the one with the highest balanced accuracy on validation, for each network its own."
@@ -149,4 +157,8 @@ def _method(run: Results) -> list[str]:
         ),
         "Prior taken out: logits less the logarithms of the frequencies that they carry by design; only where these "
         "are known.",
+        "Under every rule techniques and baseline have the epochs and configurations that were chosen as trained, not "
+        "under the rule.",
+        "Whether AUROC is the baseline's, or T another than designed, goes by each technique's own 95 % interval, not "
+        "adjusted for how many techniques there are.",
     ]

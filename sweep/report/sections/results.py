@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
+from sweep.analysis.highlights import shown_in_words
 from sweep.report.blocks import Block, Heading, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -43,7 +44,8 @@ def results_section(context: ReportContext) -> SectionBody:
     blocks: list[Block] = []
     results = shown_tables.results(run, context.images)
     if results:
-        blocks.append(results)
+        many = shown_in_words(run)
+        blocks += [Paragraph(many), results] if many else [results]
     else:
         blocks.append(
             Paragraph(

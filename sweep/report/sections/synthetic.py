@@ -9,7 +9,8 @@ from typing import Annotated, NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.figures.gallery import gallery_plot
+from sweep.analysis.figures.gallery import MOST_TECHNIQUES, gallery_plot
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name
 from sweep.analysis.synthetic.measure import SAMPLE, chosen_specs, synthetic_numbers
 from sweep.analysis.synthetic.two_sample import FOLDS
@@ -93,7 +94,10 @@ def synthetic_section(context: ReportContext) -> SectionBody | None:
         return SectionBody([Paragraph(text)], {"reason": text}, references=())
     for_gallery, for_numbers = context.rng.spawn(2)
     data = synthetic_numbers(run, images, for_numbers)
-    blocks, values = _in_words(data), {"techniques": data.to_dict("records")}
+    few = data["technique"].isin(highlights(run, data["technique"], MOST_TECHNIQUES))
+    blocks, values = _in_words(data[few]), {"techniques": data.to_dict("records")}
+    if not few.all():
+        blocks.append(Folded(f"The {int((~few).sum())} others in words", _in_words(data[~few])))
     plot = gallery_plot(run, images, for_gallery)
     if plot is not None:
         blocks.append(Figures([plot]))

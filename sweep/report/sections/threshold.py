@@ -16,6 +16,7 @@ from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.decisions.table import decision_table, reference_rule, split_prior
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
+from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
@@ -30,6 +31,7 @@ from sweep.report.table import Cell, Table
 from sweep.report.text.intervals import INTERVAL, interval_sentence, ranged, signed_limits, signed_range
 from sweep.report.text.lists import listed, techniques_listed
 from sweep.report.text.numbers import p_equals, prevalence_text, signed, three
+from sweep.report.words.scores import scores_sentence
 
 PREVALENCES = (0.01, 0.1)
 QUESTION = "Would a threshold do it?"
@@ -105,6 +107,10 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
     words = answer(run, table)
     blocks: list[Block] = [Paragraph(text) for text in words]
     blocks.append(_decisions(run, table))
+    no_rates = scores_sentence(run, "balanced_accuracy", "no decisions")
+    no_benefit = scores_sentence(run, "loss", "no net benefit")
+    missing = f"{no_rates} {no_benefit}".strip()
+    blocks += [Paragraph(missing)] if missing else []
     blocks.append(Folded("How these decisions are made", [Listing(_method(run, table, stated))]))
     values: dict[str, object] = {"answer": words[0], "decisions": table.to_dict("records")}
     points = operating_points(run, rng)
@@ -112,7 +118,9 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
         blocks.append(_operating(points))
         prevalence = float(split_prior(run, "test")[run.positive])
         curves = benefit_curves(run, rng)
-        plots = [predictive_values_plot(run, prevalence), decision_curve_plot(curves, prevalence, stated.cost_ratio)]
+        few = highlights(run, curves["technique"]) if len(curves) else []
+        plots = [predictive_values_plot(run, prevalence)]
+        plots += [decision_curve_plot(curves, prevalence, stated.cost_ratio, few)] if len(curves) else []
         blocks.append(Figures([plot for plot in plots if plot is not None]))
         asked = [*PREVALENCES, *([stated.prevalence] if stated.prevalence is not None else [])]
         by_name = {prevalence_text(p): p for p in [*asked, prevalence]}

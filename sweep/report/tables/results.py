@@ -28,7 +28,9 @@ from sweep.report.columns import Column, count, interval, table_of, technique, t
 from sweep.report.shared_names import own_places, without_folders
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import with_interval
+from sweep.report.text.lists import first_few
 from sweep.report.text.numbers import NONE, parameters, three
+from sweep.report.words.scores import scores_sentence
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -41,7 +43,7 @@ FAR = 0.05
 def results(run: Results, images: ImageSet | None = None) -> Table | None:
     """The main table: each technique on the test split with 95 % intervals, the floors beneath."""
     data = results_table(run)
-    if data.empty or data["balanced_accuracy"].isna().all():
+    if data.empty or data[list(SHOWN_METRICS)].isna().all(axis=None):
         return None
     intervals = run.intervals()
     differences = run.differences()
@@ -120,10 +122,11 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
         text += (
             f"Nothing is bold: no technique beats the baseline in {metric} significantly (5 % level, Holm-adjusted)."
         )
-    lost = [display_name(t) for t in data[~data["complete"]]["technique"]]
+    lost = ", ".join(first_few([display_name(t) for t in data[~data["complete"]]["technique"]]))
     if lost:
-        text += f" {', '.join(lost)}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."
-    return text
+        text += f" {lost}: a seed was lost (failed, diverged or stopped), so fewer stand behind the numbers."
+    ranking = scores_sentence(run, "balanced_accuracy", "AUROC alone, by which epoch and configuration were chosen too")
+    return f"{text.rstrip()} {ranking}" if ranking else text
 
 
 def configurations(run: Results) -> Table | None:

@@ -20,3 +20,8 @@ for (const button of document.querySelectorAll("th button")) {
     body.append(...rows);
   });
 }
+// Paper opens nothing on a click.
+const folds = () => [...document.querySelectorAll("details:not([open])")];
+let closed = [];
+addEventListener("beforeprint", () => { closed = folds(); for (const fold of closed) fold.open = true; });
+addEventListener("afterprint", () => { for (const fold of closed) fold.open = false; closed = []; });

@@ -16,8 +16,9 @@ from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
 from sweep.analysis.statistics.significance import significant
 from sweep.report.text.intervals import INTERVAL, signed_limits
-from sweep.report.text.lists import listed
+from sweep.report.text.lists import first_few, listed
 from sweep.report.text.numbers import p_equals, percent, signed
+from sweep.report.words.scores import scores_sentence
 
 _MANY_SEEDS = 1000
 
@@ -48,6 +49,8 @@ def _verdict(run: Results) -> str:
     if BASELINE not in names:
         return f"No comparison with doing nothing: this run has no tested baseline among its {len(names)} techniques."
     table = run.differences()
+    if set(names) - {BASELINE} <= set(run.without(metric)):
+        return f"No comparison in test {name}: " + scores_sentence(run, metric, "none")
     if table.empty:
         return "No paired comparison: no seed was tested both with the baseline and with another technique."
     if not np.isfinite(table["difference"]).any():
@@ -69,13 +72,13 @@ def _verdict(run: Results) -> str:
     if len(better):
         sentence = (
             f"Statistically significant at the 5 % level (Holm-adjusted), over {_seeds(better['seeds'])} and "
-            f"{_patients(run)}: in test {name} the baseline is beaten by {listed(_gains(better))}."
+            f"{_patients(run)}: in test {name} the baseline is beaten by {listed(first_few(_gains(better), 3))}."
         )
     else:
         sentence = _none_does(table, name) + " " + what_it_would_take(table)
     worse = significant(table, worse=True)
     if len(worse):
-        sentence += f" Significantly behind it: {listed(_gains(worse))}."
+        sentence += f" Significantly behind it: {listed(first_few(_gains(worse), 3))}."
     return sentence
 
 

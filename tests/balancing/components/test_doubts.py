@@ -83,6 +83,16 @@ def test_more_than_the_prior_is_a_double_correction(name: str, parameters: Any, 
     assert "--allow-double-correction" in str(found)
 
 
+@pytest.mark.parametrize("split", [(500, 501), (10, 10, 11), (29, 30)])
+def test_a_row_more_or_less_of_classes_that_are_alike_corrects_nothing_twice(split: tuple[int, ...]) -> None:
+    """Equal masses of 1,001 rows are 501 and 500: of a split of 500 and 501 that is T = 2."""
+    technique = get_technique("power_sampling+effective_number")
+    own = technique.complete({"power": 0.0, "one_minus_beta": 0.1})
+    counts = planned_counts(technique, make_data(split, size=1), own)
+    assert counts is not None
+    assert double_correction(technique, TrainingContext(counts, split_counts=np.array(split)), own) is None
+
+
 @pytest.mark.parametrize(
     "name",
     [

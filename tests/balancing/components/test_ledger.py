@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from balancing.components.axes import Loss, TrainingContext
+from balancing.components.axes import Loss, Partnered, TrainingContext
+from balancing.components.decisions.bcts import removed_prior
 from balancing.components.laws.common import make_data
 from balancing.components.ledger import log_frequencies, removed
 from balancing.components.losses.adjusted import adjusted_entropy
@@ -203,3 +204,59 @@ def test_losses_without_a_closed_form_say_so_and_are_named(name: str) -> None:
     ledger = technique.ledger(context_of(technique, {}, SPLIT))
     assert (ledger.removed, ledger.prior) == (None, None)
     assert ledger.unknown == (technique.part("loss").name,)  # type: ignore[union-attr]
+
+
+def measured_of_mixed(name: str, parameters: dict[str, Any], apart: float = 3.0) -> float:
+    """T of a line that has learnt mixed rows of two Gaussians, 9 to 1, as calibration on rows as they are finds it."""
+    technique, counts = get_technique(name), np.array([9000, 1000])
+    context = TrainingContext(counts, split_counts=counts)
+    quantiles = [torch.special.ndtri((torch.arange(n, dtype=torch.float64) + 0.5) / n) for n in counts.tolist()]
+    x = torch.cat([own + apart * label for label, own in enumerate(quantiles)])[:, None]
+    targets = torch.eye(2, dtype=torch.float64).repeat_interleave(torch.tensor(counts), dim=0)
+    draws = torch.Generator().manual_seed(0)
+    mix = technique.mix(context, **parameters)
+    assert mix is not None
+    if isinstance(mix, Partnered):
+        partner = torch.cat([torch.randint(9000, (5000,), generator=draws), torch.arange(9000, 10_000).repeat(5)])
+        partner, mix = partner[torch.randperm(10_000, generator=draws)], mix.mix
+    else:
+        partner = torch.randperm(10_000, generator=draws)
+    mixed, shares = mix(x, x[partner], targets, targets[partner], draws)
+    reweight = technique.schedule(context, **parameters)[-1].phase.reweight
+    weights = torch.ones(2) if reweight is None else torch.as_tensor(effective_weights(counts, reweight))
+    line = torch.zeros(2, 2, dtype=torch.float64, requires_grad=True)
+    loss = technique.loss(context, **parameters)
+    minimised(lambda: ((shares @ weights.double()) * loss(mixed * line[0] + line[1], shares)).mean(), line)
+    return removed_prior((x * line[0] + line[1]).detach().numpy(), targets.argmax(dim=1).numpy(), counts / counts.sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "adds_up_to", "is_"),
+    [
+        ("mixup+balanced_softmax", {"alpha": 1.0}, 1.0, 1.7),
+        ("mixup_drw", {"alpha": 1.0, "one_minus_beta": 1e-8}, 1.0, 0.7),
+        ("balanced_mixup", {"alpha": 0.2}, 0.27, 0.19),
+    ],
+)
+def test_of_mixed_rows_class_masses_do_not_say_what_answers_carry(
+    name: str, parameters: dict[str, Any], adds_up_to: float, is_: float
+) -> None:
+    counts = np.array([9000, 1000])
+    ledger = get_technique(name).ledger(TrainingContext(counts, split_counts=counts), **parameters)
+    assert (ledger.removed, ledger.unknown) == (None, (name.partition("+")[0].replace("_drw", ""),))
+    assert ledger.masses is not None
+    assert removed(ledger.split, ledger.masses) == pytest.approx(adds_up_to, abs=0.01)
+    assert measured_of_mixed(name, parameters) == pytest.approx(is_, abs=0.05)
+
+
+def test_mixing_alone_keeps_the_prior_that_rows_have_but_for_a_little() -> None:
+    counts = np.array([9000, 1000])
+    context = TrainingContext(counts, split_counts=counts)
+    assert get_technique("mixup").ledger(context).removed == pytest.approx(0, abs=1e-12)
+    assert measured_of_mixed("mixup", {"alpha": 0.2}) == pytest.approx(0, abs=0.05)
+    # A shift of answers that are less sure than they should be is none by as much as it says; a fitted one is.
+    removed_by = {name: get_technique(f"mixup+{name}").ledger(context) for name in ("bcts", "temperature")}
+    assert [found.removed for found in removed_by.values()] == pytest.approx([0, 0], abs=1e-12)
+    shifted = get_technique("mixup+posthoc_logit_adjustment").ledger(context)
+    assert (shifted.removed, shifted.unknown) == (None, ("posthoc_logit_adjustment",))
+    assert get_technique("mixup+drs+posthoc_logit_adjustment").ledger(context).removed == pytest.approx(1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from balancing.components.neighbours import products as module
-from balancing.components.neighbours.products import products, signed, squared_norms
+from balancing.components.neighbours.products import paired_products, products, signed, squared_norms
 from balancing.components.neighbours.search import nearest_neighbours
 
 SHAPES = [(1, 1, 1), (5, 4, 1), (3, 2, 9), (33, 40, 225), (17, 7, 1024), (2, 3, 65536), (3, 2, 65537), (2, 2, 140000)]
@@ -63,6 +63,11 @@ def test_largest_and_smallest_sums(way: str, n_features: int) -> None:
 def test_many_norms(way: str) -> None:
     images = random_bytes(101, 30, 2)
     np.testing.assert_array_equal(squared_norms(images).numpy(), np.diag(exact(images, images)))
+
+
+def test_each_image_times_the_one_at_its_place(way: str) -> None:
+    images, partners = random_bytes(70, 1030, 2), random_bytes(70, 1030, 5)
+    np.testing.assert_array_equal(paired_products(images, partners).numpy(), np.diag(exact(images, partners)))
 
 
 @pytest.mark.parametrize("multiples", [(1, 2), (32, 32), (16, 8)], ids=str)

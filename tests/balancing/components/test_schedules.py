@@ -46,11 +46,34 @@ def test_classifier_re_training_trains_a_new_head_alone_on_balanced_rows() -> No
     assert head == Stage(0.4, Phase(power=0.0, mixed=False, trained="head", new_head=True))
 
 
+def test_an_ensemble_trains_several_heads_on_features_after_the_body() -> None:
+    body, heads = stages("easy_ensemble", share=0.4, n_heads=4)
+    assert (body.share, body.phase, body.kept) == (0.6, Phase(sampled=False), False)
+    alone = Phase(sampled=False, power=0.0, mixed=False, trained="head", new_head=True, space="features", heads=4)
+    assert heads == Stage(0.4, alone)
+
+
+def test_learnable_weight_scaling_trains_factors_alone_on_balanced_rows() -> None:
+    body, head = stages("lws", share=0.4, lr_factor=3.0)
+    assert (body.share, body.phase, body.kept) == (0.6, Phase(sampled=False), False)
+    assert head == Stage(0.4, Phase(power=0.0, mixed=False, trained="scales", lr_factor=3.0))
+
+
+def test_mislas_mixes_first_and_smooths_while_the_head_goes_on_with_moving_statistics() -> None:
+    technique = get_technique("shifted_bn + mixup+label_aware_smoothing")
+    assert (technique.name, technique.head) == ("mislas", "scaled")
+    body, head = technique.schedule(TrainingContext(SPLIT, 10))
+    assert (body.phase, body.kept) == (Phase(sampled=False, weighted=False), False)
+    phase = Phase(power=0.0, mixed=False, trained="head", lr_factor=0.5, moving_statistics=True, scales_lr=1.0)
+    assert head == Stage(1 - body.share, phase)
+
+
 def test_the_ledger_counts_what_the_last_stage_does() -> None:
     def removed(name: str, **parameters: float) -> float | None:
         return get_technique(name).ledger(TrainingContext(SPLIT, split_counts=SPLIT), **parameters).removed
 
-    assert removed("drs") == removed("progressive") == removed("crt") == pytest.approx(1)
+    assert removed("drs") == removed("progressive") == removed("crt") == removed("shifted_bn") == pytest.approx(1)
+    assert removed("lws") is removed("mislas") is None, "a factor is no shift, and smoothing has no closed form"
     # 1 - .9999^n: .0860 of 900 images and .00995 of 100, so weights 1 to 8.65 where n^-1 gives 1 to 9.
     weights = (1 - 0.9999 ** np.array([900, 100])) ** -1
     assert removed("drw") == pytest.approx(np.log(weights[1] / weights[0]) / np.log(9))

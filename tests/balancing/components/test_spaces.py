@@ -46,6 +46,19 @@ def test_vectors_of_whole_numbers_have_the_neighbours_of_pixels_ties_and_all() -
         np.testing.assert_array_equal(nearest_real(space, ROWS, ROWS, 12), wanted)
 
 
+def test_squared_gaps_of_pixels_are_exact_and_of_vectors_those_of_the_rows() -> None:
+    """More pairs than are read at a time, some of a row with itself."""
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 256, size=(70, 5, 7), dtype=np.uint8)
+    a, b = rng.choice(ROWS, 100), rng.choice(ROWS, 100)
+    flat = pixels.reshape(70, -1).astype(np.int64)
+    np.testing.assert_array_equal(PixelSpace(pixels).squared_gaps(a, b), ((flat[a] - flat[b]) ** 2).sum(axis=1))
+    wanted = ((VECTORS[a].astype(np.float64) - VECTORS[b]) ** 2).sum(axis=1)
+    np.testing.assert_allclose(VectorSpace(VECTORS, ROWS).squared_gaps(a, b), wanted, rtol=1e-9)
+    none = np.empty(0, dtype=np.int64)
+    assert PixelSpace(pixels).squared_gaps(none, none).shape == (0,)
+
+
 def test_a_k_that_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match=r"k must lie in 1\.\.4, the other rows of the pool, but is 5"):
         nearest_real(VectorSpace(VECTORS, ROWS), ROWS[:2], ROWS[:5], 5)

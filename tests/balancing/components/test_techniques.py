@@ -53,7 +53,7 @@ def test_a_composition_that_has_a_name_gets_it_whatever_the_order(name: str) -> 
     for order in itertools.permutations(parts):
         assert get_technique("+".join(order)) == named
     assert (named.name, named.label) == (name, NAMED[name].label)
-    assert tuple(part.name for part in named.parts) == parts
+    assert tuple(named.written(part) for part in named.parts) == parts
     assert set(named.parameters) == {f"{part.name}.{key}" for part in named.parts for key in part.parameters}
     assert get_technique(f"threshold+{'+'.join(parts)}").name == f"{name}+threshold"
 

@@ -106,6 +106,7 @@ def test_a_notebook_shows_counts_and_escapes_names() -> None:
         ({"labels": np.zeros(59, int)}, "one value for each of the 60"),
         ({"labels": np.linspace(0, 1, 60)}, "whole numbers or class names"),
         ({"labels": np.zeros(60, int)}, "at least two classes"),
+        ({"labels": [0, "a"] * 30}, "all numbers or all words, but hold 0 and 'a'"),
         ({"labels": np.arange(60) % 3, "class_names": ["a", "b"]}, r"0\.\.1, but one is 2"),
         ({"patients": ["a"]}, "patients must hold one value"),
         ({"class_names": "ab"}, "class_names must be a list of names"),

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from balancing.components.techniques import get_technique
+from balancing.errors import UserError
 from sweep.analysis.decided import decided
 from sweep.analysis.decisions.table import decision_table
 from sweep.analysis.results import Results
@@ -128,3 +129,83 @@ def test_validation_alone_fits_a_decision() -> None:
     moved = [one.logits - test.logits for one, test in zip(found, tests, strict=True)]
     assert moved[0] == pytest.approx(moved[1])
     assert [one.technique for one in found] == ["t", "t"]
+
+
+def test_decisions_are_added_to_results_that_are_there(run: Run) -> None:
+    before = asked(run, list(TRAINED))
+    found = before.with_decisions(["threshold", "undersampling+bcts"])
+    names = {*(f"{name}+threshold" for name in TRAINED), "undersampling+bcts"}
+    assert set(found.decisions) == names
+    assert set(found.table()["technique"]) == {*TRAINED, *names}
+    assert before.decisions == {}, "those before stay what they were"
+    pd.testing.assert_frame_equal(asked(run, [*TRAINED, *names]).differences(), found.differences())
+    adjusted = found.differences().set_index("technique")["p_holm"]
+    assert (adjusted[["undersampling", "tversky"]] >= before.differences().set_index("technique")["p_holm"]).all()
+
+
+def test_what_can_decide_on_none_of_what_was_meant_is_refused(run: Run) -> None:
+    results = asked(run, list(TRAINED))
+    for wrong, sentence in {
+        "thresold": "unknown decision 'thresold'; did you mean 'threshold'",
+        "smote+threshold": "there are no predictions of 'smote'",
+        "tversky+posthoc_logit_adjustment": "posthoc_logit_adjustment needs the class frequencies .* not known",
+        "tau_norm": "tau_norm needs the weight norms and biases of the network's linear head, which older runs",
+        "": "decisions are given by their names",
+    }.items():
+        with pytest.raises(UserError, match=sentence):
+            results.with_decisions(wrong)
+    beside = results.with_decisions("posthoc_logit_adjustment")
+    assert "undersampling+posthoc_logit_adjustment" in set(beside.table()["technique"])
+    assert len(beside.left_out()) == 1
+
+
+def test_plain_arrays_are_decided_on_as_those_of_a_run() -> None:
+    rng = np.random.default_rng(0)
+    labels, fitted = (np.repeat([0, 1], counts) for counts in ([80, 40], [60, 30]))
+    parts = [rng.normal(size=(2, len(of), 2)) + np.eye(2)[of] + [1, 0] for of in (labels, fitted)]
+    given = {"baseline": parts[0], "My method": parts[0] + [0, 0.3]}
+    validation = {"baseline": parts[1], "My method": parts[1] + [0, 0.3]}
+    results = Results.from_predictions(labels, given, positive=1, validation=(fitted, validation))
+    found = results.with_decisions("threshold, baseline+bcts")
+    assert list(found.decisions) == ["baseline+threshold", "My method+threshold", "baseline+bcts"]
+    rows = found.table().set_index("technique")
+    # Each network's own shift is made up for by its threshold.
+    assert rows.loc["My method+threshold", "recall"] == rows.loc["baseline+threshold", "recall"]
+    table = decision_table(results, np.random.default_rng(0), 20)
+    theirs = table[(table["technique"] == "baseline") & (table["rule"] == "balanced_accuracy")].iloc[0]
+    assert rows.loc["baseline+threshold", "balanced_accuracy"] == pytest.approx(theirs["balanced_accuracy"])
+    assert set(found.differences()["technique"]) == {*found.decisions, "My method"}
+    for wrong, sentence in {
+        "posthoc_logit_adjustment": "not known",
+        "tau_norm": "plain predictions don't tell",
+    }.items():
+        with pytest.raises(UserError, match=sentence):
+            results.with_decisions(wrong)
+    alone = Results.from_predictions(labels, given, positive=1)
+    with pytest.raises(UserError, match="these results hold none; give `validation=` beside the test predictions"):
+        alone.with_decisions("threshold")
+
+
+def test_what_was_asked_for_keeps_its_parameter_beside_what_is_added(run: Run) -> None:
+    name = next(iter(TAU))
+    found = asked(run, [*TRAINED, name], TAU).with_decisions("posthoc_logit_adjustment")
+    assert found.decisions[name] == {"tau": 0.5}
+    assert found.decisions["baseline+posthoc_logit_adjustment"] == {"tau": 1.0}
+
+
+def test_it_is_tau_normalised_by_the_head_on_record(run: Run) -> None:
+    """A head whose first class weighs twice as much is made even; without it the technique is left out."""
+    before = asked(run, ["baseline", "baseline+tau_norm"])
+    assert "baseline+tau_norm" not in set(before.table()["technique"])
+    assert "needs the weight norms" in before.left_out()[0]
+    head, even = np.array([[2.0, 1.0], [0.0, 0.0]]), np.array([[2.0, 2.0], [0.0, 0.0]])
+    for trial in before.predictions:
+        folder, part = run.trial(trial.trial_id), trial.validation
+        tilted = part.logits * head[0]
+        odds = np.exp(tilted) / np.exp(tilted).sum(axis=1, keepdims=True)
+        folder.write_predictions("validation", part.rows, part.labels, odds, "", tilted, head if trial.seed else even)
+    results = asked(run, ["baseline", "baseline+tau_norm"])
+    for trial in results.predictions:
+        if trial.technique == "baseline+tau_norm" and trial.seed == 0:  # equal lengths: no tau changes a decision
+            assert trial.validation.logits == pytest.approx(results.predictions[0].validation.logits)
+    assert "baseline+tau_norm" in set(results.table()["technique"])

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.decorators import augmentation, loss, sampler
 from balancing.components.named import STUDY
-from sweep.analysis.figures.direct_labels import _apart
-from sweep.analysis.figures.style import MOST_IN_LEGEND, style, technique_legend
+from sweep.analysis.figures.style import GRID, technique_legend
 from sweep.analysis.names import INK, colour, display_name, in_order, marker
 from tests.balancing.components.registered import keep_registry
 
@@ -90,46 +88,12 @@ def test_labels_come_with_the_component(forty: list[str]) -> None:
     assert in_order(reversed(forty))[: len(STUDY)] == list(STUDY)
 
 
-@pytest.mark.parametrize("n", [MOST_IN_LEGEND, MOST_IN_LEGEND + 1, 40])
 @pytest.mark.parametrize("lines", [True, False])
-def test_many_techniques_are_labelled_where_they_are(n: int, lines: bool, forty: list[str]) -> None:
-    with style():
-        figure = Figure(figsize=(4.7, 3), layout="constrained")
-        axes = figure.subplots()
-        for place, name in enumerate(forty[:n]):
-            x, y = [0, 1], [place % 3, place % 5]
-            if lines:
-                axes.plot(x, y, color=colour(name), marker=marker(name))
-            else:
-                axes.scatter(x, y, color=colour(name), marker=marker(name))
-        technique_legend(figure, forty[:n], lines=lines)
-        figure.draw_without_rendering()
-    texts = [text for text in axes.texts if text.get_text()]
-    if n <= MOST_IN_LEGEND:
-        assert not texts
-        assert [text.get_text() for text in figure.legends[0].get_texts()] == [display_name(t) for t in forty[:n]]
-        return
-    assert not figure.legends
-    assert {text.get_text(): text.get_color() for text in texts} == {display_name(t): colour(t) for t in forty[:n]}
-    extents = [Text.get_window_extent(text) for text in texts]  # without the line to the point
-    boxes = sorted((extent.y0, extent.y1) for extent in extents)
-    overlaps = [before[1] - after[0] for before, after in itertools.pairwise(boxes)]
-    assert max(overlaps) < 2, "pixels by which a name lies over another"
-
-
-def test_what_no_axes_show_stays_in_the_legend(forty: list[str]) -> None:
-    with style():
-        figure = Figure(layout="constrained")
-        axes = figure.subplots()
-        for name in forty[:12]:
-            axes.plot([0, 1], [0, 1], color=colour(name))
-        technique_legend(figure, forty[:14])
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [display_name(t) for t in forty[12:14]]
-
-
-@pytest.mark.parametrize("heights", [[0.5] * 12, [0.0, 0.01, 0.99, 1.0], [-1.0, 3.0], [0.2]])
-def test_labels_keep_apart_in_their_order(heights: list[float]) -> None:
-    places = _apart(heights)
-    assert (places > -1e-9).all()
-    assert (places <= 1).all()
-    assert (np.diff(places) >= min(1 / len(heights), 0.05) - 1e-9).all()
+def test_the_legend_names_each_in_colour_and_counts_the_others(lines: bool, forty: list[str]) -> None:
+    figure = Figure(layout="constrained")
+    figure.subplots()
+    technique_legend(figure, forty[:8], others=32, lines=lines)
+    legend = figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [*map(display_name, forty[:8]), "32 others"]
+    shown = [handle.get_color() for handle in legend.legend_handles]
+    assert shown == [*map(colour, forty[:8]), GRID]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from balancing.data.images import ImageSet
 from balancing.errors import UserError
 from sweep.analysis.maps.networks import best_trials
 from sweep.analysis.results import Results
 from sweep.cli.predict import best_trial, predict_images
+from sweep.cli.terminal import predictions
 from sweep.runs.run import Run
 from sweep.training.inputs import to_input
 from sweep.training.network import restore
@@ -140,3 +143,26 @@ def test_a_name_that_fills_its_folder_entry_gets_a_shorter_picture(made: tuple[R
     pictures = [prediction.picture for prediction in predict_images(run, files, out=tmp_path / "out")]
     assert len(set(pictures)) == 2
     assert all(p is not None and p.is_file() for p in pictures)
+
+
+def test_scores_rank_without_a_decision_and_the_best_of_all_is_one_that_decides(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images", size=48)
+    names = ["baseline", "deep_auc"]
+    run = fake_run(tmp_path / "run", images, techniques=names, lrs=(0.001,), epochs=1, failing=False, checkpoints=2)
+    Image.fromarray(images.pixels[0]).save(tmp_path / "x.png")
+    assert best_trial(run)[0] == "baseline"
+    (found,) = predict_images(run, [tmp_path / "x.png"], technique="deep_auc", out=tmp_path / "out")
+    model, facts = restore(run.trial(found.trial_id).best)
+    with torch.no_grad():
+        batch = to_input(torch.from_numpy(images.pixels[0])[None], facts["spec"]["mean"], facts["spec"]["std"])
+        logits = model(batch)[0].tolist()
+    assert list(found.scores.values()) == pytest.approx(logits, abs=1e-5)
+    assert (found.decision, found.probabilities) == ("", {})
+    assert found.picture is not None
+    assert found.picture.is_file()
+    console = Console(file=io.StringIO(), width=160)
+    console.print(predictions([found]))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"PNEUMONIA {logits[1]:.3f}" in shown
+    assert "nothing says where a class begins" in shown
+    assert "probabilities" not in shown

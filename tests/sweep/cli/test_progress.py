@@ -12,7 +12,7 @@ from sweep.cli import progress as room
 from sweep.cli.progress import Progress
 from sweep.runs.spec import TrialSpec
 
-SPECS = [TrialSpec(name, 0.01, 4, seed) for seed in (0, 1) for name in ("baseline", "smote")]
+SPECS = [TrialSpec(name, 0.01, 4, seed, metric="recall") for seed in (0, 1) for name in ("baseline", "smote")]
 IDS = [spec.trial_id for spec in SPECS]
 
 
@@ -69,6 +69,24 @@ def test_the_table_counts_states_by_technique() -> None:
     found.ended(IDS[3], "failed", "broken")
     assert table_of(found)["baseline"][:4] == ["2", "0", "0", "0"]
     assert table_of(found)["smote"][:4] == ["0", "0", "0", "2"]
+
+
+def test_of_many_techniques_those_at_work_are_shown_and_the_last_line_is_kept() -> None:
+    specs = [TrialSpec(f"technique_{place:02}", 0.01, 4, 0) for place in range(40)]
+    found, _ = made(specs=specs)
+    for spec in specs[:30]:
+        found.started(spec.trial_id)
+        found.ended(spec.trial_id, "done")
+    found.started(specs[35].trial_id)
+    console = Console(file=io.StringIO(), width=80, height=24, color_system=None, force_terminal=True)
+    found.console = console
+    console.print(found.render())
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) < 24
+    assert any(line.startswith("technique_35") for line in lines)
+    shown = sum(line.startswith("technique_") for line in lines)
+    assert lines[-2] == f"{40 - shown} techniques more: {30 - shown + 1} ended, 9 not yet"
+    assert lines[-1].startswith("30 of 40 trials ended")
 
 
 def test_the_best_is_the_highest_of_a_technique_and_no_other() -> None:
@@ -148,3 +166,13 @@ def test_the_live_table_ends_with_the_training_and_comes_again_with_the_next() -
     found.begin(SPECS, {}, "recall", 2)
     found.end()
     assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") == 2  # the cursor is back
+
+
+def test_scores_are_watched_by_how_they_rank() -> None:
+    specs = [TrialSpec("baseline", 0.01, 2, 0, metric="recall"), TrialSpec("deep_auc", 0.01, 2, 0, metric="auroc")]
+    found, _ = made(specs=specs)
+    for spec in specs:
+        found.epoch(spec.trial_id, {"epoch": 1, "recall": 0.5, "auroc": 0.75})
+    counted = table_of(found)
+    assert counted["baseline"][-1] == "0.500"
+    assert counted["deep_auc"][-2:] == ["0.750", "(auroc)"]

@@ -58,6 +58,8 @@ def test_each_technique_stands_under_its_axis_with_all_that_is_to_know(
         ("balanced_softmax", "1"),
         ("balanced_softmax+drw", "2"),
         ("crt", "1"),
+        ("decoupled_smote", "1"),
+        ("eos@features+crt", "not known"),
         ("mixup", "0"),
         ("ldam_drw", "not known"),
         ("adasyn", "not known"),

@@ -44,7 +44,11 @@ def stopped_by_the_scheduler(run: Run) -> Any:
     spec = run.specs()[0]
     run.trial(spec.trial_id).write_status("running", best_epoch=1)
     return SimpleNamespace(
-        trial_id="t", config={"spec": spec.to_dict()}, last_result={"epoch": 1, "numbers": {}}, get_error=lambda: None
+        trial_id="t",
+        config={"spec": spec.to_dict()},
+        last_result={"epoch": 1, "numbers": {}},
+        get_error=lambda: None,
+        error_file=None,
     )
 
 
@@ -64,6 +68,19 @@ def test_a_terminal_that_is_gone_ends_no_sweep(run: Run) -> None:
     found.on_trial_error(0, [], trial)
     assert run.trial(run.specs()[0].trial_id).status()["status"] == "failed"
     assert (run.trial(run.specs()[0].trial_id).path / "error.txt").read_text() == "the worker was lost"
+
+
+def test_the_first_failure_is_told_by_its_own_error_also_where_nothing_tries_again(run: Run, tmp_path: Path) -> None:
+    """Tune has noted it in the trial's local folder, and in its storage, where it looks for it, not yet."""
+    (tmp_path / "error").write_text("Failure # 1\nTraceback\n  File x\nValueError: no such thing\n\n")
+    trial, told = stopped_by_the_scheduler(run), []
+    trial.error_file = str(tmp_path / "error")
+    progress = SimpleNamespace(ended=lambda *given: told.append(given))
+    watcher(run, progress).on_trial_error(0, [], trial)
+    folder = run.trial(run.specs()[0].trial_id)
+    assert told == [(run.specs()[0].trial_id, "failed", "ValueError: no such thing")]
+    assert folder.status()["error"] == "ValueError: no such thing"
+    assert "Traceback" in (folder.path / "error.txt").read_text()
 
 
 @pytest.mark.parametrize("ended", ["done", "stopped"])

@@ -53,6 +53,15 @@ def test_few_epochs_are_doubted_as_the_fewest_that_any_trial_has(source: Path) -
     assert "of 3 epochs the balance comes in the last 0.6 alone" in found
 
 
+def test_weight_norms_after_adam_are_doubted(source: Path) -> None:
+    (found,) = notes_of(source, "tau_norm")
+    assert found.startswith("technique 'baseline+tau_norm': tau-normalisation relies on weight norms")
+    assert "which adam need not leave" in found
+    config = config_of(source, "tau_norm")
+    by_sgd = config.model_copy(update={"train": config.train.model_copy(update={"optimizer": "sgd"})})
+    assert not [note for note in prepare(by_sgd).notes if note.startswith("technique '")]
+
+
 @pytest.mark.parametrize(
     ("techniques", "space"),
     [

@@ -137,7 +137,7 @@ def test_a_resumed_sweep_knows_what_was_recorded(tmp_path: Path) -> None:
         spec.configuration_id: max(score_of(e, spec.metric) for e in run.trial(spec.trial_id).epochs())
         for spec in first
     }
-    scheduler = PairedASHA(first[0].metric, 4, 1, run)
+    scheduler = PairedASHA(4, 1, run)
     winner = max(best, key=best.__getitem__)
     for spec in run.specs():
         if spec.seed_index == 0:
@@ -164,7 +164,7 @@ def test_epochs_that_end_in_a_stage_that_is_not_kept_stop_nothing_and_count_for_
     def numbers(epoch: int, value: float, kept: int) -> dict[str, float]:
         return {"epoch": epoch, metric: value, "auroc": 0.5, "kept_epochs": kept}
 
-    halving = PairedHalving(run, metric, 9, 1)
+    halving = PairedHalving(run, 9, 1)
     for epoch in (1, 2, 3):  # 1 and 3 would be rungs, and the first trial is far behind
         for place, spec in enumerate(specs):
             assert halving.goes_on(spec, numbers(epoch, place / 10, 0))
@@ -174,7 +174,7 @@ def test_epochs_that_end_in_a_stage_that_is_not_kept_stop_nothing_and_count_for_
         done = [numbers(epoch, 0.99, 0) for epoch in (1, 2, 3)] + [numbers(4, 0.1 if spec == specs[0] else 0.3, 1)]
         clock = {"seconds": 1.0, "images_per_second": 1.0}
         run.trial(spec.trial_id).write_epochs([{**one, **clock} for one in done])
-    recorded = PairedHalving(run, metric, 9, 1)
+    recorded = PairedHalving(run, 9, 1)
     assert not recorded.goes_on(specs[3], numbers(4, 0.2, 1)), "behind two of those on record"
     assert recorded.goes_on(specs[4], numbers(4, 0.4, 1))
 

@@ -117,7 +117,7 @@ def test_a_halved_sweep_reads_each_trial_once_when_it_starts_and_nothing_after(t
         run.trial(spec.trial_id).write_status("done")
     opened: list[str] = []
     _opened(tmp_path, opened)
-    scheduler = PairedASHA(specs[0].metric, 4, 1, run)
+    scheduler = PairedASHA(4, 1, run)
     assert 20 <= len(opened) <= 2 * len(specs) + 2
     shutil.rmtree(tmp_path / "trials")
     opened.clear()

@@ -20,11 +20,11 @@ from sweep.cli.plan_view import cost_table, trials_table
 from sweep.config.config import Config, build_config
 from sweep.duration import duration
 from sweep.planning import estimate as room
-from sweep.planning.estimate import CostEstimate, estimate, rows_per_epoch
+from sweep.planning.estimate import CostEstimate, cost_of, estimate, rows_per_epoch
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
 
-SETTINGS: list[tuple[str, dict[str, Any]]] = [(t.name, {}) for t in techniques()]
+SETTINGS: list[tuple[str, dict[str, Any]]] = [(t.name, {}) for t in techniques() if not t.on_features]
 SETTINGS += [(t.name, {"sampling_strategy": 0.6}) for t in techniques() if "sampling_strategy" in t.parameters]
 SETTINGS += [("borderline_smote", {"kind": 2}), ("smote", {"k_neighbors": 3})]
 
@@ -79,6 +79,16 @@ def test_rows_per_epoch_is_the_length_of_the_true_plan(
         return
     with suppress(UserError):  # noise, of which cleaning may leave nothing
         assert 0 <= rows - true_rows(spec, found) + len(counts) <= len(found.split.train), "the most that it can be"
+
+
+def test_a_head_on_features_sees_as_many_images_as_train_and_costs_nothing() -> None:
+    found = prepared((30, 12))
+    for name in ("smote@features+crt", "easy_ensemble"):
+        technique = get_technique(name)
+        own = technique.complete({technique.key_of("share"): 0.5})
+        spec = TrialSpec(technique.name, 0.01, 4, 3, own, components=technique.components)
+        assert rows_per_epoch(spec, found.images.labels, found.split.train, 2) == len(found.split.train)
+        assert cost_of(spec) == pytest.approx(0.5)
 
 
 def test_an_estimate_covers_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +162,19 @@ def test_the_tables_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     sentences = shown(*cost_table(got))
     assert f"{total:,} training images in 36 epochs" in sentences
     assert duration(total / 8.0 / got.slots) in sentences
+
+
+def test_with_many_techniques_nothing_is_cut_on_a_narrow_terminal() -> None:
+    names = ["smote", "enn", "focal", "drw", "vs", "mixup", "crt", "undersampling+label_aware_smoothing"]
+    names += ["borderline_smote+effective_number+sam"]
+    specs = [TrialSpec(name, 0.01, 2, 0, parameters=get_technique(name).complete({})) for name in names]
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    console.print(trials_table(CostEstimate(specs, np.full(9, 12345), 1.0, 1, "here")))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "9 trials, all with lr" in text
+    assert "…" not in text
+    assert text.count("12,345") == 9
+    assert "one_minus_beta=0.0001" in text.replace(" ", "").replace("\n", "")
 
 
 def test_steps_that_cost_more_take_more_of_the_time_but_see_no_more_images(monkeypatch: pytest.MonkeyPatch) -> None:

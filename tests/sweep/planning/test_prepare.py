@@ -14,7 +14,7 @@ from balancing.components.decorators import schedule
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.planning import prepare as room
-from sweep.planning.prepare import SweepInputs, check_techniques, free_run_folder, prepare
+from sweep.planning.prepare import SweepInputs, free_run_folder, prepare, without_impossible
 from sweep.planning.resumable import settle_precision
 from sweep.runs.split_table import split_fingerprint
 from sweep.training.dtype import BFLOAT16_FROM
@@ -126,13 +126,13 @@ def test_a_source_that_is_not_there_gives_a_sentence(tmp_path: Path) -> None:
 def test_the_check_reads_training_counts_alone(source: Path) -> None:
     found = prepared(source)
     config = config_for(source)
-    check_techniques(config, found.images, found.split)
+    without_impossible(config, found.images, found.split)
     few = found.split.train[found.images.labels[found.split.train] == 1][:3]
     major = found.split.train[found.images.labels[found.split.train] == 0]
     from balancing.data.splits import Split
 
     with pytest.raises(UserError, match="3 training images"):
-        check_techniques(
+        without_impossible(
             config, found.images, Split(np.sort(np.append(major, few)), found.split.validation, found.split.test)
         )
 
@@ -176,12 +176,29 @@ def test_a_last_stage_without_a_step_is_refused_before_anything_is_made(
         config = config_for(source, techniques=["late"], epochs=2, batch_size=batch_size)
         if refused:
             with pytest.raises(UserError, match=r"last stage of 'late' is 0.1 of all steps, but 2 epochs of 2 leave"):
-                check_techniques(config, found.images, found.split)
+                without_impossible(config, found.images, found.split)
         else:
-            check_techniques(config, found.images, found.split)
+            without_impossible(config, found.images, found.split)
 
 
 def test_a_small_stem_takes_no_pretrained_weights(source: Path) -> None:
     config = build_config({"data": {"source": str(source)}, "train": {"stem": "small"}})
     with pytest.raises(UserError, match="train.stem=small has no pretrained weights, but --weights is imagenet"):
         prepare(config)
+
+
+def test_what_a_group_stands_for_leaves_out_what_the_data_rule_out_and_a_name_does_not(tmp_path: Path) -> None:
+    three = write_source(tmp_path / "three.npz", (30, 20, 25))
+    (tmp_path / "mine.txt").write_text("optimizers\nall # groups\n")
+    binary = prepared(three, techniques=[f"@{tmp_path / 'mine.txt'}"])
+    assert binary.config is not None
+    assert "deep_auc" not in binary.config.space.techniques
+    (said,) = [note for note in binary.notes if "Left out" in note]
+    assert "deep_auc (loss 'aucm' works with two classes alone, but there are 3)" in said
+    assert {spec.technique for spec in binary.specs(binary.config)} <= set(binary.config.space.techniques)
+    again = build_config(binary.config.model_dump())  # as a resume reads it: names alone
+    assert again.space.techniques == binary.config.space.techniques
+    assert again.space.of_groups == ()
+    for asked in (["all", "deep_auc"], ["deep_auc+threshold", "all"], ["deep_auc"]):
+        with pytest.raises(UserError, match="loss 'aucm' works with two classes alone, but there are 3; leave it out"):
+            prepared(three, techniques=asked)

@@ -161,6 +161,17 @@ def test_no_sideways_scrolling(opened: Any, width: int) -> None:
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
+def test_paper_shows_what_is_folded(opened: Any) -> None:
+    page = opened().page
+    state = "[...document.querySelectorAll('details')].map(fold => fold.open)"
+    before = page.evaluate(state)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert all(page.evaluate(state))
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(state) == before
+    assert False in before
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390)])
 def test_axe_finds_no_serious_fault(opened: Any, scheme: str, width: int) -> None:
     found = importlib.util.find_spec("axe_core_python")

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
-from balancing.metrics import COUNTS, SELECTABLE, decide, evaluate
+from balancing.metrics import COUNTS, SELECTABLE, decide, evaluate, told
 from sweep.runs.events import SafeEvents, TrialEvents, confusion_figure
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
@@ -232,3 +232,17 @@ def test_of_many_classes_the_rarest_have_curves(tmp_path: Path) -> None:
     events.close()
     curves = {tag.rpartition("/")[2] for tag in read(tmp_path).Tags()["tensors"] if "precision_recall" in tag}
     assert curves == set(names[-20:])
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_scores_that_rank_alone_have_no_confusion_matrix(tmp_path: Path, recorded: bool) -> None:
+    ranks = told(numbers(1), "scores") | {"epoch": 1, "train_loss": 1.0, "images_per_second": 10.0}
+    events = TrialEvents(tmp_path)
+    events.epoch(ranks)
+    best = {name: None if value != value else value for name, value in ranks.items()} if recorded else ranks
+    events.finish(TrialSpec("deep_auc", 0.01, 1, 0), best, *predictions(), NAMES[:2])
+    events.close()
+    found = read(tmp_path)
+    assert found.Tags()["images"] == []
+    assert {tag for tag in found.Tags()["scalars"] if "validation" in tag} == {"validation/auroc"}
+    assert "best/auroc" in found.Tags()["scalars"]

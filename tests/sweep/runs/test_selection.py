@@ -119,3 +119,15 @@ def test_the_choice_is_plain_data() -> None:
 
     choices = select(pd.DataFrame([trial("smote", "a", s, 0.5 + s / 10) for s in (0, 1)]), "recall")
     assert json.loads(json.dumps(choices)) == choices
+
+
+def test_a_technique_whose_trials_go_by_another_metric_is_chosen_by_that_one() -> None:
+    """As one whose answers only rank, which has no recall."""
+    rows = [{**trial("smote", "a", 0, 0.5), "metric": "recall", "auroc": 0.1}]
+    rows += [
+        {**trial("deep_auc", name, 0, None), "metric": "auroc", "auroc": a} for name, a in (("a", 0.6), ("b", 0.7))
+    ]
+    found = chosen(*rows)
+    assert (found["smote"]["metric"], found["smote"]["mean"]) == ("recall", 0.5)
+    best = found["deep_auc"]
+    assert (best["configuration"], best["metric"], best["mean"]) == ("deep_auc-b", "auroc", 0.7)

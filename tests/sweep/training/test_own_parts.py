@@ -12,10 +12,12 @@ from torch import nn
 from balancing.components.axes import Phase, Stage, TrainingContext
 from balancing.components.decorators import loss, optimizer, schedule
 from balancing.components.losses.cross_entropy import cross_entropy
+from balancing.errors import UserError
 from sweep.runs.trial_folder import TrialFolder
+from sweep.training.heads import Cosines
 from sweep.training.inputs import SplitImages, to_input
 from sweep.training.method import method_of
-from sweep.training.network import Cosines, new_model, restore
+from sweep.training.network import new_model, restore
 from sweep.training.predict import predict, predict_part
 from sweep.training.step import training_step
 from sweep.training.trial import Trial
@@ -128,6 +130,11 @@ def test_a_cosine_head_gives_cosines_in_training_and_scaled_ones_after_it() -> N
         found = model.train().head(features)
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found.detach(), wanted, atol=1e-6)
+
+
+def test_several_heads_do_not_share_a_loss_that_trains(own: None, images: SplitImages) -> None:
+    with pytest.raises(UserError, match="'shifted.easy_ensemble' trains several heads, but its loss has values that"):
+        method_of(make_spec("shifted+easy_ensemble"), images).parts(1)
 
 
 def test_the_body_begins_as_with_a_linear_head() -> None:

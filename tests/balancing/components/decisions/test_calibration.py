@@ -12,7 +12,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from balancing.components.decisions.bcts import bcts, removed_prior
-from balancing.components.decisions.scaling import Scaling, fit_scaling
+from balancing.components.decisions.scaling import Scaling, fit_scaling, tells_apart
 from balancing.components.decisions.temperature import fit_temperature, temperature
 from balancing.components.decisions.vector_scaling import vector_scaling
 from tests.balancing.components.decisions.toy import drawn, logits_of
@@ -108,3 +108,18 @@ def test_nothing_is_measured_where_there_is_no_prior_or_no_row_of_a_class() -> N
     logits = logits_of(x, np.zeros(2))
     assert np.isnan(removed_prior(logits, labels, np.array([0.5, 0.5])))
     assert np.isnan(removed_prior(logits[:50], labels[:50], np.exp(NINE_TO_ONE)))
+
+
+def test_no_bias_is_the_likeliest_where_classes_are_told_apart_without_a_fault() -> None:
+    """By biases alone, whatever they are: complete separation, and quasi-complete, where two rows stand at one edge."""
+    labels = np.array([0, 0, 1, 1])
+    cases = {(0.0, 1.0, 2.0, 3.0): True, (0.0, 2.0, 2.0, 3.0): True, (0.0, 2.1, 2.0, 3.0): False, (5.0,) * 4: True}
+    for log_odds, apart in cases.items():
+        logits = np.array([[0.0, each] for each in log_odds])
+        assert tells_apart(logits, labels, np.ones((1, 4))).tolist() == [apart]
+        assert np.isnan(removed_prior(logits, labels, np.exp(NINE_TO_ONE))) == apart
+    overlapping = np.array([[0.0, each] for each in (0.0, 2.1, 2.0, 3.0)])
+    assert tells_apart(overlapping, labels, np.array([[1, 0, 1, 2], [1, 1, 0, 1]])).tolist() == [True, True]
+    # Three classes in a round, each taken for the next: no biases mend that, though any two of them would.
+    assert not tells_apart(np.roll(np.eye(3), 1, axis=1), np.arange(3), np.ones((1, 3))).any()
+    assert tells_apart(np.eye(3) + np.arange(3), np.arange(3), np.ones((1, 3))).all()

@@ -123,17 +123,17 @@ def test_balanced_mixup_gives_its_share_to_the_balanced_partner(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.2, 1.0])
-def test_balanced_mixups_ledger_is_the_mean_target(alpha: float) -> None:
+def test_balanced_mixups_class_masses_are_the_mean_target(alpha: float) -> None:
     counts = np.array([900, 100])
     found = get_technique("balanced_mixup").ledger(TrainingContext(counts, split_counts=counts), alpha=alpha)
+    assert (found.removed, found.unknown) == (None, ("balanced_mixup",))
+    assert found.masses is not None
     n = 40_000
     own, partner = EYE[torch.tensor([0] * 36_000 + [1] * 4_000)], EYE[torch.arange(n) % 2]
     mix = balanced_mixup(TrainingContext(counts), alpha=alpha)
     assert isinstance(mix, Partnered)
     _, targets = mix.mix(own, partner, own, partner, generator(2))
-    np.testing.assert_allclose(found.prior, targets.mean(dim=0), atol=0.005)
-    assert found.removed is not None
-    assert 0 < found.removed < 1
+    np.testing.assert_allclose(np.exp(found.masses), targets.mean(dim=0), atol=0.005)
 
 
 def test_balanced_classes_stay_so_in_balanced_mixups_ledger() -> None:

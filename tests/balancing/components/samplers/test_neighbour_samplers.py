@@ -135,6 +135,13 @@ def test_svm_smote_goes_outwards_from_safe_support_vectors() -> None:
     assert plan.weight.min() >= -0.5
 
 
+def test_nearmiss_3_may_keep_fewer_than_asked_and_says_so() -> None:
+    """100 is the nearest to each of the smallest class, so it alone is left of eight where three were asked for."""
+    plan = get_technique("nearmiss").build(on_a_line(LINE, KINDS), 0, version=3, n_neighbors_ver3=1)
+    assert plan.base.tolist() == [4, 5, 6, 7]
+    assert get_technique("nearmiss").parts[0].follows == "loosely"
+
+
 def test_neighbours_among_what_is_left_are_those_of_a_new_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many neighbours were looked up at first."""
     data, rng = make_data((25, 20)), np.random.default_rng(0)

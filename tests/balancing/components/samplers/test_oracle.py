@@ -70,7 +70,13 @@ PAIRS: dict[str, tuple[str, dict[str, Any], Made]] = {
     "all-knn-5": ("all_knn", {"n_neighbors": 5}, cleaned(AllKNN, n_neighbors=5)),
     "ncr": ("ncr", {}, cleaned(NeighbourhoodCleaningRule)),
     "ncr-5": ("ncr", {"n_neighbors": 5}, cleaned(NeighbourhoodCleaningRule, n_neighbors=5)),
+    "ncr-2": ("ncr", {"threshold_cleaning": 2.2}, cleaned(NeighbourhoodCleaningRule, threshold_cleaning=2.2)),
     "one-sided": ("one_sided_selection", {}, lambda random_state, ratio: OneSidedSelection(random_state=random_state)),
+    "one-sided-30": (
+        "one_sided_selection",
+        {"n_seeds_S": 30},  # so many that some are drawn twice
+        lambda random_state, ratio: OneSidedSelection(random_state=random_state, n_seeds_S=30),
+    ),
     "smote-tomek": (
         "smote_tomek",
         {},
@@ -107,6 +113,11 @@ PAIRS: dict[str, tuple[str, dict[str, Any], Made]] = {
         ),
     ),
 }
+PAIRS["nearmiss-3-of-1"] = (
+    "nearmiss",
+    {"version": 3, "n_neighbors_ver3": 1},
+    lambda random_state, ratio: NearMiss(version=3, n_neighbors_ver3=1, sampling_strategy=ratio),
+)
 for version in (1, 2, 3):
     PAIRS[f"nearmiss-{version}"] = (
         "nearmiss",

@@ -11,7 +11,7 @@ import pytest
 from balancing.components.decisions.scaling import fit_scaling
 from sweep.analysis.carried import trial_ledger
 from sweep.analysis.decisions.ledger import ledger_table
-from sweep.analysis.decisions.same_rule import RULES, same_rule_table
+from sweep.analysis.decisions.same_rule import RULES, only_moves_the_prior, same_rule_table, trained_otherwise
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.calibrating import weighted_biases
 from sweep.report.context import ReportContext
@@ -58,6 +58,29 @@ def test_nothing_is_measured_of_a_class_without_validation_images_or_of_a_balanc
         )
         row = ledger_table(results, np.random.default_rng(0), 20).iloc[0]
         assert row[["measured", "measured_low", "measured_high"]].isna().all()
+
+
+def test_nothing_is_measured_where_validation_is_told_apart_or_nearly() -> None:
+    """Of 16 validation images T came out as 113 where it is 0: the likelihood has no greatest value, or hardly one."""
+    for shift, known in ((0.0, True), (1.2, False), (3.0, False)):
+        x, labels = drawn((12, 4) if shift else (90, 30))
+        answers = {"baseline": logits_of(x + shift * (2 * labels - 1), LOG_PRIOR)[None]}
+        results = Results.from_predictions(labels, answers, positive=1, validation=(labels, answers))
+        row = ledger_table(results, np.random.default_rng(0), 100).iloc[0]
+        assert row[["measured", "measured_low", "measured_high"]].notna().tolist() == [known] * 3
+
+
+def test_what_is_moved_is_paired_with_the_baseline() -> None:
+    """Validation's chance is in both alike: of the same answers nothing is moved, however little their T is known."""
+    table = ledger_table(toy(removed=REMOVED | {"same": 0.0}), np.random.default_rng(0), 50).set_index("technique")
+    assert table.loc["baseline", ["moved", "moved_low", "moved_high"]].isna().all()
+    for name, t in REMOVED.items():
+        if name != "baseline":
+            own = table.loc[name]
+            assert own["moved"] == pytest.approx(own["measured"] - table.loc["baseline", "measured"], abs=1e-9)
+            assert own["moved_low"] <= t + 0.01
+            assert own["moved_high"] >= t - 0.01
+    assert table.loc["same", ["moved", "moved_low", "moved_high"]].to_numpy(float) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -136,12 +159,59 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     assert other_than_designed(ledger) == ""
     designed = ledger.assign(designed=[0.0, 0.0])
     assert "another than the designed one of Undersampling (designed 0.00, measured" in other_than_designed(designed)
+    # Not where it was trained otherwise, which is said; nor by one seed; nor where T is measured to be the same.
+    told = nothing_but_t(ledger, results.differences("auroc"), lambda name: ("learning rate",))
+    assert told.startswith("Of no technique do")
+    assert "it was trained with other hyperparameters than the baseline (learning rate)" in told
+    one = results.differences("auroc").assign(seeds=[1])
+    assert nothing_but_t(ledger, pd.concat([one, one.assign(technique="other", seeds=3)])).startswith(
+        "Of no technique do"
+    )
+    unmoved = ledger.assign(designed=[0.0, 1.0], moved=0.0, moved_low=-0.03, moved_high=0.03)
+    assert nothing_but_t(unmoved, results.differences("auroc")).startswith("Of no technique do")
     # Where ranking is another too, more than T is.
     better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
-    assert nothing_but_t(ledger, better).startswith("No technique differs")
+    assert nothing_but_t(ledger, better).startswith("Of no technique do")
+    less = results.differences("auroc").assign(difference=-0.015, low=-0.019, high=-0.011, p_holm=0.001)
+    assert nothing_but_t(ledger, less).startswith("Of no technique do")
     # Nor is what is not significant the same.
     unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_holm=0.4)
-    assert nothing_but_t(ledger, unsure).startswith("No technique differs")
+    assert nothing_but_t(ledger, unsure).startswith("Of no technique do")
+
+
+def test_a_rule_does_the_same_only_where_it_takes_half_of_the_lead() -> None:
+    """All of a lead of 0.012 may be left under the rule, though 0.019 is less than what is called none."""
+    row = {"technique": "undersampling", "seeds": 5, "fewest_patients": 500.0, "difference_low": 0.004}
+    plain = row | {"rule": "argmax", "difference": 0.012, "difference_high": 0.02, "p_holm": 0.01}
+    tuned = row | {"rule": "threshold", "difference": 0.008, "difference_low": -0.003, "difference_high": 0.019}
+    table = pd.DataFrame([plain, tuned | {"p_holm": 0.2}])
+    assert would_a_rule_do(table).startswith("These data can't tell for Undersampling")
+    assert would_a_rule_do(table.assign(difference=[0.04, 0.008])).startswith("Yes, as far as these data tell")
+
+
+def test_without_a_class_in_validation_no_threshold_is_said_to_be_tuned() -> None:
+    x, labels = drawn((60, 20))
+    answers = {name: np.stack([logits_of(x, LOG_PRIOR)] * 2) for name in ("baseline", "undersampling")}
+    lacking = labels == 0
+    known = {name: own[:, lacking] for name, own in answers.items()}
+    table = same_rule_table(
+        Results.from_predictions(labels, answers, positive=1, validation=(labels[lacking], known)), 50
+    )
+    assert set(table["rule"]) == {"argmax"}
+    assert would_a_rule_do(table) == "No answer: validation lacks a class, so a threshold can't be tuned on it."
+
+
+def test_another_head_or_augmentation_is_more_than_the_prior() -> None:
+    names = (
+        "undersampling",
+        "class_weights+threshold",
+        "ldam",
+        "augmentation",
+        "undersampling+ldam",
+        "crt",
+        "baseline",
+    )
+    assert [name for name in names if only_moves_the_prior(name)] == ["undersampling", "class_weights+threshold"]
 
 
 def test_with_sixty_patients_equal_decisions_are_no_proof_that_a_rule_does_the_same() -> None:
@@ -156,7 +226,9 @@ def test_with_sixty_patients_equal_decisions_are_no_proof_that_a_rule_does_the_s
 
 def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path: Path) -> None:
     images = fake_images(tmp_path / "images", size=16, per_class=(60, 200))
-    run = fake_run(tmp_path / "run", images, techniques=("baseline", "undersampling", "smote"), failing=False)
+    run = fake_run(
+        tmp_path / "run", images, techniques=("baseline", "undersampling", "smote", "augmentation"), failing=False
+    )
     section = prior_section(ReportContext(Results(run)))
     assert section is not None
     assert section.values is not None
@@ -164,7 +236,13 @@ def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path
     assert [table.name for table in tables] == ["prior_ledger", "same_rule"]
     assert all(len(row) == len(table.headers) for table in tables for row in table.rows)
     ledger = pd.DataFrame(section.values["ledger"]).set_index("technique")
-    assert ledger["designed"].to_dict() == pytest.approx({"baseline": 0, "undersampling": 1, "smote": 1})
+    assert ledger["designed"].to_dict() == pytest.approx(
+        {"baseline": 0, "undersampling": 1, "smote": 1, "augmentation": 0}
+    )
     assert {row["rule"] for row in section.values["same_rule"]} == set(RULES)
+    assert [trained_otherwise(Results(run), name) for name in ("smote+threshold", "augmentation")] == [
+        (),
+        ("strength",),
+    ]
     unopened = fake_run(tmp_path / "unopened", images, techniques=("baseline",), failing=False, opened=False)
     assert prior_section(ReportContext(Results(Run(unopened.path)))) is None

@@ -77,13 +77,13 @@ def test_curves_against_scikit_learn(seed: int) -> None:
             assert p == pytest.approx(precision[reached[-1]])
         for sensitivity in (0.5, 0.9, 0.95, 1.0):
             best = (1 - fpr[tpr >= sensitivity - 1e-9]).max()
-            assert specificity_at(counts, sensitivity)[sample] == pytest.approx(best)
+            assert specificity_at(counts, [sensitivity])[sample, 0] == pytest.approx(best)
 
 
 def test_a_class_without_weight_has_no_curve() -> None:
     positive, scores, _ = _sample(0)
     none = weighted_counts(positive, scores, np.where(positive, 0.0, 1.0)[None])
-    for value in (roc_at(none), precision_at(none), specificity_at(none, 0.9), average_precision(none)):
+    for value in (roc_at(none), precision_at(none), specificity_at(none, [0.9]), average_precision(none)):
         assert np.isnan(value).all()
 
 

@@ -192,6 +192,7 @@ def test_which_techniques_mix_images() -> None:
     assert makes_synthetic("borderline_smote")
     assert not makes_synthetic("oversampling")
     assert not makes_synthetic("baseline")
+    assert not makes_synthetic("decoupled_smote"), "features are no images"
     assert not makes_synthetic("a technique of another version")
 
 

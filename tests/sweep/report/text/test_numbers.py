@@ -40,6 +40,9 @@ def test_p_values_never_look_like_the_other_side_of_the_level(p: float, shown: s
 def test_lists() -> None:
     assert [listed(parts) for parts in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
     assert techniques_listed(["smote", "baseline"]) == "SMOTE and Baseline"
+    names = ["smote", "enn", "film", "drw", "crt", "sam", "ncr"]
+    assert techniques_listed(names).count(",") == 5, "what a run of eight can list is whole"
+    assert techniques_listed([*names, "focal"]) == "SMOTE, ENN, Film, DRW and 4 more"
 
 
 def test_intervals() -> None:

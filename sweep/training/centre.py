@@ -1,0 +1,70 @@
+"""The centre of a one-class network: where the images that train lie before training, and whether all fall onto it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from balancing.components.plans import TrainingPlan
+from sweep.runs.spec import TrialSpec
+from sweep.training.distances import Distances
+from sweep.training.hardware import memory_format
+from sweep.training.inputs import to_input
+from sweep.training.network import ResNet18
+from sweep.training.step import autocast, kept_statistics
+
+# A coordinate of the centre nearer to 0 is moved there: a network reaches 0 by weights of 0 alone.
+LEAST = 0.1
+# Validation logits are logarithms of squared distances: distances that differ by less than 0.01 % are one.
+_ALIKE = 1e-4
+
+
+def set_centre(
+    network: ResNet18, pixels: torch.Tensor, plan: TrainingPlan, spec: TrialSpec, device: torch.device
+) -> None:
+    """Sets the centre of a network with the head ``Distances``; any other stays as it is.
+
+    The mean image of the plan's rows under the network as it trains: batch norm takes the batch's statistics, and keeps
+    none. Coordinates nearer to 0 than 0.1 go to 0.1 of their sign.
+
+    Args:
+        network: on the device, before training.
+        pixels: (N, H, W) or (N, H, W, 3) uint8.
+        plan: real images of one class.
+    Reference: Ruff et al., ICML 2018, section 3.3; 0.1 as in their code.
+    """
+    head = network.fc
+    if not isinstance(head, Distances):
+        return
+    with torch.no_grad():
+        found = _images_of(network, head, pixels, plan.base, spec, device)
+        centre = found.mean(dim=0)
+        centre = torch.where(centre.abs() < LEAST, torch.where(centre < 0, -LEAST, LEAST), centre)
+        head.centre.copy_(centre)
+        head.start.copy_((found - centre).square().sum(dim=1).mean())
+        head.far.fill_(1 - int(plan.labels[0]))
+
+
+def _images_of(
+    network: ResNet18,
+    head: Distances,
+    pixels: torch.Tensor,
+    rows: np.ndarray,
+    spec: TrialSpec,
+    device: torch.device,
+) -> torch.Tensor:
+    """(n, D) float32: where the head sends rows of pixels; a last batch of one row is left away, as in training."""
+    found, layout = [], memory_format(spec.image_size, spec.precision, device)
+    network.train()
+    with kept_statistics(network), autocast(device, spec.precision):
+        for start in range(0, len(rows), spec.batch_size):
+            part = torch.from_numpy(rows[start : start + spec.batch_size]).to(pixels.device)
+            if len(part) > 1:
+                images = to_input(pixels[part].to(device), spec.mean, spec.std).contiguous(memory_format=layout)
+                found.append(head.image(network.features(images)))
+    return torch.cat(found)
+
+
+def has_collapsed(network: ResNet18, logits: np.ndarray) -> bool:
+    """Whether all of (n, 2) validation logits say one distance from the centre; False of a network without one."""
+    return isinstance(network.fc, Distances) and bool(np.ptp(logits[:, 1] - logits[:, 0]) < _ALIKE)
