@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from balancing.components.plans import TrainingPlan
+from sweep.runs.predictions import Predictions
 from sweep.runs.spec import TrialSpec
 from sweep.training.distances import Distances
 from sweep.training.hardware import memory_format
@@ -22,7 +23,7 @@ _ALIKE = 1e-4
 def set_centre(
     network: ResNet18, pixels: torch.Tensor, plan: TrainingPlan, spec: TrialSpec, device: torch.device
 ) -> None:
-    """Sets the centre of a network with the head ``Distances``; any other stays as it is.
+    """Sets the centre of a network with the head ``Distances``.
 
     The mean image of the plan's rows under the network as it trains: batch norm takes the batch's statistics, and keeps
     none. Coordinates nearer to 0 than 0.1 go to 0.1 of their sign.
@@ -34,8 +35,7 @@ def set_centre(
     Reference: Ruff et al., ICML 2018, section 3.3; 0.1 as in their code.
     """
     head = network.fc
-    if not isinstance(head, Distances):
-        return
+    assert isinstance(head, Distances)
     with torch.no_grad():
         found = _images_of(network, head, pixels, plan.base, spec, device)
         centre = found.mean(dim=0)
@@ -65,6 +65,7 @@ def _images_of(
     return torch.cat(found)
 
 
-def has_collapsed(network: ResNet18, logits: np.ndarray) -> bool:
-    """Whether all of (n, 2) validation logits say one distance from the centre; False of a network without one."""
-    return isinstance(network.fc, Distances) and bool(np.ptp(logits[:, 1] - logits[:, 0]) < _ALIKE)
+def has_collapsed(validation: Predictions) -> bool:
+    """Whether all logits of a network with the head ``Distances`` say one distance from the centre."""
+    assert validation.logits is not None
+    return bool(np.ptp(validation.logits[:, 1] - validation.logits[:, 0]) < _ALIKE)

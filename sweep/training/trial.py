@@ -123,7 +123,8 @@ class Trial:
         network = new_model(len(self.images.class_names), spec.seed, self._start, head=method.head, stem=spec.stem)
         network = to_device(network, spec, self.device)
         network.scale = self.method.scale()
-        set_centre(network, self.pixels, self.method.plan(1), spec, self.device)
+        if method.head == "distance":
+            set_centre(network, self.pixels, method.plan(1), spec, self.device)
         loss = self.method.module()
         if loss is not None:
             self._new_loss = self._new_loss or copy.deepcopy(loss.state_dict())
@@ -154,8 +155,7 @@ class Trial:
         predicted = predictions_of(self.network, self.pixels, self.images, "validation", self.spec, self.device)
         finite = bool(np.isfinite(predicted.probabilities).all())
         self._check(finite, f"the network's outputs were no numbers after epoch {epoch}")
-        assert predicted.logits is not None
-        collapsed = has_collapsed(self.network, predicted.logits)
+        collapsed = self.method.head == "distance" and has_collapsed(predicted)
         self._check(not collapsed, f"all images lie at one distance from the centre after epoch {epoch}")
         numbers: dict[str, Any] = {
             "epoch": epoch,

@@ -70,7 +70,7 @@ def test_each_loss_mixer_schedule_and_step_has_a_row() -> None:
     alone = {name for name in step_costs.names() if "+" not in name}
     parts = {part.name for name in step_costs.names() for part in get_technique(name).parts}
     trained = {c.name for c in COMPONENTS.all() if c.axis in ("loss", "mixer", "schedule", "optimizer")}
-    assert parts == trained
+    assert parts - {"smote"} == trained, "but what decoupled_smote samples"
     assert len(alone) == len(step_costs.names())
 
 
