@@ -36,7 +36,7 @@ def test_each_technique_stands_under_its_axis_with_all_that_is_to_know(
     places = [lines.index(heading) for heading in headings]
     assert places == sorted(places)
     for technique in techniques():
-        composed = f" = {'+'.join(p.name for p in technique.parts)}" if len(technique.parts) > 1 else ""
+        composed = f" = {'+'.join(map(technique.written, technique.parts))}" if len(technique.parts) > 1 else ""
         at = lines.index(f"{technique.name}{composed}  T {taken_out(technique)}, cost {cost(technique):g}")
         if technique.parts:
             heading = "Compositions" if composed else AXES[technique.axes[0]].folder.capitalize()
