@@ -15,7 +15,7 @@ import pytest
 from sweep.cluster.session import Slots
 from sweep.cluster.waiting import Patience, Waiting
 from sweep.runs.run import Run
-from tests.sweep.cluster.sweeping import WITHOUT_DASHBOARD
+from tests.sweep.cluster.sweeping import PATIENCE, WITHOUT_DASHBOARD
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -164,7 +164,7 @@ def test_a_sweep_goes_on_past_a_trial_that_hangs_and_one_that_does_not_fit(tmp_p
          "--image-size", "32", "--lr", "0.001", "--epochs", "1", "--seeds", "1",
          "--batch-size", "48", "--strength", "0.5", "--max-concurrent", "1",
          "--techniques", "undersampling,augmentation,baseline", "--trial-timeout", "10m"],
-        capture_output=True, text=True, timeout=400, check=False, env={**os.environ, "COLUMNS": "200"},
+        capture_output=True, text=True, timeout=PATIENCE, check=False, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     trials = Run(folder).trials().set_index("technique")
@@ -217,7 +217,7 @@ def test_what_no_node_can_hold_is_said_at_once_and_a_users_mistake_comes_without
         [sys.executable, "-c", WITHOUT_DASHBOARD + _WAITS],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
         env=dict(os.environ),
     )
