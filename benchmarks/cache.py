@@ -233,8 +233,8 @@ def _to_array(example: dict[str, Any], size: int) -> dict[str, Any]:
 def difference(folder: str, scratch: str, size: int) -> dict[str, Any]:
     """Grey levels between our pixels and the exact resize: on average, in the worst image, in the worst pixel."""
     from balancing.data.images import load_images
+    from balancing.data.options import Options
     from balancing.data.sources import open_source
-    from balancing.data.sources.base import Options
 
     with tempfile.TemporaryDirectory(dir=scratch) as cache:
         images = load_images(folder, image_size=size, cache_dir=Path(cache))

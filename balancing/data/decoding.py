@@ -27,7 +27,7 @@ from balancing.data.imagefile import (
 from balancing.data.sources.base import Content, Unreadable
 from balancing.errors import UserError
 
-DECODER_VERSION = 3  # part of every cache entry's name: raise it whenever equal files give other pixels
+DECODER_VERSION = 4  # part of every cache entry's name: raise it whenever equal files give other pixels
 
 # Encoded images that wait for a thread may take this much memory together.
 _MOST_WAITING = 1 << 30
@@ -77,6 +77,9 @@ class Decoded:
         brightest: the largest stored value, 0..65535, of an image with 16-bit greys (or 16-bit colours in an array);
             None of any other.
         cut: whether it has 16-bit colours of which the file's reader gives the high byte alone.
+        format: of the file, as Pillow names it (``PNG``, ``JPEG``, ``TIFF`` ...), or ``array``.
+        depth: bits a value, as stored.
+        quality: of a JPEG, 1..100, as its quantization tables tell; NaN of any other.
     """
 
     pixels: np.ndarray
@@ -86,6 +89,9 @@ class Decoded:
     sha256: str
     brightest: int | None = None
     cut: bool = False
+    format: str = "array"
+    depth: int = 8
+    quality: float = math.nan
 
 
 def decode(content: Content, size: int, bits: int = 16) -> Decoded | str:

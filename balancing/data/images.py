@@ -6,21 +6,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from balancing.data.cache import Cache, Entry, entry_key
 from balancing.data.decoding import DECODER_VERSION, BadImage, BadImages
 from balancing.data.ingest import Bar, fill_entry, no_bar
+from balancing.data.options import Options, Reading
 from balancing.data.patients import patient_ids
-from balancing.data.patterns import compile_pattern
+from balancing.data.positive import resolve_positive
 from balancing.data.sources import open_source, refuse_columns
 from balancing.data.sources.arrays import PREFIX, ArraySource
-from balancing.data.sources.base import Options, Source
+from balancing.data.sources.base import Source
 from balancing.data.splits import PARTS
 from balancing.data.text import shown, text_array
-from balancing.errors import UserError, suggestion
+from balancing.errors import UserError
 from balancing.html import html_table
 
 __all__ = ["BadImage", "BadImages", "ImageSet", "load_images", "resolve_positive"]
@@ -42,6 +43,11 @@ class ImageSet:
         patients: (N,) str, or None where nothing tells patients apart. Ids are unique over the whole set.
         sha256: (N,) str, of the encoded bytes (of the pixels where the source holds arrays).
         widths, heights, channels: (N,) int64, as stored in the source, before resizing.
+        depths: (N,) int64, bits a value as stored.
+        formats: (N,) str, of the files, such as ``PNG``; ``array`` where the source holds arrays.
+        qualities: (N,) float64, of JPEGs 1..100, NaN of others.
+        paths: (N,) str, of the files below the data; empty where there are none.
+        folds: (N,) of str or None, the source's own folds; None without any.
         masks_path: .npy of (N, H, W) bool, where lesions are known (the phantom), else None.
         source: what the user named, e.g. ``phantom`` or ``hf-vision/chest-xray-pneumonia@main``.
         kind: of the source, ``phantom``, ``local``, ``hub`` or ``arrays``; None where that is not known.
@@ -50,6 +56,8 @@ class ImageSet:
         bad: images left out with ``skip_bad``.
         grey_bits: that the 16-bit greys among them use together, by which all were scaled to 8 bits; None without any.
         notes: sentences a user should read, e.g. how patients were told apart.
+        positive: the class that the data themselves say is looked for; None where they don't.
+        layout: the known public data set that they look like; None for any other.
         reading: how ``load_images`` read them, so that they can be read again; None where they were not read.
     """
 
@@ -72,6 +80,13 @@ class ImageSet:
     notes: tuple[str, ...] = field(default=())
     kind: str | None = None
     reading: Reading | None = None
+    depths: np.ndarray | None = None
+    formats: np.ndarray | None = None
+    qualities: np.ndarray | None = None
+    paths: np.ndarray | None = None
+    folds: np.ndarray | None = None
+    positive: str | None = None
+    layout: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -119,7 +134,7 @@ class ImageSet:
         key = _arrays_key(source.name, size)
         entry = cache.find(key) or cache.build(
             key,
-            lambda folder: fill_entry(folder, source, size, cache=cache, skip_bad=False, workers=None, bar=no_bar),
+            lambda folder: fill_entry(folder, source, size, cache=cache, options=Options(), workers=None, bar=no_bar),
         )
         return _image_set(entry, source.name, source.kind, {}, tuple(cache.notes))
 
@@ -130,26 +145,6 @@ class ImageSet:
         title = f"{self.source}: {len(self):,} images, {self.image_size} pixels a side"
         rows = [[name, *(f"{counts[part][c]:,}" for part in there)] for c, name in enumerate(self.class_names)]
         return html_table(title, ["class", *there], rows)
-
-
-class Reading(TypedDict, total=False):
-    """How a source is to be read.
-
-    Args:
-        image_column, label_column: for tables and the Hub; found where not named.
-        patient_column: for tables and the Hub; its values are the patients, the same ones in every split.
-        patient_pattern: regular expression on file names, see `balancing.data.patients.patient_ids`.
-        skip_bad: leave unreadable images out and record them in ``bad`` instead of raising; False by default.
-        phantom_images, phantom_seed: size and seed of the phantom; 900 and 0 by default.
-    """
-
-    image_column: str | None
-    label_column: str | None
-    patient_column: str | None
-    patient_pattern: str | None
-    skip_bad: bool
-    phantom_images: int
-    phantom_seed: int
 
 
 def load_images(
@@ -181,21 +176,16 @@ def load_images(
     if not isinstance(source, str | os.PathLike):
         raise UserError(f"source must be 'phantom', a path or a Hub id, but is {source!r}; give one of them")
     source, image_size = os.fspath(source), _checked_size(image_size)
-    patient_column, patient_pattern = reading.get("patient_column"), reading.get("patient_pattern")
-    if patient_column is not None and patient_pattern is not None:
-        raise UserError("a patient column and a patient pattern were both given; keep one of them")
-    if patient_pattern is not None:
-        compile_pattern(patient_pattern)  # before anything is decoded
+    options = Options.of(reading)
     if source.startswith(PREFIX):
         return _kept_arrays(source, image_size, cache_dir, reading)
-    options = Options(reading.get("image_column"), reading.get("label_column"), patient_column)
     drawn = (reading.get("phantom_images", 900), reading.get("phantom_seed", 0))
     phantom_images, phantom_seed = (one.item() if isinstance(one, np.integer) else one for one in drawn)
     opened = open_source(
         source, options, image_size=image_size, phantom_images=phantom_images, phantom_seed=phantom_seed
     )
-    cache, skip_bad = Cache(cache_dir), reading.get("skip_bad", False)
-    settings = [image_size, options.image_column, options.label_column, patient_column, skip_bad, DECODER_VERSION]
+    cache = Cache(cache_dir)
+    settings = [image_size, options.given(), DECODER_VERSION]
     entry, notes = _remembered(opened, cache, settings)
     if entry is None:
         readable = os.path.abspath(os.path.expanduser(source)) if opened.kind == "local" else source
@@ -203,7 +193,7 @@ def load_images(
         entry = cache.find(key) or cache.build(
             key,
             lambda folder: fill_entry(
-                folder, opened, image_size, cache=cache, skip_bad=skip_bad, workers=workers, bar=bar
+                folder, opened, image_size, cache=cache, options=options, workers=workers, bar=bar
             ),
         )
         if opened.remembered:
@@ -229,8 +219,7 @@ def _kept_arrays(source: str, image_size: int, cache_dir: Path | None, reading: 
     Raises:
         UserError: it is not there, or not in this size; or columns were named.
     """
-    columns = Options(reading.get("image_column"), reading.get("label_column"), reading.get("patient_column"))
-    refuse_columns(columns, source)
+    refuse_columns(Options.of(reading), source)
     cache = Cache(cache_dir)
     entry = cache.find(_arrays_key(source, image_size))
     if entry is None:
@@ -300,6 +289,11 @@ def _image_set(
         widths=np.array(rows["width"], dtype=np.int64),
         heights=np.array(rows["height"], dtype=np.int64),
         channels=np.array(rows["channels"], dtype=np.int64),
+        depths=np.array(rows["depth"], dtype=np.int64),
+        formats=np.array(rows["format"], dtype=str),
+        qualities=np.array(rows["quality"], dtype=np.float64),
+        paths=text_array(rows["path"]),
+        folds=None if not any(rows["fold"]) else np.array(rows["fold"], dtype=object),
         masks_path=entry.masks_path,
         source=shown(source),
         kind=kind,
@@ -309,34 +303,6 @@ def _image_set(
         grey_bits=meta.get("grey_bits"),
         notes=(*notes, *meta["notes"], note),
         reading=Reading(**reading),
+        positive=meta.get("positive"),
+        layout=meta.get("layout"),
     )
-
-
-def resolve_positive(class_names: Sequence[str], wanted: str | None) -> tuple[int | None, str]:
-    """Which class is looked for, in a task of two.
-
-    Args:
-        class_names: (C,) all classes.
-        wanted: the user's choice in any letter case; None takes PNEUMONIA where there is one, else index 1.
-    Returns:
-        its index, or None for more than two classes; and a sentence that says which and why.
-    Raises:
-        UserError: no such class, or one was wanted among more than two.
-    """
-    if len(class_names) > 2:
-        if wanted is not None:
-            raise UserError(
-                f"a positive class was named ({wanted}), but there are {len(class_names)} classes "
-                f"({', '.join(class_names)}), for which all figures are means over the classes; remove --positive"
-            )
-        return (None, f"There are {len(class_names)} classes: all figures are means over the classes.")
-    by_name = {name.casefold(): i for i, name in enumerate(class_names)}
-    if wanted is not None:
-        exact = list(class_names).index(wanted) if wanted in class_names else by_name.get(wanted.casefold())
-        if exact is None:
-            raise UserError(f"no class is named '{wanted}' (--positive){suggestion(wanted, class_names)}")
-        return exact, f"The positive class is {class_names[exact]}, as asked."
-    if "pneumonia" in by_name:
-        index = by_name["pneumonia"]
-        return index, f"The positive class is {class_names[index]}."
-    return (1, f"The positive class is {class_names[1]}, the class with index 1; --positive names another.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from balancing.data.cache import Cache, content_fingerprint
 from balancing.data.classes import encode_labels
 from balancing.data.decoding import BadImage, BadImages, Decoded, decode_all
 from balancing.data.greybits import BITS, bits_for, grey_note
+from balancing.data.options import Options
 from balancing.data.pixelfile import PixelWriter
 from balancing.data.sources.base import Source, unique_names
+from balancing.data.text import shown
 from balancing.errors import UserError
 
 # A pass that finds 16-bit greys of more bits than it tried begins anew at once, in this first part of the images.
@@ -34,12 +36,12 @@ def no_bar(total: int) -> Iterator[Callable[[], None]]:
 
 
 def fill_entry(
-    folder: Path, source: Source, image_size: int, *, cache: Cache, skip_bad: bool, workers: int | None, bar: Bar
+    folder: Path, source: Source, image_size: int, *, cache: Cache, options: Options, workers: int | None, bar: Bar
 ) -> dict[str, Any]:
     """Writes pixels.npy, rows.parquet and perhaps masks.npy; returns the rest for meta.json.
 
     Raises:
-        BadImages: some images cannot be read, and ``skip_bad`` is off; all are named.
+        BadImages: some images cannot be read, and ``options.skip_bad`` is off; all are named.
         UserError: see `encode_labels`; no room on the disk.
     """
     listing = source.listing()
@@ -55,7 +57,7 @@ def fill_entry(
         writer = PixelWriter(folder / "pixels.npy", image_size, before_colour)
         images = contextlib.closing(decode_all(source.contents(), image_size, workers, bits))
         with contextlib.closing(writer), images as stream, bar(total) as advance:
-            return _one_pass(stream, names, writer, bits, skip_bad=skip_bad, advance=advance)
+            return _one_pass(stream, names, writer, bits, skip_bad=options.skip_bad, advance=advance)
 
     done = decoded_by(BITS[0])
     while done.bits > done.tried:
@@ -94,10 +96,9 @@ def fill_entry(
         label=labels[kept],
         split=[listing.splits[row] for row in kept],
         patient=[patients[row] if patients else None for row in kept],
-        width=[item[0] for item in seen],
-        height=[item[1] for item in seen],
-        channels=[item[2] for item in seen],
-        sha256=[item[3] for item in seen],
+        fold=[listing.folds[row] if listing.folds else None for row in kept],
+        path=[shown(listing.paths[row]) if listing.paths else "" for row in kept],
+        **{name: [getattr(item, name) for item in seen] for name in Seen._fields},
     )
     return {
         "class_names": list(class_names),
@@ -105,8 +106,26 @@ def fill_entry(
         "grey_bits": done.bits if done.used else None,
         "has_patients": patients is not None,
         "notes": [*listing.notes, *notes],
+        "positive": listing.positive,
+        "layout": listing.layout,
         "bad": [[image.name, image.reason] for image in bad],
     }
+
+
+class Seen(NamedTuple):
+    """What is kept of each decoded image beside its pixels; see ``Decoded``."""
+
+    width: int
+    height: int
+    channels: int
+    depth: int
+    sha256: str
+    format: str
+    quality: float
+
+    @classmethod
+    def of(cls, decoded: Decoded) -> Seen:
+        return cls(*(getattr(decoded, name) for name in cls._fields))
 
 
 @dataclass
@@ -118,7 +137,7 @@ class _Pass:
         tried: the bits by which 16-bit greys were scaled.
         bits: that they turned out to use; where these are more, the pixels are of no use.
         kept: the rows that could be read.
-        seen: width, height, channels and sha256 of each of those.
+        seen: each of those, without its pixels.
         bad: those that couldn't.
         used: number of bits -> how many have 16-bit greys of so many.
         cut: how many have 16-bit colours cut to 8.
@@ -128,7 +147,7 @@ class _Pass:
     tried: int
     bits: int
     kept: list[int] = field(default_factory=list)
-    seen: list[tuple[int, int, int, str]] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     bad: list[BadImage] = field(default_factory=list)
     used: Counter[int] = field(default_factory=Counter)
     cut: int = 0
@@ -171,7 +190,7 @@ def _one_pass(
                 return done
         elif skip_bad or not done.bad:
             writer.append(decoded.pixels)
-            done.seen.append((decoded.width, decoded.height, decoded.channels, decoded.sha256))
+            done.seen.append(Seen.of(decoded))
         done.kept.append(row)
         if decoded.brightest is not None:
             done.used[bits_for(decoded.brightest)] += 1
@@ -187,13 +206,14 @@ def _one_pass(
     return done
 
 
-def _write_rows(path: Path, **columns: Any) -> None:
+def _write_rows(file: Path, **columns: Any) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pa.schema(
         [("name", pa.string()), ("label", pa.int64()), ("split", pa.string()), ("patient", pa.string())]
-        + [(name, pa.int64()) for name in ("width", "height", "channels")]
-        + [("sha256", pa.string())]
+        + [("fold", pa.string()), ("path", pa.string())]
+        + [(name, pa.int64()) for name in ("width", "height", "channels", "depth")]
+        + [("sha256", pa.string()), ("format", pa.string()), ("quality", pa.float64())]
     )
-    pq.write_table(pa.table(columns, schema=schema), path)
+    pq.write_table(pa.table(columns, schema=schema), file)

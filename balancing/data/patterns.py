@@ -21,9 +21,11 @@ class _TooLongError(Exception):
     pass
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str, what: str = "patient pattern") -> re.Pattern[str]:
     """The compiled pattern.
 
+    Args:
+        what: it is, in a message.
     Raises:
         UserError: it is no regular expression, or one that Python can't hold (too deep, too large a count).
     """
@@ -32,12 +34,11 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     except (re.error, OverflowError, RecursionError, MemoryError, ValueError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error) or type(error).__name__
         raise UserError(
-            f"the patient pattern {_short(pattern)} is no regular expression: {reason}; mend it (an example: "
-            "'person([0-9]+)_')"
+            f"the {what} {_short(pattern)} is no regular expression: {reason}; mend it (an example: 'person([0-9]+)_')"
         ) from None
 
 
-def search_all(pattern: str, names: Sequence[str]) -> list[re.Match[str] | None]:
+def search_all(pattern: str, names: Sequence[str], what: str = "patient pattern") -> list[re.Match[str] | None]:
     """The first match in each name.
 
     Some patterns, such as ``(a+)+$``, try ever more ways on a name that doesn't match: after ``LIMIT_SECONDS`` for all
@@ -46,7 +47,7 @@ def search_all(pattern: str, names: Sequence[str]) -> list[re.Match[str] | None]
     Raises:
         UserError: no regular expression, or it takes too long.
     """
-    compiled = compile_pattern(pattern)
+    compiled = compile_pattern(pattern, what)
     found: list[re.Match[str] | None] = []
     try:
         with _limited(LIMIT_SECONDS):
@@ -54,7 +55,7 @@ def search_all(pattern: str, names: Sequence[str]) -> list[re.Match[str] | None]
                 found.append(compiled.search(name))
     except _TooLongError:
         raise UserError(
-            f"the patient pattern {_short(pattern)} was stopped after {LIMIT_SECONDS:g} s at the name "
+            f"the {what} {_short(pattern)} was stopped after {LIMIT_SECONDS:g} s at the name "
             f"{_short(names[len(found)])}: a repeat within a repeat, such as (a+)+, tries ever more ways; simplify it"
         ) from None
     return found

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from sweep.cli import jobs
-from sweep.cli.options import Given, Preset, named, takes
+from sweep.cli.options import DATA_OPTIONS, Given, Preset, named, takes
 from sweep.cli.printing import make_console
 
 
 @takes(
-    *named("data", "image_size", "image_column", "label_column", "patient_column", "patient_pattern", "skip_bad"),
-    *named("sets"),
+    *named(*DATA_OPTIONS, "sets"),
 )
 def audit(
     given: Given,

@@ -115,6 +115,47 @@ class Option:
         return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
+# (name, help, type): each sets the key of its name in the section ``data``.
+_OF_DATA: tuple[tuple[str, str, Any], ...] = (
+    ("image_size", "Pixels a side.", int),
+    ("layout", "A known public layout, a file of your own (.yaml), or 'none'.", str),
+    ("labels", "Table of labels, or 'folders': the folders are the classes.", str),
+    ("images", "Glob below the data: which files are the images.", str),
+    ("image_column", "Column of the images.", str),
+    ("label_column", "Column of the classes.", str),
+    ("label_map", "Value to class: '1=sick,0=well,-1=drop'.", str),
+    ("label_pattern", "Regular expression on file names; group 1 is the class.", str),
+    ("positive", "Name of the positive class; of several findings, the one against the rest.", str),
+    ("uncertain", "What -1 means: drop, positive, negative, class.", str),
+    ("unlabelled", "What an empty label means: drop, negative.", str),
+    ("merge", "Classes into one: 'a+b=c'.", str),
+    ("min_class_images", "Leave out classes with fewer images.", int),
+    ("folders", "What each level of folders means, such as 'site/split/class'.", str),
+    ("split_column", "Column of the split.", str),
+    ("split_map", "Words for splits: 'holdout=test,extra=drop'.", str),
+    ("split_list", "Files that name a split's images: 'test=test_list.txt'.", str),
+    ("fold_column", "Column of the folds.", str),
+    ("test_fold", "The fold that is the test split.", str),
+    ("patient_column", "Column that tells patients apart, or 'none'.", str),
+    ("patient_table", "Another table that tells each image's patient.", str),
+    ("patient_pattern", "Regular expression on file names; group 1 is the patient; or 'none'.", str),
+    ("config", "Configuration of a Hub data set that has several.", str),
+    ("page", "Which page of files with several, from 1.", int),
+    ("resize", "To a square: squash, pad, crop.", str),
+    ("skip_bad", "Go on without unreadable images.", bool),
+    ("allow_leak", "Go on although training and test share patients or images.", bool),
+)
+_DATA_OPTIONS = (
+    Option("data", "Hub id[@revision], folder, zip, table, parquet, .npz, or 'phantom'.", _DATA, "data.source"),
+    *(
+        Option(name, text, _DATA, f"data.{name}", kind, (f"--{name.replace('_', '-')}",) if kind is bool else ())
+        for name, text, kind in _OF_DATA
+    ),
+)
+# All that say which images, and how they are read and split.
+DATA_OPTIONS = tuple(option.name for option in _DATA_OPTIONS)
+
+
 _ALL = (
     Option("out", "Run folder; a new one under runs/ by default.", kind=Path),
     Option("resume", "Go on where --out already holds this run.", kind=bool, flags=("--resume",)),
@@ -126,24 +167,7 @@ _ALL = (
     ),
     Option("sets", "Any key: section.name=value; may be repeated.", kind=list[str], flags=("--set",)),
     Option("verbose", "Show Ray's own messages too.", kind=bool, flags=("-v", "--verbose")),
-    Option("data", "Hub id[@revision], folder, zip, parquet, .npz, or 'phantom'.", _DATA, "data.source"),
-    Option("image_size", "Pixels a side.", _DATA, "data.image_size", int),
-    Option("image_column", "Column of the images.", _DATA, "data.image_column"),
-    Option("label_column", "Column of the classes.", _DATA, "data.label_column"),
-    Option("positive", "Name of the positive class.", _DATA, "data.positive"),
-    Option("patient_column", "Column that tells patients apart.", _DATA, "data.patient_column"),
-    Option(
-        "patient_pattern", "Regular expression on file names; group 1 is the patient.", _DATA, "data.patient_pattern"
-    ),
-    Option("skip_bad", "Go on without unreadable images.", _DATA, "data.skip_bad", bool, ("--skip-bad",)),
-    Option(
-        "allow_leak",
-        "Go on although training and test share patients or images.",
-        _DATA,
-        "data.allow_leak",
-        bool,
-        ("--allow-leak",),
-    ),
+    *_DATA_OPTIONS,
     Option(
         "techniques",
         "With commas: names and compositions (see `sweep techniques`), such as smote+focal; around:COMPOSITION; @FILE; "

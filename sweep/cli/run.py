@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweep.cli import jobs
-from sweep.cli.options import OPTIONS, SHARED, Given, Preset, RunFolder, named, takes
+from sweep.cli.options import DATA_OPTIONS, OPTIONS, SHARED, Given, Preset, RunFolder, named, takes
 from sweep.cli.printing import make_console
 
 
@@ -61,14 +61,13 @@ def resume(given: Given, run_folder: RunFolder) -> None:
 
 @takes(
     *named(
-        "data",
+        *DATA_OPTIONS,
         "techniques",
         *SHARED,
         "trials",
         "seeds",
         "seed",
         "weights",
-        "image_size",
         "search",
         "allow_double_correction",
         "sets",

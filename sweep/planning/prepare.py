@@ -82,16 +82,11 @@ def load_data(data: DataConfig, *, bar: Bar = no_bar) -> tuple[ImageSet, Split, 
     images = load_images(
         data.source,
         image_size=data.image_size,
-        image_column=data.image_column,
-        label_column=data.label_column,
-        patient_column=data.patient_column,
-        patient_pattern=data.patient_pattern,
-        skip_bad=data.skip_bad,
-        phantom_images=data.phantom_images,
-        phantom_seed=data.phantom_seed,
         bar=bar,
+        **data.reading(),
     )
-    positive, positive_note = resolve_positive(images.class_names, data.positive)
+    counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
+    positive, positive_note = resolve_positive(images.class_names, data.positive, counts=counts, told=images.positive)
     split = make_split(images, seed=data.split_seed)
     return images, split, positive, (*images.notes, positive_note, *split.notes)
 

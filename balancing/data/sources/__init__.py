@@ -8,7 +8,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from balancing.data.sources.base import Options, Source
+from balancing.data.options import NONE, Options
+from balancing.data.sources.base import Source
 from balancing.errors import UserError
 
 _FILE_KINDS = (".zip", ".parquet", ".npz")
@@ -88,7 +89,7 @@ def refuse_columns(options: Options, what: str) -> None:
     """Raises UserError where a column was named for a source that has none."""
     for name in ("image_column", "label_column", "patient_column"):
         value = getattr(options, name)
-        if value is not None:
+        if value is not None and value != NONE:
             hint = "; use --patient-pattern" if name == "patient_column" and what != "the phantom" else ""
             raise UserError(
                 f"{what} has no columns, but --{name.replace('_', '-')} {value} was given{hint or '; remove it'}"

@@ -30,15 +30,6 @@ Content = bytes | Path | np.ndarray | Unreadable
 
 
 @dataclass(frozen=True)
-class Options:
-    """Which columns to read; None where they are to be found."""
-
-    image_column: str | None = None
-    label_column: str | None = None
-    patient_column: str | None = None
-
-
-@dataclass(frozen=True)
 class Listing:
     """What is known of each image without decoding it.
 
@@ -50,6 +41,10 @@ class Listing:
         patients: (N,) from the patient column, or None without one.
         notes: sentences on what was left out or assumed.
         label_column: where the labels come from; None where they are folders.
+        folds: (N,) words of the source's own folds, or None without any.
+        paths: (N,) of the files below the data, with ``/``; None where there are none.
+        positive: the class that the data themselves say is looked for; None where they don't.
+        layout: the known public data set that this looks like, such as ``HAM10000``; None for any other.
     """
 
     names: list[str]
@@ -59,6 +54,10 @@ class Listing:
     patients: list[str | None] | None = None
     notes: tuple[str, ...] = ()
     label_column: str | None = None
+    folds: list[str | None] | None = None
+    paths: list[str] | None = None
+    positive: str | None = None
+    layout: str | None = None
 
 
 class Source(ABC):

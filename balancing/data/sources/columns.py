@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from balancing.data.sources.base import Content, Options, Unreadable
+from balancing.data.options import Options
+from balancing.data.sources.base import Content, Unreadable
 from balancing.data.text import shown
 from balancing.errors import UserError, suggestion
 

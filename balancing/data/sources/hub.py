@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balancing.data.sources.base import Content, Listing, Options, Source, digest, split_of
+from balancing.data.options import Options
+from balancing.data.sources.base import Content, Listing, Source, digest, split_of
 from balancing.data.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
 from balancing.data.sources.rows import TableRows
 from balancing.data.splits import PARTS

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from balancing.data.sources.base import Content, Listing, Options, Source, Unreadable, digest, split_of_path
+from balancing.data.options import Options
+from balancing.data.sources.base import Content, Listing, Source, Unreadable, digest, split_of_path
 from balancing.data.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
 from balancing.data.sources.packing import check_packing, rows_at_once, text_columns
 from balancing.data.sources.rows import TableRows

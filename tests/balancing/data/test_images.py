@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from balancing.data.images import load_images, resolve_positive
+from balancing.data.images import load_images
 from balancing.data.phantom import Phantom
 from balancing.data.splits import make_split
 from balancing.errors import UserError
@@ -66,21 +66,6 @@ def test_the_phantoms_own_splits_are_used() -> None:
 def test_what_is_no_data(source: str, options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         load_images(source, **options)
-
-
-def test_the_positive_class() -> None:
-    assert resolve_positive(["NORMAL", "PNEUMONIA"], None) == (1, "The positive class is PNEUMONIA.")
-    assert resolve_positive(["pneumonia", "healthy"], None)[0] == 0
-    index, note = resolve_positive(["clear", "lesion"], None)
-    assert index == 1
-    assert note == "The positive class is lesion, the class with index 1; --positive names another."
-    assert resolve_positive(["NORMAL", "PNEUMONIA"], "normal") == (0, "The positive class is NORMAL, as asked.")
-    assert resolve_positive(["a", "A"], "A")[0] == 1
-    assert resolve_positive(["a", "b", "c"], None)[0] is None
-    with pytest.raises(UserError, match=r"no class is named 'NORML' \(--positive\); did you mean 'NORMAL'"):
-        resolve_positive(["NORMAL", "PNEUMONIA"], "NORML")
-    with pytest.raises(UserError, match=r"there are 3 classes .* remove --positive"):
-        resolve_positive(["a", "b", "c"], "a")
 
 
 def test_importing_loads_no_framework() -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from balancing.data.sources.base import Options
+from balancing.data.options import Options
 from balancing.data.sources.packing import check_packing, rows_at_once
 from balancing.data.sources.parquet import ParquetSource
 from balancing.errors import UserError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from balancing.data.images import ImageSet, load_images, resolve_positive
-from balancing.data.sources.base import Options
+from balancing.data.options import Options
 from balancing.data.sources.hub import HubSource
 from balancing.data.splits import make_split
 
