@@ -96,7 +96,7 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
 
     if files is not None:
         require_writable(files, "--files")
-    images, split, _, notes = load_data(config.data, bar=decoding_bar)
+    images, split, _, notes = load_data(config.data, bar=decoding_bar, ask=False)
     for note in notes:
         console.print(note, soft_wrap=True, markup=False)
     found = audit(images, split)

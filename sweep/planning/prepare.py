@@ -73,9 +73,16 @@ class SweepInputs:
         return replace(self, fixed={**self.fixed, "precision": precision})
 
 
-def load_data(data: DataConfig, *, bar: Bar = no_bar) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
+def load_data(
+    data: DataConfig, *, bar: Bar = no_bar, run: Run | None = None, ask: bool = True
+) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
     """Images, split, positive class and what to tell the user about them.
 
+    Args:
+        data: which images, and how they are read.
+        bar: shows how decoding gets on.
+        run: whose images they are, so that its positive class is known; None of a new one.
+        ask: refuse where names leave a doubt which class is positive; else that is among what to tell.
     Raises:
         UserError: see ``load_images``, ``make_split`` and ``resolve_positive``.
     """
@@ -85,15 +92,34 @@ def load_data(data: DataConfig, *, bar: Bar = no_bar) -> tuple[ImageSet, Split, 
         bar=bar,
         **data.reading(),
     )
-    counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
-    positive, positive_note = resolve_positive(images.class_names, data.positive, counts=counts, told=images.positive)
+    positive, positive_note = _positive(images, data, run, ask)
     split = make_split(images, seed=data.split_seed)
     return images, split, positive, (*images.notes, positive_note, *split.notes)
 
 
-def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
+def _positive(images: ImageSet, data: DataConfig, run: Run | None, ask: bool) -> tuple[int | None, str]:
+    told = images.positive
+    if run is not None and run.positive is not None:
+        told = run.class_names[run.positive]
+    wanted = data.positive
+    if told is not None and wanted is not None and wanted.isdigit() and wanted not in images.class_names:
+        wanted = None  # one of several findings, asked for by its number, whose name the data told
+    counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
+    try:
+        return resolve_positive(images.class_names, wanted, counts=counts, told=told)
+    except UserError as error:
+        if ask or wanted is not None:
+            raise
+        return None, f"To be settled before a run: {error}."
+
+
+def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None) -> SweepInputs:
     """Loads data and weights, and checks that every technique can be built on the training rows.
 
+    Args:
+        config: of the run.
+        bar: shows how decoding gets on.
+        run: that is gone on with; None of a new one.
     Raises:
         UserError: one sentence: the rule, the value, the next step.
     """
@@ -115,7 +141,7 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
         from sweep.training.network import load_weights  # here: torch takes seconds to import
 
         start, weights = load_weights(config.train.weights, mended.append)
-    images, split, positive, notes = load_data(config.data, bar=bar)
+    images, split, positive, notes = load_data(config.data, bar=bar, run=run)
     found = audit(images, split)
     refuse_leaks(found, config.data)
     if config.report.masks is not None:
