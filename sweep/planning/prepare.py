@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -172,7 +173,9 @@ def refuse_leaks(found: Audit, data: DataConfig) -> None:
 
 
 def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[Config, list[str]]:
-    """The configuration without techniques that groups stand for and these data rule out, and a sentence that says so.
+    """The configuration without techniques that these data rule out, and a sentence that says so.
+
+    Those that a group stands for are left out; others only with ``space.skip_infeasible``.
 
     Raises:
         UserError: a technique that was asked for by name can't be built on these class counts, or its last stage has no
@@ -184,8 +187,9 @@ def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[
         try:
             _check_technique(config, get_technique(name), counts, images.class_names)
         except UserError as error:
-            if name not in config.space.of_groups:
-                raise
+            if name not in config.space.of_groups and not config.space.skip_infeasible:
+                said = _with_option(str(error), name)
+                raise UserError(f"{said}; or go on without such techniques by --skip-infeasible") from None
             ruled_out[name] = str(error).partition(";")[0]
     kept = [name for name in config.space.techniques if name not in ruled_out]
     if not ruled_out:
@@ -193,8 +197,21 @@ def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[
     parameters = {name: own for name, own in config.space.parameters.items() if name not in ruled_out}
     space = config.space.model_copy(update={"techniques": kept, "parameters": parameters})
     named = ", ".join(f"{name} ({why})" for name, why in ruled_out.items())
-    note = f"Left out of the techniques that a group stands for, since these data rule them out: {named}."
+    if not kept:
+        raise UserError(f"these data rule out every technique that was asked for: {named}; ask for others")
+    note = f"Techniques left out, since these data rule them out: {named}."
     return config.model_copy(update={"space": space}), [note]
+
+
+def _with_option(sentence: str, technique: str) -> str:
+    """The sentence with the whole option behind "lower smote.k_neighbors to 3"."""
+
+    def spelled(found: re.Match[str]) -> str:
+        component, parameter, value = found.groups()
+        own = parameter if component == technique else f"{component}.{parameter}"
+        return f"{found[0]} (--set {shlex.quote(f'space.parameters.{technique}.{own}={value}')})"
+
+    return re.sub(r"lower (\w+)\.(\w+) to (\d+)", spelled, sentence)
 
 
 def _check_technique(config: Config, technique: Technique, counts: np.ndarray, class_names: Sequence[str]) -> None:
