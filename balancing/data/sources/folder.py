@@ -199,6 +199,7 @@ class FolderSource(Source):
             tuple(map(shown, classes)),
             None,
             tuple(map(shown, notes)),
+            paths=[found.path for found in images],
         )
 
     def contents(self) -> Iterator[Content]:
