@@ -108,7 +108,7 @@ def _open_path(source: str, path: Path, options: Options) -> Source:
             opened = ParquetSource.of_path(source, path, parquet, options)
         else:
             refuse_columns(options, f"the image folder {source}")
-            opened = FolderSource.of_folder(source, path, files)
+            opened = FolderSource.of_folder(source, path, files, options)
         opened.notes = passed_over(own)
         return opened
     if not path.is_file():  # to read a device or a pipe would never end
@@ -126,7 +126,7 @@ def _open_path(source: str, path: Path, options: Options) -> Source:
         if parts:
             return ParquetSource(source, parts, options)
         refuse_columns(options, f"the zip file {source}")
-        return FolderSource.of_zip(source, path)
+        return FolderSource.of_zip(source, path, options)
     raise UserError(
         f"{source} cannot be read as data: give a folder of images or parquet files, or a .zip, .parquet or .npz file"
     )
