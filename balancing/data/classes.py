@@ -86,7 +86,7 @@ class _Words:
 def encode_labels(listing: Listing, options: Options | None = None) -> Encoded:
     """Classes of a listing, by what the options say of its labels.
 
-    In this order: numbers of ``class_names`` become names; ``label_map``; one finding against the rest; -1 among 1 and
+    In this order: numbers of ``class_names`` become names, lists of findings are read; ``label_map``; one finding against the rest; -1 among 1 and
     0; blank ones; ``merge``; ``min_class_images``.
 
     Raises:
@@ -113,7 +113,9 @@ def _named(found: _Words) -> list[str] | None:
     listing = found.listing
     names = listing.class_names
     if names is None:
-        found.words = [one if one is None or isinstance(one, tuple) else str(one) for one in listing.labels]
+        found.words = as_findings(
+            [one if one is None or isinstance(one, tuple) else str(one) for one in listing.labels]
+        )
         return None
     _check_names(names, found.column)
     stripped = [name.strip() for name in names]
@@ -143,8 +145,13 @@ def _map(found: _Words) -> None:
     changed: list[Any] = []
     for word in found.words:
         key = "" if word is None else word
-        key = number_word(key) if isinstance(key, str) else key
-        to = by_word.get(key, by_case.get(key.casefold())) if isinstance(key, str) else None
+        key = number_word(key) if isinstance(key, str) else key  # type: ignore[assignment]
+        if isinstance(key, tuple):  # findings, of which each has its name
+            named = [by_word.get(one, by_case.get(one.casefold(), one)) for one in key]
+            seen.update(one.casefold() for one in key)
+            changed.append(tuple(one for one in named if one != DROP))
+            continue
+        to = by_word.get(key, by_case.get(key.casefold()))
         if to is not None:
             seen.add(key.casefold())
         changed.append(word if to is None else drops if to == DROP else to)
@@ -158,8 +165,6 @@ def _map(found: _Words) -> None:
 
 def _findings(found: _Words) -> str | None:
     """One finding against the rest, where images have lists of them."""
-    if found.listing.class_names is None:
-        found.words = as_findings(found.words)
     if not any(isinstance(word, tuple) for word in found.words):
         return None
     found.words, finding = against_the_rest(found.words, found.options.positive, found.column)

@@ -45,7 +45,7 @@ def fill_entry(
         UserError: see `encode_labels`; no room on the disk.
     """
     whole = source.listing()
-    encoded = encode_labels(whole, options)
+    encoded = encode_labels(whole, source.options or options)
     listing, labels, class_names, notes = encoded.listing, encoded.labels, encoded.class_names, encoded.notes
     left_out = set(range(len(whole.labels))).difference(encoded.rows.tolist())
     total = len(labels)

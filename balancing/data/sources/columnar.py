@@ -49,7 +49,6 @@ class Shelf(ABC):
             UserError: it is damaged.
         """
 
-
     def damaged(self, error: Exception, where: str) -> UserError:
         """What is said of what can't be read.
 
@@ -58,17 +57,13 @@ class Shelf(ABC):
         """
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return UserError(
-            f"{shown(self.path)} of {where} cannot be read as {self.form} ({reason[:200]}); download it again or leave it "
-            "out"
+            f"{shown(self.path)} of {where} cannot be read as {self.form} ({reason[:200]}); download it again or leave "
+            "it out"
         )
 
 
 class ColumnarSource(Source):
-    """Images in a column, labels in another.
-
-    Attributes:
-        options: the columns to read.
-    """
+    """Images in a column, labels in another; ``options`` name the columns to read."""
 
     options: Options
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from balancing.data.globs import glob_pattern
 from balancing.data.options import FOLDERS, NONE, Options
 from balancing.data.sources.base import Source, split_of_path
 from balancing.data.sources.folder import FolderSource, passed_over, walk, zip_parquet
@@ -23,13 +22,6 @@ from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown
 from balancing.errors import UserError
 
-# Names of folders that hold images of any class; and a number alone, which is an id, a part or a patient.
-_NO_CLASS = re.compile(
-    r"(?:.*[^a-z])?(?:images?|imgs?|pictures?|photos?|scans?|parts?|folds?|batch(?:es)?|data|inputs?|jpe?gs?|pngs?|tiffs?|"
-    r"dicoms?|dcm|train(?:ing)?|val(?:id|idation)?|test(?:ing)?|patient|subject|study|series|case|view|site|fold|group|set|"
-    r"p|s|files?)(?:[^a-z].*|\d*)|\d+",
-    re.IGNORECASE,
-)
 _ENOUGH = 0.5  # of the images in class folders must have a row, for a table to be asked whether it agrees
 
 
@@ -76,7 +68,7 @@ def _open_file(source: str, path: Path, options: Options) -> Source:
         if parts:
             return ParquetSource(source, parts, options)
         _refuse_columns(options, f"the zip file {source}")
-        return FolderSource.of_zip(source, path)
+        return FolderSource.of_zip(source, path, options)
     raise UserError(
         f"{source} cannot be read as data: give a folder of images or parquet files, a table (.csv, .tsv, .xlsx, "
         ".jsonl), or a .zip, .parquet, .arrow or .npz file"
@@ -92,11 +84,7 @@ def _table_file(source: str, path: Path, files: ImageFiles, options: Options) ->
 def _open_folder(source: str, path: Path, options: Options) -> Source:
     files, own = walk(path)
     options, notes = recognised(path, files, options)
-    meant = _meant(files, options)
-    if len(meant) < len(files) and options.images is not None:
-        left = sum(map(is_image_name, files)) - sum(map(is_image_name, meant))
-        notes += [f"{left:,} images that don't match --images {options.images} are left out."] if left else []
-    opened, patients = _of_folder(source, path, meant, options)
+    opened, patients = _of_folder(source, path, files, options)
     opened.notes = (*passed_over(own), *notes, *opened.notes)
     return with_tables(opened, path, options, patients)
 
@@ -114,29 +102,28 @@ def _meant(files: list[str], options: Options) -> list[str]:
     """
     if options.images is None:
         return files
-    glob = options.images.removeprefix("./")
-    kept = [path for path in files if fnmatch.fnmatchcase(path, glob) or fnmatch.fnmatchcase(path, f"*/{glob}")]
-    if not kept:
+    pattern = glob_pattern(options.images)
+    meant = [path for path in files if is_table(path) or pattern.fullmatch(path)]
+    if all(map(is_table, meant)):
         example = next(filter(is_image_name, files), None)
         raise UserError(
             f"--images {options.images} matches none of the {len(files):,} files"
             + (f", such as {shown(example)}" if example else "")
             + "; write a glob below the data's folder, such as 'images/*.png'"
         )
-    meant = set(kept)
-    return [path for path in files if path in meant or not is_image_name(path)]
+    return meant
 
 
 def _of_folder(source: str, path: Path, files: list[str], options: Options) -> tuple[Source, Path | None]:
     """The source in a folder; and a table beside it that tells its patients."""
     if options.labels not in (None, FOLDERS):
-        images = ImageFiles(files)
+        images = ImageFiles(_meant(files, options))
         return TableSource(source, path, images, named_tables(path, options, images), options), None
     if options.labels != FOLDERS:
         stored = _stored(source, path, files, options)
         if stored is not None:
             return stored, None
-    folder = FolderSource.of_folder(source, path, files)
+    folder = FolderSource.of_folder(source, path, files, options)
     if options.labels == FOLDERS:
         _refuse_columns(options, f"the image folder {source}")
         return folder, None
@@ -184,7 +171,7 @@ def _folders_or_table(
     if not any(map(is_table, files)):
         _refuse_columns(options, f"the image folder {source}")
         return folder, None
-    images = ImageFiles(files)
+    images = ImageFiles(_meant(files, options))
     classes = {} if named else _classes(folder)
     try:
         beside = find_tables(path, files, images, options)
@@ -237,9 +224,6 @@ def _agreeing(
             covered = sum(images.paths[file] in classes for file in told.files)
             differs = contradiction(beside.labels, images, told, classes)
             if differs and covered >= _ENOUGH * len(classes):
-                if _no_classes(classes):
-                    opened = TableSource(source, path, images, beside.labels, options, _said(beside))
-                    return opened, patients if told.patients is None else None
                 raise UserError(differs)
             adds = told.patients is not None and covered >= _ENOUGH * len(classes) and len(beside.labels) == 1
             patients = path / name if adds else patients
@@ -265,11 +249,6 @@ def _classes(folder: FolderSource) -> dict[str, str]:
         return {}
     paths = encoded.listing.paths or []
     return {path: encoded.class_names[label] for path, label in zip(paths, encoded.labels.tolist(), strict=False)}
-
-
-def _no_classes(classes: dict[str, str]) -> bool:
-    """Whether folders are named as parts of a set are, not as classes."""
-    return all(_NO_CLASS.fullmatch(name.strip()) for name in set(classes.values()))
 
 
 def _refuse_columns(options: Options, what: str) -> None:

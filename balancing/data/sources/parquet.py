@@ -16,7 +16,6 @@ from balancing.data.sources.columnar import ColumnarSource, Shelf
 from balancing.data.sources.columns import columns_of
 from balancing.data.sources.packing import check_packing, rows_at_once, text_columns
 from balancing.data.text import shown
-from balancing.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ from pathlib import Path
 from balancing.data.options import Options
 from balancing.data.sources.base import Content, Listing, Source, digest
 from balancing.data.sources.tables.matching import ImageFiles
-from balancing.data.sources.tables.telling import Placed, Told, folder_split, table_split, tell
+from balancing.data.sources.tables.telling import Placed, Told, folder_splits, table_split, tell
 from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown
 
@@ -40,32 +40,32 @@ class TableSource(Source):
         self._root = root
         self._files = files
         self._placed = placed
-        self._options = options
+        self.options: Options = options
         self._found = tuple(notes)
 
     def identity(self) -> str:
-        stats = []
+        stats: list[list[object]] = []
         for path in self._files.paths:  # text and one call a file: pathlib would take ten times as long
-            found = os.stat(f"{self._root}/{path}", follow_symlinks=True) if self._exists(path) else None
-            stats.append([path, found.st_size, found.st_mtime_ns] if found else [path])
+            try:
+                found = os.stat(f"{self._root}/{path}")
+                stats.append([path, found.st_size, found.st_mtime_ns])
+            except OSError:  # a link to nowhere
+                stats.append([path])
         tables = [[one.table.name, one.roles, {c: list(v) for c, v in one.table.columns.items() if c in _read(one)}]
                   for one in self._placed]  # fmt: skip
-        return digest(["table", stats, tables])
-
-    def _exists(self, path: str) -> bool:
-        return os.path.exists(f"{self._root}/{path}")
+        return digest(["table", stats, tables, self.options.given()])
 
     @cached_property
     def _told(self) -> Told:
-        return tell(self._placed, self._files, self._root, self._options)
+        return tell(self._placed, self._files, self._root, self.options)
 
     def listing(self) -> Listing:
         told = self._told
         paths = [self._files.paths[file] for file in told.files]
         by_table = len({*told.tables}) > 1
         splits = [
-            split or folder_split(path) or (table_split(table) if by_table else None) or "train"
-            for split, path, table in zip(told.splits, paths, told.tables, strict=True)
+            split or folder or (table_split(table) if by_table else None) or "train"
+            for split, folder, table in zip(told.splits, folder_splits(paths), told.tables, strict=True)
         ]
         first = self._placed[0].roles
         where = ", ".join(dict.fromkeys(one.table.name for one in self._placed))

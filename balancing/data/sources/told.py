@@ -10,9 +10,10 @@ import numpy as np
 
 from balancing.data.options import Options
 from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.sources.folder import FolderSource
 from balancing.data.sources.tables.finding import named_files, patients_by_file
 from balancing.data.sources.tables.matching import ImageFiles
-from balancing.data.sources.tables.splitting import DROP, read_split_lists
+from balancing.data.split_lists import apply_split_lists
 from balancing.data.text import shown
 from balancing.errors import UserError
 
@@ -22,18 +23,22 @@ class ToldSource(Source):
 
     Args:
         inner: the source.
+        root: that the paths of lists may be relative to.
         options: how the tables are to be read.
         patients: the table that tells patients, None for none.
         lists: split -> a text file of names.
     """
 
-    def __init__(self, inner: Source, options: Options, patients: Path | None, lists: Mapping[str, Path]) -> None:
-        self._inner, self._options, self._patients, self._lists = inner, options, patients, lists
-        self.name, self.kind, self.notes = inner.name, inner.kind, inner.notes
+    def __init__(
+        self, inner: Source, root: Path, options: Options, patients: Path | None, lists: Mapping[str, str]
+    ) -> None:
+        self._inner, self._root, self._patients, self._lists = inner, root, patients, lists
+        self.name, self.kind, self.notes, self.options = inner.name, inner.kind, inner.notes, options
         self.remembered, self.pinned = inner.remembered, inner.pinned
 
     def identity(self) -> str:
-        files = [*([self._patients] if self._patients else []), *self._lists.values()]
+        named = [path for word in self._lists.values() for path in named_files(self._root, word, "split_list")]
+        files = [*([self._patients] if self._patients else []), *named]
         stats = [[str(path), stat.st_size, stat.st_mtime_ns] for path in files for stat in [path.stat()]]
         return digest(["told", self._inner.identity(), stats])
 
@@ -45,11 +50,12 @@ class ToldSource(Source):
         if self._patients is not None:
             listing = self._with_patients(listing, self._patients, files, rows)
         if self._lists:
-            listing = self._with_splits(listing, files, rows)
+            listing = self._with_splits(listing, paths)
         return listing
 
     def _with_patients(self, listing: Listing, path: Path, files: ImageFiles, rows: Sequence[int]) -> Listing:
-        told, notes = patients_by_file(path, shown(path.name), files, self._options)
+        assert self.options is not None
+        told, notes = patients_by_file(path, shown(path.name), files, self.options)
         patients = list(listing.patients or [None] * len(listing.names))
         for file, patient in told.items():
             patients[rows[file]] = patient
@@ -60,16 +66,8 @@ class ToldSource(Source):
             )
         return replace(listing, patients=patients, notes=(*listing.notes, *notes))
 
-    def _with_splits(self, listing: Listing, files: ImageFiles, rows: Sequence[int]) -> Listing:
-        told, notes = read_split_lists(self._lists, files)
-        # Where train is listed, too, an image that no list names is in none of the splits; else it is in train.
-        rest = DROP if "train" in self._lists else "train"
-        splits = [rest] * len(listing.splits)
-        for file, split in told.items():
-            splits[rows[file]] = split
-        without = [name for name, split in zip(listing.names, splits, strict=True) if split == DROP]
-        if without:
-            notes.append(f"{len(without):,} images stand in no list and are left out, such as {without[0]}.")
+    def _with_splits(self, listing: Listing, paths: Sequence[str]) -> Listing:
+        splits, notes = apply_split_lists(self._lists, self._root, paths, listing.splits)
         return replace(listing, splits=splits, notes=(*listing.notes, *notes))
 
     def contents(self) -> Iterator[Content]:
@@ -100,5 +98,7 @@ def with_tables(inner: Source, root: Path, options: Options, patients: Path | No
         if len(found) > 1:
             raise UserError(f"--patient-table {options.patient_table} names {len(found)} tables; name one")
         patients = found[0]
-    lists = {split: named_files(root, word, "split_list")[0] for split, word in options.split_list.items()}
-    return ToldSource(inner, options, patients, lists) if patients is not None or lists else inner
+    lists = {} if isinstance(inner, FolderSource) else options.split_list  # which reads them itself
+    for word in lists.values():
+        named_files(root, word, "split_list")
+    return ToldSource(inner, root, options, patients, lists) if patients is not None or lists else inner

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from balancing.data.folder_words import split_word
 from balancing.data.options import NONE, Options
 from balancing.data.sources.base import split_of
 from balancing.data.text import is_no_label
@@ -29,18 +30,6 @@ SPLIT_NAMES = frozenset((
     "usage",
 ))  # fmt: skip
 FOLD_NAMES = frozenset(("fold", "folds", "cvfold", "kfold", "foldid", "stratfold"))
-# Of columns alone, where no folder of a class can be meant; see ``split_of`` for folders.
-_WORDS = {
-    **dict.fromkeys((
-        "tr", "trn", "train_set", "trainset", "training_set", "learning", "development",
-    ), "train"),
-    **dict.fromkeys((
-        "validate", "val_set", "valid_set", "validation_set", "tuning", "tune", "internal_validation",
-    ), "validation"),
-    **dict.fromkeys((
-        "tst", "test_set", "testset", "testing_set", "holdout", "hold_out", "held_out", "evaluation",
-    ), "test"),
-}  # fmt: skip
 
 
 def plain(name: str) -> str:
@@ -73,7 +62,7 @@ def split_of_word(word: str, split_map: Mapping[str, str]) -> str | None:
     for key, value in split_map.items():
         if key.casefold() == lower:
             return value
-    return split_of(lower) or _WORDS.get(lower.replace("-", "_").replace(" ", "_"))
+    return split_of(lower) or split_word(word)
 
 
 def find_patient(

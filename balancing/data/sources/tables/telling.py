@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from balancing.data.folder_words import split_words
+from balancing.data.mask_names import masks_among
 from balancing.data.options import Options
 from balancing.data.sources.base import split_of, split_of_path
 from balancing.data.sources.tables.choosing import Roles, ones_a_row
@@ -29,7 +31,6 @@ from balancing.data.sources.usual_names import number_word, quoted
 from balancing.data.text import check_length, one_label, one_patient, shown
 from balancing.errors import UserError
 
-_MASK = re.compile(r"(^|[^a-z])(masks?|segmentations?|seg|lungmask|contours?|outlines?)([^a-z]|$)", re.IGNORECASE)
 _NAMED = 3  # examples in a note
 _SETTLED = 0.95
 
@@ -252,8 +253,9 @@ def _settle(one: Placed, files: ImageFiles, root: Path | None, notes: list[str])
         return
     table, roles = one.table, one.roles
     copies: list[str] = []
+    masks = masks_among(files.paths)
     for row, candidates in one.matched.several.items():
-        kept = [file for file in candidates if not _MASK.search(files.paths[file])] or candidates
+        kept = [file for file in candidates if files.paths[file] not in masks] or candidates
         for column in (roles.split, roles.label):
             word = number_word(table.columns[column][row]) if column is not None and len(kept) > 1 else ""
             if word:
@@ -313,8 +315,8 @@ def _note_unmatched(one: Placed, notes: list[str]) -> None:
 
 
 def _note_images_without(told: Told, files: ImageFiles, placed: Sequence[Placed]) -> None:
-    with_row = set(told.files)
-    without = [p for i, p in enumerate(files.paths) if i not in with_row and is_image_name(p) and not _MASK.search(p)]
+    with_row, masks = set(told.files), masks_among(files.paths)
+    without = [p for i, p in enumerate(files.paths) if i not in with_row and is_image_name(p) and p not in masks]
     if without:
         tables = ", ".join(dict.fromkeys(one.table.name for one in placed))
         folders = Counter(path.rpartition("/")[0] or "." for path in without)
@@ -349,13 +351,12 @@ def refuse_no_match(table: Table, column: str | None, files: ImageFiles) -> User
     return UserError(f"no row of {table.name} names an image: column '{column}' has {shown(example)}, {has}{way}")
 
 
-def folder_split(path: str) -> str | None:
-    """The split of an image's folder that is nearest to it, None where none tells."""
-    for folder in reversed(path.split("/")[:-1]):
-        found = split_of(folder)
-        if found is not None:
-            return found
-    return None
+def folder_splits(paths: Sequence[str]) -> list[str | None]:
+    """(N,) the split of each image's nearest folder that tells one, None where none does."""
+    folders = {path.rpartition("/")[0] for path in paths}
+    told = split_words({part for folder in folders for part in folder.split("/")})
+    nearest = {f: next((told[part] for part in reversed(f.split("/")) if part in told), None) for f in folders}
+    return [nearest[path.rpartition("/")[0]] for path in paths]
 
 
 def table_split(name: str) -> str | None:
