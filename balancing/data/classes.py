@@ -10,22 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from balancing.data.class_checks import MISSING, check_names, check_numbers, refuse_letter_case, refuse_too_many
 from balancing.data.findings import against_the_rest, as_findings, rest_of
 from balancing.data.options import Options
 from balancing.data.positive import means_healthy
 from balancing.data.sources.base import Listing
-from balancing.data.sources.usual_names import LABEL_NAMES, number_word, plain, quoted
+from balancing.data.sources.usual_names import LABEL_NAMES, number_word, plain
 from balancing.data.text import shown
 from balancing.errors import UserError, suggestion
 
-MISSING = -1  # among numbers with names: what ``datasets`` writes for no label
 DROP = "drop"
 UNCERTAIN_CLASS = "uncertain"
-
-# A column of patients, ages or dates taken for the label gives many classes of few images. Sets of many true classes
-# (ISIC, HyperKvasir, 114 of Fitzpatrick17k, 198 of SD-198) have tens of images in each.
-MOST_CLASSES = 1_000
-FEW_CLASSES, IMAGES_A_CLASS = 20, 10
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Encoded:
         rows: (N,) int64, the kept images' places in the listing that was given, ascending.
         labels: (N,) int64 in 0..C-1.
         class_names: (C,); names without any image are left out.
-        positive: the class that the data or a finding say is looked for, else None.
+        positive: the class of two that the data or a finding say is looked for, else None.
         notes: sentences on what was left out or assumed.
     """
 
@@ -86,8 +81,8 @@ class _Words:
 def encode_labels(listing: Listing, options: Options | None = None) -> Encoded:
     """Classes of a listing, by what the options say of its labels.
 
-    In this order: numbers of ``class_names`` become names, lists of findings are read; ``label_map``; one finding against the rest; -1 among 1 and
-    0; blank ones; ``merge``; ``min_class_images``.
+    In this order: numbers of ``class_names`` become names, lists of findings are read; ``label_map``; one
+    finding against the rest; -1 among 1 and 0; blank ones; ``merge``; ``min_class_images``.
 
     Raises:
         UserError: no image, an image without a label, a number without a name, a value whose meaning must be told,
@@ -103,7 +98,7 @@ def encode_labels(listing: Listing, options: Options | None = None) -> Encoded:
     _blank(found)
     positive = _single_finding(found) or positive
     order = _merge(found, order)
-    _refuse_letter_case(found.present())
+    refuse_letter_case(found.present())
     _rare(found)
     return _encoded(found, order, positive)
 
@@ -113,15 +108,14 @@ def _named(found: _Words) -> list[str] | None:
     listing = found.listing
     names = listing.class_names
     if names is None:
-        found.words = as_findings(
-            [one if one is None or isinstance(one, tuple) else str(one) for one in listing.labels]
-        )
+        as_words = [one if one is None or isinstance(one, tuple) else str(one) for one in listing.labels]
+        found.words = as_findings(as_words)
         return None
-    _check_names(names, found.column)
+    check_names(names, found.column)
     stripped = [name.strip() for name in names]
     index = {name: i for i, name in enumerate(stripped)}
     labels = [_number(label, index) for label in listing.labels]
-    _check_numbers(labels, listing, stripped, found.column)
+    check_numbers(labels, listing, stripped, found.column)
     found.words = [None if label is None or label == MISSING else stripped[label] for label in labels]
     return stripped
 
@@ -140,12 +134,12 @@ def _map(found: _Words) -> None:
         return
     by_word = {number_word(key): value for key, value in given.items()}
     by_case = {key.casefold(): value for key, value in by_word.items()}
-    seen = set()
+    seen: set[str] = set()
     drops = object()
     changed: list[Any] = []
     for word in found.words:
         key = "" if word is None else word
-        key = number_word(key) if isinstance(key, str) else key  # type: ignore[assignment]
+        key = number_word(key) if isinstance(key, str) else key
         if isinstance(key, tuple):  # findings, of which each has its name
             named = [by_word.get(one, by_case.get(one.casefold(), one)) for one in key]
             seen.update(one.casefold() for one in key)
@@ -257,19 +251,6 @@ def _once(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _refuse_letter_case(present: set[str]) -> None:
-    by_letters: dict[str, list[str]] = {}
-    for name in sorted(present):
-        by_letters.setdefault(" ".join(name.casefold().split()), []).append(name)
-    alike = [names for names in by_letters.values() if len(names) > 1]
-    if alike:
-        merges = ",".join(f"{'+'.join(names[:-1])}={names[-1]}" for names in alike)
-        raise UserError(
-            f"the classes {' and '.join(alike[0])} differ in upper and lower case alone; make one of them with --merge "
-            f"{quoted(merges)}"
-        )
-
-
 def _rare(found: _Words) -> None:
     least = found.options.min_class_images
     if least is None:
@@ -304,9 +285,10 @@ def _encoded(found: _Words, order: list[str] | None, positive: str | None) -> En
         )
     index = {name: i for i, name in enumerate(names)}
     labels = np.array([index[word] for word in words], dtype=np.int64)
-    _refuse_too_many(labels, names, found.listing.label_column)
+    refuse_too_many(labels, names, found.listing.label_column)
     if positive is not None and positive not in index:
         positive = next((name for name in names if name.casefold() == positive.casefold()), None)
+    positive = positive if len(names) == 2 else None
     listing = found.listing if len(rows) == len(found.kept) else _subset(found.listing, rows.tolist())
     return Encoded(listing, rows, labels, tuple(map(shown, names)), positive, tuple(found.notes))
 
@@ -327,44 +309,3 @@ def _subset(listing: Listing, rows: Sequence[int]) -> Listing:
         listing, names=of(listing.names), splits=of(listing.splits), labels=of(listing.labels),
         patients=of(listing.patients), folds=of(listing.folds), paths=of(listing.paths),
     )  # fmt: skip
-
-
-def _check_names(names: Sequence[str], column: str) -> None:
-    """Raises UserError where class names are no names."""
-    twice = [name for name, count in Counter(name.strip() for name in names).items() if count > 1]
-    if any(not name.strip() for name in names):
-        raise UserError(f"{column} has a class without a name; name it")
-    if twice:
-        raise UserError(f"{column} names two classes '{twice[0]}', so they can't be told apart; rename one of them")
-
-
-def _check_numbers(labels: Sequence[Any], listing: Listing, names: Sequence[str], column: str) -> None:
-    """Raises UserError where a label is not the number of a name."""
-    for label, name in zip(labels, listing.names, strict=True):
-        if label is not None and not isinstance(label, int):
-            raise UserError(
-                f"{column} has names for the numbers 0..{len(names) - 1}, but {name} has the label '{label}', which is "
-                "no whole number and no name of them; repair the labels"
-            )
-        if label is not None and label != MISSING and not 0 <= label < len(names):
-            raise UserError(
-                f"{name} has label {label}, but there are {len(names)} class names "
-                f"(0..{len(names) - 1}: {', '.join(names[:20])}); repair the labels"
-            )
-
-
-def _refuse_too_many(labels: np.ndarray, names: Sequence[str], column: str | None) -> None:
-    """Raises UserError where the classes are so many, or so small, that the labels will be ids or measured values."""
-    n, a_class = len(names), len(labels) / len(names)
-    if n <= MOST_CLASSES and (n <= FEW_CLASSES or a_class >= IMAGES_A_CLASS):
-        return
-    where, step = (
-        (f"column '{column}'", "name the column of classes with --label-column")
-        if column
-        else ("the source", "check that its folders or labels are classes, not patients")
-    )
-    raise UserError(
-        f"{where} gives {n:,} classes for {len(labels):,} images, {a_class:.1f} images a class; at most "
-        f"{MOST_CLASSES:,} classes are taken, and more than {FEW_CLASSES} only with {IMAGES_A_CLASS} images a class on "
-        f"average: {step}"
-    )

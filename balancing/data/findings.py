@@ -54,8 +54,10 @@ def against_the_rest(labels: Sequence[Any], positive: str | None, column: str) -
     Raises:
         UserError: images have several findings and none was named, or there is no such finding.
     """
-    tuples = [(one,) if isinstance(one, str | int) else one for one in labels]
-    counts = Counter(word for one in tuples if one is not None for word in one)
+    tuples = [
+        None if one is None else tuple(map(str, one)) if isinstance(one, tuple) else (str(one),) for one in labels
+    ]
+    counts: Counter[str] = Counter(word for one in tuples if one is not None for word in one)
     if positive is None:
         if all(one is None or len(one) <= 1 for one in tuples):
             return [one[0] if one else None for one in tuples], None

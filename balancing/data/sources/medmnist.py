@@ -1,4 +1,4 @@
-"""Arrays in .npz, as MedMNIST's: ``train_images``, ``train_labels``, ``val_images`` ...; read a few images at a time."""
+"""Arrays in .npz, as MedMNIST's: ``train_images``, ``train_labels``, ``val_images`` ...; read a few at a time."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ class MedMNISTSource(Source):
         white = next((white for white in _WHITE if lowest >= 0 and highest <= white), None)
         if white is None:
             raise UserError(
-                f"the images of {self.name} are floats from {lowest:g} to {highest:g}; floats in 0..1 or 0..255 are read: "
-                "scale them so, all alike"
+                f"the images of {self.name} are floats from {lowest:g} to {highest:g}; floats in 0..1 or 0..255 are "
+                "read: scale them so, all alike"
             )
         return _WHITE[white]
 
@@ -221,8 +221,8 @@ class MedMNISTSource(Source):
         ones = np.unique(labels)
         if not np.isin(ones, (0, 1)).all():
             raise UserError(
-                f"{key} of {self.name} give {labels.shape[1]} labels an image (multi-label), but hold {ones[-1]}; rows of "
-                "0 and 1 are read, one place a finding"
+                f"{key} of {self.name} give {labels.shape[1]} labels an image (multi-label), but hold {ones[-1]}; rows "
+                "of 0 and 1 are read, one place a finding"
             )
         single = bool((labels.sum(axis=1) == 1).all())
         if single:

@@ -129,7 +129,7 @@ class ParquetSource(ColumnarSource):
             return [(part, None) for part in self.parts]
         order = {"train": 0, "validation": 1, "test": 2}
         known = [(part, split) for part, split in zip(self.parts, splits, strict=True) if split]
-        return sorted(known, key=lambda pair: order[pair[1]])
+        return sorted(known, key=lambda pair: order[str(pair[1])])
 
 
 def holds_images(file: Path) -> bool | None:

@@ -9,9 +9,9 @@ from typing import Any
 from balancing.data.options import Options
 from balancing.data.sources.base import Listing
 from balancing.data.sources.columns import Chosen, image_name
+from balancing.data.sources.tables.labels import label_of
 from balancing.data.sources.tables.reading import class_word
 from balancing.data.sources.tables.splitting import fold_splits, splits_of_cells
-from balancing.data.sources.tables.telling import label_of
 from balancing.data.sources.usual_names import number_word, patient_note, split_of_word
 from balancing.data.text import check_length, one_patient, shown
 from balancing.errors import UserError

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from balancing.data.options import Options
 from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.sources.tables.folders import folder_patients, folder_splits, table_split
 from balancing.data.sources.tables.matching import ImageFiles
-from balancing.data.sources.tables.telling import Placed, Told, folder_splits, table_split, tell
+from balancing.data.sources.tables.settling import Placed
+from balancing.data.sources.tables.telling import Told, tell
 from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown
 
@@ -67,6 +69,10 @@ class TableSource(Source):
             split or folder or (table_split(table) if by_table else None) or "train"
             for split, folder, table in zip(told.splits, folder_splits(paths), told.tables, strict=True)
         ]
+        patients = told.patients
+        if patients is None and self.options.patient_column is None and self.options.patient_pattern is None:
+            patients, said = folder_patients(paths)
+            told.notes += said
         first = self._placed[0].roles
         where = ", ".join(dict.fromkeys(one.table.name for one in self._placed))
         by = f"column '{first.label}'" if first.label else f"the {len(first.one_hot)} columns {_some(first.one_hot)}"
@@ -75,7 +81,7 @@ class TableSource(Source):
             names=[shown(path.rpartition("/")[2]) for path in paths],
             splits=splits,
             labels=list(told.labels),
-            patients=told.patients,
+            patients=patients,
             notes=(note, *self._found, *dict.fromkeys(told.notes)),
             label_column=first.label or where,
             folds=told.folds,

@@ -130,7 +130,7 @@ def choose_roles(table: Table, image: str, options: Options) -> Roles:
     Raises:
         UserError: a column that was named does not exist.
     """
-    notes = []
+    notes: list[str] = []
     split = named_column(table, options, "split_column")
     if split is None:
         split, said = _find_split(table, options)
@@ -166,7 +166,7 @@ def choose_roles(table: Table, image: str, options: Options) -> Roles:
 
 def _find_split(table: Table, options: Options) -> tuple[str | None, list[str]]:
     """A column whose name and words mean splits; and what is said of one whose words don't."""
-    notes = []
+    notes: list[str] = []
     for column in table.columns:
         if plain(column) not in SPLIT_NAMES | FOLD_NAMES:
             continue

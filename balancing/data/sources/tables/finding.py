@@ -12,7 +12,8 @@ from balancing.data.options import Options, flag
 from balancing.data.sources.tables.choosing import choose_roles, find_image, named_column, refuse_no_label
 from balancing.data.sources.tables.matching import ImageFiles
 from balancing.data.sources.tables.reading import is_table, read_table
-from balancing.data.sources.tables.telling import Placed, refuse_no_match
+from balancing.data.sources.tables.settling import Placed
+from balancing.data.sources.tables.telling import refuse_no_match
 from balancing.data.sources.usual_names import find_patient, patient_note
 from balancing.data.text import one_patient, shown
 from balancing.errors import UserError

@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-import filecmp
-import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from balancing.data.folder_words import split_words
 from balancing.data.mask_names import masks_among
 from balancing.data.options import Options
-from balancing.data.sources.base import split_of, split_of_path
-from balancing.data.sources.tables.choosing import Roles, ones_a_row
+from balancing.data.sources.tables.labels import label_cells, one_hot_note
 from balancing.data.sources.tables.matching import (
     NOTHING,
     OUTSIDE,
     SEVERAL,
     ImageFiles,
-    Matched,
     as_path,
     is_image_name,
 )
 from balancing.data.sources.tables.reading import Table
+from balancing.data.sources.tables.settling import Placed, settle
 from balancing.data.sources.tables.splitting import fold_splits, splits_of_cells
 from balancing.data.sources.usual_names import number_word, quoted
-from balancing.data.text import check_length, one_label, one_patient, shown
+from balancing.data.text import check_length, one_patient, shown
 from balancing.errors import UserError
 
 _NAMED = 3  # examples in a note
-_SETTLED = 0.95
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A table with its place and what its columns are.
-
-    Args:
-        table: its cells.
-        folder: of the table below the data's folder; '' for that folder itself, or where it lies elsewhere.
-        roles: its columns.
-        matched: which file each row means.
-    """
-
-    table: Table
-    folder: str
-    roles: Roles
-    matched: Matched
 
 
 @dataclass
@@ -98,7 +75,7 @@ def tell(placed: Sequence[Placed], files: ImageFiles, root: Path | None, options
     by_file: dict[int, list[_Row]] = defaultdict(list)
     for one in placed:
         notes += [*one.table.notes, *one.roles.notes]
-        _settle(one, files, root, notes)
+        settle(one, files, root, notes)
         for row in _rows(one, options):
             if row.file >= 0:
                 by_file[row.file].append(row)
@@ -190,110 +167,6 @@ def _hashable(cell: Any) -> Any:
     return str(cell) if isinstance(cell, list | tuple) else cell
 
 
-def label_cells(table: Table, roles: Roles) -> list[Any]:
-    """(n,) the labels of all rows: numbers, words, tuples of findings, None where there is none.
-
-    Raises:
-        UserError: a text too long to be a name, or numbers with fractions.
-    """
-    if roles.label is not None:
-        column = f"column '{roles.label}' of {table.name}"
-        cells = table.columns[roles.label]
-        for row, cell in enumerate(cells):
-            check_length(cell, column, row)
-        if all(isinstance(cell, str | None) for cell in cells):
-            numbers = {cell: number_word(cell) for cell in set(cells)}
-            filled = [word for word in numbers.values() if word]
-            if filled and all(re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.\d+)?", word) for word in filled):
-                cells = [float(numbers[cell]) if numbers[cell] else None for cell in cells]
-        return [label_of(cell) for cell in cells]
-    if not roles.one_hot:
-        return [None] * len(table)
-    counts = ones_a_row(table.columns, roles.one_hot)
-    single = sum(count == 1 for count in counts) >= _SETTLED * len(counts)
-    found: list[Any] = [()] * len(table)
-    for column in roles.one_hot:
-        for row, cell in enumerate(table.columns[column]):
-            if number_word(cell) == "1":
-                found[row] += (column,)
-    if single:
-        return [one[0] if len(one) == 1 else None for one in found]
-    return found
-
-
-def label_of(cell: Any) -> Any:
-    """One cell of a label column; a list becomes a tuple of words."""
-    if isinstance(cell, list | tuple):
-        return tuple(str(word) for one in cell if (word := one_label(one)) is not None)
-    return one_label(cell)
-
-
-def one_hot_note(table: Table, roles: Roles) -> str | None:
-    """What is said of rows whose classes are not exactly one."""
-    if not roles.one_hot:
-        return None
-    counts = ones_a_row(table.columns, roles.one_hot)
-    wrong = [row for row, count in enumerate(counts) if count != 1]
-    if not wrong or len(wrong) > (1 - _SETTLED) * len(counts):
-        return None
-    names = [as_path(table.columns[roles.image][row]) for row in wrong[:_NAMED]]
-    return (
-        f"{len(wrong):,} rows of {table.name} have no 1, or several, in the columns of classes, and so no label: "
-        f"{', '.join(map(shown, names))}{' ...' if len(wrong) > _NAMED else ''}."
-    )
-
-
-def _settle(one: Placed, files: ImageFiles, root: Path | None, notes: list[str]) -> None:
-    """Takes one of several files that a row could mean: the one that is no mask, of the row's split or class, or equal.
-
-    Raises:
-        UserError: none of these tells.
-    """
-    if not one.matched.several:
-        return
-    table, roles = one.table, one.roles
-    copies: list[str] = []
-    masks = masks_among(files.paths)
-    for row, candidates in one.matched.several.items():
-        kept = [file for file in candidates if files.paths[file] not in masks] or candidates
-        for column in (roles.split, roles.label):
-            word = number_word(table.columns[column][row]) if column is not None and len(kept) > 1 else ""
-            if word:
-                kept = [file for file in kept if _lies_in(files.paths[file], word)] or kept
-        if len(kept) > 1 and root is not None and _all_equal(root, [files.paths[file] for file in kept]):
-            kept = sorted(kept, key=lambda file: (files.paths[file].count("/"), files.paths[file]))[:1]
-            copies.append(files.paths[kept[0]])
-        if len(kept) > 1:
-            paths = [files.paths[file] for file in kept]
-            folder = next((path.rpartition("/")[0] for path in paths if "/" in path), "FOLDER")
-            raise UserError(
-                f"'{shown(as_path(table.columns[roles.image][row]))}' of {table.name} could be {shown(paths[0])} or "
-                f"{shown(paths[1])}; say which images are meant, such as --images {quoted(folder + '/*')}"
-            )
-        one.matched.files[row] = kept[0]
-    if copies:
-        notes.append(
-            f"{len(copies):,} images of {table.name} lie here more than once, with equal bytes; one of each is taken, "
-            f"such as {shown(copies[0])}."
-        )
-
-
-def _lies_in(path: str, word: str) -> bool:
-    split = split_of(word)
-    folders = path.split("/")[:-1]
-    return any(
-        part.casefold() == word.casefold() or (split is not None and split_of(part) == split) for part in folders
-    )
-
-
-def _all_equal(root: Path, paths: Sequence[str]) -> bool:
-    first, *others = (os.path.join(root, path) for path in paths)
-    try:
-        return all(filecmp.cmp(first, other, shallow=False) for other in others)
-    except OSError:
-        return False
-
-
 def _note_unmatched(one: Placed, notes: list[str]) -> None:
     cells = one.table.columns[one.roles.image]
     said = one_hot_note(one.table, one.roles)
@@ -349,16 +222,3 @@ def refuse_no_match(table: Table, column: str | None, files: ImageFiles) -> User
         else "; name another with --image-column, or the folder of the images with --data"
     )
     return UserError(f"no row of {table.name} names an image: column '{column}' has {shown(example)}, {has}{way}")
-
-
-def folder_splits(paths: Sequence[str]) -> list[str | None]:
-    """(N,) the split of each image's nearest folder that tells one, None where none does."""
-    folders = {path.rpartition("/")[0] for path in paths}
-    told = split_words({part for folder in folders for part in folder.split("/")})
-    nearest = {f: next((told[part] for part in reversed(f.split("/")) if part in told), None) for f in folders}
-    return [nearest[path.rpartition("/")[0]] for path in paths]
-
-
-def table_split(name: str) -> str | None:
-    """The split that a table's file name tells (``train.csv``), None where it tells none."""
-    return split_of_path(name.rpartition("/")[2])
