@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from balancing.data.images import BadImages, ImageSet, load_images
-from balancing.data.sources.folder import arrange
+from balancing.data.options import Options
+from balancing.data.sources.arranging import arrange
+from balancing.data.sources.filesets import DiskFiles, ZippedFiles
 from balancing.errors import UserError
 from tests.balancing.samples import class_folders, hub_table, png, write_files, write_zip
 
@@ -92,16 +94,21 @@ def test_a_nested_copy_without_splits_counts_once(tmp_path: Path) -> None:
         assert counts(images) == {"train": [3, 3]}
 
 
-def test_equal_names_of_other_sizes_or_places_are_other_images() -> None:
-    sizes = {
-        "train/A/1.png": 10,
-        "copy/train/A/1.png": 11,
-        "train/B/1.png": 10,
-        "val/A/1.png": 10,
-        "train/A/x/1.png": 10,
+def test_equal_names_of_other_bytes_or_places_are_other_images(tmp_path: Path) -> None:
+    images = {
+        "train/A/1.png": b"1 byte for byte",
+        "copy/train/A/1.png": b"2 byte for byte",
+        "again/train/A/1.png": b"1 byte for byte",
+        "train/B/1.png": b"1 byte for byte",
+        "val/A/1.png": b"1 byte for byte",
+        "train/A/x/1.png": b"1 byte for byte",
     }
-    found, _ = arrange("x", "x", sizes)
-    assert len(found) == 5
+    write_files(tmp_path / "set", images)
+    write_zip(tmp_path / "set.zip", images)
+    for files in (DiskFiles(tmp_path / "set", [*images]), ZippedFiles("set.zip", tmp_path / "set.zip")):
+        found, notes = arrange("set", files, Options())
+        assert {one.path for one in found} == images.keys() - {"again/train/A/1.png"}
+        assert sum("1 second copy left out" in note for note in notes) == 1
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:
@@ -142,8 +149,8 @@ def test_what_is_no_image_folder(tmp_path: Path) -> None:
         load(tmp_path / "empty")
     with pytest.raises(UserError, match="1 images outside of any"):
         load(write_files(tmp_path / "flat", {"x.png": png(1)}))
-    with pytest.raises(UserError, match=r"but 2 \.dcm"):
-        load(write_files(tmp_path / "dicom", {"train/A/x.dcm": b"1", "train/B/x.dcm": b"1"}))
+    with pytest.raises(UserError, match=r"but 2 \.avi"):
+        load(write_files(tmp_path / "films", {"train/A/x.avi": b"1", "train/B/x.avi": b"1"}))
     with pytest.raises(UserError, match="are of one class, NORMAL; at least two classes are needed"):
         load(write_files(tmp_path / "one", {f"train/NORMAL/{i}.png": png(i) for i in range(3)}))
     (tmp_path / "x.zip").write_bytes(b"not a zip")

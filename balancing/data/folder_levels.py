@@ -1,0 +1,339 @@
+"""What each level of folders means: split, fold, class, part, patient, site or nothing.
+
+The levels are read from the outside in, each by the names of all its folders together (``folder_words``), and by what
+lies below them. Every decision beyond ``CLASS/*`` and ``train/CLASS/*`` is a note; doubt is refused (docs/data.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from balancing.data import folder_notes as say
+from balancing.data.folder_tree import Level, Place, cleaned
+from balancing.data.folder_words import NEUTRAL, alike, is_fold, kind_of, look_like_ids, split_word, split_words, tokens
+from balancing.data.options import Options
+from balancing.data.positive import means_healthy
+from balancing.data.sources.base import split_of
+
+_FEW, _DEEPEST = 20, 12
+# What ``kind_of`` tells -> how ``--folders`` writes it.
+LEVEL_OF = {"fold": "fold", "part": "part", "date": "part", "site": "site", "patient": "patient"}
+
+
+def read_levels(
+    source: str, root_name: str, folders: Mapping[str, int], options: Options, hint: say.Hint
+) -> tuple[dict[str, Place], list[str]]:
+    """The meaning of all folders that hold images.
+
+    Args:
+        source: what the user named, for the messages.
+        root_name: of the folder or zip file, which a nested copy repeats.
+        folders: path below the root -> how many images lie directly in it.
+        options: ``folders``, ``split_map`` and ``label_pattern`` matter here.
+        hint: what else is known that a refusal should name.
+    Returns:
+        a place for each path; and notes.
+    Raises:
+        UserError: in doubt, or where nothing tells the classes.
+    """
+    places = {
+        path: Place(tuple(cleaned(part) for part in path.split("/")) if path else (), count)
+        for path, count in folders.items()
+    }
+    reader = Reader(source, root_name, list(places.values()), options, hint)
+    if options.folders is not None:
+        from balancing.data.folders_asked import read_as_asked
+
+        read_as_asked(reader, options.folders)
+    else:
+        reader.read()
+    reader.finish()
+    return places, reader.notes
+
+
+class Reader:
+    """Reads level after level; ``meanings`` says what those so far are, as ``--folders`` would write it."""
+
+    def __init__(self, source: str, root_name: str, places: list[Place], options: Options, hint: say.Hint) -> None:
+        self.source = source
+        self.places = places
+        self.hint = hint
+        self.notes: list[str] = []
+        self.meanings: list[str] = []
+        self.wrappers = {root_name.strip().casefold()}
+        self.split_map = {alike(word): split for word, split in options.split_map.items()}
+        self.mapped: set[str] = set()
+        self.by_name = options.label_pattern is not None
+        self.decided = self.by_name  # the class
+
+    def read(self) -> None:
+        while active := [place for place in self.places if place.out is None and place.at < len(place.folders)]:
+            level = Level(active)
+            if self.decided:
+                self._below_class(level)
+            else:
+                self._above_class(level)
+
+    def finish(self) -> None:
+        unused = [word for word in self.split_map if word not in self.mapped]
+        if unused:
+            raise say.split_map_unused(self.source, unused[0], self.places)
+        for place in self.places:
+            if place.label is None and not self.by_name and place.out is None:
+                place.out = "stray"
+        if not self.by_name and not any(place.out is None for place in self.places):
+            if any(place.out == "drop" for place in self.places):
+                raise say.all_dropped(self.source)
+            raise say.flat(self.source, self.places, self.hint)
+        used = [place for place in self.places if place.out is None]
+        patients = {place.patient for place in used if place.patient is not None}
+        if patients:
+            self.notes.append(say.patients(patients, used))
+        dropped = sum(place.images for place in self.places if place.out == "drop")
+        if dropped:
+            self.notes.append(f"{dropped:,} images are left out, as --split-map asks.")
+
+    # ---- before the class is found
+
+    def _above_class(self, level: Level) -> None:
+        names = level.names
+        if self._again(level):
+            return
+        splits = self.splits_of(names)
+        if splits:
+            self._read_splits(level, splits)
+            return
+        kind = kind_of(names)
+        if kind is not None:
+            self._typed(level, kind)
+        elif len(names) == 1:
+            self._only_one(level)
+        elif self._second_places(level):
+            return
+        elif look_like_ids(names, sum(level.images.values())):
+            below = set().union(*level.below.values())
+            if not (level.leads_on and len(below) <= max(_FEW, len(names) // 2)):
+                raise say.no_classes(self.source, names, "patient", self.meanings, self.hint)
+            self.pass_level(level, "patient")
+        elif all(name.casefold() in NEUTRAL for name in names) and not level.leads_on:
+            self._step(level)
+        else:
+            self._class_or_crossed(level)
+
+    def _again(self, level: Level) -> bool:
+        """Passes a split folder within the same split's (train/train): another unpacked it twice."""
+        again = [
+            place
+            for place in level.places
+            if place.at and place.deeper and place.here == place.folders[place.at - 1]
+            if place.split is not None and place.split == split_word(place.here)
+        ]
+        for place in again:
+            place.at += 1
+        return bool(again)
+
+    def splits_of(self, names: Iterable[str]) -> dict[str, str]:
+        """Folders -> splits, by the user's words first."""
+        names = list(names)
+        asked = {name: self.split_map[alike(name)] for name in names if alike(name) in self.split_map}
+        found = split_words(names)
+        for name in found:
+            if found[name] in self.split_map and name not in asked:  # --split-map validation=train
+                asked[name] = self.split_map[found[name]]
+                self.mapped.add(found[name])
+        self.mapped.update(alike(name) for name in asked)
+        return {**found, **asked}
+
+    def _read_splits(self, level: Level, splits: dict[str, str]) -> None:
+        others = [name for name in level.names if name not in splits]
+        copies = [name for name in others if self.splits_of(level.below[name])]
+        if copies:
+            self._move_into(level, copies)
+            return
+        folds = [name for name in others if is_fold(name, True)]
+        others = [name for name in others if name not in folds]
+        below = {alike(name) for split in splits for name in level.below[split]}
+        if others and not below and not self.decided:
+            raise say.no_classes(self.source, level.names, "split", self.meanings, self.hint)
+        for name in others:
+            if level.below[name] or self.decided:
+                raise say.unknown_split(self.source, name, splits)
+            if alike(name) in below:
+                raise say.class_beside_splits(self.source, name, splits)
+        refined = any(place.split for place in level.places)
+        self._say_splits(level, splits, refined)
+        for place in level.places:
+            if place.here in splits:
+                word = splits[place.here]
+                place.split = word
+                place.out = "drop" if word == "drop" else place.out
+            elif place.here in folds:
+                place.fold = place.here
+            else:
+                place.out = "stray"
+        self.meanings.append("split")
+        self._step(level)
+
+    def _say_splits(self, level: Level, splits: dict[str, str], refined: bool) -> None:
+        if self.decided and not self.by_name:
+            self.notes.append(say.split_below_class(level.names))
+        elif refined:
+            self.notes.append(f"Folders {say.some(sorted(splits))} within a split are taken for the split.")
+        elif any(split_of(name) != split for name, split in splits.items() if split != "drop"):
+            self.notes.append(say.split_words_note(splits))
+
+    def _move_into(self, level: Level, names: list[str]) -> None:
+        """Passes folders that hold the same again: a nested copy, or another place of the same set."""
+        other = [name for name in names if name.casefold() not in self.wrappers]
+        if other:
+            self.notes.append(
+                f"The folders below {say.some(other)} are read as those beside {'it' if len(other) == 1 else 'them'}."
+            )
+        for place in level.places:
+            if place.here in names:
+                place.at += 1
+
+    def _second_places(self, level: Level) -> bool:
+        direct = {place.here for place in level.places if not place.deeper}
+        names = set(level.names)
+        second = [
+            name
+            for name in names - direct
+            if level.below[name] <= names - {name}
+            or (name.casefold() in self.wrappers and level.below[name] & (names - {name}))
+        ]
+        if second and len(names) - len(second) >= 2:
+            self._move_into(level, second)
+            return True
+        return False
+
+    def _typed(self, level: Level, kind: str) -> None:
+        names = level.names
+        if level.leads_on:
+            self.pass_level(level, kind)
+        elif kind in ("view", "magnification") and len(names) > 1 and "patient" not in self.meanings:
+            self._choose(level)
+        else:
+            raise say.no_classes(self.source, names, kind, self.meanings, self.hint)
+
+    def _only_one(self, level: Level) -> None:
+        name = level.names[0]
+        if level.leads_on:  # it wraps what lies below
+            self.wrappers.add(name.casefold())
+            if self.meanings:
+                self.meanings.append("*")
+            for place in level.places:
+                place.out = None if place.deeper else "stray"
+            self._step(level)
+        elif name.casefold() in NEUTRAL or self.hint.label_pattern or self.hint.tables or level.deep:
+            self._step(level)  # no class: all that there is lies here
+        else:
+            self._choose(level)
+
+    def _class_or_crossed(self, level: Level) -> None:
+        crossed = self._crossed(level)
+        if crossed is not None:
+            names, middle = crossed
+            readings = [[*self.meanings, "class"], [*self.meanings, "*", *middle, "class"]]
+            outer, inner = level.names, sorted(names)
+            if any(word.startswith("augment") for name in (*outer, *inner) for word in tokens(name)):
+                raise say.augmented(self.source, outer, inner, readings)
+            healthy = any(map(means_healthy, outer)), any(map(means_healthy, inner))
+            yes_no = set(outer) == {"0", "1"}, set(inner) == {"0", "1"}
+            if healthy[0] == healthy[1] and yes_no[0] == yes_no[1]:
+                raise say.two_readings(self.source, outer, inner, readings)
+            if healthy[1] > healthy[0] or (healthy[0] == healthy[1] and yes_no[1]):
+                self.notes.append(say.above_class(outer, inner, readings))
+                self.meanings.append("*")
+                self._step(level)
+                return
+            self.notes.append(say.below_class(outer, inner, readings))
+        self._choose(level)
+
+    def _crossed(self, level: Level) -> tuple[set[str], list[str]] | None:
+        """The names of a level below that are the same few under each folder of this one, and what lies between."""
+        middle: list[str] = []
+        for depth in range(1, _DEEPEST):
+            under: dict[str, set[str]] = {}
+            images = 0
+            for place in level.places:
+                if len(place.folders) > place.at + depth:
+                    under.setdefault(place.here, set()).add(place.folders[place.at + depth])
+                    images += place.images
+            names = set().union(*under.values())
+            if len(under) < 2:
+                return None
+            kind = kind_of(names)
+            if len(names) == 1:
+                middle.append("*")
+            elif len(split_words(names)) == len(names):
+                middle.append("split")
+            elif kind is not None:
+                middle.append(LEVEL_OF.get(kind, "*"))
+            elif look_like_ids(names, images):
+                middle.append("patient")
+            else:
+                often = Counter(name for found in under.values() for name in found)
+                shared = sum(count > 1 for count in often.values())
+                return (names, middle) if len(names) <= _FEW and 2 * shared > len(names) else None
+        return None
+
+    def _choose(self, level: Level) -> None:
+        """This level's folders are the classes."""
+        some_are = any(name.casefold() not in NEUTRAL for name in level.names)
+        for place in level.places:
+            if some_are and len(level.names) > 2 and place.here.casefold() in NEUTRAL:
+                place.out = "stray"
+            else:
+                place.label = place.here
+        self.meanings.append("class")
+        self.decided = True
+        self._step(level)
+
+    # ---- below the class
+
+    def _below_class(self, level: Level) -> None:
+        if self._again(level):
+            return
+        names = level.names
+        splits = self.splits_of(names)
+        if splits and all(place.split is None for place in level.places):
+            if "train" in splits.values():  # beside it nothing tells which split an image is of
+                for place in self.places:
+                    if place.at == len(place.folders) and place.split is None and place.out is None:
+                        place.out = "stray"
+            self._read_splits(level, splits)
+            return
+        kind = kind_of(names)
+        if kind is None and look_like_ids(names, sum(level.images.values())):
+            kind = "patient"
+        if kind is not None:
+            self.pass_level(level, kind)
+            return
+        if len(names) > 1 and not self.by_name and not any("below the classes" in note for note in self.notes):
+            reading = [*self.meanings[: self.meanings.index("class")], "*"]
+            reading += ["*"] * (len(self.meanings) - len(reading)) + ["class"]
+            self.notes.append(say.subtypes(names, reading))
+        self.meanings.append("*")
+        self._step(level, keep=not self.by_name)
+
+    # ---- moving on
+
+    def pass_level(self, level: Level, kind: str) -> None:
+        """This level is of a kind that is no class."""
+        for place in level.places:
+            if kind == "patient":
+                place.patient = place.here if place.patient is None else f"{place.patient}/{place.here}"
+            elif kind == "fold":
+                place.fold = place.here
+        if kind not in ("fold", "patient"):  # those are said at the end, with what becomes of them
+            self.notes.append(say.level_note(kind, level.names))
+        self.meanings.append(LEVEL_OF.get(kind, "*"))
+        self._step(level, keep=self.decided and kind != "fold" and not self.by_name)
+
+    def _step(self, level: Level, keep: bool = False) -> None:
+        for place in level.places:
+            if keep:
+                place.inside = (*place.inside, place.here)
+            place.at += 1
