@@ -11,10 +11,19 @@ from collections.abc import Iterable, Mapping
 
 from balancing.data import folder_notes as say
 from balancing.data.folder_tree import Level, Place, cleaned
-from balancing.data.folder_words import NEUTRAL, alike, is_fold, kind_of, look_like_ids, split_word, split_words, tokens
+from balancing.data.folder_words import (
+    NEUTRAL,
+    PLAIN,
+    alike,
+    is_fold,
+    kind_of,
+    look_like_ids,
+    split_word,
+    split_words,
+    tokens,
+)
 from balancing.data.options import Options
 from balancing.data.positive import means_healthy
-from balancing.data.sources.base import split_of
 
 _FEW, _DEEPEST = 20, 12
 # What ``kind_of`` tells -> how ``--folders`` writes it.
@@ -180,7 +189,7 @@ class Reader:
             self.notes.append(say.split_below_class(level.names))
         elif refined:
             self.notes.append(f"Folders {say.some(sorted(splits))} within a split are taken for the split.")
-        elif any(split_of(name) != split for name, split in splits.items() if split != "drop"):
+        elif any(PLAIN.get(name.casefold()) != split for name, split in splits.items()):
             self.notes.append(say.split_words_note(splits))
 
     def _move_into(self, level: Level, names: list[str]) -> None:

@@ -18,6 +18,8 @@ _SPLIT = {
     ),
     **dict.fromkeys(["test", "testing", "tst", "eval", "evaluation"], "test"),
 }
+# Words for splits of which nothing needs to be said.
+PLAIN = {word: _SPLIT[word] for word in ("train", "training", "val", "valid", "validation", "dev", "test", "testing")}
 # What may stand beside the word for a split: train_set, Test Images, training-data.
 _FILLERS = frozenset(
     "set sets data dataset datasets image images img imgs split folder sample samples subset cases input inputs photos "  # noqa: SIM905
