@@ -193,7 +193,12 @@ def _refuse_kinds(source: str, found: Sequence[FolderContents], options: Options
     """Raises UserError for files of kinds that are not read; --skip-bad takes them for bad images."""
     kinds = Counter(suffix for one in found if (suffix := _suffix(one.path)) in _NOT_READ)
     if kinds and (not options.skip_bad or sum(kinds.values()) == len(found)):
-        told = "; ".join(f"{count:,} {kind} ({_NOT_READ[kind]})" for kind, count in kinds.most_common())
+        reasons = list(dict.fromkeys(_NOT_READ[kind] for kind, _ in kinds.most_common()))
+        told = "; ".join(
+            ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common() if _NOT_READ[kind] == reason)
+            + f" ({reason})"
+            for reason in reasons
+        )
         step = "" if sum(kinds.values()) == len(found) else ", or leave them out by --skip-bad"
         raise UserError(f"{shown(source)} holds images of a kind that is not read: {told}{step}")
 
