@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from balancing.data.folder_words import split_word
+from balancing.data.geometry import to_square
 from balancing.data.imagefile import check_memory, opened_image, read_image_file
 from balancing.data.mask_names import base_of, masks_among
 from balancing.data.text import shown
@@ -74,8 +75,8 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
     not told apart counts as no mask.
 
     Everything but black (or the first colour of a palette) is inside; in JPEGs and WebPs what is brighter than half.
-    A mask must cover the whole image: it is turned by its EXIF and squashed to the images' square with the nearest
-    neighbour, as the images were squashed to it.
+    A mask must cover the whole image: it is turned by its EXIF and brought to the images' square with the nearest
+    neighbour, squashed, padded or cut as they were.
 
     Args:
         folder: of the mask images.
@@ -113,13 +114,13 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
             f"none of the {len(masks)} masks in {root} is named like an image: the first mask is "
             f"{example}, the first image {images.names[0]}; a mask needs its image's name, with any ending"
         )
-    size = int(images.pixels.shape[1])
+    size, resize = int(images.pixels.shape[1]), (images.reading or {}).get("resize") or "squash"
 
     def read(rows: np.ndarray) -> np.ndarray:
         masks = np.zeros((len(rows), size, size), dtype=bool)
         for place, row in enumerate(rows):
             for path in found[int(row)]:
-                masks[place] |= read_mask(path, size)
+                masks[place] |= read_mask(path, size, resize)
         return masks
 
     return Masks(f"the mask from {root.name}", read, np.array([len(paths) > 0 for paths in found]))
@@ -158,8 +159,8 @@ def _by_name(root: Path, paths: Iterable[str]) -> dict[str, list[_MaskFiles]]:
     return files
 
 
-def read_mask(path: Path, size: int) -> np.ndarray:
-    """One mask file as (size, size) bool.
+def read_mask(path: Path, size: int, resize: str = "squash") -> np.ndarray:
+    """One mask file as (size, size) bool, squashed, padded or cut as the images are.
 
     Raises:
         UserError: it can't be read.
@@ -180,4 +181,9 @@ def read_mask(path: Path, size: int) -> np.ndarray:
     inside = np.asarray(values > (127 if lossy else 0))
     if inside.ndim == 3:
         inside = np.asarray(inside.any(axis=2))
-    return np.asarray(Image.fromarray(inside).resize((size, size), Image.Resampling.NEAREST), dtype=bool)
+    return fitted_mask(inside, size, resize)
+
+
+def fitted_mask(inside: np.ndarray, size: int, resize: str) -> np.ndarray:
+    """(H, W) bool as (size, size), by the nearest neighbour."""
+    return np.asarray(to_square(Image.fromarray(inside), size, resize, Image.Resampling.NEAREST), dtype=bool)
