@@ -49,7 +49,8 @@ def fill_entry(
         UserError: see `encode_labels`; no room on the disk; pydicom is missing; floats that no range holds.
     """
     whole = source.listing()
-    encoded = encode_labels(whole, source.options or options)
+    used = source.options or options
+    encoded = encode_labels(whole, used)
     listing, labels, class_names, notes = encoded.listing, encoded.labels, encoded.class_names, encoded.notes
     left_out = set(range(len(whole.labels))).difference(encoded.rows.tolist())
     require(listing.names)
@@ -125,6 +126,7 @@ def fill_entry(
         "has_patients": patients is not None,
         "patients_from": patients_from,
         "notes": [*listing.notes, *notes],
+        "patient_pattern": used.patient_pattern,
         "positive": encoded.positive,
         "layout": listing.layout,
         "bad": [[image.name, image.reason] for image in bad],

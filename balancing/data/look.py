@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
 
-from balancing.data.classes import encode_labels
-from balancing.data.decoding import Decoded, decode
+from balancing.data.classes import Encoded, encode_labels
+from balancing.data.decoding import Decoded, Manner, decode
 from balancing.data.greybits import BITS, bits_for
 from balancing.data.options import Options, Reading
 from balancing.data.patients import patient_ids
@@ -111,17 +111,19 @@ def look_at(
         phantom_images=reading.get("phantom_images", 900),
         phantom_seed=reading.get("phantom_seed", 0),
     )
-    listing = opened.listing()
-    labels, class_names, notes = encode_labels(listing)
+    whole = opened.listing()
+    used = opened.options or options
+    encoded = encode_labels(whole, used)
+    listing, labels, class_names = encoded.listing, encoded.labels, encoded.class_names
     splits = np.array(listing.splits, dtype=str)
     counts = {
         part: np.bincount(labels[splits == part], minlength=len(class_names)).tolist()
         for part in PARTS
         if (splits == part).any()
     }
-    patients, patients_note = _patients(listing, options)
+    patients, patients_note = _patients(listing, used)
     totals = np.bincount(labels, minlength=len(class_names)).tolist()
-    positive, positive_note = _positive(class_names, totals, listing, options)
+    positive, positive_note = _positive(class_names, totals, encoded.positive, options)
     folds = [fold for fold in listing.folds or [] if fold is not None]
     return Look(
         source=shown(named),
@@ -134,8 +136,8 @@ def look_at(
         positive=positive,
         positive_note=positive_note,
         folds={fold: folds.count(fold) for fold in sorted(set(folds))},
-        notes=(*opened.notes, *listing.notes, *notes),
-        examples=tuple(_examples(opened, listing, labels, class_names, size, per_class)),
+        notes=(*opened.notes, *listing.notes, *encoded.notes),
+        examples=tuple(_examples(opened, encoded, Manner(size, resize=used.resize, page=used.page), per_class)),
         options=options,
     )
 
@@ -157,41 +159,40 @@ def _patients(listing: Listing, options: Options) -> tuple[np.ndarray | None, st
 
 
 def _positive(
-    class_names: Sequence[str], counts: Sequence[int], listing: Listing, options: Options
+    class_names: Sequence[str], counts: Sequence[int], told: str | None, options: Options
 ) -> tuple[int | None, str]:
     try:
-        return resolve_positive(class_names, options.positive, counts=counts, told=listing.positive)
+        return resolve_positive(class_names, options.positive, counts=counts, told=told)
     except UserError as error:
         return None, f"To be settled before a run: {error}."
 
 
-def _examples(
-    opened: Source, listing: Listing, labels: np.ndarray, class_names: Sequence[str], size: int, per_class: int
-) -> list[Example]:
+def _examples(opened: Source, encoded: Encoded, manner: Manner, per_class: int) -> list[Example]:
     """Images of each class, spread over its images, in the order of the classes."""
-    wanted: dict[int, int] = {}
-    for label in range(min(len(class_names), MOST_CLASSES)):
-        rows = np.flatnonzero(labels == label)
-        places = np.linspace(0, len(rows) - 1, min(per_class, len(rows))).round().astype(int)
-        wanted |= dict.fromkeys(rows[places].tolist(), label)
+    wanted: dict[int, int] = {}  # place in the source -> row of what is kept
+    for label in range(min(len(encoded.class_names), MOST_CLASSES)):
+        rows = np.flatnonzero(encoded.labels == label)
+        spread = rows[np.linspace(0, len(rows) - 1, min(per_class, len(rows))).round().astype(int)]
+        wanted |= {int(encoded.rows[row]): int(row) for row in spread}
     last = max(wanted, default=-1)
     found: dict[int, Any] = {}
-    for row, content in enumerate(opened.contents()):
-        if row in wanted:
-            found[row] = _decoded(content, size)
-        if row >= last:
+    for place, content in enumerate(opened.contents()):
+        if place in wanted:
+            found[wanted[place]] = _decoded(content, manner)
+        if place >= last:
             break
     made = []
-    for row in sorted(wanted, key=lambda row: (wanted[row], row)):
+    for row in sorted(wanted.values(), key=lambda row: (encoded.labels[row], row)):
         image = found.get(row, "the source gave fewer images than it listed")
         pixels, reason = (image.pixels, "") if isinstance(image, Decoded) else (None, str(image))
-        made.append(Example(class_names[wanted[row]], listing.splits[row], listing.names[row], pixels, reason))
+        listing, name = encoded.listing, encoded.class_names[encoded.labels[row]]
+        made.append(Example(name, listing.splits[row], listing.names[row], pixels, reason))
     return made
 
 
-def _decoded(content: Content, size: int) -> Decoded | str:
+def _decoded(content: Content, manner: Manner) -> Decoded | str:
     """One image; 16-bit greys by the bits that this image uses, for the whole set is not read."""
-    image = decode(content, size)
+    image = decode(content, manner)
     if isinstance(image, Decoded) and image.brightest is not None and bits_for(image.brightest) < BITS[-1]:
-        return decode(content, size, bits_for(image.brightest))
+        return decode(content, replace(manner, bits=bits_for(image.brightest)))
     return image
