@@ -6,19 +6,25 @@ lies below them. Every decision beyond ``CLASS/*`` and ``train/CLASS/*`` is a no
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from balancing.data import folder_notes as say
+from balancing.data.folder_crossing import LEVEL_OF, crossed_below, inner_is_class
 from balancing.data.folder_tree import Level, Place, cleaned
-from balancing.data.folder_words import NEUTRAL, alike, is_fold, kind_of, look_like_ids, split_word, split_words, tokens
+from balancing.data.folder_words import (
+    NEUTRAL,
+    PLAIN,
+    alike,
+    is_fold,
+    kind_of,
+    look_like_ids,
+    split_word,
+    split_words,
+    tokens,
+)
 from balancing.data.options import Options
-from balancing.data.positive import means_healthy
-from balancing.data.sources.base import split_of
 
-_FEW, _DEEPEST = 20, 12
-# What ``kind_of`` tells -> how ``--folders`` writes it.
-LEVEL_OF = {"fold": "fold", "part": "part", "date": "part", "site": "site", "patient": "patient"}
+_FEW = 20
 
 
 def read_levels(
@@ -146,6 +152,8 @@ class Reader:
         return {**found, **asked}
 
     def _read_splits(self, level: Level, splits: dict[str, str]) -> None:
+        beside = {place.folders[: place.at] for place in level.places if place.here in splits}
+        level = Level([place for place in level.places if place.folders[: place.at] in beside])
         others = [name for name in level.names if name not in splits]
         copies = [name for name in others if self.splits_of(level.below[name])]
         if copies:
@@ -153,7 +161,7 @@ class Reader:
             return
         folds = [name for name in others if is_fold(name, True)]
         others = [name for name in others if name not in folds]
-        below = {alike(name) for split in splits for name in level.below[split]}
+        below = {alike(name) for split in splits for name in level.below.get(split, ())}
         if others and not below and not self.decided:
             raise say.no_classes(self.source, level.names, "split", self.meanings, self.hint)
         for name in others:
@@ -172,7 +180,8 @@ class Reader:
                 place.fold = place.here
             else:
                 place.out = "stray"
-        self.meanings.append("split")
+        if not refined:
+            self.meanings.append("split")
         self._step(level)
 
     def _say_splits(self, level: Level, splits: dict[str, str], refined: bool) -> None:
@@ -180,7 +189,7 @@ class Reader:
             self.notes.append(say.split_below_class(level.names))
         elif refined:
             self.notes.append(f"Folders {say.some(sorted(splits))} within a split are taken for the split.")
-        elif any(split_of(name) != split for name, split in splits.items() if split != "drop"):
+        elif any(PLAIN.get(name.casefold()) != split for name, split in splits.items()):
             self.notes.append(say.split_words_note(splits))
 
     def _move_into(self, level: Level, names: list[str]) -> None:
@@ -210,12 +219,19 @@ class Reader:
 
     def _typed(self, level: Level, kind: str) -> None:
         names = level.names
+        if kind == "patient" and self._within_patients(level):
+            kind = "study"
         if level.leads_on:
             self.pass_level(level, kind)
         elif kind in ("view", "magnification") and len(names) > 1 and "patient" not in self.meanings:
             self._choose(level)
         else:
             raise say.no_classes(self.source, names, kind, self.meanings, self.hint)
+
+    def _within_patients(self, level: Level) -> bool:
+        """Whether folders that look like patients' lie in patients' own, and don't go on with their numbers."""
+        first = next((place for place in level.places if place.patient is not None), None)
+        return first is not None and first.here[:1].casefold() != first.patient[:1].casefold()
 
     def _only_one(self, level: Level) -> None:
         name = level.names[0]
@@ -232,52 +248,23 @@ class Reader:
             self._choose(level)
 
     def _class_or_crossed(self, level: Level) -> None:
-        crossed = self._crossed(level)
+        crossed = crossed_below(level, self.splits_of)
         if crossed is not None:
             names, middle = crossed
             readings = [[*self.meanings, "class"], [*self.meanings, "*", *middle, "class"]]
             outer, inner = level.names, sorted(names)
             if any(word.startswith("augment") for name in (*outer, *inner) for word in tokens(name)):
                 raise say.augmented(self.source, outer, inner, readings)
-            healthy = any(map(means_healthy, outer)), any(map(means_healthy, inner))
-            yes_no = set(outer) == {"0", "1"}, set(inner) == {"0", "1"}
-            if healthy[0] == healthy[1] and yes_no[0] == yes_no[1]:
+            inner_is = inner_is_class(outer, inner)
+            if inner_is is None:
                 raise say.two_readings(self.source, outer, inner, readings)
-            if healthy[1] > healthy[0] or (healthy[0] == healthy[1] and yes_no[1]):
+            if inner_is:
                 self.notes.append(say.above_class(outer, inner, readings))
                 self.meanings.append("*")
                 self._step(level)
                 return
             self.notes.append(say.below_class(outer, inner, readings))
         self._choose(level)
-
-    def _crossed(self, level: Level) -> tuple[set[str], list[str]] | None:
-        """The names of a level below that are the same few under each folder of this one, and what lies between."""
-        middle: list[str] = []
-        for depth in range(1, _DEEPEST):
-            under: dict[str, set[str]] = {}
-            images = 0
-            for place in level.places:
-                if len(place.folders) > place.at + depth:
-                    under.setdefault(place.here, set()).add(place.folders[place.at + depth])
-                    images += place.images
-            names = set().union(*under.values())
-            if len(under) < 2:
-                return None
-            kind = kind_of(names)
-            if len(names) == 1:
-                middle.append("*")
-            elif len(split_words(names)) == len(names):
-                middle.append("split")
-            elif kind is not None:
-                middle.append(LEVEL_OF.get(kind, "*"))
-            elif look_like_ids(names, images):
-                middle.append("patient")
-            else:
-                often = Counter(name for found in under.values() for name in found)
-                shared = sum(count > 1 for count in often.values())
-                return (names, middle) if len(names) <= _FEW and 2 * shared > len(names) else None
-        return None
 
     def _choose(self, level: Level) -> None:
         """This level's folders are the classes."""
@@ -308,6 +295,8 @@ class Reader:
         kind = kind_of(names)
         if kind is None and look_like_ids(names, sum(level.images.values())):
             kind = "patient"
+        if kind == "patient" and self._within_patients(level):
+            kind = "study"
         if kind is not None:
             self.pass_level(level, kind)
             return

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from balancing.data.folder_tree import Place
+from balancing.data.folder_words import PLAIN
 from balancing.data.text import shown
 from balancing.errors import UserError
 
@@ -83,7 +84,8 @@ def level_note(kind: str, names: Collection[str]) -> str:
 
 
 def split_words_note(splits: Mapping[str, str]) -> str:
-    told = [f"{shown(name)} is {'left out' if split == 'drop' else split}" for name, split in sorted(splits.items())]
+    unusual = [(name, split) for name, split in sorted(splits.items()) if PLAIN.get(name.casefold()) != split]
+    told = [f"{shown(name)} is {'left out' if split == 'drop' else split}" for name, split in unusual]
     return f"Folders are taken for splits: {', '.join(told)}."
 
 

@@ -18,6 +18,8 @@ _SPLIT = {
     ),
     **dict.fromkeys(["test", "testing", "tst", "eval", "evaluation"], "test"),
 }
+# Words for splits of which nothing needs to be said.
+PLAIN = {word: _SPLIT[word] for word in ("train", "training", "val", "valid", "validation", "dev", "test", "testing")}
 # What may stand beside the word for a split: train_set, Test Images, training-data.
 _FILLERS = frozenset(
     "set sets data dataset datasets image images img imgs split folder sample samples subset cases input inputs photos "  # noqa: SIM905
@@ -43,6 +45,8 @@ _PATIENT = frozenset(
     "individual".split()
 )
 _SHORT_PATIENT = re.compile(r"[ps][\s_-]?\d+", re.I)
+# Beside a number they name a class.
+_CLASS = frozenset(["class", "grade", "type", "stage", "category", "label", "level", "birads", "score", "kl", "group"])
 _STUDY = frozenset("study series view visit session ses scan exam acquisition acq timepoint tp".split())  # noqa: SIM905
 _VIEW = frozenset(
     "left right od os l r cc mlo lcc rcc lmlo rmlo ap pa lateral frontal lat axial coronal sagittal t1 t2 flair t1c "  # noqa: SIM905
@@ -52,6 +56,7 @@ _MAGNIFICATION = re.compile(r"x\s*\d+|\d+\s*x", re.I)
 _DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?)?")
 _LONG_HEX = re.compile(r"[0-9a-f-]{16,}", re.I)
 _DIGITS = 300  # of a number that is looked at
+_LONG, _FEWEST_CODES = 3, 4
 _MANY, _FEW_STEMS, _MOST_CLASSES, _MEAN = 10, 5, 20, 10
 
 
@@ -157,39 +162,42 @@ def _is_patient(name: str) -> bool:
 def _are_patients(names: Collection[str]) -> bool:
     if len(names) > 1 and all(map(_is_patient, names)):
         return True
-    short = len(names) > 2 and all(_SHORT_PATIENT.fullmatch(name) for name in names)
-    return short and (len(names) >= 8 or all(sum(map(str.isdigit, name)) >= 3 for name in names))
+    return len(names) > 1 and all(_SHORT_PATIENT.fullmatch(name) for name in names)
 
 
 def look_like_ids(names: Collection[str], images: int) -> bool:
-    """Whether many folders are named by numbers or codes, as patients are, and classes are not.
+    """Whether folders are named by numbers or codes, as patients are, and classes are not.
 
-    Numbers that run from 0 or 1 without a gap and without leading zeros are classes, unless they are many and small.
+    Numbers of three digits or more are ids; so are ten numbers or more, unless they run from 0 or 1 without a gap and
+    without leading zeros (grades), and are not many and small. Names that say ``grade`` or ``class`` are none.
 
     Args:
         images: how many lie in all of these folders together.
     """
-    if len(names) < _MANY:
+    words = [tokens(name) for name in names]
+    if len(names) < 2 or any(word in _CLASS for one in words for word in one):
         return False
     if all(name.isdecimal() and len(name) <= _DIGITS for name in names):
-        numbers = sorted(map(int, names))
-        dense = numbers[0] in (0, 1) and numbers[-1] - numbers[0] + 1 == len(numbers)
         padded = any(name[0] == "0" and len(name) > 1 for name in names)
-        return not dense or padded or (len(names) > _MOST_CLASSES and images < _MEAN * len(names))
-    coded = [name for name in names if sum(map(str.isdigit, name)) >= 2 or _LONG_HEX.fullmatch(name)]
-    if len(coded) < 0.9 * len(names):
-        return False
-    stems = {_NUMBER.sub("#", name) for name in coded}
-    hexes = sum(_LONG_HEX.fullmatch(name) is not None for name in coded)
-    if hexes >= 0.9 * len(names):
+        small = len(names) > _MOST_CLASSES and images < _MEAN * len(names)
+        long = all(len(name) >= _LONG for name in names)
+        return long or (len(names) >= _MANY and (padded or small or not _are_dense(names)))
+    hexes = sum(_LONG_HEX.fullmatch(name) is not None for name in names)
+    if len(names) >= _FEWEST_CODES and hexes >= 0.9 * len(names):
         return True
-    dense = numbered_alike(names) is not None and _are_dense(names)
-    return len(stems) <= max(_FEW_STEMS, len(names) // 5) and not dense
+    stems = {_NUMBER.sub("#", name) for name in names}
+    longest = [max((len(run) for run in _NUMBER.findall(name)), default=0) for name in names]
+    if len(names) >= _FEWEST_CODES and min(longest) >= _LONG and len(stems) <= _FEWEST_CODES - 1:
+        return True
+    coded = sum(sum(map(str.isdigit, name)) >= 2 for name in names)
+    many = len(names) >= _MANY and coded >= 0.9 * len(names)
+    return many and len(stems) <= max(_FEW_STEMS, len(names) // 5) and not _are_dense(names)
 
 
 def _are_dense(names: Collection[str]) -> bool:
-    numbers = sorted(int(_NUMBER.findall(name)[-1][:_DIGITS]) for name in names if _NUMBER.search(name))
-    return bool(numbers) and numbers[0] in (0, 1) and numbers[-1] - numbers[0] + 1 == len(numbers) <= _MOST_CLASSES
+    """Whether numbers at the end run from 0 or 1 without a gap."""
+    numbers = sorted(int((_NUMBER.findall(name) or ["-1"])[-1][:_DIGITS]) for name in names)
+    return numbers[0] in (0, 1) and numbers[-1] - numbers[0] + 1 == len(numbers)
 
 
 def kind_of(names: Collection[str]) -> str | None:

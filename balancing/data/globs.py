@@ -7,10 +7,10 @@ import re
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:
-    """A pattern for whole paths below a root, with ``/``; ``*`` and ``**`` match across folders, ``**/`` also none.
+    """A pattern for the end of a path below a root, from a folder's or file's name on; ``*`` matches across folders.
 
-    >>> [bool(glob_pattern("**/*.png").fullmatch(path)) for path in ("a.png", "x/y/a.png", "a.jpg")]
+    >>> [bool(glob_pattern("x/*.png").fullmatch(path)) for path in ("x/a.png", "data/x/y/a.png", "ax/a.png")]
     [True, True, False]
     """
-    text = fnmatch.translate(glob.removeprefix("./").replace("**/", "\0").replace("**", "*"))
-    return re.compile(text.replace(re.escape("\0"), "(?:.*/)?").replace("\0", "(?:.*/)?"))
+    text = glob.removeprefix("./").removeprefix("**/").replace("**/", "*").replace("**", "*")
+    return re.compile(f"(?:.*/)?(?:{fnmatch.translate(text)})", re.DOTALL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
+from balancing.data.folder_words import split_word
 from balancing.data.imagefile import check_memory, opened_image, read_image_file
+from balancing.data.mask_names import base_of, masks_among
 from balancing.data.text import shown
 from balancing.errors import UserError
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 _ENDINGS = {".png", ".bmp", ".gif", ".tif", ".tiff", ".jpg", ".jpeg", ".webp"}
 # Compression blurs their edges, so anything above black would be too much.
 _LOSSY = ("JPEG", "MPO", "WEBP")
-_SPLIT_FOLDERS = {"validation": ("val", "valid", "validation")}
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,12 @@ def as_masks(masks: np.ndarray, what: str = "the given mask") -> Masks:
 def load_masks(folder: Path | str, images: ImageSet) -> Masks:
     """Masks of a folder (and its subfolders), told by their names; the pixels are read later, when they are needed.
 
-    A mask belongs to the image with the same file name without its ending, in any letter case; ``_mask`` at the end of
-    the mask's name is passed over. Where several images or masks share a name, the mask must lie in a folder named
-    like the image's class, and where that is not enough in a folder ``SPLIT/CLASS``. What still is not told apart
-    counts as no mask.
+    A mask belongs to the image with the same file name without its ending, in any letter case; ``_mask``,
+    ``_segmentation`` and the like at the end of the mask's name, with or without a number, are passed over, and several
+    such masks of one image in one folder are joined. Where the folder holds the images, too, the masks are told by
+    these names, or by a folder ``masks`` beside. Where several images or masks share a name, the mask must lie in a
+    folder named like the image's class, and where that is not enough also in one named like its split. What still is
+    not told apart counts as no mask.
 
     Everything but black (or the first colour of a palette) is inside; in JPEGs and WebPs what is brighter than half.
     A mask must cover the whole image: it is turned by its EXIF and squashed to the images' square with the nearest
@@ -83,10 +86,12 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UserError(f"there is no folder of masks {root}; give one by --masks DIR")
-    files: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in _ENDINGS and not path.name.startswith("."):
-            files[shown(path.stem).lower().removesuffix("_mask")].append(path)
+    paths = [
+        path.relative_to(root).as_posix()
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in _ENDINGS and not path.name.startswith(".")
+    ]
+    files = _by_name(root, masks_among(paths) or paths)
     if not files:
         raise UserError(f"the folder of masks {root} holds no image; masks are {', '.join(sorted(_ENDINGS))}")
     stems = [PurePosixPath(name).stem.lower() for name in images.names.tolist()]
@@ -95,17 +100,17 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
     found = []
     for stem, label, split in zip(stems, classes, images.splits.tolist(), strict=True):
         # An image that itself is called x_mask must find x_mask.png, too.
-        fitting = files.get(stem) or files.get(stem.removesuffix("_mask")) or []
+        fitting = files.get(stem) or files.get(base_of(stem) or stem) or []
         if of_stem[stem] > 1 or len(fitting) > 1:
-            fitting = [path for path in fitting if shown(path.parent.name).lower() == label]
+            fitting = [one for one in fitting if label in one.folders]
         if of_class[stem, label] > 1 or len(fitting) > 1:
-            names = _SPLIT_FOLDERS.get(split, (split,))
-            fitting = [path for path in fitting if path.parent.parent.name.lower() in names]
-        found.append(fitting[0] if len(fitting) == 1 else None)
+            fitting = [one for one in fitting if split in one.splits]
+        found.append(fitting[0].files if len(fitting) == 1 else ())
     if not any(found):
-        example = shown(next(iter(files.values()))[0].name)
+        masks = [path for some in files.values() for one in some for path in one.files]
+        example = shown(masks[0].name)
         raise UserError(
-            f"none of the {sum(map(len, files.values()))} masks in {root} is named like an image: the first mask is "
+            f"none of the {len(masks)} masks in {root} is named like an image: the first mask is "
             f"{example}, the first image {images.names[0]}; a mask needs its image's name, with any ending"
         )
     size = int(images.pixels.shape[1])
@@ -113,12 +118,44 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
     def read(rows: np.ndarray) -> np.ndarray:
         masks = np.zeros((len(rows), size, size), dtype=bool)
         for place, row in enumerate(rows):
-            path = found[int(row)]
-            if path is not None:
-                masks[place] = read_mask(path, size)
+            for path in found[int(row)]:
+                masks[place] |= read_mask(path, size)
         return masks
 
-    return Masks(f"the mask from {root.name}", read, np.array([path is not None for path in found]))
+    return Masks(f"the mask from {root.name}", read, np.array([len(paths) > 0 for paths in found]))
+
+
+@dataclass(frozen=True)
+class _MaskFiles:
+    """The masks of one image in one folder: one, or several that are joined.
+
+    Args:
+        files: of the masks.
+        folders: the names of all folders they lie in, in lower case.
+        splits: those that these names mean.
+    """
+
+    files: tuple[Path, ...]
+    folders: frozenset[str]
+    splits: frozenset[str]
+
+
+def _by_name(root: Path, paths: Iterable[str]) -> dict[str, list[_MaskFiles]]:
+    """By the name of the image, in lower case; masks in other folders apart."""
+    together: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    alone: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for path in sorted(paths):
+        folder = path.rpartition("/")[0]
+        stem = shown(Path(path).stem).lower()
+        base = base_of(stem)
+        (alone if base is None else together)[base or stem, folder].append(root / path)
+    files: dict[str, list[_MaskFiles]] = defaultdict(list)
+    for (name, folder), found in (*alone.items(), *together.items()):
+        parts = [shown(part).strip().lower() for part in (*root.resolve().parts[-2:], *folder.split("/"))]
+        splits = frozenset(split for part in parts if (split := split_word(part)))
+        groups = [tuple(found)] if (name, folder) not in alone else [(path,) for path in found]
+        files[name] += [_MaskFiles(group, frozenset(parts), splits) for group in groups]
+    return files
 
 
 def read_mask(path: Path, size: int) -> np.ndarray:

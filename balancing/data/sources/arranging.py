@@ -12,9 +12,9 @@ from balancing.data.folder_words import alike, natural_order
 from balancing.data.globs import glob_pattern
 from balancing.data.label_patterns import labels_by_pattern, propose
 from balancing.data.mask_names import masks_among
-from balancing.data.options import Options
+from balancing.data.options import NONE, Options
+from balancing.data.patterns import search_all
 from balancing.data.sources.filesets import LOST, FileSet
-from balancing.data.split_lists import apply_split_lists
 from balancing.data.text import shown
 from balancing.errors import UserError
 
@@ -104,11 +104,13 @@ def arrange(source: str, files: FileSet, options: Options) -> tuple[list[FolderC
             found.append(FolderContents(split, label, name, path, files.sizes[path], place.patient, place.fold))
     if strays:
         notes.append(f"{len(strays):,} images outside of class folders are left out, such as {min(strays)}.")
+    if options.layout not in (None, NONE) and options.patient_pattern not in (None, NONE):
+        found = _patients_by_pattern(found, options)
     if options.label_pattern is not None:
         found = _by_pattern(source, found, options, notes)
     _refuse_kinds(source, found, options)
     found = _first_copies(found, files.fingerprints, notes)
-    found = _resplit(source, files, found, options, notes)
+    found = _with_test_fold(source, found, options, notes)
     _check_classes(source, found, options, notes)
     return sorted(found, key=lambda f: (_SPLIT_ORDER[f.split], f.class_name, f.name, f.path)), notes
 
@@ -180,11 +182,23 @@ def _by_pattern(
     return [replace(one, class_name=label) for one, label in told]
 
 
+def _patients_by_pattern(found: Sequence[FolderContents], options: Options) -> list[FolderContents]:
+    """The images with the patients that a layout's pattern finds in their paths, where folders tell none."""
+    matches = search_all(str(options.patient_pattern), [one.path for one in found])
+    told = [None if match is None else (match[1] if match.re.groups else match[0]) for match in matches]
+    return [replace(one, patient=one.patient or patient) for one, patient in zip(found, told, strict=True)]
+
+
 def _refuse_kinds(source: str, found: Sequence[FolderContents], options: Options) -> None:
     """Raises UserError for files of kinds that are not read; --skip-bad takes them for bad images."""
     kinds = Counter(suffix for one in found if (suffix := _suffix(one.path)) in _NOT_READ)
     if kinds and (not options.skip_bad or sum(kinds.values()) == len(found)):
-        told = "; ".join(f"{count:,} {kind} ({_NOT_READ[kind]})" for kind, count in kinds.most_common())
+        reasons = list(dict.fromkeys(_NOT_READ[kind] for kind, _ in kinds.most_common()))
+        told = "; ".join(
+            ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common() if _NOT_READ[kind] == reason)
+            + f" ({reason})"
+            for reason in reasons
+        )
         step = "" if sum(kinds.values()) == len(found) else ", or leave them out by --skip-bad"
         raise UserError(f"{shown(source)} holds images of a kind that is not read: {told}{step}")
 
@@ -219,14 +233,11 @@ def _first_copies(
     return kept
 
 
-def _resplit(
-    source: str, files: FileSet, found: list[FolderContents], options: Options, notes: list[str]
+def _with_test_fold(
+    source: str, found: list[FolderContents], options: Options, notes: list[str]
 ) -> list[FolderContents]:
-    """The images in the splits that ``--split-list`` and ``--test-fold`` ask for."""
+    """The images, with the fold that ``--test-fold`` names as test split."""
     splits = [one.split for one in found]
-    if options.split_list:
-        splits, said = apply_split_lists(options.split_list, files.root, [one.path for one in found], splits)
-        notes += said
     folds = natural_order({one.fold for one in found if one.fold is not None})
     if options.test_fold is not None:
         splits = _test_fold(source, found, splits, folds, options.test_fold)
@@ -266,8 +277,10 @@ def _check_classes(source: str, found: Sequence[FolderContents], options: Option
     by_split: Mapping[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
     for one in found:
-        counts[options.merge.get(one.class_name, one.class_name)] += 1
-        by_split[one.split].add(options.merge.get(one.class_name, one.class_name))
+        name = options.label_map.get(one.class_name, one.class_name)
+        name = options.merge.get(name, name)
+        counts[name] += 1
+        by_split[one.split].add(name)
     groups: dict[str, list[str]] = defaultdict(list)
     for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         groups[alike(name)].append(name)
