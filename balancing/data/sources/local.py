@@ -219,6 +219,8 @@ def _agreeing(
         try:
             told = tell(beside.labels, images, path, options)
         except UserError as error:
+            if sum(one.matched.distinct for one in beside.labels) >= _ENOUGH * len(classes):
+                raise UserError(f"{error}; or give --labels folders, if the folders are the classes") from None
             notes.append(f"The table {name} is not used ({str(error)[:300]}).")
         if told is not None:
             covered = sum(images.paths[file] in classes for file in told.files)

@@ -109,10 +109,11 @@ class MedMNISTSource(Source):
                     continue
                 self._check(key, header)
                 for image in self._stored(archive, key, header):
+                    if not np.isfinite(image).all():
+                        raise UserError(
+                            f"{key}images of {self.name} hold what is no number (NaN or infinite); repair them"
+                        )
                     lowest, highest = min(lowest, float(image.min())), max(highest, float(image.max()))
-                    if not (math.isfinite(lowest) and math.isfinite(highest) and image.min() == image.min()):
-                        lowest = math.nan
-                        break
         if highest == -math.inf:
             return None
         white = next((white for white in _WHITE if lowest >= 0 and highest <= white), None)

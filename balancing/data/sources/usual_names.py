@@ -29,7 +29,21 @@ SPLIT_NAMES = frozenset((
     "split", "splits", "set", "subset", "partition", "phase", "datasplit", "splitname", "setname", "dataset",
     "usage",
 ))  # fmt: skip
+# What tables say of images beside their label.
+_NO_LABEL_NAMES = frozenset((
+    "age", "sex", "gender", "patientage", "patientsex", "patientgender", "site", "anatomsite",
+    "anatomsitegeneral", "localization", "location", "view", "viewposition", "laterality", "side", "eye",
+    "width", "height", "rows", "columns", "date", "studydate", "year", "weight", "race", "ethnicity",
+    "modality", "index", "number", "followup", "source", "url", "filesize", "size", "x", "xmin", "ymin", "xmax",
+    "ymax", "confidence", "score", "quality", "camera", "device", "study", "studyid", "series", "seriesid",
+    "seriesuid", "imageheight", "imagewidth", "originalimage",
+))  # fmt: skip
 FOLD_NAMES = frozenset(("fold", "folds", "cvfold", "kfold", "foldid", "stratfold"))
+
+
+def may_be_label(column: str) -> bool:
+    """Whether a column that nobody named could hold classes, by its name."""
+    return plain(column) not in _NO_LABEL_NAMES
 
 
 def plain(name: str) -> str:
@@ -66,15 +80,15 @@ def split_of_word(word: str, split_map: Mapping[str, str]) -> str | None:
 
 
 def find_patient(
-    columns: Mapping[str, Sequence[Any]], options: Options, taken: Iterable[str | None] = ()
+    columns: Mapping[str, Sequence[Any]], options: Options, taken: Iterable[str | None] = (), least: int = 3
 ) -> str | None:
-    """A column whose name means the patient, and whose cells tell some apart."""
+    """A column whose name means the patient, and whose cells tell at least so many apart."""
     if options.patient_column == NONE or options.patient_pattern is not None:
         return None
     by_name = {plain(column): column for column in columns if column not in taken}
     for name in PATIENT_NAMES:
         column = by_name.get(name)
-        if column is not None and len({number_word(cell) for cell in columns[column]} - {""}) > 2:
+        if column is not None and len({number_word(cell) for cell in columns[column]} - {""}) >= least:
             return column
     return None
 

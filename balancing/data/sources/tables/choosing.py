@@ -16,6 +16,7 @@ from balancing.data.sources.usual_names import (
     PATIENT_NAMES,
     SPLIT_NAMES,
     find_patient,
+    may_be_label,
     number_word,
     patient_note,
     plain,
@@ -197,6 +198,8 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
         if len(finding) == 1:
             return finding[0], ()
     usual = [one for one in free if plain(one) in LABEL_NAMES and any(map(_filled, free[one]))]
+    if any(plain(one) == "x" for one in free):
+        usual = [one for one in usual if plain(one) != "y"]  # a place in the image
     if len(usual) > 1:
         usual = _one_of_equals(free, usual)
     if len(usual) == 1:
@@ -210,7 +213,7 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
     if len(block) > 1 and (_share_of_ones(free, block) >= _ONE_HOT or _covers(free, block)):
         return None, block
     patients = find_patient(table.columns, Options(), taken)
-    rest = [column for column in free if column != patients and 2 <= _kinds(free[column]) <= _FEW]
+    rest = [one for one in free if one != patients and may_be_label(one) and 2 <= _kinds(free[one]) <= _FEW]
     return (rest[0], ()) if len(free) - (patients in free) == 1 and len(rest) == 1 else (None, ())
 
 
@@ -218,7 +221,7 @@ def refuse_no_label(table: Table, taken: Iterable[str | None]) -> UserError:
     """What is said of a table that has no label which could be told."""
     free = {column: cells for column, cells in table.columns.items() if column not in taken}
     likely = [one for one in free if is_finding(free[one])] or [
-        one for one in free if 2 <= _kinds(free[one]) <= _FEW and plain(one) not in PATIENT_NAMES
+        one for one in free if 2 <= _kinds(free[one]) <= _FEW and plain(one) not in PATIENT_NAMES and may_be_label(one)
     ]
     if not likely:
         return UserError(

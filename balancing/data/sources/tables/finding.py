@@ -196,9 +196,10 @@ def patients_by_file(path: Path, name: str, files: ImageFiles, options: Options,
         raise refuse_no_match(table, None, files)
     image, matched = found
     own = options if options.patient_column in table.columns else replace(options, patient_column=None)
-    column = named_column(table, own, "patient_column") or find_patient(table.columns, own, (image,))
+    column = named_column(table, own, "patient_column") or find_patient(table.columns, own, (image,), least=1)
+    others = [one for one in table.columns if one != image]
+    column = others[0] if column is None and len(others) == 1 else column
     if column is None:
-        others = [one for one in table.columns if one != image]
         raise UserError(
             f"which column of {name} is the patient can't be told; name one of {', '.join(others[:30]) or 'none'} with "
             "--patient-column"

@@ -164,22 +164,31 @@ class ImageFiles:
             elif fitting:
                 done.files[row], done.several[row] = SEVERAL, fitting
             done.by_number += bool(fitting)
-        elif "/" in text and not text.startswith("/"):
-            fitting = self._by_name.get(_key(text).rpartition("/")[2], [])
-            if len(fitting) == 1:
-                elsewhere[row] = fitting[0]
+        elif "/" in text:
+            parts = _key(text).split("/")
+            alike = [
+                (_common_end(parts, self._keys[index].split("/")), index) for index in self._by_name.get(parts[-1], ())
+            ]
+            best = max(alike, default=None)
+            if best is not None and sum(count == best[0] for count, _ in alike) == 1:
+                elsewhere[row] = best[1]
 
     @staticmethod
     def _take_renamed(texts: Sequence[str], elsewhere: dict[int, int], done: Matched) -> None:
-        """Takes files of the right name in other folders, where names alone tell all rows and files apart."""
-        if not elsewhere:
+        """Takes files of the right name in other folders, where no row with folders is right and each means its own."""
+        if not elsewhere or any(file >= 0 and "/" in text for file, text in zip(done.files, texts, strict=True)):
             return
-        meant: dict[str, str] = {}
-        for text in texts:
-            if meant.setdefault(_key(text).rpartition("/")[2], text) != text:
-                return
-        taken = {file for file in done.files if file >= 0}
+        meant: dict[int, str] = {}
+        if any(meant.setdefault(file, texts[row]) != texts[row] for row, file in elsewhere.items()):
+            return
         for row, file in elsewhere.items():
-            if file not in taken:
-                done.files[row] = file
-                done.renamed += 1
+            done.files[row] = file
+            done.renamed += 1
+
+
+def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts two paths have in common from their ends."""
+    count = 0
+    while count < min(len(one), len(other)) and one[-1 - count] == other[-1 - count]:
+        count += 1
+    return count

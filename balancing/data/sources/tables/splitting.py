@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from balancing.data.options import Options
-from balancing.data.sources.usual_names import split_of_word
+from balancing.data.sources.usual_names import quoted, split_of_word
 from balancing.data.text import is_no_label, shown
 from balancing.errors import UserError, suggestion
 
@@ -32,7 +32,7 @@ def splits_of_cells(cells: Sequence[Any], options: Options, column: str, where: 
         if known[key] is None:
             raise UserError(
                 f"column '{column}' of {where} holds '{shown(word)}', which names no split; say what it means, such as "
-                f"--split-map {shown(word)}=test (train, validation, test or drop)"
+                f"--split-map {quoted(shown(word) + '=test')} (train, validation, test or drop)"
             )
     return [known[c if isinstance(c, str | int | float) or c is None else str(c)] for c in cells]
 

@@ -207,14 +207,19 @@ def refuse_no_match(table: Table, column: str | None, files: ImageFiles) -> User
     images = [path for path in files.paths if is_image_name(path)] or files.paths
     has = f"the data hold {shown(images[0])}" if images else "the data hold no images"
     if column is None:
-        first = next(iter(table.columns))
+        paths = [
+            one for one, cells in table.columns.items() if is_image_name(as_path(cells[0])) or "/" in str(cells[0])
+        ]
+        first = (paths or list(table.columns))[0]
+        if paths and _leaves(as_path(table.columns[first][0])):
+            return refuse_no_match(table, first, files)
         return UserError(
             f"no column of the table {table.name} names the images: {has}, the table has '{first}' = "
             f"'{shown(str(table.columns[first][0]))[:60]}'; name the column with --image-column, of: "
             f"{', '.join(list(table.columns)[:30])}"
         )
     example = next((as_path(cell) for cell in table.columns[column] if as_path(cell)), "nothing")
-    outside = ".." in example or example.startswith("/")
+    outside = _leaves(example)
     way = (
         "; no file is read from outside of the data's folder: give the folder that holds both as --data, and the table "
         "with --labels"
@@ -222,3 +227,8 @@ def refuse_no_match(table: Table, column: str | None, files: ImageFiles) -> User
         else "; name another with --image-column, or the folder of the images with --data"
     )
     return UserError(f"no row of {table.name} names an image: column '{column}' has {shown(example)}, {has}{way}")
+
+
+def _leaves(path: str) -> bool:
+    """Whether a path may lead out of the folder that it is relative to."""
+    return path.startswith("/") or ".." in path.split("/")
