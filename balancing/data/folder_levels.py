@@ -164,9 +164,10 @@ class Reader:
         below = {alike(name) for split in splits for name in level.below.get(split, ())}
         if others and not below and not self.decided:
             raise say.no_classes(self.source, level.names, "split", self.meanings, self.hint)
+        unknown = [name for name in others if level.below[name] or self.decided]
+        if unknown:
+            raise say.unknown_split(self.source, unknown, splits)
         for name in others:
-            if level.below[name] or self.decided:
-                raise say.unknown_split(self.source, name, splits)
             if alike(name) in below:
                 raise say.class_beside_splits(self.source, name, splits)
         refined = any(place.split for place in level.places)
@@ -230,8 +231,8 @@ class Reader:
 
     def _within_patients(self, level: Level) -> bool:
         """Whether folders that look like patients' lie in patients' own, and don't go on with their numbers."""
-        first = next((place for place in level.places if place.patient is not None), None)
-        return first is not None and first.here[:1].casefold() != first.patient[:1].casefold()
+        first = next(((place.here, place.patient) for place in level.places if place.patient is not None), None)
+        return first is not None and first[0][:1].casefold() != first[1][:1].casefold()
 
     def _only_one(self, level: Level) -> None:
         name = level.names[0]

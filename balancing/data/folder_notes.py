@@ -143,11 +143,12 @@ def all_dropped(source: str) -> UserError:
     return UserError(f"no image of {shown(source)} is left after --split-map; keep a split")
 
 
-def unknown_split(source: str, name: str, splits: Mapping[str, str]) -> UserError:
-    word = shown(name)
+def unknown_split(source: str, names: Sequence[str], splits: Mapping[str, str]) -> UserError:
+    what, means = ("a folder", "its name is") if len(names) == 1 else ("folders", "their names are")
+    option = quoted(",".join(f"{name}=test" for name in names))
     return UserError(
-        f"{shown(source)} has a folder {word} beside the splits {some(sorted(splits))}, and its name is no split's: "
-        f"say what it is by --split-map {quoted(f'{name}=test')} (or train, validation; drop leaves it out)"
+        f"{shown(source)} has {what} {some(names)} beside the splits {some(sorted(splits))}, and {means} no "
+        f"split's: say what to read by --split-map {option} (or train, validation; drop leaves one out)"
     )
 
 

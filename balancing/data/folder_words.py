@@ -53,6 +53,13 @@ _VIEW = frozenset(
     "t1ce dwi baseline followup".split()
 )
 _MAGNIFICATION = re.compile(r"x\s*\d+|\d+\s*x", re.I)
+# Magnifications and pixels a side, where all numbers of a level are such.
+_SIZES = frozenset(
+    map(
+        str,
+        (4, 5, 10, 20, 28, 32, 40, 50, 60, 63, 64, 80, 100, 128, 200, 224, 256, 299, 384, 400, 512, 1000, 1024, 2048),
+    )
+)
 _DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?)?")
 _LONG_HEX = re.compile(r"[0-9a-f-]{16,}", re.I)
 _DIGITS = 300  # of a number that is looked at
@@ -168,8 +175,9 @@ def _are_patients(names: Collection[str]) -> bool:
 def look_like_ids(names: Collection[str], images: int) -> bool:
     """Whether folders are named by numbers or codes, as patients are, and classes are not.
 
-    Numbers of three digits or more are ids; so are ten numbers or more, unless they run from 0 or 1 without a gap and
-    without leading zeros (grades), and are not many and small. Names that say ``grade`` or ``class`` are none.
+    Numbers of three digits or more are ids; so are numbers with gaps that are above 20 or ten or more, and ten or more
+    with leading zeros. Those from 0 or 1 without a gap are grades, unless they are many and small. Names that say
+    ``grade`` or ``class`` are none.
 
     Args:
         images: how many lie in all of these folders together.
@@ -181,7 +189,8 @@ def look_like_ids(names: Collection[str], images: int) -> bool:
         padded = any(name[0] == "0" and len(name) > 1 for name in names)
         small = len(names) > _MOST_CLASSES and images < _MEAN * len(names)
         long = all(len(name) >= _LONG for name in names)
-        return long or (len(names) >= _MANY and (padded or small or not _are_dense(names)))
+        gaps = not _are_dense(names) and (len(names) >= _MANY or max(map(int, names)) > _MOST_CLASSES)
+        return long or gaps or (len(names) >= _MANY and (padded or small))
     hexes = sum(_LONG_HEX.fullmatch(name) is not None for name in names)
     if len(names) >= _FEWEST_CODES and hexes >= 0.9 * len(names):
         return True
@@ -211,7 +220,7 @@ def kind_of(names: Collection[str]) -> str | None:
         return "fold"
     if several and all(_DATE.fullmatch(name) for name in names):
         return "date"
-    if all(_MAGNIFICATION.fullmatch(name) for name in names):
+    if all(_MAGNIFICATION.fullmatch(name) for name in names) or (several and _SIZES.issuperset(names)):
         return "magnification"
     if _are_parts(names):
         return "part"

@@ -166,7 +166,8 @@ def _hint(files: FileSet, images: Sequence[str]) -> Hint:
         (path for path in files.sizes if _suffix(path) in _TABLES - {".txt", ".json"}),
         key=lambda path: (path.count("/"), path),
     )
-    return Hint(*(proposed or (None, "")), tuple(tables[:3]))
+    pattern, examples = proposed or (None, "")
+    return Hint(pattern, examples, tuple(tables[:3]))
 
 
 def _by_pattern(
