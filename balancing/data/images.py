@@ -55,7 +55,7 @@ class ImageSet:
         pixels_path: the .npy file.
         bad: images left out with ``skip_bad``.
         grey_bits: that the 16-bit greys among them use together, by which all were scaled to 8 bits; None without any.
-        float_range: black and white of the floating-point images among them, by which all were scaled; None without any.
+        float_range: black and white of the floating-point images among them; None without any.
         notes: sentences a user should read, e.g. how patients were told apart.
         positive: the class that the data themselves say is looked for; None where they don't.
         layout: the known public data set that they look like; None for any other.
