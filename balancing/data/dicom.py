@@ -150,9 +150,7 @@ class _Bounded(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
         if self.reads > _MOST_READS:
-            raise BrokenImageError(
-                f"it is a DICOM file of more than {_MOST_READS:,} elements; take out what is no image"
-            )
+            raise BrokenImageError("it is a DICOM file of millions of elements; take out what is no image")
         return super().read(size)
 
 
@@ -182,11 +180,14 @@ def _refuse_deflated(file: Any) -> None:
         file.seek(begin)
         meta = read_dataset(file, implicit, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
         try:
+            for tag in list(meta.keys())[:1]:
+                meta[tag]
             syntax = meta.get("TransferSyntaxUID")
         except NotImplementedError:
             continue
         if syntax == _DEFLATED:
             raise BrokenImageError("it is a deflated DICOM file, which is not read; save it uncompressed")
+        return
 
 
 def _checked_frame(found: Any, page: int | None) -> int:

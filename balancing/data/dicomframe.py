@@ -48,6 +48,7 @@ def picked_frame(found: Any, frame: int) -> np.ndarray:
     syntax = str(found.file_meta.TransferSyntaxUID)
     if syntax in _NATIVE:
         pixels = pixel_array(found, index=frame)
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
         shift = int(found.get("HighBit") or found.BitsStored - 1) + 1 - int(found.BitsStored)
         return pixels >> shift if 0 < shift < found.BitsAllocated else pixels
     if syntax not in _DECODERS:
