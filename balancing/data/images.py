@@ -55,7 +55,7 @@ class ImageSet:
         pixels_path: the .npy file.
         bad: images left out with ``skip_bad``.
         grey_bits: that the 16-bit greys among them use together, by which all were scaled to 8 bits; None without any.
-        float_range: black and white of the floating-point images among them; None without any.
+        float_range: black and white of the floating-point images among them, by which all were scaled; None without.
         notes: sentences a user should read, e.g. how patients were told apart.
         positive: the class that the data themselves say is looked for; None where they don't.
         layout: the known public data set that they look like; None for any other.
@@ -258,12 +258,12 @@ def _image_set(
 ) -> ImageSet:
     import pyarrow.parquet as pq
 
-    patient_column, patient_pattern = reading.get("patient_column"), reading.get("patient_pattern")
-
     with pq.ParquetFile(entry.rows_path) as file:  # read_table would import pyarrow.dataset, for a tenth of a second
         table = file.read(use_threads=False)
     rows = {name: table.column(name).to_pylist() for name in table.column_names}
     meta = entry.meta
+    patient_column = reading.get("patient_column")
+    patient_pattern = reading.get("patient_pattern") or meta.get("patient_pattern")
     names, splits = text_array(rows["name"]), np.array(rows["split"], dtype=str)
     patients: np.ndarray | None
     if meta["has_patients"] and patient_pattern is None:
@@ -279,7 +279,9 @@ def _image_set(
         if missing:
             note += f" {missing} images name none and count as a patient each."
     else:
-        patients, note = patient_ids(rows["name"], rows["split"], pattern=patient_pattern)
+        patients, note = patient_ids(
+            rows["name"], rows["split"], pattern=patient_pattern, paths=rows["path"] if any(rows["path"]) else ()
+        )
     return ImageSet(
         pixels=np.load(entry.pixels_path, mmap_mode="r"),
         labels=np.array(rows["label"], dtype=np.int64),

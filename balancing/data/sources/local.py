@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from balancing.data.globs import glob_pattern
+from balancing.data.layouts import lay_over
 from balancing.data.options import FOLDERS, NONE, Options
 from balancing.data.sources.base import Source, split_of_path
+from balancing.data.sources.filesets import DiskFiles, FileSet, ZippedFiles
 from balancing.data.sources.folder import FolderSource, passed_over, walk, zip_parquet
+from balancing.data.sources.layout import layout_of
 from balancing.data.sources.parquet import ParquetSource, holds_images
 from balancing.data.sources.table import TableSource, contradiction
 from balancing.data.sources.tables.choosing import refuse_no_label
@@ -17,6 +21,7 @@ from balancing.data.sources.tables.finding import Beside, find_tables, named_tab
 from balancing.data.sources.tables.matching import ImageFiles, is_image_name
 from balancing.data.sources.tables.reading import is_table
 from balancing.data.sources.tables.telling import tell
+from balancing.data.sources.tables.unpacking import unpack_tables
 from balancing.data.sources.told import with_tables
 from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown
@@ -39,13 +44,22 @@ def open_path(source: str, path: Path, options: Options) -> Source:
         return _open_folder(source, path, options)
     if not path.is_file():  # to read a device or a pipe would never end
         raise UserError(f"{source} is a device, a pipe or a socket; give a folder, or a .zip, .parquet or .npz file")
+    if path.suffix.lower() == ".zip" or (not is_table(source) and zipfile.is_zipfile(path) and not _is_array(path)):
+        return _open_zip(source, path, options)
+    options, notes = lay_over(path.name, [], options) if not is_table(source) else (options, [])
     opened = _open_file(source, path, options)
+    opened.notes = (*notes, *opened.notes)
+    opened.options = options
     return with_tables(opened, path.parent, options)
+
+
+def _is_array(path: Path) -> bool:
+    return path.suffix.lower() in (".npz", ".xlsx")
 
 
 def _open_file(source: str, path: Path, options: Options) -> Source:
     kind = path.suffix.lower()
-    if options.labels not in (None, FOLDERS) and kind != ".zip":
+    if options.labels not in (None, FOLDERS):
         raise UserError(
             f"the data {source} are one file, but --labels {options.labels} was given; give the folder as --data"
         )
@@ -53,55 +67,60 @@ def _open_file(source: str, path: Path, options: Options) -> Source:
         return ParquetSource.of_path(source, path, [path], options)
     if is_table(source):
         files, _ = walk(path.parent)
-        return _table_file(source, path, ImageFiles(_meant(files, options)), options)
+        images = ImageFiles(_meant(files, options))
+        placed = [place(path, shown(path.name), "", images, options)]
+        need_labels(placed)
+        return TableSource(source, DiskFiles(path.parent, images.paths), images, placed, options)
     if kind == ".npz":
         from balancing.data.sources.medmnist import MedMNISTSource
 
         _refuse_columns(options, f"the .npz file {source}")
-        return MedMNISTSource(source, path)
+        return MedMNISTSource(source, path, layout_of(options))
     if kind == ".arrow":
         from balancing.data.sources.arrow import ArrowSource
 
         return ArrowSource.of_file(source, path, options)
-    if kind == ".zip" or zipfile.is_zipfile(path):
-        parts = zip_parquet(source, path)
-        if parts:
-            return ParquetSource(source, parts, options)
-        _refuse_columns(options, f"the zip file {source}")
-        return FolderSource.of_zip(source, path, options)
     raise UserError(
         f"{source} cannot be read as data: give a folder of images or parquet files, a table (.csv, .tsv, .xlsx, "
         ".jsonl), or a .zip, .parquet, .arrow or .npz file"
     )
 
 
-def _table_file(source: str, path: Path, files: ImageFiles, options: Options) -> Source:
-    placed = [place(path, shown(path.name), "", files, options)]
-    need_labels(placed)
-    return TableSource(source, path.parent, files, placed, options)
-
-
 def _open_folder(source: str, path: Path, options: Options) -> Source:
     files, own = walk(path)
-    options, notes = recognised(path, files, options)
+    options, notes = lay_over(path.resolve().name, files, options)
     opened, patients = _of_folder(source, path, files, options)
     opened.notes = (*passed_over(own), *notes, *opened.notes)
+    opened.options = options
     return with_tables(opened, path, options, patients)
 
 
-def recognised(path: Path, files: Sequence[str], options: Options) -> tuple[Options, list[str]]:
-    """What a known layout adds to the options, and what is said of it; nothing where none fits."""
-    return options, []
+def _open_zip(source: str, path: Path, options: Options) -> Source:
+    """Parquet, class folders or images and a table in a zip file, which is read where it lies."""
+    parts = zip_parquet(source, path)
+    if parts:
+        return with_tables(ParquetSource(source, parts, options), path.parent, options)
+    files = ZippedFiles(source, path)
+    options, notes = lay_over(path.stem, sorted(files.sizes), options)
+    folder = FolderSource.of_zip(source, path, options)
+    with tempfile.TemporaryDirectory() as unpacked:  # of tables alone, which are read at once
+        unpack_tables(source, path, Path(unpacked))
+        opened, patients = _folders_or_table(folder, source, Path(unpacked), files, options)
+        told = with_tables(opened, Path(unpacked), options, patients)
+    opened.notes = (*notes, *opened.notes)
+    opened.options = options
+    told.notes = opened.notes
+    return told
 
 
-def _meant(files: list[str], options: Options) -> list[str]:
+def _meant(files: Sequence[str], options: Options) -> list[str]:
     """The files but the images that ``--images`` does not mean.
 
     Raises:
         UserError: it means none.
     """
     if options.images is None:
-        return files
+        return list(files)
     pattern = glob_pattern(options.images)
     meant = [path for path in files if is_table(path) or pattern.fullmatch(path)]
     if all(map(is_table, meant)):
@@ -116,18 +135,12 @@ def _meant(files: list[str], options: Options) -> list[str]:
 
 def _of_folder(source: str, path: Path, files: list[str], options: Options) -> tuple[Source, Path | None]:
     """The source in a folder; and a table beside it that tells its patients."""
-    if options.labels not in (None, FOLDERS):
-        images = ImageFiles(_meant(files, options))
-        return TableSource(source, path, images, named_tables(path, options, images), options), None
-    if options.labels != FOLDERS:
+    if options.labels is None:
         stored = _stored(source, path, files, options)
         if stored is not None:
             return stored, None
     folder = FolderSource.of_folder(source, path, files, options)
-    if options.labels == FOLDERS:
-        _refuse_columns(options, f"the image folder {source}")
-        return folder, None
-    return _folders_or_table(folder, source, path, files, options)
+    return _folders_or_table(folder, source, path, DiskFiles(path, files), options)
 
 
 def _stored(source: str, path: Path, files: list[str], options: Options) -> Source | None:
@@ -160,28 +173,39 @@ def _stored(source: str, path: Path, files: list[str], options: Options) -> Sour
 
 
 def _folders_or_table(
-    folder: FolderSource, source: str, path: Path, files: list[str], options: Options
+    folder: FolderSource, source: str, path: Path, files: FileSet, options: Options
 ) -> tuple[Source, Path | None]:
-    """Class folders, or the table that lies beside the images.
+    """Class folders, or the table that is named or lies beside the images; and a table that tells patients alone.
+
+    Args:
+        path: where the tables lie.
+        files: all of them.
 
     Raises:
         UserError: both tell classes, and other ones.
     """
-    named = [one for one in ("image_column", "label_column", "split_column", "fold_column") if getattr(options, one)]
-    if not any(map(is_table, files)):
+    paths = sorted(files.sizes)
+    if options.labels not in (None, FOLDERS):
+        images = ImageFiles(_meant(paths, options))
+        return TableSource(source, files, images, named_tables(path, options, images), options), None
+    if options.labels == FOLDERS:
         _refuse_columns(options, f"the image folder {source}")
         return folder, None
-    images = ImageFiles(_meant(files, options))
+    named = [one for one in ("image_column", "label_column", "split_column", "fold_column") if getattr(options, one)]
+    if not any(map(is_table, paths)):
+        _refuse_columns(options, f"the image folder {source}")
+        return folder, None
+    images = ImageFiles(_meant(paths, options))
     classes = {} if named else _classes(folder)
     try:
-        beside = find_tables(path, files, images, options)
+        beside = find_tables(path, paths, images, options)
     except UserError as error:
         if not classes or options.patient_column not in (None, NONE):
             raise
         beside = Beside(unused=[f"The tables beside the class folders are not used ({str(error)[:300]})."])
     if not classes:
         if beside.labels:
-            opened = TableSource(source, path, images, beside.labels, options, _said(beside))
+            opened = TableSource(source, files, images, beside.labels, options, _said(beside))
             return opened, beside.patients if beside.labels[0].roles.patient is None else None
         if beside.without:
             raise refuse_no_label(beside.without[0].table, _taken(beside))

@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from balancing.data.imagefile import MOST_PIXELS
+from balancing.data.layouts import Layout
 from balancing.data.sources.base import Content, Listing, Source, digest, files_identity
 from balancing.errors import UserError
 
@@ -48,11 +49,13 @@ class MedMNISTSource(Source):
     Args:
         name: what the user named.
         path: the .npz file.
+        layout: the known data set that it is; names findings.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, layout: Layout | None = None) -> None:
         self.name = name
         self._path = path
+        self._layout = layout
 
     def identity(self) -> str:
         return digest(["npz", files_identity(self._path.parent, [self._path])])
@@ -69,7 +72,15 @@ class MedMNISTSource(Source):
                 names += [f"{key.rstrip('_') or split}-{row:06d}" for row in range(len(values))]
                 splits += [split] * len(values)
                 labels += values
-        return Listing(names, splits, labels, notes=self._float_note())
+        layout = self._layout
+        return Listing(
+            names,
+            splits,
+            labels,
+            notes=self._float_note(),
+            positive=None if layout is None else layout.options.get("positive"),
+            layout=None if layout is None else layout.title,
+        )
 
     def contents(self) -> Iterator[Content]:
         with self._open() as archive:
@@ -228,7 +239,9 @@ class MedMNISTSource(Source):
         single = bool((labels.sum(axis=1) == 1).all())
         if single:
             return labels.argmax(axis=1).tolist()
-        return [tuple(str(place) for place in np.flatnonzero(row)) for row in labels]
+        findings = self._layout.findings if self._layout else ()
+        called = findings if len(findings) == labels.shape[1] else tuple(map(str, range(labels.shape[1])))
+        return [tuple(called[place] for place in np.flatnonzero(row)) for row in labels]
 
 
 def _read_header(member: IO[bytes]) -> _Header:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 
-from balancing.data.options import Options
+from balancing.data.options import NONE, Options
+from balancing.data.patterns import search_all
 from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.sources.filesets import FileSet
+from balancing.data.sources.layout import layout_of
 from balancing.data.sources.tables.folders import folder_patients, folder_splits, table_split
 from balancing.data.sources.tables.matching import ImageFiles
 from balancing.data.sources.tables.settling import Placed
@@ -22,8 +23,8 @@ class TableSource(Source):
 
     Args:
         name: what the user named.
-        root: the folder of all images.
-        files: those below it that may be images.
+        places: all files, from which the images are read.
+        files: those that may be images.
         placed: the tables, with what their columns are and which file each row means.
         options: how labels and splits are to be read.
         notes: sentences on how these tables were found.
@@ -32,34 +33,27 @@ class TableSource(Source):
     def __init__(
         self,
         name: str,
-        root: Path,
+        places: FileSet,
         files: ImageFiles,
         placed: Sequence[Placed],
         options: Options,
         notes: Sequence[str] = (),
     ) -> None:
         self.name = name
-        self._root = root
+        self._places = places
         self._files = files
         self._placed = placed
         self.options: Options = options
         self._found = tuple(notes)
 
     def identity(self) -> str:
-        stats: list[list[object]] = []
-        for path in self._files.paths:  # text and one call a file: pathlib would take ten times as long
-            try:
-                found = os.stat(f"{self._root}/{path}")
-                stats.append([path, found.st_size, found.st_mtime_ns])
-            except OSError:  # a link to nowhere
-                stats.append([path])
         tables = [[one.table.name, one.roles, {c: list(v) for c, v in one.table.columns.items() if c in _read(one)}]
                   for one in self._placed]  # fmt: skip
-        return digest(["table", stats, tables, self.options.given()])
+        return digest(["table", self._places.identity, tables, self.options.given()])
 
     @cached_property
     def _told(self) -> Told:
-        return tell(self._placed, self._files, self._root, self.options)
+        return tell(self._placed, self._files, None if self._places.packed else self._places.root, self.options)
 
     def listing(self) -> Listing:
         told = self._told
@@ -70,7 +64,10 @@ class TableSource(Source):
             for split, folder, table in zip(told.splits, folder_splits(paths), told.tables, strict=True)
         ]
         patients = told.patients
-        if patients is None and self.options.patient_column is None and self.options.patient_pattern is None:
+        layout = layout_of(self.options)
+        if patients is None and layout is not None and self.options.patient_pattern not in (None, NONE):
+            patients = self._by_pattern(paths)
+        elif patients is None and self.options.patient_column is None and self.options.patient_pattern is None:
             patients, said = folder_patients(paths)
             told.notes += said
         first = self._placed[0].roles
@@ -86,11 +83,18 @@ class TableSource(Source):
             label_column=first.label or where,
             folds=told.folds,
             paths=paths,
+            positive=self.options.positive if layout else None,
+            layout=layout.title if layout else None,
         )
+
+    def _by_pattern(self, paths: Sequence[str]) -> list[str | None]:
+        """The patients that a known layout's pattern finds in the images' paths."""
+        found = search_all(str(self.options.patient_pattern), paths)
+        return [None if one is None else shown(one[1] if one.re.groups else one[0]) for one in found]
 
     def contents(self) -> Iterator[Content]:
         for file in self._told.files:
-            yield self._root / self._files.paths[file]
+            yield self._places.content(self._files.paths[file])
 
 
 def _read(one: Placed) -> set[str | None]:

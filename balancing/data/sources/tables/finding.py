@@ -11,7 +11,7 @@ from pathlib import Path
 from balancing.data.options import Options, flag
 from balancing.data.sources.tables.choosing import choose_roles, find_image, named_column, refuse_no_label
 from balancing.data.sources.tables.matching import ImageFiles
-from balancing.data.sources.tables.reading import is_table, read_table
+from balancing.data.sources.tables.reading import Table, is_table, read_table
 from balancing.data.sources.tables.settling import Placed
 from balancing.data.sources.tables.telling import refuse_no_match
 from balancing.data.sources.usual_names import find_patient, patient_note
@@ -180,9 +180,7 @@ def named_files(root: Path, word: str, option: str) -> list[Path]:
     raise UserError(f"no such file: {word} ({flag(option)}; looked in {root} and {Path.cwd()}); check its spelling")
 
 
-def patients_by_file(path: Path, name: str, files: ImageFiles, options: Options, folder: str = "") -> tuple[
-    dict[int, str], list[str]
-]:  # fmt: skip
+def patients_by_file(table: Table, files: ImageFiles, options: Options) -> tuple[dict[int, str], list[str]]:
     """The patient of each file that a table names.
 
     Returns:
@@ -190,8 +188,7 @@ def patients_by_file(path: Path, name: str, files: ImageFiles, options: Options,
     Raises:
         UserError: no column names images or patients, or an image has two patients.
     """
-    table = read_table(path, name)
-    found = find_image(table, files, folder, replace(options, image_column=None))
+    found = find_image(table, files, "", replace(options, image_column=None))
     if found is None:
         raise refuse_no_match(table, None, files)
     image, matched = found
@@ -201,8 +198,8 @@ def patients_by_file(path: Path, name: str, files: ImageFiles, options: Options,
     column = others[0] if column is None and len(others) == 1 else column
     if column is None:
         raise UserError(
-            f"which column of {name} is the patient can't be told; name one of {', '.join(others[:30]) or 'none'} with "
-            "--patient-column"
+            f"which column of {table.name} is the patient can't be told; name one of "
+            f"{', '.join(others[:30]) or 'none'} with --patient-column"
         )
     told: dict[int, str] = {}
     for file, cell in zip(matched.files, table.columns[column], strict=True):
@@ -211,7 +208,7 @@ def patients_by_file(path: Path, name: str, files: ImageFiles, options: Options,
             continue
         if told.setdefault(file, patient) != patient:
             raise UserError(
-                f"{shown(files.paths[file])} has the patients {told[file]} and {patient} in {name}; keep one row an "
-                "image"
+                f"{shown(files.paths[file])} has the patients {told[file]} and {patient} in {table.name}; keep one "
+                "row an image"
             )
-    return told, [patient_note(column, name)]
+    return told, [patient_note(column, table.name)]
