@@ -262,7 +262,6 @@ def _image_set(
         table = file.read(use_threads=False)
     rows = {name: table.column(name).to_pylist() for name in table.column_names}
     meta = entry.meta
-    patient_column = reading.get("patient_column")
     patient_pattern = reading.get("patient_pattern") or meta.get("patient_pattern")
     names, splits = text_array(rows["name"]), np.array(rows["split"], dtype=str)
     patients: np.ndarray | None
@@ -274,10 +273,10 @@ def _image_set(
             for value, name, split in zip(given, rows["name"], rows["split"], strict=True)
         ]
         patients = text_array(values)
-        where = f"column '{patient_column}'" if patient_column else meta.get("patients_from") or "the source itself"
-        note = f"Patients are told by {where}: {len(set(values))} patients."
+        where = meta.get("patients_from") or "the data themselves"
+        note = f"Patients are told by {where}: {len(set(values)):,} patients."
         if missing:
-            note += f" {missing} images name none and count as a patient each."
+            note += f" {missing:,} images name none and count as a patient each."
     else:
         patients, note = patient_ids(
             rows["name"], rows["split"], pattern=patient_pattern, paths=rows["path"] if any(rows["path"]) else ()

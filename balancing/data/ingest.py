@@ -89,6 +89,8 @@ def fill_entry(
         notes += (f"{len(bad)} of {total} images cannot be read and are left out, as --skip-bad asks.",)
 
     patients, patients_from = listing.patients, None
+    if patients is not None and used.patient_column is not None:
+        patients_from = f"column '{used.patient_column}'"
     in_dicom = Counter(item.shown_by for item in done.dicom if item is not None)
     if in_dicom:
         notes += (window_note(in_dicom, len(kept)),)

@@ -231,7 +231,7 @@ CASES: list[tuple[str, Shape, Read | Refused]] = [
     (
         "dicom_and_png_mixed",
         shapes_of_files.dicom_and_png,
-        Read({"normal": 15, "pneumonia": 13}, {"train": 28}, 28, "pneumonia"),
+        Read({"normal": 15, "pneumonia": 13}, {"train": 28}, None, "pneumonia"),
     ),
     (
         "tiff_12_in_16_bit",
