@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from balancing.components.plans import TrainingPlan
     from balancing.components.techniques import get_technique, techniques
     from balancing.data.images import ImageSet, load_images
+    from balancing.data.look import look_at
     from balancing.data.splits import Split, make_split
     from balancing.errors import UserError
     from balancing.resampling import resample
@@ -25,6 +26,7 @@ __all__ = [
     "UserError",
     "get_technique",
     "load_images",
+    "look_at",
     "make_split",
     "metrics",
     "resample",
@@ -38,6 +40,7 @@ _HOME = {
     "UserError": "balancing.errors",
     "get_technique": "balancing.components.techniques",
     "load_images": "balancing.data.images",
+    "look_at": "balancing.data.look",
     "make_split": "balancing.data.splits",
     "resample": "balancing.resampling",
     "techniques": "balancing.components.techniques",

@@ -2,8 +2,8 @@
 
     python -m benchmarks.reading                   # 100,000 files of one pixel; a minute, half of it to write them
 
-Each row is a process of its own: it opens the data as a run does, lists them and makes classes of the labels. Files are in the
-system's memory, as they were written just before.
+Each row is a process of its own: it opens the data as a run does, lists them and makes classes of the labels. Files are
+in the system's memory, as they were written just before.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -128,7 +129,7 @@ def look_at(
     return Look(
         source=shown(named),
         layout=listing.layout,
-        labels_from=f"column '{listing.label_column}'" if listing.label_column else "the folders or the source itself",
+        labels_from=_labels_from(listing.label_column),
         class_names=class_names,
         counts=counts,
         patients=None if patients is None else {part: len(set(patients[splits == part])) for part in counts},
@@ -140,6 +141,13 @@ def look_at(
         examples=tuple(_examples(opened, encoded, Manner(size, resize=used.resize, page=used.page), per_class)),
         options=options,
     )
+
+
+def _labels_from(column: str | None) -> str:
+    if column is None:
+        return "the folders or the source itself"
+    whole = Path(column).suffix.lower() in (".csv", ".tsv", ".xlsx", ".jsonl", ".ndjson", ".parquet")
+    return f"columns of {column}" if whole else f"column '{column}'"
 
 
 def _patients(listing: Listing, options: Options) -> tuple[np.ndarray | None, str]:
