@@ -318,10 +318,13 @@ def _images(images: ImageSet, settings: Mapping[str, Any]) -> dict[str, Any]:
             f"the image set is not what {images.source} gives when it is read again, as trials do; make it anew by "
             "balancing.ImageSet.from_arrays(images.pixels, images.labels, patients=..., splits=...)"
         )
-    usual = {name: DataConfig.model_fields[name].default for name in sorted(Reading.__optional_keys__)}
+    known = sorted(Reading.__optional_keys__)
+    usual = {name: DataConfig.model_fields[name].get_default(call_default_factory=True) for name in known}
     reading: dict[str, Any] = {**usual, **(images.reading or {}), "image_size": images.image_size}
+    if reading["positive"] is None:
+        del reading["positive"]  # no finding that made classes: which one is looked for may still be said
     for name, value in settings.items():
-        if name in (*Reading.__optional_keys__, "image_size") and value != reading.get(name):
+        if name in reading and value != reading[name]:
             raise UserError(f"{name}={value!r} is a matter of how the images are read; give it to load_images")
     return {f"data.{name}": value for name, value in {**reading, "source": images.source}.items()}
 
