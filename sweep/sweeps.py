@@ -70,10 +70,8 @@ def start(
                 require_room(path, config)
                 _secure(executor, config, observer)
                 observer.note("Loading data and weights ...")
-                inputs = prepare(config, bar=observer.bar)
+                inputs = prepare(config, bar=observer.bar, tell=observer.note)
                 config = inputs.config or config
-                for note in inputs.notes:
-                    observer.note(note)
                 made = Run.create(
                     path,
                     config_yaml=config.to_yaml(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 import webbrowser
 from collections.abc import Sequence
@@ -97,9 +98,8 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
 
     if files is not None:
         require_writable(files, "--files")
-    images, split, _, notes = load_data(config.data, bar=decoding_bar, ask=False)
-    for note in notes:
-        console.print(note, soft_wrap=True, markup=False)
+    said = functools.partial(console.print, soft_wrap=True, markup=False)
+    images, split, _, _ = load_data(config.data, bar=decoding_bar, ask=False, tell=said)
     found = audit(images, split)
     for part in audit_view(found):
         console.print(part)

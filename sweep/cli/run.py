@@ -82,10 +82,8 @@ def plan(given: Given, preset: Preset = "compare") -> None:
     from sweep.planning.prepare import prepare
 
     config, console = given.config(preset), make_console()
-    inputs = prepare(config, bar=decoding_bar)
+    inputs = prepare(config, bar=decoding_bar, tell=lambda note: console.print(note, soft_wrap=True, markup=False))
     config = inputs.config or config
-    for note in inputs.notes:
-        console.print(note, soft_wrap=True, markup=False)
     found = estimate(config, inputs)
     console.print(trials_table(found))
     for part in [*decided_lines(config), *cost_table(found)]:

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +74,15 @@ class SweepInputs:
         return replace(self, fixed={**self.fixed, "precision": precision})
 
 
+Tell = Callable[[str], None]
+
+
+def unheard(note: str) -> None:
+    """Tells nobody."""
+
+
 def load_data(
-    data: DataConfig, *, bar: Bar = no_bar, run: Run | None = None, ask: bool = True
+    data: DataConfig, *, bar: Bar = no_bar, run: Run | None = None, ask: bool = True, tell: Tell = unheard
 ) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
     """Images, split, positive class and what to tell the user about them.
 
@@ -84,6 +91,7 @@ def load_data(
         bar: shows how decoding gets on.
         run: whose images they are, so that its positive class is known; None of a new one.
         ask: refuse where names leave a doubt which class is positive; else that is among what to tell.
+        tell: is given each note as soon as it is known, so that a refusal stands below how the data were read.
     Raises:
         UserError: see ``load_images``, ``make_split`` and ``resolve_positive``.
     """
@@ -93,8 +101,15 @@ def load_data(
         bar=bar,
         **data.reading(),
     )
+    counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
+    of_class = ", ".join(f"{count:,} {name}" for count, name in zip(counts, images.class_names, strict=True))
+    for note in (f"{len(images):,} images: {of_class}.", *images.notes):
+        tell(note)
     positive, positive_note = _positive(images, data, run, ask)
+    tell(positive_note)
     split = make_split(images, seed=data.split_seed)
+    for note in split.notes:
+        tell(note)
     return images, split, positive, (*images.notes, positive_note, *split.notes)
 
 
@@ -114,13 +129,14 @@ def _positive(images: ImageSet, data: DataConfig, run: Run | None, ask: bool) ->
         return None, f"To be settled before a run: {error}."
 
 
-def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None) -> SweepInputs:
+def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None, tell: Tell = unheard) -> SweepInputs:
     """Loads data and weights, and checks that every technique can be built on the training rows.
 
     Args:
         config: of the run.
         bar: shows how decoding gets on.
         run: that is gone on with; None of a new one.
+        tell: is given each note as soon as it is known; all of them are in the result, too.
     Raises:
         UserError: one sentence: the rule, the value, the next step.
     """
@@ -142,7 +158,7 @@ def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None) -> Swe
         from sweep.training.network import load_weights  # here: torch takes seconds to import
 
         start, weights = load_weights(config.train.weights, mended.append)
-    images, split, positive, notes = load_data(config.data, bar=bar, run=run)
+    images, split, positive, notes = load_data(config.data, bar=bar, run=run, tell=tell)
     found = audit(images, split)
     refuse_leaks(found, config.data)
     if config.report.masks is not None:
@@ -158,6 +174,8 @@ def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None) -> Swe
         "positive": positive,
         "weights": weights,
     }
+    for note in (*mended, *left_out, *warnings):
+        tell(note)
     notes = (*notes, *mended, *left_out, *warnings)
     return SweepInputs(images, split, positive, notes, start, fixed, found, config)
 
