@@ -21,8 +21,8 @@ from balancing.data.sources.tables.finding import Beside, find_tables, named_tab
 from balancing.data.sources.tables.matching import ImageFiles, is_image_name
 from balancing.data.sources.tables.reading import is_table
 from balancing.data.sources.tables.telling import tell
-from balancing.data.sources.tables.unpacking import unpack_tables
 from balancing.data.sources.told import with_tables
+from balancing.data.sources.unpacking import unpack_tables
 from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -266,15 +266,12 @@ def _agreeing(
 
 def _classes(folder: FolderSource) -> dict[str, str]:
     """The class of each image's folder by its path; {} where folders tell no classes."""
-    from balancing.data.classes import encode_labels
-
     try:
         listing = folder.listing()
-        encoded = encode_labels(listing)
     except UserError:
         return {}
-    paths = encoded.listing.paths or []
-    return {path: encoded.class_names[label] for path, label in zip(paths, encoded.labels.tolist(), strict=False)}
+    names = listing.class_names or ()
+    return {path: names[label] for path, label in zip(listing.paths or (), listing.labels, strict=False)}
 
 
 def _refuse_columns(options: Options, what: str) -> None:
