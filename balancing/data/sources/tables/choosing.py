@@ -213,7 +213,7 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
     if len(block) > 1 and (_share_of_ones(free, block) >= _ONE_HOT or _covers(free, block)):
         return None, block
     patients = find_patient(table.columns, Options(), taken)
-    rest = [one for one in free if one != patients and may_be_label(one) and 2 <= _kinds(free[one]) <= _FEW]
+    rest = [one for one in free if one != patients and may_be_label(one) and _holds_classes(free[one])]
     return (rest[0], ()) if len(free) - (patients in free) == 1 and len(rest) == 1 else (None, ())
 
 
@@ -221,7 +221,7 @@ def refuse_no_label(table: Table, taken: Iterable[str | None]) -> UserError:
     """What is said of a table that has no label which could be told."""
     free = {column: cells for column, cells in table.columns.items() if column not in taken}
     likely = [one for one in free if is_finding(free[one])] or [
-        one for one in free if 2 <= _kinds(free[one]) <= _FEW and plain(one) not in PATIENT_NAMES and may_be_label(one)
+        one for one in free if plain(one) not in PATIENT_NAMES and may_be_label(one) and _holds_classes(free[one])
     ]
     if not likely:
         return UserError(
@@ -261,8 +261,10 @@ def _words(cells: Sequence[Any], most: int) -> set[str]:
     return words
 
 
-def _kinds(cells: Sequence[Any]) -> int:
-    return len(_words(cells, _FEW + 2) - {""})
+def _holds_classes(cells: Sequence[Any]) -> bool:
+    """Whether cells are a few different words, and no measured numbers."""
+    words = _words(cells, _FEW + 2) - {""}
+    return 2 <= len(words) <= _FEW and not any(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", word) for word in words)
 
 
 def _filled(cell: Any) -> bool:
