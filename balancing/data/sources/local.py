@@ -139,8 +139,8 @@ def _of_folder(source: str, path: Path, files: list[str], options: Options) -> t
         stored = _stored(source, path, files, options)
         if stored is not None:
             return stored, None
-    folder = FolderSource.of_folder(source, path, files, options)
-    return _folders_or_table(folder, source, path, DiskFiles(path, files), options)
+    places = DiskFiles(path, files)
+    return _folders_or_table(FolderSource(source, places, options), source, path, places, options)
 
 
 def _stored(source: str, path: Path, files: list[str], options: Options) -> Source | None:
