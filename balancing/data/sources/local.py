@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from balancing.data.options import FOLDERS, NONE, Options
 from balancing.data.sources.base import Source, split_of_path
 from balancing.data.sources.filesets import DiskFiles, FileSet, ZippedFiles
 from balancing.data.sources.folder import FolderSource, passed_over, walk, zip_parquet
+from balancing.data.sources.hdf5 import SUFFIXES as HDF5
+from balancing.data.sources.hdf5 import HDF5Source
 from balancing.data.sources.layout import layout_of
 from balancing.data.sources.parquet import ParquetSource, holds_images
 from balancing.data.sources.table import TableSource, contradiction
@@ -76,13 +79,18 @@ def _open_file(source: str, path: Path, options: Options) -> Source:
 
         _refuse_columns(options, f"the .npz file {source}")
         return MedMNISTSource(source, path, layout_of(options))
+    if kind in HDF5:
+        _refuse_columns(options, f"the HDF5 file {source}")
+        stem = re.sub(r"_[xy]$", "", path.stem)
+        pair = [path.with_name(f"{stem}_{end}{path.suffix}") for end in "xy"] if stem != path.stem else [path]
+        return HDF5Source(source, [file for file in pair if file.exists()], layout_of(options))
     if kind == ".arrow":
         from balancing.data.sources.arrow import ArrowSource
 
         return ArrowSource.of_file(source, path, options)
     raise UserError(
         f"{source} cannot be read as data: give a folder of images or parquet files, a table (.csv, .tsv, .xlsx, "
-        ".jsonl), or a .zip, .parquet, .arrow or .npz file"
+        ".jsonl), or a .zip, .parquet, .arrow, .npz or .h5 file"
     )
 
 
@@ -144,7 +152,7 @@ def _of_folder(source: str, path: Path, files: list[str], options: Options) -> t
 
 
 def _stored(source: str, path: Path, files: list[str], options: Options) -> Source | None:
-    """Images in columns or arrays: of ``save_to_disk``, parquet with images, or one .npz; None where there are none."""
+    """Images in columns or arrays: of ``save_to_disk``, parquet with images, .h5, or one .npz; None without any."""
     from balancing.data.sources.arrow import ArrowSource, is_saved
 
     if is_saved(files):
@@ -162,6 +170,10 @@ def _stored(source: str, path: Path, files: list[str], options: Options) -> Sour
         if others:
             opened.notes = (f"Parquet files without images are not read: {', '.join(map(shown, others[:5]))}.",)
         return opened
+    packed = [path / file for file in files if file.lower().endswith(HDF5)]
+    if packed and not loose:
+        _refuse_columns(options, f"the folder of HDF5 files {source}")
+        return HDF5Source(source, packed, layout_of(options))
     arrays = [file for file in files if file.lower().endswith(".npz")]
     if arrays and not loose:
         if len(arrays) > 1:
