@@ -95,8 +95,8 @@ class HDF5Source(Source):
                 parts += self._in_one(path)
         if not parts:
             raise UserError(
-                f"{self.name} holds no images and labels that are known: .h5 files are read in pairs NAME_x.h5 (with x) "
-                "and NAME_y.h5 (with y), or one with images and labels, or with train_images and train_labels"
+                f"{self.name} holds no images and labels that are known; .h5 files are read in pairs NAME_x.h5 (with "
+                "x) and NAME_y.h5 (with y), or one with images and labels, or with train_images and train_labels"
             )
         order = {"train": 0, "validation": 1, "test": 2}
         return sorted(parts, key=lambda part: (order[part.split], part.images.name))
@@ -166,8 +166,8 @@ class HDF5Source(Source):
         fits = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
         if not fits or images.dtype not in (np.uint8, np.uint16, np.bool_) or 0 in shape[1:]:
             raise UserError(
-                f"{shown(key)} in {shown(path.name)} of {self.name} has shape {shape} and type {images.dtype}; (N, H, W) "
-                "or (N, H, W, 3) of uint8 are needed"
+                f"{shown(key)} in {shown(path.name)} of {self.name} has shape {shape} and type {images.dtype}; (N, H, "
+                "W) or (N, H, W, 3) of uint8 are needed"
             )
         if shape[0] > _MOST_IMAGES or shape[1] * shape[2] > MOST_PIXELS:
             raise UserError(
