@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from balancing.data.folder_levels import read_levels
@@ -275,7 +275,7 @@ def _check_classes(source: str, found: Sequence[FolderContents], options: Option
     Raises:
         UserError: as said; ``--merge`` settles both.
     """
-    by_split: Mapping[str, set[str]] = defaultdict(set)
+    by_split: dict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
     for one in found:
         name = options.label_map.get(one.class_name, one.class_name)
@@ -283,7 +283,7 @@ def _check_classes(source: str, found: Sequence[FolderContents], options: Option
         counts[name] += 1
         by_split[one.split].add(name)
     groups: dict[str, list[str]] = defaultdict(list)
-    for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+    for name in sorted(counts, key=lambda name: (-counts[name], name not in by_split["train"], name)):
         groups[alike(name)].append(name)
     same = [group for group in groups.values() if len(group) > 1]
     if same:
