@@ -12,8 +12,7 @@ from balancing.data.folder_words import alike, natural_order
 from balancing.data.globs import glob_pattern
 from balancing.data.label_patterns import labels_by_pattern, propose
 from balancing.data.mask_names import masks_among
-from balancing.data.options import NONE, Options
-from balancing.data.patterns import search_all
+from balancing.data.options import Options
 from balancing.data.sources.filesets import LOST, FileSet
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -104,8 +103,6 @@ def arrange(source: str, files: FileSet, options: Options) -> tuple[list[FolderC
             found.append(FolderContents(split, label, name, path, files.sizes[path], place.patient, place.fold))
     if strays:
         notes.append(f"{len(strays):,} images outside of class folders are left out, such as {min(strays)}.")
-    if options.layout not in (None, NONE) and options.patient_pattern not in (None, NONE):
-        found = _patients_by_pattern(found, options)
     if options.label_pattern is not None:
         found = _by_pattern(source, found, options, notes)
     _refuse_kinds(source, found, options)
@@ -181,13 +178,6 @@ def _by_pattern(
     more = f"; {left:,} names without one are left out" if left else ""
     notes.append(f"Classes are told from file names by the pattern {pattern!r}{more}.")
     return [replace(one, class_name=label) for one, label in told]
-
-
-def _patients_by_pattern(found: Sequence[FolderContents], options: Options) -> list[FolderContents]:
-    """The images with the patients that a layout's pattern finds in their paths, where folders tell none."""
-    matches = search_all(str(options.patient_pattern), [one.path for one in found])
-    told = [None if match is None else (match[1] if match.re.groups else match[0]) for match in matches]
-    return [replace(one, patient=one.patient or patient) for one, patient in zip(found, told, strict=True)]
 
 
 def _refuse_kinds(source: str, found: Sequence[FolderContents], options: Options) -> None:
