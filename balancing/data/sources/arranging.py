@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from balancing.data.folder_levels import read_levels
 from balancing.data.folder_notes import Hint, letter_case, other_classes, quoted, some
-from balancing.data.folder_words import alike, natural_order
+from balancing.data.folder_words import alike, copied_from, natural_order
 from balancing.data.globs import glob_pattern
 from balancing.data.label_patterns import labels_by_pattern, propose
 from balancing.data.mask_names import masks_among
@@ -172,7 +172,8 @@ def _by_pattern(
 ) -> list[FolderContents]:
     """The images with the class that ``--label-pattern`` finds in their names."""
     pattern = options.label_pattern or ""
-    labels = labels_by_pattern(source, pattern, [one.name for one in found], options.unlabelled)
+    names, paths = [one.name for one in found], [one.path for one in found]
+    labels = labels_by_pattern(source, pattern, names, paths, options.unlabelled)
     told = [(one, label) for one, label in zip(found, labels, strict=True) if label is not None]
     left = len(found) - len(told)
     more = f"; {left:,} names without one are left out" if left else ""
@@ -233,7 +234,7 @@ def _with_test_fold(
     if options.test_fold is not None:
         splits = _test_fold(source, found, splits, folds, options.test_fold)
         notes.append(f"The fold {options.test_fold} is the test split, as asked.")
-    elif folds:
+    elif len(folds) > 1:
         notes.append(
             f"Folders {some(folds)} are folds, which are known and not used; --test-fold {quoted(folds[0])} would make "
             "one the test split."
@@ -269,19 +270,21 @@ def _check_classes(source: str, found: Sequence[FolderContents], options: Option
     counts: Counter[str] = Counter()
     for one in found:
         name = options.label_map.get(one.class_name, one.class_name)
+        if name == "drop":
+            continue
         name = options.merge.get(name, name)
         counts[name] += 1
         by_split[one.split].add(name)
     groups: dict[str, list[str]] = defaultdict(list)
     for name in sorted(counts, key=lambda name: (-counts[name], name not in by_split["train"], name)):
-        groups[alike(name)].append(name)
+        groups[alike(copied_from(name) if copied_from(name) in counts else name)].append(name)
     same = [group for group in groups.values() if len(group) > 1]
     if same:
         raise letter_case(source, sorted(same))
     for split in ("validation", "test"):
         names, train = by_split.get(split, set()), by_split.get("train", set())
-        if names and train and not names & train:
-            raise other_classes(source, split, names, train)
+        if train and names - train:
+            raise other_classes(source, split, names - train, train - names)
     blank = {part for one in found for part in one.path.split("/")[:-1] if part.strip() != part}
     blank = {part for part in blank if part.strip() in counts}
     if blank:

@@ -236,8 +236,7 @@ def test_a_fold_may_be_the_test_split(tmp_path: Path) -> None:
         ]
     with pytest.raises(UserError, match="its folds are fold_0, fold_1 and fold_2"):
         load(root, test_fold="fold_7")
-    torn = {f"fold_{i}/{split}/a/1.png": png(i) for i in (0, 1) for split in ("train", "test")}
-    other = write_files(tmp_path / "other", torn)
+    other = write_files(tmp_path / "other", {f"{part}/a/1.png": png(len(part)) for part in ("cv0", "fold_1", "test")})
     with pytest.raises(UserError, match="has a test split already"):
         load(other, test_fold="fold_1")
 
@@ -245,7 +244,8 @@ def test_a_fold_may_be_the_test_split(tmp_path: Path) -> None:
 def test_names_of_classes_that_people_mean_as_one(tmp_path: Path) -> None:
     def listed(folders: list[str], **options: Any) -> Listing:
         root = write_files(
-            tmp_path / str(len(list(tmp_path.iterdir()))), {f"{one}/{one[-3:]}.png": png(1) for one in folders}
+            tmp_path / str(len(list(tmp_path.iterdir()))),
+            {f"{one}/{one.replace('/', '')}.png": png(1) for one in folders},
         )
         return FolderSource.of_folder("set", root, walk(root)[0], Options.of(options)).listing()
 
@@ -253,8 +253,17 @@ def test_names_of_classes_that_people_mean_as_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"differ in letter case .*--merge NORMAL=Normal,SICK=Sick,"):
         listed(torn)
     assert listed(torn, merge="NORMAL=Normal,SICK=Sick").class_names == ("NORMAL", "Normal", "SICK", "Sick")
-    with pytest.raises(UserError, match="the test split of set has none of the classes of the training split"):
-        listed(["train/0", "train/1", "test/normal", "test/sick"])
+    lung = ["train/large.cell_IIIa", "train/normal", "test/large.cell", "test/normal"]
+    with pytest.raises(
+        UserError, match=r"the training split lacks, large\.cell: .* --merge large\.cell_IIIa=large\.cell;"
+    ):
+        listed(lung)
+    assert len(listed(lung, merge="large.cell_IIIa=large.cell").labels) == 4
+    with pytest.raises(UserError, match="the training split lacks, odd: --label-map odd=drop leaves them out"):
+        listed(["train/a", "train/b", "test/a", "test/b", "test/odd"])
+    with pytest.raises(UserError, match="--merge 'normal - Copy=normal'"):
+        listed(["normal", "normal - Copy", "sick"])
+    assert listed(["type (1)", "type (2)"]).class_names == ("type (1)", "type (2)")
     blank = listed(["train/Normal ", "train/Sick", "test/Normal", "test/Sick"])
     assert blank.class_names == ("Normal", "Sick")
     assert "Blanks around the names of classes are passed over: 'Normal '." in blank.notes

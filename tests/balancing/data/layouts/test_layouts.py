@@ -127,7 +127,6 @@ def test_files_are_named_as_they_lie_and_optional_ones_may_lack() -> None:
     assert {"labels": files[0], "image_column": "image"} == found.fitted(files).options
     more = [*files, "meta/ISIC_2019_Training_Metadata.csv"]
     assert found.fitted(more).options["patient_table"] == more[-1]
-    assert found.fitted(more).options["patient_column"] == "lesion_id"
     nih = SHAPES["nih_chestxray14"]
     assert load_layout("nih_chestxray14").fitted(nih).options["split_list"] == {"train": nih[1], "test": nih[2]}
     assert "split_list" not in load_layout("nih_chestxray14").fitted(nih[:1]).options
