@@ -44,8 +44,10 @@ def fill_entry(
         BadImages: some images cannot be read, and ``options.skip_bad`` is off; all are named.
         UserError: see `encode_labels`; no room on the disk.
     """
-    listing = source.listing()
-    labels, class_names, notes = encode_labels(listing)
+    whole = source.listing()
+    encoded = encode_labels(whole, source.options or options)
+    listing, labels, class_names, notes = encoded.listing, encoded.labels, encoded.class_names, encoded.notes
+    left_out = set(range(len(whole.labels))).difference(encoded.rows.tolist())
     total = len(labels)
     cache.require_room(int(1.1 * total * image_size**2))
     names = unique_names(listing.names, listing.splits)
@@ -55,7 +57,7 @@ def fill_entry(
 
     def decoded_by(bits: int) -> _Pass:
         writer = PixelWriter(folder / "pixels.npy", image_size, before_colour)
-        images = contextlib.closing(decode_all(source.contents(), image_size, workers, bits))
+        images = contextlib.closing(decode_all(_without(source.contents(), left_out), image_size, workers, bits))
         with contextlib.closing(writer), images as stream, bar(total) as advance:
             return _one_pass(stream, names, writer, bits, skip_bad=options.skip_bad, advance=advance)
 
@@ -84,7 +86,7 @@ def fill_entry(
             folder / "masks.npy", mode="w+", dtype=np.bool_, shape=(len(kept), image_size, image_size)
         )
         chosen = set(kept)
-        for row, mask in zip(kept, (m for i, m in enumerate(masks) if i in chosen), strict=True):
+        for row, mask in zip(kept, (m for i, m in enumerate(_without(masks, left_out)) if i in chosen), strict=True):
             array[row] = mask
         array.flush()
         del array
@@ -106,10 +108,15 @@ def fill_entry(
         "grey_bits": done.bits if done.used else None,
         "has_patients": patients is not None,
         "notes": [*listing.notes, *notes],
-        "positive": listing.positive,
+        "positive": encoded.positive,
         "layout": listing.layout,
         "bad": [[image.name, image.reason] for image in bad],
     }
+
+
+def _without(items: Iterable[Any], rows: set[int]) -> Iterator[Any]:
+    """All items but those of some rows, of which nothing is decoded."""
+    return (item for row, item in enumerate(items) if row not in rows)
 
 
 class Seen(NamedTuple):

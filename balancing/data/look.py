@@ -12,7 +12,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from balancing.data.classes import encode_labels
+from balancing.data.classes import Encoded, encode_labels
 from balancing.data.decoding import Decoded, decode
 from balancing.data.greybits import BITS, bits_for
 from balancing.data.options import Options, Reading
@@ -111,8 +111,8 @@ def look_at(
         phantom_images=reading.get("phantom_images", 900),
         phantom_seed=reading.get("phantom_seed", 0),
     )
-    listing = opened.listing()
-    labels, class_names, notes = encode_labels(listing)
+    encoded = encode_labels(opened.listing(), opened.options or options)
+    listing, labels, class_names, notes = encoded.listing, encoded.labels, encoded.class_names, encoded.notes
     splits = np.array(listing.splits, dtype=str)
     counts = {
         part: np.bincount(labels[splits == part], minlength=len(class_names)).tolist()
@@ -121,7 +121,7 @@ def look_at(
     }
     patients, patients_note = _patients(listing, options)
     totals = np.bincount(labels, minlength=len(class_names)).tolist()
-    positive, positive_note = _positive(class_names, totals, listing, options)
+    positive, positive_note = _positive(class_names, totals, encoded.positive, options)
     folds = [fold for fold in listing.folds or [] if fold is not None]
     return Look(
         source=shown(named),
@@ -135,7 +135,7 @@ def look_at(
         positive_note=positive_note,
         folds={fold: folds.count(fold) for fold in sorted(set(folds))},
         notes=(*opened.notes, *listing.notes, *notes),
-        examples=tuple(_examples(opened, listing, labels, class_names, size, per_class)),
+        examples=tuple(_examples(opened, encoded, size, per_class)),
         options=options,
     )
 
@@ -157,18 +157,20 @@ def _patients(listing: Listing, options: Options) -> tuple[np.ndarray | None, st
 
 
 def _positive(
-    class_names: Sequence[str], counts: Sequence[int], listing: Listing, options: Options
+    class_names: Sequence[str], counts: Sequence[int], told: str | None, options: Options
 ) -> tuple[int | None, str]:
     try:
-        return resolve_positive(class_names, options.positive, counts=counts, told=listing.positive)
+        return resolve_positive(class_names, options.positive, counts=counts, told=told)
     except UserError as error:
         return None, f"To be settled before a run: {error}."
 
 
-def _examples(
-    opened: Source, listing: Listing, labels: np.ndarray, class_names: Sequence[str], size: int, per_class: int
-) -> list[Example]:
+def _examples(opened: Source, encoded: Encoded, size: int, per_class: int) -> list[Example]:
     """Images of each class, spread over its images, in the order of the classes."""
+    listing, labels, class_names = encoded.listing, encoded.labels, encoded.class_names
+    row_of = {
+        place: row for row, place in enumerate(encoded.rows.tolist())
+    }  # the source gives all, also those left out
     wanted: dict[int, int] = {}
     for label in range(min(len(class_names), MOST_CLASSES)):
         rows = np.flatnonzero(labels == label)
@@ -176,7 +178,8 @@ def _examples(
         wanted |= dict.fromkeys(rows[places].tolist(), label)
     last = max(wanted, default=-1)
     found: dict[int, Any] = {}
-    for row, content in enumerate(opened.contents()):
+    for place, content in enumerate(opened.contents()):
+        row = row_of.get(place, -1)
         if row in wanted:
             found[row] = _decoded(content, size)
         if row >= last:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import zipfile
 from pathlib import Path
 
 from balancing.data.options import NONE, Options
 from balancing.data.sources.base import Source
 from balancing.errors import UserError
 
-_FILE_KINDS = (".zip", ".parquet", ".npz")
-_PATH_SUFFIXES = (*_FILE_KINDS, ".csv", ".jpg", ".jpeg", ".png", ".tar", ".gz", ".tgz", ".npy", ".arrow")
+_PATH_SUFFIXES = (
+    ".zip", ".parquet", ".npz", ".csv", ".tsv", ".xlsx", ".jsonl", ".ndjson", ".h5", ".hdf5", ".jpg", ".jpeg", ".png",
+    ".dcm", ".tar", ".gz", ".tgz", ".npy", ".arrow",
+)  # fmt: skip
 _REVISION = re.compile(r"^[^@\s]+$")
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 
@@ -24,8 +25,9 @@ def open_source(
     """The source that a user's word means.
 
     Args:
-        source: ``phantom``; a local path (folder, .zip, .parquet, .npz); or else a Hub id with optional @revision.
-        options: the columns to read.
+        source: ``phantom``; a local path (folder, table, .zip, .parquet, .arrow, .npz); or else a Hub id with optional
+            @revision.
+        options: how it is to be read.
         image_size, phantom_images, phantom_seed: for the phantom, which is drawn in the wanted size.
     Raises:
         UserError: no such path, nothing there that can be read, or neither a path nor a Hub id.
@@ -37,7 +39,9 @@ def open_source(
         return PhantomSource(phantom_images, image_size, phantom_seed)
     path = local_path(source)
     if path is not None:
-        return _open_path(source, path, options)
+        from balancing.data.sources.local import open_path
+
+        return open_path(source, path, options)
 
     repository, _, revision = source.partition("@")
     if looks_like_path(repository):
@@ -87,46 +91,14 @@ def looks_like_path(word: str) -> bool:
 
 def refuse_columns(options: Options, what: str) -> None:
     """Raises UserError where a column was named for a source that has none."""
-    for name in ("image_column", "label_column", "patient_column"):
+    for name in ("image_column", "label_column", "patient_column", "split_column", "fold_column"):
         value = getattr(options, name)
         if value is not None and value != NONE:
-            hint = "; use --patient-pattern" if name == "patient_column" and what != "the phantom" else ""
+            hint = (
+                "; use --patient-pattern or --patient-table"
+                if name == "patient_column" and what != "the phantom"
+                else ""
+            )
             raise UserError(
                 f"{what} has no columns, but --{name.replace('_', '-')} {value} was given{hint or '; remove it'}"
             )
-
-
-def _open_path(source: str, path: Path, options: Options) -> Source:
-    from balancing.data.sources.folder import FolderSource, passed_over, walk, zip_parquet
-    from balancing.data.sources.parquet import ParquetSource
-
-    if path.is_dir():
-        files, own = walk(path)
-        parquet = [path / file for file in files if file.lower().endswith(".parquet")]
-        opened: Source
-        if parquet:
-            opened = ParquetSource.of_path(source, path, parquet, options)
-        else:
-            refuse_columns(options, f"the image folder {source}")
-            opened = FolderSource.of_folder(source, path, files, options)
-        opened.notes = passed_over(own)
-        return opened
-    if not path.is_file():  # to read a device or a pipe would never end
-        raise UserError(f"{source} is a device, a pipe or a socket; give a folder, or a .zip, .parquet or .npz file")
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        return ParquetSource.of_path(source, path, [path], options)
-    if kind == ".npz":
-        from balancing.data.sources.medmnist import MedMNISTSource
-
-        refuse_columns(options, f"the .npz file {source}")
-        return MedMNISTSource(source, path)
-    if kind == ".zip" or zipfile.is_zipfile(path):
-        parts = zip_parquet(source, path)
-        if parts:
-            return ParquetSource(source, parts, options)
-        refuse_columns(options, f"the zip file {source}")
-        return FolderSource.of_zip(source, path, options)
-    raise UserError(
-        f"{source} cannot be read as data: give a folder of images or parquet files, or a .zip, .parquet or .npz file"
-    )

@@ -9,9 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from balancing.data.options import Options
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ class Source(ABC):
         pinned: True where the name alone (with its revision) settles the content.
         kind: ``phantom``, ``local`` or ``hub``.
         notes: sentences on what was passed over when it was opened.
+        options: how it is read, with what a known layout adds to what was asked; None for just as asked.
     """
 
     name: str
     kind = "local"
     notes: tuple[str, ...] = ()
+    options: Options | None = None
     remembered: bool = False
     pinned: bool = False
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from balancing.data.options import Options
+from balancing.data.options import NONE, Options
 from balancing.data.sources.base import Content, Unreadable
+from balancing.data.sources.usual_names import FOLD_NAMES, LABEL_NAMES, PATIENT_NAMES, SPLIT_NAMES, plain
 from balancing.data.text import shown
 from balancing.errors import UserError, suggestion
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Kind = Literal["image", "binary", "class", "value", "list", "other"]
 
 _IMAGE_NAMES = ("image", "images", "img", "picture", "photo", "pixel_values", "file", "scan", "xray", "x_ray")
-_LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "y", "category", "diagnosis", "finding")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Column:
 
     Args:
         kind: image (bytes and path), binary, class (numbers with names), value (number or word), list, other.
-        class_names: the names of a class column's numbers.
+        class_names: the names of a class column's numbers, or of those in its lists.
     """
 
     kind: Kind
@@ -38,12 +38,27 @@ class Column:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The columns to read, and the class names where the table knows them."""
+    """The columns to read, and the class names where the table knows them.
+
+    Args:
+        image, label: their columns.
+        patient, split, fold: their columns, None without one.
+        class_names: of the label's numbers.
+        found: those of patient and split that nobody named, so that their cells must bear their names out.
+    """
 
     image: str
     label: str
     patient: str | None
     class_names: tuple[str, ...] | None
+    split: str | None = None
+    fold: str | None = None
+    found: frozenset[str] = frozenset()
+
+    def columns(self) -> list[str]:
+        """All but the image's, each once."""
+        named = (self.label, self.patient, self.split, self.fold)
+        return list(dict.fromkeys(one for one in named if one is not None))
 
 
 def columns_of(schema: pa.Schema) -> dict[str, Column]:
@@ -65,12 +80,20 @@ def columns_of(schema: pa.Schema) -> dict[str, Column]:
         elif feature_type == "ClassLabel" and isinstance(feature.get("names"), list) and feature["names"]:
             columns[field.name] = Column("class", tuple(shown(str(name)) for name in feature["names"]))
         elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-            columns[field.name] = Column("list")
+            columns[field.name] = Column("list", _names_in_lists(feature))
         elif pa.types.is_nested(kind) or pa.types.is_temporal(kind):
             columns[field.name] = Column("other")
         else:
             columns[field.name] = Column("value")
     return columns
+
+
+def _names_in_lists(feature: Any) -> tuple[str, ...] | None:
+    """The names of class numbers in lists, which ``datasets`` notes in one of two ways."""
+    inner = feature.get("feature") if isinstance(feature, dict) else None
+    if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" and isinstance(inner.get("names"), list):
+        return tuple(shown(str(name)) for name in inner["names"])
+    return None
 
 
 def _is_image(kind: pa.DataType) -> bool:
@@ -112,36 +135,53 @@ def choose_columns(columns: Mapping[str, Column], options: Options, where: str) 
     _check_named(image, columns, where, "image", ("image", "binary"), "images")
 
     label = options.label_column
+    if label is None and options.positive is not None:
+        named = [n for n, c in columns.items() if c.kind in ("value", "list") and plain(n) == plain(options.positive)]
+        label = named[0] if len(named) == 1 else None
     if label is None:
         of_kind = [name for name, column in columns.items() if column.kind == "class"]
         if not of_kind:
-            of_kind = [n for n, c in columns.items() if c.kind in ("value", "list") and n.lower() in _LABEL_NAMES]
-        label = _only(of_kind, _LABEL_NAMES, columns, where, "label")
-    if label in columns and columns[label].kind == "list":
-        raise UserError(
-            f"column '{label}' of {where} holds lists, so an image may have several labels; one label an image is "
-            "needed: make a column with one class each and name it with --label-column"
-        )
-    _check_named(label, columns, where, "label", ("class", "value"), "labels")
+            of_kind = [n for n, c in columns.items() if c.kind in ("value", "list") and plain(n) in LABEL_NAMES]
+        label = _only(of_kind, LABEL_NAMES, columns, where, "label")
+    _check_named(label, columns, where, "label", ("class", "value", "list"), "labels")
 
-    patient = options.patient_column
-    if patient is not None:
-        _check_named(patient, columns, where, "patient", ("class", "value"), "patient ids")
-        if patient == label:
-            raise UserError(
-                f"column '{label}' of {where} can't be the label and the patient; name the column of classes with "
-                "--label-column"
+    found: set[str] = set()
+    others: dict[str, str | None] = {}
+    for what, usual in (("patient", PATIENT_NAMES), ("split", sorted(SPLIT_NAMES)), ("fold", sorted(FOLD_NAMES))):
+        given = getattr(options, f"{what}_column")
+        if given == NONE:
+            others[what] = None
+            continue
+        if given is not None:
+            _check_named(
+                given, columns, where, what, ("class", "value"), "patient ids" if what == "patient" else "words"
             )
-    return Chosen(image, label, patient, columns[label].class_names)
+        elif what != "fold" or options.test_fold is not None:
+            by_name = {plain(name): name for name, column in columns.items() if column.kind in ("class", "value")}
+            given = next((by_name[name] for name in usual if name in by_name and by_name[name] != label), None)
+            found |= {given} if given is not None else set()
+        others[what] = given
+    if options.patient_pattern is not None:
+        others["patient"] = None
+    if others["patient"] == label:
+        raise UserError(
+            f"column '{label}' of {where} can't be the label and the patient; name the column of classes with "
+            "--label-column"
+        )
+    return Chosen(
+        image, label, others["patient"], columns[label].class_names, others["split"], others["fold"], frozenset(found)
+    )
 
 
 def _listed(columns: Mapping[str, Column]) -> str:
     return ", ".join(columns)
 
 
-def _only(candidates: Sequence[str], usual: Sequence[str], columns: Mapping[str, Column], where: str, what: str) -> str:
+def _only(
+    candidates: Sequence[str], usual: Collection[str], columns: Mapping[str, Column], where: str, what: str
+) -> str:
     if len(candidates) > 1:
-        named = [name for name in candidates if name.lower() in usual]
+        named = [name for name in candidates if plain(name) in usual]
         candidates = named if len(named) == 1 else candidates
     if len(candidates) == 1:
         return candidates[0]
@@ -198,8 +238,8 @@ def image_name(path: str | None, split: str, row: int) -> str:
 
 def refuse_twins(names: Sequence[str], chosen: Chosen, where: str) -> None:
     """Raises UserError where two columns bear the name of one that is read."""
-    for name in (chosen.image, chosen.label, chosen.patient):
-        if name is not None and list(names).count(name) > 1:
+    for name in (chosen.image, *chosen.columns()):
+        if list(names).count(name) > 1:
             raise UserError(
                 f"{where} has {list(names).count(name)} columns named '{name}', so which is meant can't be told; "
                 "rename all but one"

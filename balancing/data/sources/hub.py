@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from balancing.data.options import Options
-from balancing.data.sources.base import Content, Listing, Source, digest, split_of
-from balancing.data.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
-from balancing.data.sources.rows import TableRows
+from balancing.data.sources.base import digest
+from balancing.data.sources.columnar import ColumnarSource, Shelf
+from balancing.data.sources.tables.splitting import DROP
+from balancing.data.sources.usual_names import split_of_word
 from balancing.data.splits import PARTS
+from balancing.data.text import shown
 from balancing.errors import UserError
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
 
-_BATCH = 64
 # Words that datasets takes for readers of its own instead of Hub ids; that of pandas unpickles.
 _READERS = frozenset((
     "arrow", "audiofolder", "cache", "conll", "csv", "eval", "fasta", "fastq", "generator", "genbank", "harbor",
@@ -30,32 +30,41 @@ _READERS = frozenset((
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
-@dataclass
-class HubSource(Source):
+class _Split(Shelf):
+    """A split as ``datasets`` loaded it: Arrow tables of a few rows; columns that nobody reads cost nothing."""
+
+    def __init__(self, split: str, table: datasets.Dataset, name: str) -> None:
+        self.path = self.split = split
+        self._table = table
+
+    def schema(self) -> pa.Schema:
+        return self._table.features.arrow_schema
+
+    def batches(self, columns: Sequence[str], rows: int, images: Sequence[str] = ()) -> Iterator[pa.Table]:
+        yield from self._table.with_format("arrow").iter(batch_size=rows)
+
+
+class HubSource(ColumnarSource):
     """A Hub id, or a local folder that ``datasets`` reads the same way.
 
     Args:
         repository: such as ``hf-vision/chest-xray-pneumonia``.
         revision: branch, tag or commit; None takes the newest.
-        options: the columns to read.
+        options: the columns to read, and the configuration where there are several.
     """
 
-    repository: str
-    revision: str | None
-    options: Options
-    _splits: dict[str, datasets.Dataset] | None = field(default=None, init=False)
-    _left_out: tuple[str, ...] = field(default=(), init=False)
-    _ask: bool = field(default=False, init=False)  # whether the Hub is asked which commit is meant
-    _commit: str | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        self.name = f"{self.repository}@{self.revision}" if self.revision else self.repository
+    def __init__(self, repository: str, revision: str | None, options: Options) -> None:
+        self.repository, self.revision, self.options = repository, revision, options
+        self.name = f"{repository}@{revision}" if revision else repository
         self.remembered = True
         self.kind = "hub"
         offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-        self.pinned = offline or bool(_COMMIT.match(self.revision or ""))
-        if not offline and not Path(self.repository).is_dir():
-            self._ask = True
+        self.pinned = offline or bool(_COMMIT.match(revision or ""))
+        # Whether the Hub is asked which commit is meant.
+        self._ask = not offline and not Path(repository).is_dir()
+        self._commit: str | None = None
+        self._splits: dict[str, datasets.Dataset] | None = None
+        self._unknown: tuple[str, ...] = ()
 
     def identity(self) -> str:
         if self._ask and self._commit is None:
@@ -65,24 +74,10 @@ class HubSource(Source):
         # Offline or local: a fingerprint of datasets hashes the commit or the files of each split.
         return digest([self.repository, {split: table._fingerprint for split, table in self._load().items()}])
 
-    def listing(self) -> Listing:
-        chosen = self._choose()
-        found = TableRows(chosen, self.name)
-        for split, table in self._load().items():
-            for batch in _batches(table, 4096):
-                patients = _cells(batch, chosen.patient, self.name) if chosen.patient else None
-                paths = _paths(batch.column(chosen.image))
-                found.add(split, _cells(batch, chosen.label, self.name), patients, paths)
-        return found.listing(self._left_out_notes())
+    def _shelves(self) -> list[Shelf]:
+        return [_Split(split, table, self.name) for split, table in self._load().items()]
 
-    def contents(self) -> Iterator[Content]:
-        chosen, roots = self._choose(), self._roots()
-        for table in self._load().values():
-            for batch in _batches(table, _BATCH):
-                for cell in batch.column(chosen.image):
-                    yield image_content(cell.as_py(), None, roots)
-
-    def _roots(self) -> list[Path]:
+    def _roots(self) -> Sequence[Path]:
         """Where the files of this data set lie: its folder, or what was fetched and unpacked from the Hub."""
         local = Path(self.repository)
         if local.is_dir():
@@ -95,36 +90,35 @@ class HubSource(Source):
         fetched = Path(constants.HF_HUB_CACHE, f"datasets--{self.repository.replace('/', '--')}")
         return [fetched, *map(Path, unpacked)]
 
-    def _left_out_notes(self) -> tuple[str, ...]:
-        if not self._left_out:
+    def _left_out(self) -> Sequence[str]:
+        self._load()
+        if not self._unknown:
             return ()
-        return (f"Splits that are neither train, validation nor test are left out: {', '.join(self._left_out)}.",)
-
-    def _choose(self) -> Chosen:
-        first = next(iter(self._load().values()))
-        chosen = choose_columns(columns_of(first.features.arrow_schema), self.options, self.name)
-        refuse_twins(first.column_names, chosen, self.name)
-        return chosen
+        return (
+            f"Splits that are neither train, validation nor test are left out: {', '.join(self._unknown)}; "
+            "--split-map NAME=test says what one is.",
+        )
 
     def _load(self) -> dict[str, datasets.Dataset]:
         """The splits, train first; loaded once."""
         if self._splits is None:
-            loaded = _load_dataset(self.repository, self._commit or self.revision)
+            loaded = _load_dataset(self.repository, self._commit or self.revision, self.options.config)
             known: dict[str, datasets.Dataset] = {}
             left_out = []
             for key, table in loaded.items():
-                split = "train" if len(loaded) == 1 and split_of(str(key)) is None else split_of(str(key))
-                if split is None or split in known:
+                split = split_of_word(str(key), self.options.split_map)
+                split = "train" if len(loaded) == 1 and split is None else split
+                if split is None or split in known or split == DROP:
                     left_out.append(f"{key} ({len(table):,} images)")
                 else:
                     known[split] = _undecoded(table)
             if not known:
                 raise UserError(
                     f"{self.name} has no split named train, validation or test, but {', '.join(map(str, loaded))}; "
-                    "download the wanted one as parquet and give its path"
+                    f"say what one is, such as --split-map {next(iter(loaded))}=train"
                 )
             self._splits = {split: known[split] for split in PARTS if split in known}
-            self._left_out = tuple(left_out)
+            self._unknown = tuple(left_out)
         return self._splits
 
 
@@ -180,13 +174,13 @@ def _elsewhere(repository: str, revision: str | None) -> str:
     )
 
 
-def _load_dataset(repository: str, revision: str | None) -> dict[str, datasets.Dataset]:
+def _load_dataset(repository: str, revision: str | None, config: str | None = None) -> dict[str, datasets.Dataset]:
     import datasets
 
     name = f"{repository}@{revision}" if revision else repository
     elsewhere = _elsewhere(repository, revision)
     try:
-        return dict(datasets.load_dataset(repository, revision=revision))
+        return dict(datasets.load_dataset(repository, *([config] if config else []), revision=revision))
     except datasets.exceptions.DatasetNotFoundError:
         raise _not_found(name) from None
     except datasets.exceptions.DataFilesNotFoundError as error:
@@ -198,13 +192,23 @@ def _load_dataset(repository: str, revision: str | None) -> dict[str, datasets.D
                 f"{name} needs code of its own to be run, which is never done here; give its data as parquet files, "
                 "an image folder or a .npz"
             ) from None
-        if "Config name is missing" in str(error):
+        if "Config name is missing" in str(error) or "BuilderConfig" in str(error):
+            there = _configurations(str(error))
+            named = f": {', '.join(there[:30])}" if there else ""
+            wrong = f", but none named '{config}'" if config is not None else ""
             raise UserError(
-                f"{name} holds several data sets (configurations); download the wanted one and give its folder"
+                f"{name} holds several data sets (configurations){named}{wrong}; name one with --config "
+                f"{there[0] if there else 'NAME'}"
             ) from None
         if _is_connection(error):
             raise UserError(f"the Hub cannot be reached for '{name}' ({text}); {elsewhere}") from None
         raise UserError(f"datasets cannot load '{name}' ({type(error).__name__}: {text}); {elsewhere}") from None
+
+
+def _configurations(message: str) -> list[str]:
+    """The names that datasets lists in its error."""
+    listed = re.search(r"\[[^\]]*\]", message)
+    return [shown(name) for name in re.findall(r"'([^']{1,200})'", listed[0])] if listed else []
 
 
 def _is_connection(error: BaseException | None) -> bool:
@@ -234,27 +238,3 @@ def _undecoded(table: datasets.Dataset) -> datasets.Dataset:
         if isinstance(feature, datasets.Image):
             table = table.cast_column(column, datasets.Image(decode=False))
     return table
-
-
-def _batches(table: datasets.Dataset, rows: int) -> Iterator[pa.Table]:
-    """Arrow tables of a few rows; they are memory-mapped, so columns that nobody reads cost nothing."""
-    yield from table.with_format("arrow").iter(batch_size=rows)
-
-
-def _cells(batch: pa.Table, column: str, where: str) -> list[Any]:
-    try:
-        values: list[Any] = batch.column(column).to_pylist()
-    except (ValueError, OverflowError) as error:  # texts that are no UTF-8
-        raise UserError(f"column '{column}' of {where} holds what cannot be read ({error}); repair it") from None
-    return values
-
-
-def _paths(column: pa.ChunkedArray) -> list[str | None]:
-    """The path of each image, None where there is none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if not pa.types.is_struct(column.type) or column.type.get_field_index("path") < 0:
-        return [None] * len(column)
-    paths: list[str | None] = pc.struct_field(column, "path").to_pylist()
-    return [path if path is None or not path.startswith("hf://") else str(Path(path).name) for path in paths]

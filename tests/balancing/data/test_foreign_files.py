@@ -245,12 +245,17 @@ def test_class_names_must_fit_their_numbers(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="names two classes 'a'"):
         load(root)
     whole = pq.read_table(next((root / "data").iterdir()))
-    for labels in (["x", "y"] * 3, [True, False] * 3):
+    for labels in (["x", "y"] * 3, ["b", "a"] * 3, [True, False] * 3):
         changed = whole.set_column(1, "label", pa.array(labels))
         metadata = {b"huggingface": (whole.schema.metadata or {})[b"huggingface"].replace(b'["a", "a"]', b'["a", "b"]')}
         pq.write_table(changed.replace_schema_metadata(metadata), tmp_path / "x.parquet")
-        with pytest.raises(UserError, match="which is no whole number"):
-            load(tmp_path / "x.parquet")
+        if labels[0] == "x":
+            with pytest.raises(UserError, match="which is no whole number and no name of them"):
+                load(tmp_path / "x.parquet")
+            continue
+        images = load(tmp_path / "x.parquet")  # names over their own numbers, and what datasets stores as 0 and 1
+        assert images.class_names == ("a", "b")
+        assert images.labels.tolist() == [1, 0] * 3
 
 
 def test_notes_of_datasets_that_are_nested_deeply_are_no_notes(tmp_path: Path) -> None:

@@ -156,7 +156,10 @@ def test_splits_by_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     loaded("test", "training", "valid", "extra")
     listing = HubSource(str(tmp_path), None, Options()).listing()
     assert listing.splits == ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
-    assert listing.notes == ("Splits that are neither train, validation nor test are left out: extra (4 images).",)
+    assert listing.notes == (
+        "Splits that are neither train, validation nor test are left out: extra (4 images); "
+        "--split-map NAME=test says what one is.",
+    )
     loaded("a", "b")
     with pytest.raises(UserError, match="has no split named train, validation or test, but a, b"):
         HubSource(str(tmp_path), None, Options()).listing()

@@ -141,7 +141,7 @@ def columns(**others: Any) -> dict[str, Any]:
             {"label_column": "image"},
             "column 'image' of .* holds no labels; name another with --label-column",
         ),
-        ({"x": [1], "label": [1]}, {}, "no image column found in .*; name it with --image-column, of: x, label"),
+        ({"x": [1], "label": [1]}, {}, "no column of the table .* names the images: .* --image-column, of: x, label"),
         ({"image": [b"x"], "z": [1]}, {}, "no label column found in .*; name it with --label-column, of: image, z"),
         (columns(target=[0, 1]), {}, "2 columns of .* could be the label: label, target; name one with --label-column"),
         (
@@ -149,7 +149,7 @@ def columns(**others: Any) -> dict[str, Any]:
             {},
             "2 columns of .* could be the image: left, right; name one with --image-column",
         ),
-        ({"image": [b"x"], "label": [[0, 1]]}, {}, "column 'label' of .* holds lists, so an image may have several"),
+        ({"image": [b"x"], "label": [[0, 1]]}, {}, "may have several findings in column 'label'.*--positive 0"),
         ({"image": [b"x"], "label": [0.5]}, {}, "labels must be classes, but one is 0.5"),
     ],
 )
