@@ -1,4 +1,4 @@
-"""Two levels of folders that cross, each with the same few names under every folder of the other: which is the class."""
+"""Two levels of folders that cross, with the same few names under each folder: which of them is the class."""
 
 from __future__ import annotations
 

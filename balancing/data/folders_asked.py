@@ -37,8 +37,7 @@ def read_as_asked(reader: Reader, folders: str) -> None:
             return
         fitting.append(unknown)
     if fitting:
-        name, splits = fitting[0]
-        raise say.unknown_split(reader.source, name, splits)
+        raise say.unknown_split(reader.source, *fitting[0])
     example = max(reader.places, key=lambda place: (place.images, place.folders), default=Place((), 0)).folders
     raise UserError(
         f"--folders {folders} names {needed} levels, but most images of {shown(reader.source)} have fewer folders "
@@ -55,13 +54,14 @@ def _wrappers(places: list[Place]) -> int:
     return count
 
 
-def _unknown_split(reader: Reader, levels: list[str], skip: int) -> tuple[str, dict[str, str]] | None:
+def _unknown_split(reader: Reader, levels: list[str], skip: int) -> tuple[list[str], dict[str, str]] | None:
     if "split" not in levels:
         return None
     at = skip + levels.index("split")
     names = sorted({place.folders[at] for place in reader.places if len(place.folders) > at})
     known = reader.splits_of(names)
-    return next(((name, known) for name in names if name not in known), None)
+    unknown = [name for name in names if name not in known]
+    return (unknown, known) if unknown else None
 
 
 def _apply(reader: Reader, levels: list[str], skip: int, needed: int) -> None:

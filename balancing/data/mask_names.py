@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 
 from balancing.data.folder_words import NEUTRAL, tokens
 
@@ -38,9 +39,9 @@ def masks_among(paths: Iterable[str]) -> set[str]:
         folder, _, name = path.rpartition("/")
         by_folder[folder].append((path, name.rpartition(".")[0].casefold() or name.casefold()))
     masks = _in_mask_folders(by_folder)
-    stems = {stem for folder in by_folder.values() for path, stem in folder if path not in masks}
-    for folder in by_folder.values():
-        for path, stem in folder:
+    stems = {stem for files in by_folder.values() for path, stem in files if path not in masks}
+    for files in by_folder.values():
+        for path, stem in files:
             base = base_of(stem)
             if base is not None and base in stems:
                 masks.add(path)
@@ -71,6 +72,7 @@ def _in_mask_folders(by_folder: dict[str, list[tuple[str, str]]]) -> set[str]:
     return masks
 
 
+@lru_cache(1 << 16)
 def _is_mask_folder(name: str) -> bool:
     words = [word for word in tokens(name) if not word.isdigit()]
     return any(word in _FOLDER for word in words) and all(word in _FOLDER or word in _FOLDER_BESIDE for word in words)

@@ -28,15 +28,16 @@ def walk(root: Path) -> tuple[list[str], list[str]]:
     files: list[str] = []
     passed: list[str] = []
     visited = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
+    top = os.fspath(root)
+    for folder, subfolders, names in os.walk(top, followlinks=True):
+        found = os.stat(folder)
+        if (found.st_dev, found.st_ino) in visited:
             subfolders.clear()
             continue
-        visited.add(real)
-        below = Path(folder).relative_to(root).as_posix()
-        prefix = "" if below == "." else f"{below}/"
-        if prefix and (_is_own(names) or (Path(folder).name == "runs" and _holds_a_run(folder, subfolders))):
+        visited.add((found.st_dev, found.st_ino))
+        below = folder[len(top) :].replace(os.sep, "/").strip("/")  # text: pathlib would take ten times as long
+        prefix = f"{below}/" if below else ""
+        if prefix and (_is_own(names) or (os.path.basename(folder) == "runs" and _holds_a_run(folder, subfolders))):
             passed.append(below)
             subfolders.clear()
             continue
