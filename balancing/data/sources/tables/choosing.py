@@ -100,7 +100,9 @@ def find_image(table: Table, files: ImageFiles, folder: str, options: Options) -
     tried = {}
     for column, cells in table.columns.items():
         sample = files.match(cells[::step], folder)
-        if sample.distinct:
+        # Numbers that repeat are labels or ages, though there may be files of such names.
+        repeats = sample.distinct == len({file for file in sample.files if file >= 0}) < len(cells[::step]) / 2
+        if sample.distinct and not (repeats and all(number_word(cell).isdecimal() for cell in cells[::step] if cell)):
             tried[column] = (sample.distinct, -sample.by_number - sample.renamed)
     if not tried:
         return None
