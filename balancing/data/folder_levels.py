@@ -9,19 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from balancing.data import folder_notes as say
+from balancing.data import folder_words as words
 from balancing.data.folder_crossing import LEVEL_OF, crossed_below, inner_is_class
 from balancing.data.folder_tree import Level, Place, cleaned
-from balancing.data.folder_words import (
-    NEUTRAL,
-    PLAIN,
-    alike,
-    is_fold,
-    kind_of,
-    look_like_ids,
-    split_word,
-    split_words,
-    tokens,
-)
 from balancing.data.options import Options
 
 _FEW = 20
@@ -68,10 +58,11 @@ class Reader:
         self.notes: list[str] = []
         self.meanings: list[str] = []
         self.wrappers = {root_name.strip().casefold()}
-        self.split_map = {alike(word): split for word, split in options.split_map.items()}
+        self.split_map = {words.alike(word): split for word, split in options.split_map.items()}
         self.mapped: set[str] = set()
         self.by_name = options.label_pattern is not None
         self.decided = self.by_name  # the class
+        self.subtypes = False  # whether folders below the classes have been spoken of
 
     def read(self) -> None:
         while active := [place for place in self.places if place.out is None and place.at < len(place.folders)]:
@@ -106,23 +97,27 @@ class Reader:
         names = level.names
         if self._again(level):
             return
+        fused = words.split_and_class(names)
+        if fused is not None:
+            self._read_fused(level, fused)
+            return
         splits = self.splits_of(names)
         if splits:
             self._read_splits(level, splits)
             return
-        kind = kind_of(names)
+        kind = words.kind_of(names)
         if kind is not None:
             self._typed(level, kind)
         elif len(names) == 1:
             self._only_one(level)
         elif self._second_places(level):
             return
-        elif look_like_ids(names, sum(level.images.values())):
+        elif words.look_like_ids(names, sum(level.images.values())):
             below = set().union(*level.below.values())
             if not (level.leads_on and len(below) <= max(_FEW, len(names) // 2)):
                 raise say.no_classes(self.source, names, "patient", self.meanings, self.hint)
             self.pass_level(level, "patient")
-        elif all(name.casefold() in NEUTRAL for name in names) and not level.leads_on:
+        elif all(name.casefold() in words.NEUTRAL for name in names) and not level.leads_on:
             self._step(level)
         else:
             self._class_or_crossed(level)
@@ -133,7 +128,7 @@ class Reader:
             place
             for place in level.places
             if place.at and place.deeper and place.here == place.folders[place.at - 1]
-            if place.split is not None and place.split == split_word(place.here)
+            if place.split is not None and place.split == words.split_word(place.here)
         ]
         for place in again:
             place.at += 1
@@ -142,16 +137,19 @@ class Reader:
     def splits_of(self, names: Iterable[str]) -> dict[str, str]:
         """Folders -> splits, by the user's words first."""
         names = list(names)
-        asked = {name: self.split_map[alike(name)] for name in names if alike(name) in self.split_map}
-        found = split_words(names)
+        asked = {name: self.split_map[words.alike(name)] for name in names if words.alike(name) in self.split_map}
+        found = words.split_words(names)
         for name in found:
             if found[name] in self.split_map and name not in asked:  # --split-map validation=train
                 asked[name] = self.split_map[found[name]]
                 self.mapped.add(found[name])
-        self.mapped.update(alike(name) for name in asked)
+        self.mapped.update(words.alike(name) for name in asked)
         return {**found, **asked}
 
     def _read_splits(self, level: Level, splits: dict[str, str]) -> None:
+        folds_above = sorted({place.fold for place in level.places if place.fold is not None})
+        if len(folds_above) > 1 and len(set(splits.values())) > 1:
+            raise say.splits_in_folds(self.source, folds_above)
         beside = {place.folders[: place.at] for place in level.places if place.here in splits}
         level = Level([place for place in level.places if place.folders[: place.at] in beside])
         others = [name for name in level.names if name not in splits]
@@ -159,16 +157,16 @@ class Reader:
         if copies:
             self._move_into(level, copies)
             return
-        folds = [name for name in others if is_fold(name, True)]
+        folds = [name for name in others if words.is_fold(name, True)]
         others = [name for name in others if name not in folds]
-        below = {alike(name) for split in splits for name in level.below.get(split, ())}
+        below = {words.alike(name) for split in splits for name in level.below.get(split, ())}
         if others and not below and not self.decided:
             raise say.no_classes(self.source, level.names, "split", self.meanings, self.hint)
         unknown = [name for name in others if level.below[name] or self.decided]
         if unknown:
             raise say.unknown_split(self.source, unknown, splits)
         for name in others:
-            if alike(name) in below:
+            if words.alike(name) in below:
                 raise say.class_beside_splits(self.source, name, splits)
         refined = any(place.split for place in level.places)
         self._say_splits(level, splits, refined)
@@ -185,12 +183,21 @@ class Reader:
             self.meanings.append("split")
         self._step(level)
 
+    def _read_fused(self, level: Level, told: Mapping[str, tuple[str, str]]) -> None:
+        """Folders ``train_cat``, ``test_cat`` tell split and class at once."""
+        self.notes.append(f"Folders tell their split and their class at once, such as {say.some(level.names)}.")
+        for place in level.places:
+            place.split, place.label = told[place.here]
+        self.meanings.append("class")
+        self.decided = True
+        self._step(level)
+
     def _say_splits(self, level: Level, splits: dict[str, str], refined: bool) -> None:
         if self.decided and not self.by_name:
             self.notes.append(say.split_below_class(level.names))
         elif refined:
             self.notes.append(f"Folders {say.some(sorted(splits))} within a split are taken for the split.")
-        elif any(PLAIN.get(name.casefold()) != split for name, split in splits.items()):
+        elif any(words.PLAIN.get(name.casefold()) != split for name, split in splits.items()):
             self.notes.append(say.split_words_note(splits))
 
     def _move_into(self, level: Level, names: list[str]) -> None:
@@ -222,6 +229,7 @@ class Reader:
         names = level.names
         if kind == "patient" and self._within_patients(level):
             kind = "study"
+        self._refuse_kind(level, kind)
         if level.leads_on:
             self.pass_level(level, kind)
         elif kind in ("view", "magnification") and len(names) > 1 and "patient" not in self.meanings:
@@ -243,7 +251,7 @@ class Reader:
             for place in level.places:
                 place.out = None if place.deeper else "stray"
             self._step(level)
-        elif name.casefold() in NEUTRAL or self.hint.label_pattern or self.hint.tables or level.deep:
+        elif name.casefold() in words.NEUTRAL or self.hint.label_pattern or self.hint.tables or level.deep:
             self._step(level)  # no class: all that there is lies here
         else:
             self._choose(level)
@@ -254,7 +262,7 @@ class Reader:
             names, middle = crossed
             readings = [[*self.meanings, "class"], [*self.meanings, "*", *middle, "class"]]
             outer, inner = level.names, sorted(names)
-            if any(word.startswith("augment") for name in (*outer, *inner) for word in tokens(name)):
+            if any(word.startswith("augment") for name in (*outer, *inner) for word in words.tokens(name)):
                 raise say.augmented(self.source, outer, inner, readings)
             inner_is = inner_is_class(outer, inner)
             if inner_is is None:
@@ -265,13 +273,14 @@ class Reader:
                 self._step(level)
                 return
             self.notes.append(say.below_class(outer, inner, readings))
+            self.subtypes = True
         self._choose(level)
 
     def _choose(self, level: Level) -> None:
         """This level's folders are the classes."""
-        some_are = any(name.casefold() not in NEUTRAL for name in level.names)
+        some_are = any(name.casefold() not in words.NEUTRAL for name in level.names)
         for place in level.places:
-            if some_are and len(level.names) > 2 and place.here.casefold() in NEUTRAL:
+            if some_are and len(level.names) > 2 and place.here.casefold() in words.NEUTRAL:
                 place.out = "stray"
             else:
                 place.label = place.here
@@ -293,25 +302,34 @@ class Reader:
                         place.out = "stray"
             self._read_splits(level, splits)
             return
-        kind = kind_of(names)
-        if kind is None and look_like_ids(names, sum(level.images.values())):
+        kind = words.kind_of(names)
+        if kind is None and words.look_like_ids(names, sum(level.images.values())):
             kind = "patient"
         if kind == "patient" and self._within_patients(level):
             kind = "study"
         if kind is not None:
             self.pass_level(level, kind)
             return
-        if len(names) > 1 and not self.by_name and not any("below the classes" in note for note in self.notes):
+        if len(names) > 1 and not self.by_name and not self.subtypes:
             reading = [*self.meanings[: self.meanings.index("class")], "*"]
             reading += ["*"] * (len(self.meanings) - len(reading)) + ["class"]
             self.notes.append(say.subtypes(names, reading))
+            self.subtypes = True
         self.meanings.append("*")
         self._step(level, keep=not self.by_name)
 
     # ---- moving on
 
+    def _refuse_kind(self, level: Level, kind: str) -> None:
+        pattern = words.class_in_study(level.names) if kind == "study" and not self.by_name else None
+        if pattern is not None:
+            raise say.class_in_study(self.source, level.names, pattern)
+        if kind == "size":
+            raise say.sizes(self.source, level.names)
+
     def pass_level(self, level: Level, kind: str) -> None:
         """This level is of a kind that is no class."""
+        self._refuse_kind(level, kind)
         for place in level.places:
             if kind == "patient":
                 place.patient = place.here if place.patient is None else f"{place.patient}/{place.here}"

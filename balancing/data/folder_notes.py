@@ -22,6 +22,7 @@ _LIKE = {
     "study": "studies or views",
     "view": "views",
     "magnification": "magnifications",
+    "size": "sizes of images",
 }
 _NOTED = {
     "part": "are parts of one set, whose images are joined",
@@ -169,6 +170,27 @@ def split_map_unused(source: str, word: str, places: Sequence[Place]) -> UserErr
     )
 
 
+def splits_in_folds(source: str, folds: Sequence[str]) -> UserError:
+    return UserError(
+        f"each of the folds {some(folds)} of {shown(source)} has its own splits, so one's training images may be "
+        f"another's test images: read one fold by --images {quoted(f'{folds[0]}/*')}"
+    )
+
+
+def sizes(source: str, names: Sequence[str]) -> UserError:
+    return UserError(
+        f"the folders {some(names)} of {shown(source)} look like the same images in several sizes, which would "
+        f"stand in several splits: read one size by --images {quoted(f'{names[-1]}/*')}"
+    )
+
+
+def class_in_study(source: str, names: Sequence[str], pattern: str) -> UserError:
+    return UserError(
+        f"the folders {some(names)} of {shown(source)} look like studies whose names tell the class: read it by "
+        f"--label-pattern {shlex.quote(pattern)}"
+    )
+
+
 def two_readings(
     source: str, outer: Collection[str], inner: Collection[str], readings: Sequence[Sequence[str]]
 ) -> UserError:
@@ -202,8 +224,20 @@ def letter_case(source: str, groups: Sequence[Sequence[str]]) -> UserError:
 
 
 def other_classes(source: str, split: str, names: Collection[str], train: Collection[str]) -> UserError:
+    """Classes of a split that the training split lacks.
+
+    Args:
+        names: those classes.
+        train: the classes that only the training split has.
+    """
+    same = {
+        name: next((one for one in sorted(train) if one.casefold().startswith(name.casefold())), None) for name in names
+    }
+    pairs = [f"{one}={name}" for name, one in sorted(same.items()) if one]
+    merge = ",".join(pairs) if pairs else f"{min(names)}={min(train)}" if train else ""
+    step = f"where they are the same, make them one by --merge {quoted(merge)}; " if merge else ""
+    drop = ",".join(f"{name}=drop" for name in sorted(names))
     return UserError(
-        f"the {split} split of {shown(source)} has none of the classes of the training split, but "
-        f"{some(sorted(names))} where that has {some(sorted(train))}: make them the same by --merge "
-        f"{quoted(f'{sorted(names)[0]}={sorted(train)[0]}')} and so on, or rename the folders"
+        f"the {split} split of {shown(source)} has classes that the training split lacks, {some(sorted(names))}: "
+        f"{step}--label-map {quoted(drop)} leaves them out"
     )

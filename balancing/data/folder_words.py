@@ -53,13 +53,9 @@ _VIEW = frozenset(
     "t1ce dwi baseline followup".split()
 )
 _MAGNIFICATION = re.compile(r"x\s*\d+|\d+\s*x", re.I)
-# Magnifications and pixels a side, where all numbers of a level are such.
-_SIZES = frozenset(
-    map(
-        str,
-        (4, 5, 10, 20, 28, 32, 40, 50, 60, 63, 64, 80, 100, 128, 200, 224, 256, 299, 384, 400, 512, 1000, 1024, 2048),
-    )
-)
+_MAGNIFICATIONS = frozenset(map(str, (4, 5, 10, 20, 40, 50, 60, 63, 80, 100, 200, 400, 1000)))
+_SIZES = frozenset(map(str, (28, 32, 64, 128, 224, 256, 299, 384, 512, 1024, 2048)))  # pixels a side
+_SIZE = re.compile(r"\d{2,4}\s?[x×]\s?\d{2,4}(?:\s?px)?|\d{2,4}\s?px", re.I)
 _DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?)?")
 _LONG_HEX = re.compile(r"[0-9a-f-]{16,}", re.I)
 _DIGITS = 300  # of a number that is looked at
@@ -115,6 +111,36 @@ def split_words(names: Collection[str]) -> dict[str, str]:
     if len(set(both.values())) > 1 and not (hinted and any(map(means_healthy, hinted))):
         return both
     return plain
+
+
+def split_and_class(names: Collection[str]) -> dict[str, tuple[str, str]] | None:
+    """Folders that tell both their split and their class -> these; None for others.
+
+    >>> split_and_class(["train_cat", "train_dog", "test_cat", "test_dog"])["test_dog"]
+    ('test', 'dog')
+    """
+    told: dict[str, tuple[str, str]] = {}
+    for name in names:
+        words = re.findall(r"[^\W_]+|[\W_]+", name)
+        at = [i for i, word in enumerate(words) if _split_token(word.casefold())]
+        if len(at) != 1:
+            return None
+        rest = "".join([*words[: at[0]], *words[at[0] + 1 :]]).strip(" _-.")
+        if not rest:
+            return None
+        told[name] = _split_token(words[at[0]].casefold()) or "", rest
+    often = [sum(one == rest for _, one in told.values()) for rest in {rest for _, rest in told.values()}]
+    both = len(often) > 1 and len({split for split, _ in told.values()}) > 1
+    return told if both and 2 * sum(count > 1 for count in often) > len(often) else None
+
+
+def class_in_study(names: Collection[str]) -> str | None:
+    """A pattern for the class in the names of studies, such as ``study1_positive``; None where they tell none."""
+    found = [re.fullmatch(r"([A-Za-z]+)[\s_-]?\d+[_-]([A-Za-z]+)", name) for name in names]
+    classes = {match[2].casefold() for match in found if match}
+    healthy = sum(map(means_healthy, classes))
+    first = found[0] if found else None
+    return f"{first[1]}[0-9]+[_-]([A-Za-z]+)" if all(found) and first and 0 < healthy < len(classes) else None
 
 
 def is_fold(name: str, of_several: bool = False) -> bool:
@@ -210,8 +236,8 @@ def _are_dense(names: Collection[str]) -> bool:
 
 
 def kind_of(names: Collection[str]) -> str | None:
-    """What all folders of a level are, by their words: ``fold``, ``date``, ``magnification``, ``part``, ``site``,
-    ``patient``, ``study`` or ``view``; None for words that mean none of these.
+    """What all folders of a level are, by their words: ``fold``, ``date``, ``size``, ``magnification``, ``part``,
+    ``site``, ``patient``, ``study`` or ``view``; None for words that mean none of these.
 
     Splits are told by ``split_words``, for they may stand beside others.
     """
@@ -220,7 +246,9 @@ def kind_of(names: Collection[str]) -> str | None:
         return "fold"
     if several and all(_DATE.fullmatch(name) for name in names):
         return "date"
-    if all(_MAGNIFICATION.fullmatch(name) for name in names) or (several and _SIZES.issuperset(names)):
+    if several and (all(_SIZE.fullmatch(name) for name in names) or _SIZES.issuperset(names)):
+        return "size"
+    if all(_MAGNIFICATION.fullmatch(name) for name in names) or (several and _MAGNIFICATIONS.issuperset(names)):
         return "magnification"
     if _are_parts(names):
         return "part"
@@ -238,6 +266,11 @@ def kind_of(names: Collection[str]) -> str | None:
 def alike(name: str) -> str:
     """A class name without letter case, blanks, ``_`` and ``-``, which people don't mean as a difference."""
     return re.sub(r"(?<!\d)[\s_-]+|[\s_-]+(?!\d)", "", name.casefold())
+
+
+def copied_from(name: str) -> str:
+    """The name that a copied folder had, by systems' ways: ``normal - Copy``, ``normal (1)``, ``copy of normal``."""
+    return re.sub(r"(?i)^copy of |[\s_-]+(?:copy|kopie|copie)(?:[\s_]?\(?\d+\)?)?$|\s*\(\d+\)$", "", name)
 
 
 def natural_order(names: Collection[str]) -> list[str]:

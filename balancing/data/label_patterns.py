@@ -45,25 +45,30 @@ def propose(names: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def labels_by_pattern(source: str, pattern: str, names: Sequence[str], unlabelled: str | None) -> list[str | None]:
+def labels_by_pattern(
+    source: str, pattern: str, names: Sequence[str], paths: Sequence[str], unlabelled: str | None
+) -> list[str | None]:
     """(N,) the class in each name: group 1, or all that was matched; None for those that are to be left out.
 
     Args:
+        names, paths: (N,) of the files; where no name has a class, it is sought in the paths below the data.
         unlabelled: ``drop`` leaves names that don't match out.
     Raises:
         UserError: the pattern matches none, or not all and nothing says what becomes of the rest.
     """
-    matches = search_all(pattern, list(names), what="label pattern")
+    what, matches = "file names", search_all(pattern, names, what="label pattern")
+    if not any(matches):
+        what, matches, names = "paths", search_all(pattern, paths, what="label pattern"), paths
     labels = [None if match is None else (match[1] if match.re.groups else match[0]) for match in matches]
     missing = [name for name, label in zip(names, labels, strict=True) if not label]
     if len(missing) == len(names):
         raise UserError(
-            f"the label pattern {pattern!r} finds no class in any of the {len(names):,} file names of {shown(source)}, "
-            f"such as {shown(names[0]) if names else 'none'}; mend --label-pattern"
+            f"the label pattern {pattern!r} finds no class in any of the {len(names):,} file names or paths of "
+            f"{shown(source)}, such as {shown(names[0]) if names else 'none'}; mend --label-pattern"
         )
     if missing and unlabelled != "drop":
         raise UserError(
-            f"the label pattern {pattern!r} finds no class in {len(missing):,} of {len(names):,} file names, such as "
+            f"the label pattern {pattern!r} finds no class in {len(missing):,} of {len(names):,} {what}, such as "
             f"{some(missing)}: mend --label-pattern, or leave those out by --unlabelled drop"
         )
     return [label.strip() if label else None for label in labels]

@@ -102,4 +102,7 @@ def one_patient(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():  # whole numbers become these where one of a column is missing
         value = int(value)
     word = "" if value is None else str(value).strip()
+    number, point, rest = word.partition(".")
+    if point and number.isdecimal() and not rest.strip("0"):  # and texts of such numbers
+        word = number
     return None if word.lower() in _NO_PATIENT else shown(word)

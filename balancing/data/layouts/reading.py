@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from balancing.data.globs import glob_pattern
 from balancing.data.options import FOLDERS, NONE, Options
+from balancing.data.patterns import search_all
 from balancing.data.text import shown
 from balancing.errors import UserError, suggestion
+
+if TYPE_CHECKING:
+    from balancing.data.sources.base import Listing
 
 _FOLDER = Path(__file__).parent
 _MOST_BYTES, _LOOKED_AT = 1 << 16, 4_000
@@ -193,6 +197,25 @@ def lay_over(root_name: str, files: Sequence[str], options: Options) -> tuple[Op
     if layout.options and options.layout is None:
         said += " --layout none reads them as any other data."
     return layout.fill(options), [said]
+
+
+def with_layout(listing: Listing, options: Options) -> Listing:
+    """A listing with what the options of a layout tell: its title, the class looked for, patients by its pattern.
+
+    Args:
+        listing: of any source.
+        options: as ``lay_over`` gave them; without a layout, the listing stays but for ``positive``.
+    """
+    listing = replace(listing, positive=listing.positive or options.positive)
+    if options.layout in (None, NONE):
+        return listing
+    patients = listing.patients
+    if patients is None and options.patient_pattern not in (None, NONE):
+        where = listing.paths or listing.names
+        matches = search_all(str(options.patient_pattern), where)
+        patients = [None if match is None else shown(match[1] if match.re.groups else match[0]) for match in matches]
+        patients = patients if any(patients) else None
+    return replace(listing, patients=patients, layout=load_layout(str(options.layout)).title)
 
 
 def _first_of_folders(files: Sequence[str]) -> list[str]:

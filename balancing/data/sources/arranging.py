@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from balancing.data.folder_levels import read_levels
 from balancing.data.folder_notes import Hint, letter_case, other_classes, quoted, some
-from balancing.data.folder_words import alike, natural_order
+from balancing.data.folder_words import alike, copied_from, natural_order
 from balancing.data.globs import glob_pattern
 from balancing.data.label_patterns import labels_by_pattern, propose
 from balancing.data.mask_names import masks_among
-from balancing.data.options import NONE, Options
-from balancing.data.patterns import search_all
+from balancing.data.options import Options
 from balancing.data.sources.filesets import LOST, FileSet
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -104,8 +103,6 @@ def arrange(source: str, files: FileSet, options: Options) -> tuple[list[FolderC
             found.append(FolderContents(split, label, name, path, files.sizes[path], place.patient, place.fold))
     if strays:
         notes.append(f"{len(strays):,} images outside of class folders are left out, such as {min(strays)}.")
-    if options.layout not in (None, NONE) and options.patient_pattern not in (None, NONE):
-        found = _patients_by_pattern(found, options)
     if options.label_pattern is not None:
         found = _by_pattern(source, found, options, notes)
     _refuse_kinds(source, found, options)
@@ -175,19 +172,13 @@ def _by_pattern(
 ) -> list[FolderContents]:
     """The images with the class that ``--label-pattern`` finds in their names."""
     pattern = options.label_pattern or ""
-    labels = labels_by_pattern(source, pattern, [one.name for one in found], options.unlabelled)
+    names, paths = [one.name for one in found], [one.path for one in found]
+    labels = labels_by_pattern(source, pattern, names, paths, options.unlabelled)
     told = [(one, label) for one, label in zip(found, labels, strict=True) if label is not None]
     left = len(found) - len(told)
     more = f"; {left:,} names without one are left out" if left else ""
     notes.append(f"Classes are told from file names by the pattern {pattern!r}{more}.")
     return [replace(one, class_name=label) for one, label in told]
-
-
-def _patients_by_pattern(found: Sequence[FolderContents], options: Options) -> list[FolderContents]:
-    """The images with the patients that a layout's pattern finds in their paths, where folders tell none."""
-    matches = search_all(str(options.patient_pattern), [one.path for one in found])
-    told = [None if match is None else (match[1] if match.re.groups else match[0]) for match in matches]
-    return [replace(one, patient=one.patient or patient) for one, patient in zip(found, told, strict=True)]
 
 
 def _refuse_kinds(source: str, found: Sequence[FolderContents], options: Options) -> None:
@@ -243,7 +234,7 @@ def _with_test_fold(
     if options.test_fold is not None:
         splits = _test_fold(source, found, splits, folds, options.test_fold)
         notes.append(f"The fold {options.test_fold} is the test split, as asked.")
-    elif folds:
+    elif len(folds) > 1:
         notes.append(
             f"Folders {some(folds)} are folds, which are known and not used; --test-fold {quoted(folds[0])} would make "
             "one the test split."
@@ -275,23 +266,25 @@ def _check_classes(source: str, found: Sequence[FolderContents], options: Option
     Raises:
         UserError: as said; ``--merge`` settles both.
     """
-    by_split: Mapping[str, set[str]] = defaultdict(set)
+    by_split: dict[str, set[str]] = defaultdict(set)
     counts: Counter[str] = Counter()
     for one in found:
         name = options.label_map.get(one.class_name, one.class_name)
+        if name == "drop":
+            continue
         name = options.merge.get(name, name)
         counts[name] += 1
         by_split[one.split].add(name)
     groups: dict[str, list[str]] = defaultdict(list)
-    for name, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        groups[alike(name)].append(name)
+    for name in sorted(counts, key=lambda name: (-counts[name], name not in by_split["train"], name)):
+        groups[alike(copied_from(name) if copied_from(name) in counts else name)].append(name)
     same = [group for group in groups.values() if len(group) > 1]
     if same:
         raise letter_case(source, sorted(same))
     for split in ("validation", "test"):
         names, train = by_split.get(split, set()), by_split.get("train", set())
-        if names and train and not names & train:
-            raise other_classes(source, split, names, train)
+        if train and names - train:
+            raise other_classes(source, split, names - train, train - names)
     blank = {part for one in found for part in one.path.split("/")[:-1] if part.strip() != part}
     blank = {part for part in blank if part.strip() in counts}
     if blank:

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from balancing.data.folder_words import natural_order
-from balancing.data.options import NONE, Options
+from balancing.data.layouts import with_layout
+from balancing.data.options import Options
 from balancing.data.sources.arranging import FolderContents, arrange, unread
 from balancing.data.sources.base import Content, Listing, Source, Unreadable, digest
 from balancing.data.sources.filesets import DiskFiles, FileSet, ZippedFiles
@@ -49,7 +50,7 @@ class FolderSource(Source):
         images, notes = self._arranged
         classes = natural_order({found.class_name for found in images})
         index = {name: i for i, name in enumerate(classes)}
-        return Listing(
+        listing = Listing(
             [*map(shown, _names(images))],
             [found.split for found in images],
             [index[found.class_name] for found in images],
@@ -58,9 +59,8 @@ class FolderSource(Source):
             tuple(map(shown, notes)),
             folds=[found.fold and shown(found.fold) for found in images] if any(f.fold for f in images) else None,
             paths=[found.path for found in images],
-            positive=self._options.positive,
-            layout=_title(self._options.layout),
         )
+        return with_layout(listing, self._options)
 
     def contents(self) -> Iterator[Content]:
         for found in self._arranged[0]:
@@ -78,11 +78,3 @@ def _names(images: Sequence[FolderContents]) -> list[str]:
         if all(count == 1 for count in alone.values()):
             return named
     return [found.path for found in images]
-
-
-def _title(layout: str | None) -> str | None:
-    if layout in (None, NONE):
-        return None
-    from balancing.data.layouts import load_layout
-
-    return load_layout(str(layout)).title

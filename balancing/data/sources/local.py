@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from balancing.data.options import FOLDERS, NONE, Options
 from balancing.data.sources.base import Source, split_of_path
 from balancing.data.sources.filesets import DiskFiles, FileSet, ZippedFiles
 from balancing.data.sources.folder import FolderSource, passed_over, walk, zip_parquet
+from balancing.data.sources.hdf5 import SUFFIXES as HDF5
+from balancing.data.sources.hdf5 import HDF5Source
 from balancing.data.sources.layout import layout_of
 from balancing.data.sources.parquet import ParquetSource, holds_images
 from balancing.data.sources.table import TableSource, contradiction
@@ -21,8 +24,8 @@ from balancing.data.sources.tables.finding import Beside, find_tables, named_tab
 from balancing.data.sources.tables.matching import ImageFiles, is_image_name
 from balancing.data.sources.tables.reading import is_table
 from balancing.data.sources.tables.telling import tell
-from balancing.data.sources.tables.unpacking import unpack_tables
 from balancing.data.sources.told import with_tables
+from balancing.data.sources.unpacking import unpack_tables
 from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -76,13 +79,18 @@ def _open_file(source: str, path: Path, options: Options) -> Source:
 
         _refuse_columns(options, f"the .npz file {source}")
         return MedMNISTSource(source, path, layout_of(options))
+    if kind in HDF5:
+        _refuse_columns(options, f"the HDF5 file {source}")
+        stem = re.sub(r"_[xy]$", "", path.stem)
+        pair = [path.with_name(f"{stem}_{end}{path.suffix}") for end in "xy"] if stem != path.stem else [path]
+        return HDF5Source(source, [file for file in pair if file.exists()], layout_of(options))
     if kind == ".arrow":
         from balancing.data.sources.arrow import ArrowSource
 
         return ArrowSource.of_file(source, path, options)
     raise UserError(
         f"{source} cannot be read as data: give a folder of images or parquet files, a table (.csv, .tsv, .xlsx, "
-        ".jsonl), or a .zip, .parquet, .arrow or .npz file"
+        ".jsonl), or a .zip, .parquet, .arrow, .npz or .h5 file"
     )
 
 
@@ -139,12 +147,12 @@ def _of_folder(source: str, path: Path, files: list[str], options: Options) -> t
         stored = _stored(source, path, files, options)
         if stored is not None:
             return stored, None
-    folder = FolderSource.of_folder(source, path, files, options)
-    return _folders_or_table(folder, source, path, DiskFiles(path, files), options)
+    places = DiskFiles(path, files)
+    return _folders_or_table(FolderSource(source, places, options), source, path, places, options)
 
 
 def _stored(source: str, path: Path, files: list[str], options: Options) -> Source | None:
-    """Images in columns or arrays: of ``save_to_disk``, parquet with images, or one .npz; None where there are none."""
+    """Images in columns or arrays: of ``save_to_disk``, parquet with images, .h5, or one .npz; None without any."""
     from balancing.data.sources.arrow import ArrowSource, is_saved
 
     if is_saved(files):
@@ -162,6 +170,10 @@ def _stored(source: str, path: Path, files: list[str], options: Options) -> Sour
         if others:
             opened.notes = (f"Parquet files without images are not read: {', '.join(map(shown, others[:5]))}.",)
         return opened
+    packed = [path / file for file in files if file.lower().endswith(HDF5)]
+    if packed and not loose:
+        _refuse_columns(options, f"the folder of HDF5 files {source}")
+        return HDF5Source(source, packed, layout_of(options))
     arrays = [file for file in files if file.lower().endswith(".npz")]
     if arrays and not loose:
         if len(arrays) > 1:
@@ -266,15 +278,12 @@ def _agreeing(
 
 def _classes(folder: FolderSource) -> dict[str, str]:
     """The class of each image's folder by its path; {} where folders tell no classes."""
-    from balancing.data.classes import encode_labels
-
     try:
         listing = folder.listing()
-        encoded = encode_labels(listing)
     except UserError:
         return {}
-    paths = encoded.listing.paths or []
-    return {path: encoded.class_names[label] for path, label in zip(paths, encoded.labels.tolist(), strict=False)}
+    names = listing.class_names or ()
+    return {path: names[label] for path, label in zip(listing.paths or (), listing.labels, strict=False)}
 
 
 def _refuse_columns(options: Options, what: str) -> None:

@@ -118,7 +118,7 @@ def contradiction(placed: Sequence[Placed], files: ImageFiles, told: Told, class
         if label is not None and path in classes:
             pairs.setdefault((classes[path], str(label)), path)
     folders, labels = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
-    if len(pairs) == len(folders) == len(labels) or not pairs:  # one to one, whatever the names
+    if len(pairs) == len(labels) >= len(folders):  # each label lies in one folder, whatever the names
         return None
     seen: dict[str, str] = {}
     (folder, label), path = next(

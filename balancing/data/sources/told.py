@@ -36,7 +36,7 @@ class ToldSource(Source):
     def identity(self) -> str:
         table = None if self._patients is None else {name: list(c) for name, c in self._patients.columns.items()}
         lists = {split: one.lines for split, one in self._lists.items()}
-        return digest(["told", self._inner.identity(), table, lists, self._inner.options and self.options.given()])
+        return digest(["told", self._inner.identity(), table, lists, self.options.given() if self.options else None])
 
     def listing(self) -> Listing:
         listing = self._inner.listing()

@@ -164,6 +164,22 @@ def test_crossed_levels_are_told_by_words_or_refused_with_both_readings() -> Non
     assert "--images 'Original/*'" in refusal(times(["Original", "Augmented"], AB))
 
 
+def test_what_would_put_an_image_into_two_splits_is_refused() -> None:
+    folders = {f"cv{i}/{path}": 1 for i in (1, 2) for path in times(["train", "test"], AB)}
+    assert "each of the folds cv1 and cv2 of set has its own splits" in refusal(folders)
+    assert "--images 'cv1/*'" in refusal(folders)
+    assert "--images '512x512/*'" in refusal(times(["224x224", "512x512"], AB))
+
+
+def test_names_that_tell_two_things_at_once() -> None:
+    fused = {f"{split}_{label}": 2 for split in ("train", "test") for label in ("cat", "dog")}
+    assert counts(fused) == {(split, label): 2 for split in ("train", "test") for label in ("cat", "dog")}
+    assert "tell their split and their class at once" in read(fused)[1][0]
+    studies = {f"train/patient{i}/study1_{'positive' if i else 'negative'}": 1 for i in range(3)}
+    assert "--label-pattern 'study[0-9]+[_-]([A-Za-z]+)'" in refusal(studies)
+    assert counts(studies, label_pattern="study[0-9]+[_-]([A-Za-z]+)") == {("train", None): 3}
+
+
 def test_names_below_the_classes_are_no_classes() -> None:
     folders = {"benign/adenosis": 3, "benign/fibroma": 3, "malignant/ductal": 3, "malignant/lobular": 3}
     assert counts(folders) == {(None, "benign"): 6, (None, "malignant"): 6}

@@ -56,6 +56,8 @@ def test_words_beside_a_splits_own_count_only_where_two_splits_are_told() -> Non
         ("view", ["LEFT", "RIGHT"]),
         ("magnification", ["40X", "100X"]),
         ("magnification", ["40", "100", "200", "400"]),
+        ("size", ["224x224", "512x512"]),
+        ("size", ["128", "256"]),
         ("date", ["2019", "2020"]),
         (None, ["split_1"]),
         (None, ["grade1", "grade2"]),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from balancing.data.mask_names import masks_among
 from balancing.data.masks import load_masks, masks_of, read_mask
 from balancing.errors import UserError
 from tests.sweep.fake_run import fake_images
@@ -55,6 +56,39 @@ def test_masks_of_equal_names_are_told_by_their_folders(tmp_path: Path) -> None:
     save(tmp_path / "n" / "PNEUMONIA" / "a.png", mask)
     with pytest.raises(UserError, match="none of the 1 masks"):
         load_masks(tmp_path / "n", images)
+
+
+def test_masks_beside_their_images_are_told_by_name_and_joined(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images", size=8, per_class=(2, 2))
+    images = replace(images, names=np.array(["benign (1).png", "benign (2).png", "malignant (1).png", "x.png"]))
+    left, right = np.zeros((2, 8, 8), dtype=np.uint8)
+    left[:, :2], right[:, 6:] = 255, 255
+    root = tmp_path / "busi"
+    for name in images.names.tolist():
+        save(root / name.split(" ")[0] / name, np.full((8, 8), 9, dtype=np.uint8))  # the images themselves
+    save(root / "benign" / "benign (1)_mask.png", left)
+    save(root / "benign" / "benign (1)_mask_1.png", right)
+    save(root / "malignant" / "malignant (1)_mask.png", right)
+    masks = load_masks(root, images)
+    assert masks.present.tolist() == [True, False, True, False]
+    joined = masks.of(np.array([0, 2]))
+    assert (joined[0] == (left + right > 0)).all()
+    assert (joined[1] == (right > 0)).all()
+
+
+def test_masks_in_a_folder_beside_the_images(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images", size=8, per_class=(2, 2))
+    names = np.array(["COVID/1.png", "Normal/1.png", "Normal/2.png", "Normal/3.png"])
+    images = replace(images, names=names, class_names=("COVID", "Normal"), labels=np.array([0, 1, 1, 1]))
+    inside = np.full((8, 8), 255, dtype=np.uint8)
+    for name in names[:3]:
+        kind, file = name.split("/")
+        save(tmp_path / "set" / kind / "images" / file, inside)
+        save(tmp_path / "set" / kind / "masks" / file, inside)
+    assert load_masks(tmp_path / "set", images).present.tolist() == [True, True, True, False]
+    assert masks_among(["a/mask/1.png", "a/no_mask/1.png"]) == set()
+    assert masks_among(["masks/1.png", "masks/2.png", "9.png"]) == set()
+    assert masks_among(["i/X_1.png", "gt/X_1_segmentation.png", "i/Y_seg.png"]) == {"gt/X_1_segmentation.png"}
 
 
 def test_mistakes_with_masks_are_said(tmp_path: Path) -> None:

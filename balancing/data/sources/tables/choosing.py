@@ -100,7 +100,9 @@ def find_image(table: Table, files: ImageFiles, folder: str, options: Options) -
     tried = {}
     for column, cells in table.columns.items():
         sample = files.match(cells[::step], folder)
-        if sample.distinct:
+        # Numbers that repeat are labels or ages, though there may be files of such names.
+        repeats = sample.distinct == len({file for file in sample.files if file >= 0}) < len(cells[::step]) / 2
+        if sample.distinct and not (repeats and all(number_word(cell).isdecimal() for cell in cells[::step] if cell)):
             tried[column] = (sample.distinct, -sample.by_number - sample.renamed)
     if not tried:
         return None
@@ -213,7 +215,7 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
     if len(block) > 1 and (_share_of_ones(free, block) >= _ONE_HOT or _covers(free, block)):
         return None, block
     patients = find_patient(table.columns, Options(), taken)
-    rest = [one for one in free if one != patients and may_be_label(one) and 2 <= _kinds(free[one]) <= _FEW]
+    rest = [one for one in free if one != patients and may_be_label(one) and _holds_classes(free[one])]
     return (rest[0], ()) if len(free) - (patients in free) == 1 and len(rest) == 1 else (None, ())
 
 
@@ -221,7 +223,7 @@ def refuse_no_label(table: Table, taken: Iterable[str | None]) -> UserError:
     """What is said of a table that has no label which could be told."""
     free = {column: cells for column, cells in table.columns.items() if column not in taken}
     likely = [one for one in free if is_finding(free[one])] or [
-        one for one in free if 2 <= _kinds(free[one]) <= _FEW and plain(one) not in PATIENT_NAMES and may_be_label(one)
+        one for one in free if plain(one) not in PATIENT_NAMES and may_be_label(one) and _holds_classes(free[one])
     ]
     if not likely:
         return UserError(
@@ -261,8 +263,10 @@ def _words(cells: Sequence[Any], most: int) -> set[str]:
     return words
 
 
-def _kinds(cells: Sequence[Any]) -> int:
-    return len(_words(cells, _FEW + 2) - {""})
+def _holds_classes(cells: Sequence[Any]) -> bool:
+    """Whether cells are a few different words, and no measured numbers."""
+    words = _words(cells, _FEW + 2) - {""}
+    return 2 <= len(words) <= _FEW and not any(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", word) for word in words)
 
 
 def _filled(cell: Any) -> bool:

@@ -130,6 +130,11 @@ def place(path: Path, name: str, folder: str, files: ImageFiles, options: Option
     found = find_image(table, files, folder, options)
     if found is None:
         raise refuse_no_match(table, None, files)
+    if files.match([found[0]], folder).files[0] >= 0:
+        raise UserError(
+            f"the table {name} has no line with the names of its columns, for its first line names the image "
+            f"{shown(found[0])}; write such a line above"
+        )
     return Placed(table, folder, choose_roles(table, found[0], options), found[1])
 
 

@@ -31,7 +31,8 @@ def label_cells(table: Table, roles: Roles) -> list[Any]:
             filled = [word for word in numbers.values() if word]
             if filled and all(re.fullmatch(r"-?(0|[1-9]\d{0,17})(\.\d+)?", word) for word in filled):
                 cells = [float(numbers[cell]) if numbers[cell] else None for cell in cells]
-        return [label_of(cell) for cell in cells]
+        known = {cell: label_of(cell) for cell in {cell for cell in cells if not isinstance(cell, list | tuple)}}
+        return [label_of(cell) if isinstance(cell, list | tuple) else known[cell] for cell in cells]
     if not roles.one_hot:
         return [None] * len(table)
     counts = ones_a_row(table.columns, roles.one_hot)

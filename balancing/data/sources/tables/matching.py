@@ -159,11 +159,9 @@ class ImageFiles:
         whole = text[:-2] if text.endswith(".0") else text
         if whole.isascii() and whole.isdigit() and len(whole) <= 18:
             fitting = self._by_number.get(int(whole), [])
-            if len(fitting) == 1:
+            if len(fitting) == 1:  # of several, a number alone means none
                 done.files[row] = fitting[0]
-            elif fitting:
-                done.files[row], done.several[row] = SEVERAL, fitting
-            done.by_number += bool(fitting)
+                done.by_number += 1
         elif "/" in text:
             parts = _key(text).split("/")
             alike = [

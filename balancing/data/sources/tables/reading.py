@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,6 +103,7 @@ def _of_text(data: bytes, name: str, rows: int | None, kind: str, *, whole: bool
     marked = re.match(r"sep=(.)\r?\n", text)  # Excel's own line
     if marked:
         text = text[marked.end() :]
+    text = text.lstrip("\r\n")
     delimiter = marked[1] if marked else "\t" if kind == ".tsv" else _delimiter(text)
     try:
         header = next(csv.reader(io.StringIO(text[:_PEEKED], newline=""), delimiter=delimiter), [])
@@ -110,20 +112,28 @@ def _of_text(data: bytes, name: str, rows: int | None, kind: str, *, whole: bool
     if not header:
         return Table(name, {}, notes=notes)
     names, twins, places = _named(header, name)
-    try:
-        frame = pd.read_csv(
-            io.StringIO(text), sep=delimiter, header=None, skiprows=0, names=range(len(header)), usecols=places,
-            dtype=str, keep_default_na=False, na_filter=False, index_col=False, engine="c", nrows=_most(rows),
-        )  # fmt: skip
-    except (ValueError, OverflowError, pd.errors.ParserError) as error:
-        raise _unreadable(name, error) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        if re.search(rf"{re.escape(delimiter)}\r?\n", text[:_PEEKED]):  # a sign after each row's last cell, too
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+        try:
+            frame = pd.read_csv(
+                io.StringIO(text), sep=delimiter, dtype=str, keep_default_na=False, na_filter=False, index_col=False,
+                engine="c", nrows=_most(rows),
+            )  # fmt: skip
+        except pd.errors.ParserWarning:
+            raise UserError(
+                f"the rows of the table {name} have more cells than its header has names; name each column"
+            ) from None
+        except (ValueError, OverflowError, pd.errors.ParserError) as error:
+            raise _unreadable(name, error) from None
     _check_rows(len(frame), name)
-    columns = {own: frame[place].tolist()[1:] for own, place in zip(names, places, strict=True)}
+    columns = {own: frame.iloc[:, place].tolist() for own, place in zip(names, places, strict=True)}
     return Table(name, columns, twins, notes)
 
 
 def _most(rows: int | None) -> int:
-    return 2 + (_MOST_ROWS if rows is None else rows)  # with the header, and one that is too many
+    return _MOST_ROWS + 1 if rows is None else rows  # one is too many
 
 
 def _decoded(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
@@ -144,7 +154,7 @@ def _decoded(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
 
 def _delimiter(text: str) -> str:
     """The one of ``, ; tab |`` that stands in the first line outside of quotes most often; a comma where none does."""
-    line = re.sub(r'"[^"]*"', "", text[:_PEEKED].lstrip("\r\n").partition("\n")[0])
+    line = re.sub(r'"[^"]*"', "", text[:_PEEKED].partition("\n")[0])
     return max(_DELIMITERS, key=line.count)
 
 

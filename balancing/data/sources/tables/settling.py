@@ -57,10 +57,12 @@ def settle(one: Placed, files: ImageFiles, root: Path | None, notes: list[str]) 
             copies.append(files.paths[kept[0]])
         if len(kept) > 1:
             paths = [files.paths[file] for file in kept]
-            folder = next((path.rpartition("/")[0] for path in paths if "/" in path), "FOLDER")
+            folders = {path.rpartition("/")[0] for path in paths}
+            glob = f"{paths[0].rpartition('/')[0]}/*" if len(folders) > 1 else f"*{os.path.splitext(paths[0])[1]}"
+            glob = glob.removeprefix("/")
             raise UserError(
                 f"'{shown(as_path(table.columns[roles.image][row]))}' of {table.name} could be {shown(paths[0])} or "
-                f"{shown(paths[1])}; say which images are meant, such as --images {quoted(folder + '/*')}"
+                f"{shown(paths[1])}; say which images are meant, such as --images {quoted(glob)}"
             )
         one.matched.files[row] = kept[0]
     if copies:

@@ -87,6 +87,15 @@ def test_folders_win_over_a_table_that_agrees_and_its_patients_are_used(tmp_path
     assert counts(load(tmp_path, labels="info.csv")) == {"BENIGN": 4, "MALIGNANT": 4}
 
 
+def test_a_table_of_finer_labels_contradicts_nothing(tmp_path: Path) -> None:
+    draw(tmp_path, [f"{label}/{label}{i}.png" for label in ("benign", "malignant") for i in range(4)])
+    rows = [(f"{x}{i}", f"{x[0]}-{i % 2}") for x in ("benign", "malignant") for i in range(4)]
+    table(tmp_path / "kinds.csv", ["image", "diagnosis"], rows)
+    images = load(tmp_path)
+    assert counts(images) == {"benign": 4, "malignant": 4}
+    assert noted(images, "the table kinds.csv beside them is not used: --labels kinds.csv would take its labels")
+
+
 def test_a_table_that_contradicts_the_folders_is_refused(tmp_path: Path) -> None:
     folders_and_table(tmp_path, same=False)
     with pytest.raises(UserError, match=r"contradict each other.*--labels info.csv or --labels folders"):
