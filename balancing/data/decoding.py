@@ -200,8 +200,16 @@ def _of_picture(content: bytes, sha256: str, manner: Manner) -> Decoded:
             upright = Image.fromarray(grey)
         return Decoded(
             _square(_to_l_or_rgb(upright), manner),
-            *(width, height, channels, sha256),
-            *(brightest, cut, str(opened.format), depth, quality_of(opened), floats),
+            width,
+            height,
+            channels,
+            sha256,
+            brightest,
+            cut,
+            format=str(opened.format),
+            depth=depth,
+            quality=quality_of(opened),
+            floats=floats,
         )
 
 
@@ -215,8 +223,13 @@ def _of_array(pixels: np.ndarray, manner: Manner) -> Decoded:
     depth = 1 if pixels.dtype == np.bool_ else 8 * pixels.dtype.itemsize
     return Decoded(
         _square(image, manner),
-        *(image.width, image.height, len(image.getbands()), sha256),
-        *(brightest, False, "array", depth, math.nan, floats),
+        image.width,
+        image.height,
+        len(image.getbands()),
+        sha256,
+        brightest,
+        depth=depth,
+        floats=floats,
     )
 
 
@@ -224,7 +237,10 @@ def _of_dicom(frame: DicomFrame, sha256: str, manner: Manner) -> Decoded:
     image = Image.fromarray(frame.pixels)
     return Decoded(
         _square(image, manner),
-        *(image.width, image.height, frame.channels, sha256),
+        image.width,
+        image.height,
+        frame.channels,
+        sha256,
         format="DICOM",
         depth=frame.depth,
         patient=frame.patient,

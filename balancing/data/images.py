@@ -102,6 +102,13 @@ class ImageSet:
         """Pixels a side."""
         return int(self.pixels.shape[1])
 
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """How they were decoded, so that other images can be decoded alike."""
+        reading = self.reading or {}
+        how = {"resize": reading.get("resize") or "squash", "page": reading.get("page")}
+        return {"grey_bits": self.grey_bits, "float_range": self.float_range, **how}
+
     @classmethod
     def from_arrays(
         cls,

@@ -151,9 +151,7 @@ def test_the_runs_page_and_range_of_floats_are_taken(made: tuple[Run, ImageSet],
     Image.fromarray(eight / np.float32(255)).save(tmp_path / "floats.tif")
     Image.fromarray(eight.astype(np.float32) * 16).save(tmp_path / "brighter.tif")
     try:
-        with pytest.raises(
-            UserError, match=r"floats\.tif: it has floating-point pixels, but the run's images had none"
-        ):
+        with pytest.raises(UserError, match=r"floats\.tif: it has floating-point pixels, but the run's"):
             predict_images(run, [tmp_path / "floats.tif"])
         with pytest.raises(UserError, match=r"pages\.tif: it holds several images"):
             predict_images(run, [tmp_path / "pages.tif"])
