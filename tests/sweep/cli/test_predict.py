@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +169,12 @@ def test_the_runs_page_and_range_of_floats_are_taken(made: tuple[Run, ImageSet],
 
 
 def test_a_run_keeps_how_its_images_were_decoded(made: tuple[Run, ImageSet]) -> None:
-    data = made[0].info["data"]
-    assert (data["resize"], data["page"], data["float_range"]) == ("squash", None, None)
+    run, images = made
+    data = run.info["data"]
+    assert data["grey_bits"] is None
+    assert not {"resize", "page", "float_range"} & set(data)
+    read = replace(images, reading={"resize": "crop", "page": 3}, float_range=(0, 255), grey_bits=12)
+    assert read.decoding == {"grey_bits": 12, "resize": "crop", "page": 3, "float_range": (0, 255)}
 
 
 def test_predict_bounds_what_it_decodes(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
