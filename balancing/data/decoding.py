@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from balancing.cpus import usable_cpus
 from balancing.data.dicom import DicomFrame, is_dicom, read_dicom
+from balancing.data.floattiff import read_float_tiff
 from balancing.data.geometry import kept_part, picture_size, to_square
 from balancing.data.greybits import UNIT, floats_to_8_bits, to_8_bits
 from balancing.data.imagefile import (
@@ -26,6 +27,7 @@ from balancing.data.imagefile import (
     opened_image,
     read_image_file,
     stored_bits,
+    unread_format,
 )
 from balancing.data.jpegquality import quality_of
 from balancing.data.sources.base import Content, Unreadable
@@ -149,8 +151,6 @@ def decode(content: Content, size: int | Manner, bits: int = 16) -> Decoded | st
         return _decode(content, size if isinstance(size, Manner) else Manner(size, bits))
     except BrokenImageError as error:
         return str(error)
-    except UnidentifiedImageError:
-        return "it is no image in a format that can be read"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return f"it claims more than {MOST_PIXELS:,} pixels"
     except FileNotFoundError:
@@ -170,6 +170,16 @@ def _decode(content: bytes | Path | np.ndarray, manner: Manner) -> Decoded:
     sha256 = hashlib.sha256(content).hexdigest()
     if is_dicom(content):
         return _of_dicom(read_dicom(content, manner.page), sha256, manner)
+    try:
+        return _of_picture(content, sha256, manner)
+    except UnidentifiedImageError:
+        pixels = read_float_tiff(content, manner.page)
+        if pixels is None:
+            raise BrokenImageError(unread_format(content) or "it is no image in a format that can be read") from None
+        return replace(_of_array(pixels, manner), sha256=sha256, format="TIFF")
+
+
+def _of_picture(content: bytes, sha256: str, manner: Manner) -> Decoded:
     with opened_image(content, manner.page) as opened:
         width, height, channels = opened.width, opened.height, len(opened.getbands())
         depth = stored_bits(opened, content)
@@ -190,8 +200,16 @@ def _decode(content: bytes | Path | np.ndarray, manner: Manner) -> Decoded:
             upright = Image.fromarray(grey)
         return Decoded(
             _square(_to_l_or_rgb(upright), manner),
-            *(width, height, channels, sha256),
-            *(brightest, cut, str(opened.format), depth, quality_of(opened), floats),
+            width,
+            height,
+            channels,
+            sha256,
+            brightest,
+            cut,
+            format=str(opened.format),
+            depth=depth,
+            quality=quality_of(opened),
+            floats=floats,
         )
 
 
@@ -205,8 +223,13 @@ def _of_array(pixels: np.ndarray, manner: Manner) -> Decoded:
     depth = 1 if pixels.dtype == np.bool_ else 8 * pixels.dtype.itemsize
     return Decoded(
         _square(image, manner),
-        *(image.width, image.height, len(image.getbands()), sha256),
-        *(brightest, False, "array", depth, math.nan, floats),
+        image.width,
+        image.height,
+        len(image.getbands()),
+        sha256,
+        brightest,
+        depth=depth,
+        floats=floats,
     )
 
 
@@ -214,7 +237,10 @@ def _of_dicom(frame: DicomFrame, sha256: str, manner: Manner) -> Decoded:
     image = Image.fromarray(frame.pixels)
     return Decoded(
         _square(image, manner),
-        *(image.width, image.height, frame.channels, sha256),
+        image.width,
+        image.height,
+        frame.channels,
+        sha256,
         format="DICOM",
         depth=frame.depth,
         patient=frame.patient,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import Any
 
 import numpy as np
 
+from balancing.data.apart import DecoderDied, decoded_apart
 from balancing.data.imagefile import BrokenImageError
 
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
@@ -26,6 +28,11 @@ _DECODERS = {
     "1.2.840.10008.1.2.4.203": (_JPEG_2000, "pylibjpeg"),
     "1.2.840.10008.1.2.5": ("RLE", "pydicom"),
 }
+_OURS = ("pillow", "pydicom")  # which read other files of strangers, or are plain Python
+_NEEDED = (  # noqa: SIM905
+    "SamplesPerPixel PhotometricInterpretation PlanarConfiguration Rows Columns BitsAllocated BitsStored HighBit "
+    "PixelRepresentation NumberOfFrames PixelData"
+).split()
 # A compressed frame is hardly longer than its pixels are.
 _MOST_GROWTH, _MOST_HEADER = 2, 1 << 20
 # Markers of JPEG that tell the size of what follows (that of JPEG-LS is 0xF7), and those that stand alone.
@@ -58,7 +65,28 @@ def picked_frame(found: Any, frame: int) -> np.ndarray:
     if decoder not in get_decoder(syntax).available_plugins:
         raise BrokenImageError(f"it is a DICOM image in {what}, which needs more: pip install 'balancing-act[dicom]'")
     _keep_one(found, frame)
-    return pixel_array(found, index=0, decoding_plugin=decoder)
+    if decoder in _OURS:
+        return pixel_array(found, index=0, decoding_plugin=decoder)
+    try:
+        return decoded_apart(_alone(found), decoder)
+    except DecoderDied:
+        raise BrokenImageError(f"its frame in {what} is damaged: its decoder crashed, or took too long") from None
+
+
+def _alone(found: Any) -> bytes:
+    """A DICOM file of the one frame and what its decoder needs, and of nothing else."""
+    from pydicom import dcmwrite
+    from pydicom.dataset import Dataset, FileMetaDataset
+
+    small = Dataset()
+    small.file_meta = FileMetaDataset()
+    small.file_meta.TransferSyntaxUID = found.file_meta.TransferSyntaxUID
+    for name in _NEEDED:
+        if name in found:
+            small[name] = found[name]
+    stream = io.BytesIO()
+    dcmwrite(stream, small)
+    return stream.getvalue()
 
 
 def _keep_one(found: Any, frame: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin
 
 # Pillow reads many more. Left out is what runs another program (EPS runs Ghostscript), what no images of patients come
 # in, and what is hardly looked after. JPEG stands for MPO, too: JPEGs in a row, as cameras write them.
@@ -53,8 +53,18 @@ _UNREAD = (
 _HEIF = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF", b"avif": "AVIF"}
 
 
+SEVERAL = (
+    "it holds several images (pages or frames); name the one that is meant by --page N, counted from 1, or save it as "
+    "a file"
+)
+
+
 class BrokenImageError(Exception):
     """Carries the reason, one sentence that begins with "it"."""
+
+
+def no_such_page(page: int) -> BrokenImageError:
+    return BrokenImageError(f"it has no page {page}, which --page asks for")
 
 
 def read_image_file(path: Path) -> bytes:
@@ -92,27 +102,17 @@ def opened_image(content: bytes, page: int | None = None) -> Iterator[Image.Imag
         page: which of several pages or frames, counted from 1; None where a file holds one.
     Raises:
         BrokenImageError: no pixels, too many of them, several images in one file and no ``page``, fewer than ``page``,
-            16-bit greys whose 0 is white, or a format that is known not to be read.
+            or 16-bit greys whose 0 is white.
         PIL.UnidentifiedImageError: it is in none of ``FORMATS``.
     """
-    try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except UnidentifiedImageError:
-        reason = unread_format(content)
-        if reason is None:
-            raise
-        raise BrokenImageError(reason) from None
-    with image:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         _check_area(image)
         # The first of an MPO is the picture; others are the same for a screen, or its depth.
         several = image.format != "MPO" and getattr(image, "is_animated", False)
         if page is not None and page > 1:
             _turn_to(image, page, several=several)
         elif page is None and several and not _only_thumbnails(image, content):
-            raise BrokenImageError(
-                "it holds several images (pages or frames); name the one that is meant by --page N, counted from 1, "
-                "or save it as a file"
-            )
+            raise BrokenImageError(SEVERAL)
         # Pillow turns those of 8 bits round, and takes these for black where they are white.
         if image.mode.startswith("I;16") and _tags(image).get(_PHOTOMETRIC) == 0:
             raise BrokenImageError(
@@ -141,7 +141,7 @@ def _turn_to(image: Image.Image, page: int, *, several: bool) -> None:
             raise EOFError
         image.seek(page - 1)
     except EOFError:
-        raise BrokenImageError(f"it has no page {page}, which --page asks for") from None
+        raise no_such_page(page) from None
     _check_area(image)
 
 

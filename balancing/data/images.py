@@ -102,6 +102,14 @@ class ImageSet:
         """Pixels a side."""
         return int(self.pixels.shape[1])
 
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """How they were decoded, so that other images can be decoded alike; what is as usual is left out."""
+        reading = self.reading or {}
+        how = {"resize": reading.get("resize"), "page": reading.get("page"), "float_range": self.float_range}
+        usual = (None, "squash")
+        return {"grey_bits": self.grey_bits, **{name: value for name, value in how.items() if value not in usual}}
+
     @classmethod
     def from_arrays(
         cls,

@@ -10,6 +10,10 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1
 
+from balancing.data.decoding import Decoded, Manner, decode_all
+
+SIZE = 16  # of images that are made here, unless told otherwise
+
 
 def dataset(
     pixels: np.ndarray, *, bits: int | None = None, syntax: str = ExplicitVRLittleEndian, **more: Any
@@ -94,4 +98,22 @@ def with_frame(found: Dataset, frame: bytes, syntax: str = JPEGLosslessSV1) -> D
     found.PixelData = encapsulate([frame])
     found["PixelData"].VR = "OB"
     found["PixelData"].is_undefined_length = True
+    return found
+
+
+def reads(content: bytes, page: int | None = None) -> Decoded | str:
+    [found] = decode_all([content], Manner(SIZE, page=page), workers=1)
+    return found
+
+
+def read(content: bytes, page: int | None = None) -> Decoded:
+    found = reads(content, page)
+    assert isinstance(found, Decoded), found
+    return found
+
+
+def deep(seed: int = 0, low: int = 0, high: int = 4096, dtype: type = np.uint16, side: int = SIZE) -> np.ndarray:
+    """(side, side) integers, the ends among them."""
+    found = np.random.default_rng(seed).integers(low, high, (side, side)).astype(dtype)
+    found[0, :2] = low, high - 1
     return found

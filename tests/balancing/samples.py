@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,34 @@ def encoded(pixels: np.ndarray | Image.Image, kind: str = "PNG", **options: Any)
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
+
+
+def float_tiff(*pages: np.ndarray, order: str = "<", strips: int = 1, predictor: int = 1) -> bytes:
+    """Pages of (H, W) or (H, W, 3) floats as a TIFF, uncompressed, in strips."""
+    content = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 0)
+    link = 4  # where the place of the next directory stands
+    for pixels in pages:
+        height, width = pixels.shape[:2]
+        samples, bits = pixels.size // (height * width), 8 * pixels.itemsize
+        rows = -(-height // strips)
+        parts = [pixels[i : i + rows].astype(f"{order}f{pixels.itemsize}").tobytes() for i in range(0, height, rows)]
+        starts = []
+        for part in parts:
+            starts.append(len(content))
+            content += part
+        lists = len(content)
+        content += struct.pack(f"{order}{2 * len(parts)}I", *starts, *map(len, parts))
+        place = [(lists, starts[0]), (lists + 4 * len(parts), len(parts[0]))]
+        many = len(parts) > 1
+        entries = [(256, 4, 1, width), (257, 4, 1, height), (259, 4, 1, 1), (262, 4, 1, 1 if samples == 1 else 2)]
+        entries += [(258, 4, 1, bits), (277, 4, 1, samples), (278, 4, 1, rows), (317, 4, 1, predictor), (339, 4, 1, 3)]
+        entries += [(273 + 6 * k, 4, len(parts), at if many else one) for k, (at, one) in enumerate(place)]
+        content = content[:link] + struct.pack(order + "I", len(content)) + content[link + 4 :]
+        content += struct.pack(order + "H", len(entries))
+        content += b"".join(struct.pack(order + "HHII", *entry) for entry in sorted(entries))
+        link = len(content)
+        content += b"\0\0\0\0"
+    return content
 
 
 def png(seed: int, channels: int = 1) -> bytes:

@@ -108,7 +108,7 @@ def test_several_images_in_one_file_are_refused(kind: str) -> None:
     frames = [Image.fromarray(noise(i)) for i in range(3)]
     reason = decode(encoded(frames[0], kind, save_all=True, append_images=frames[1:]), 12)
     assert isinstance(reason, str)
-    assert "it holds several images" in reason
+    assert "it holds several images (pages or frames); name the one that is meant by --page N" in reason
     assert not isinstance(decode(encoded(frames[0], kind, save_all=True), 12), str)
 
 

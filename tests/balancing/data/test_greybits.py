@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from balancing.data.decoding import Decoded, decode
-from balancing.data.greybits import BITS, bits_for, grey_note, to_8_bits
+from balancing.data.greybits import BITS, bits_for, float_range, floats_to_8_bits, grey_note, to_8_bits
 from balancing.data.images import ImageSet, load_images
+from balancing.errors import UserError
 from balancing.quality.audit import audit
-from tests.balancing.samples import encoded, noise, write_files
+from tests.balancing.samples import encoded, float_tiff, noise, write_files
 from tests.sweep.fake_run import fake_images, fake_split
 
 SIZE = 24
@@ -150,3 +151,84 @@ def test_the_note_counts_the_images_of_each_number_of_bits(used: dict[int, int],
     note = grey_note(used, 24)
     assert f"use {'all 16' if said else 12} bits" in note
     assert (said in note) if said else ("brightest" not in note)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "found"),
+    [
+        *((0, 1, (0, 1)), (0.2, 0.7, (0, 1)), (-0.0005, 1.0005, (0, 1)), (0, 0, (0, 1))),
+        *((-1, 1, (-1, 1)), (-0.9, 0.3, (-1, 1)), (0, 255, (0, 255)), (3, 200, (0, 255)), (0, 255.4, (0, 255))),
+        *((0, 256, (0, 1023)), (0, 4095, (0, 4095)), (0, 30_000, (0, 65_535))),
+        # what fits two of them, or none
+        *((0, 1.3, None), (0, 12, None), (-0.02, 1, None), (-1024, 3071, None), (-1, 2, None), (0, 70_000, None)),
+    ],
+)
+def test_the_range_of_floats(lowest: float, highest: float, found: tuple[float, float] | None) -> None:
+    assert float_range(lowest, highest) == found
+
+
+@pytest.mark.parametrize(("black", "white"), [(0, 1), (-1, 1), (0, 255), (0, 4095)])
+def test_floats_become_the_8_bits_they_were(black: float, white: float) -> None:
+    eight = np.arange(256)
+    for dtype in (np.float32, np.float64):
+        floats = (black + eight / 255 * (white - black)).astype(dtype)
+        np.testing.assert_array_equal(floats_to_8_bits(floats, black, white), eight)
+    assert floats_to_8_bits(np.array([black - 9.0, white + 9.0]), black, white).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("scale", "expected"), [(1 / 255, (0, 1)), (1, (0, 255)), (16, (0, 4095))])
+def test_a_set_of_float_tiffs_has_one_range(
+    tmp_path: Path, dtype: type, scale: float, expected: tuple[float, float]
+) -> None:
+    """Wherever the brightest stands; it alone tells the range."""
+    eight = [noise(i, 30, 40) // (1 if i in (3, 20) else 2) for i in range(24)]
+    root = tmp_path / "set"
+    for i, image in enumerate(eight):
+        floats = (image.astype(float) * scale).astype(dtype)
+        data = encoded(Image.fromarray(floats), "TIFF") if dtype == np.float32 else float_tiff(floats)
+        write_files(root, {f"{'ab'[i % 2]}/{i:03d}.tif": data})
+    found = load(root)
+    assert found.float_range == expected
+    assert any(f"24 images with floating-point pixels lie within 0..{expected[1]}" in note for note in found.notes)
+    for pixels, name in zip(found.pixels, found.names.tolist(), strict=True):
+        image = floats_to_8_bits((eight[int(name[:3])].astype(float) * scale).astype(dtype), *expected)
+        np.testing.assert_array_equal(
+            pixels, np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+        )
+    assert found.depths is not None
+    assert set(found.depths.tolist()) == {8 * np.dtype(dtype).itemsize}
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_float_arrays(colours: int) -> None:
+    eight = noise(1, 30, 40, colours)
+    found, plain = decode(eight / 255, SIZE), decode(eight, SIZE)
+    assert isinstance(found, Decoded)
+    assert isinstance(plain, Decoded)
+    np.testing.assert_array_equal(found.pixels, plain.pixels)
+    assert (found.depth, found.format, found.floats) == (64, "array", (eight.min() / 255, eight.max() / 255))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_are_no_greys(wrong: float) -> None:
+    pixels = np.zeros((8, 8), dtype=np.float32)
+    pixels[3, 3] = wrong
+    for content in (pixels, encoded(Image.fromarray(pixels), "TIFF")):
+        assert decode(content, SIZE) == "its floating-point pixels hold NaN or infinity; give each a grey level"
+
+
+def test_floats_that_tell_no_black_and_white_are_refused(tmp_path: Path) -> None:
+    images = [np.random.default_rng(i).normal(0, 1, (20, 20)).astype(np.float32) for i in range(16)]
+    with pytest.raises(UserError, match=r"reach from -\d.* to \d.*, which tells no black and white; scale all images"):
+        load(folder(tmp_path / "set", images, "TIFF"))
+
+
+def test_8_16_and_floating_point_in_one_set(tmp_path: Path) -> None:
+    eight = [noise(i, 30, 40) for i in range(9)]
+    kinds = [lambda p: p, lambda p: p.astype(np.uint16) * 257, lambda p: (p / 255).astype(np.float32)]
+    found = load(folder(tmp_path / "set", [kinds[i % 3](image) for i, image in enumerate(eight)], "TIFF"))
+    assert (found.grey_bits, found.float_range) == (16, (0, 1))
+    for pixels, name in zip(found.pixels, found.names.tolist(), strict=True):
+        image = Image.fromarray(eight[int(name[:3])])
+        np.testing.assert_array_equal(pixels, np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from rich.console import Console
 
 from balancing.data.images import ImageSet
@@ -113,6 +114,67 @@ def test_16_bit_greys_have_the_scale_of_the_run(made: tuple[Run, ImageSet], tmp_
         assert one.probabilities == two.probabilities
     finally:
         run.update_info(data=info["data"])
+
+
+@pytest.mark.parametrize("resize", ["pad", "crop"])
+def test_images_become_squares_as_those_of_the_run_did(made: tuple[Run, ImageSet], tmp_path: Path, resize: str) -> None:
+    run, images = made
+    info = run.info
+    size = images.pixels.shape[1]
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (3 * size, 2 * size)).astype(np.uint8))
+    image.save(tmp_path / "high.png")
+    if resize == "pad":
+        by_hand = ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color=0)
+    else:
+        by_hand = image.crop((0, size // 2, 2 * size, size // 2 + 2 * size)).resize(
+            (size, size), Image.Resampling.BILINEAR
+        )
+    by_hand.save(tmp_path / "square.png")
+    try:
+        run.update_info(data={**info["data"], "resize": resize})
+        one, two = predict_images(run, [tmp_path / "high.png", tmp_path / "square.png"])
+        assert one.probabilities == two.probabilities
+        run.update_info(data={key: value for key, value in info["data"].items() if key != "resize"})  # an earlier one's
+        (squashed,) = predict_images(run, [tmp_path / "high.png"])
+        assert squashed.probabilities != one.probabilities
+    finally:
+        run.update_info(data=info["data"])
+
+
+def test_the_runs_page_and_range_of_floats_are_taken(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
+    run, images = made
+    info = run.info
+    size = images.pixels.shape[1]
+    eight = np.random.default_rng(2).integers(0, 256, (size, size)).astype(np.uint8)
+    plain = Image.fromarray(eight)
+    plain.save(tmp_path / "plain.tif")
+    Image.fromarray(255 - eight).save(tmp_path / "pages.tif", save_all=True, append_images=[plain])
+    Image.fromarray(eight / np.float32(255)).save(tmp_path / "floats.tif")
+    Image.fromarray(eight.astype(np.float32) * 16).save(tmp_path / "brighter.tif")
+    try:
+        with pytest.raises(UserError, match=r"floats\.tif: it has floating-point pixels, but the run's"):
+            predict_images(run, [tmp_path / "floats.tif"])
+        with pytest.raises(UserError, match=r"pages\.tif: it holds several images"):
+            predict_images(run, [tmp_path / "pages.tif"])
+        run.update_info(data={**info["data"], "float_range": [0, 1]})
+        one, two = predict_images(run, [tmp_path / "floats.tif", tmp_path / "plain.tif"])
+        assert one.probabilities == two.probabilities
+        with pytest.raises(UserError, match=r"reach from 0 to 4\d+, but those of the run's images lie in 0\.\.1"):
+            predict_images(run, [tmp_path / "brighter.tif"])
+        run.update_info(data={**info["data"], "page": 2})
+        (three,) = predict_images(run, [tmp_path / "pages.tif"])
+        assert three.probabilities == two.probabilities
+    finally:
+        run.update_info(data=info["data"])
+
+
+def test_a_run_keeps_how_its_images_were_decoded(made: tuple[Run, ImageSet]) -> None:
+    run, images = made
+    data = run.info["data"]
+    assert data["grey_bits"] is None
+    assert not {"resize", "page", "float_range"} & set(data)
+    read = replace(images, reading={"resize": "crop", "page": 3}, float_range=(0, 255), grey_bits=12)
+    assert read.decoding == {"grey_bits": 12, "resize": "crop", "page": 3, "float_range": (0, 255)}
 
 
 def test_predict_bounds_what_it_decodes(made: tuple[Run, ImageSet], tmp_path: Path) -> None:
