@@ -110,7 +110,8 @@ def shortcuts(
         )
         for look, area in best.values()
     ]
-    return sorted(found, key=lambda one: (-one.low, -one.auroc, one.property))
+    # Of equals the one that was given first: a corner before the border that it is part of.
+    return sorted(found, key=lambda one: (-round(one.low, 3), -round(one.auroc, 3)))
 
 
 def _looks(
