@@ -119,10 +119,10 @@ class _Stratum:
 
     @classmethod
     def of(cls, positive: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> _Stratum:
-        placements = _placements(positive, scores)
+        ranks = _mid_ranks(scores)
+        placements = _placements(positive, scores, ranks)
         value = float(placements[positive].mean())
         m, n = int(positive.sum()), int((~positive).sum())
-        ranks = _mid_ranks(scores)
         effective = [count / _design_effect(ranks[own], groups[own]) for own, count in ((positive, m), (~positive, n))]
         return cls(value, _clustered_variance(placements - value, positive, groups), m, n, *effective)
 
@@ -133,9 +133,8 @@ def _mid_ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - (counts + 1) / 2)[place.reshape(-1)]
 
 
-def _placements(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _placements(positive: np.ndarray, scores: np.ndarray, everyone: np.ndarray) -> np.ndarray:
     """(N,) share of the other kind on the right side of each row, ties half: DeLong's structural components."""
-    everyone = _mid_ranks(scores)
     found = np.empty(len(scores))
     m, n = positive.sum(), (~positive).sum()
     found[positive] = (everyone[positive] - _mid_ranks(scores[positive])) / n
@@ -145,13 +144,12 @@ def _placements(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def _clustered_variance(centred: np.ndarray, positive: np.ndarray, groups: np.ndarray) -> float:
     """Obuchowski's, of components less the area."""
-    _, codes = np.unique(groups, return_inverse=True)
-    codes = codes.reshape(-1)
-    total = int(codes.max()) + 1
+    sizes = np.bincount(groups)
+    total, width = int(np.count_nonzero(sizes)), len(sizes)
     sums, means = [], []
     for own in (positive, ~positive):
-        mean = np.bincount(codes[own], weights=centred[own], minlength=total) / own.sum()
-        there = len(np.unique(codes[own]))
+        mean = np.bincount(groups[own], weights=centred[own], minlength=width) / own.sum()
+        there = int(np.count_nonzero(np.bincount(groups[own])))
         means.append(mean)
         sums.append(float(mean @ mean) * there / max(there - 1, 1))
     return max(sums[0] + sums[1] + 2 * float(means[0] @ means[1]) * total / max(total - 1, 1), 0.0)
@@ -163,13 +161,16 @@ def _design_effect(values: np.ndarray, groups: np.ndarray) -> float:
     rho is the analysis of variance's intraclass correlation and one standard error (Fisher's) more, since few groups
     hardly tell it; in 0..1, and 1 where all values are equal, for then nothing is known of it.
     """
-    _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    total, count = len(values), len(sizes)
+    of_each = np.bincount(groups)
+    there = np.flatnonzero(of_each)
+    sizes, total, count = of_each[there], len(values), len(there)
     if count == total:
         return 1.0
     company = float((sizes**2).sum() / total)
-    means = np.bincount(codes.reshape(-1), weights=values) / sizes
-    within = float(((values - means[codes.reshape(-1)]) ** 2).sum()) / (total - count)
+    means = np.bincount(groups, weights=values)
+    means[there] /= sizes
+    within = float(((values - means[groups]) ** 2).sum()) / (total - count)
+    means = means[there]
     if count == 1 or not np.ptp(values):
         return company
     between = float((sizes * (means - values.mean()) ** 2).sum()) / (count - 1)

@@ -7,13 +7,14 @@ elsewhere; that is known before anything is trained.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from balancing.data.images import ImageSet
 from balancing.data.patients import FEWEST
 from balancing.data.pooling import pooled
-from balancing.data.splits import Split
+from balancing.data.splits import PARTS, Split
 from balancing.quality.areas import Area, clustered_area, combined_area, group_codes, standard_normal
 from balancing.quality.findings import Finding, Severity
 from balancing.quality.heldout import FOLDS, folds_by_group
@@ -39,11 +40,17 @@ def shift_findings(
         properties: of all N images.
         rng: draws samples, folds and class shares.
     """
-    features = _features(small, properties)
-    told = {
-        part: classifier_two_sample_test(features, images, split.train, getattr(split, part), rng)
-        for part in ("validation", "test")
-    }
+    rows = {part: _sample(getattr(split, part), images.labels, rng) for part in PARTS}
+    used = np.unique(np.concatenate(list(rows.values())))
+    features = _features(small[used], [replace(one, values=one.values[used]) for one in properties])
+    groups = group_codes(None if images.patients is None else images.patients[used], len(used))
+    at = {part: np.searchsorted(used, own) for part, own in rows.items()}
+    told = {}
+    for part in ("validation", "test"):
+        here = np.concatenate([at["train"], at[part]])
+        is_other = np.repeat([False, True], [len(at["train"]), len(at[part])])
+        labels = images.labels[used[here]]
+        told[part] = classifier_two_sample_test(features[here], is_other, labels, groups[here], images.class_names, rng)
     found = [_differs(part, areas, told, images.class_names) for part, areas in told.items()]
     return [one for one in [*found, _class_shares(images, split, rng)] if one is not None]
 
@@ -76,7 +83,12 @@ def _columns(one: Property) -> list[np.ndarray]:
 
 
 def classifier_two_sample_test(
-    features: np.ndarray, images: ImageSet, train: np.ndarray, other: np.ndarray, rng: np.random.Generator
+    features: np.ndarray,
+    is_other: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    class_names: Sequence[str],
+    rng: np.random.Generator,
 ) -> dict[str, Area]:
     """How well a logistic regression tells images of another part from training images of their class.
 
@@ -85,7 +97,11 @@ def classifier_two_sample_test(
 
     Args:
         features: (N, F).
-        train, other: rows of the two parts.
+        is_other: (N,) bool, False of training images.
+        labels: (N,) int64, 0..C-1.
+        groups: (N,) int64, e.g. the patient.
+        class_names: (C,).
+        rng: shares groups out among folds.
     Returns:
         Class -> AUROC with interval over patients, of classes with at least ``FEWEST`` patients in both parts, and
         ``""`` -> of all these together; the intervals hold together with chance 0.95. Empty where no class has.
@@ -93,13 +109,8 @@ def classifier_two_sample_test(
     """
     from sklearn.linear_model import LogisticRegression
 
-    train, other = (_sample(rows, images.labels, rng) for rows in (train, other))
-    rows = np.concatenate([train, other])
-    is_other = np.repeat([False, True], [len(train), len(other)])
-    groups = group_codes(None if images.patients is None else images.patients[rows], len(rows))
-    labels = images.labels[rows]
     strata = {}
-    for label, name in enumerate(images.class_names):
+    for label, name in enumerate(class_names):
         own = np.flatnonzero(labels == label)
         patients = [len(np.unique(groups[own[is_other[own] == side]])) for side in (False, True)]
         if min(patients) >= FEWEST:
@@ -108,17 +119,17 @@ def classifier_two_sample_test(
         return {}
     used = np.sort(np.concatenate(list(strata.values())))
     kinds = np.unique(labels * 2 + is_other, return_inverse=True)[1].reshape(-1)
-    folds = np.full(len(rows), -1)
+    folds = np.full(len(labels), -1)
     folds[used] = folds_by_group(kinds[used], groups[used], rng, min(FOLDS, np.bincount(kinds[used]).max()))
-    scores = np.zeros(len(rows))
+    scores = np.zeros(len(labels))
     weights = _equal_weights(kinds, used)
     for fold in np.unique(folds[used]):
         fit, held_out = used[folds[used] != fold], used[folds[used] == fold]
         if len(np.unique(is_other[fit])) < 2:
             continue
         model = LogisticRegression(C=0.05, max_iter=1000)
-        model.fit(features[rows[fit]], is_other[fit], sample_weight=weights[fit])
-        scores[held_out] = model.decision_function(features[rows[held_out]])
+        model.fit(features[fit], is_other[fit], sample_weight=weights[fit])
+        scores[held_out] = model.decision_function(features[held_out])
     reach = standard_normal(1 - (1 - _LEVEL) / (len(strata) + 1))
     found = {name: clustered_area(is_other[own], scores[own], groups[own], reach) for name, own in strata.items()}
     together = combined_area([(is_other[own], scores[own], groups[own]) for own in strata.values()], reach)

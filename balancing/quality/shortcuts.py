@@ -6,7 +6,7 @@ How often a clean data set is accused, and how often an interval holds the truth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from balancing.data.patients import FEWEST
 from balancing.quality.areas import Area, clustered_area, group_codes, standard_normal
 from balancing.quality.findings import Finding, Severity, Shortcut
-from balancing.quality.heldout import FOLDS, folds_by_group, held_out_scores, in_groups
+from balancing.quality.heldout import folds_by_group, held_out_scores, in_groups
 from balancing.quality.properties import Family, Property
 
 LEVEL = 0.95
@@ -28,6 +28,8 @@ LIMITS: dict[Family, tuple[float, float]] = {
 }
 # What tells all but these apart is a warning wherever a note would be: few images make a wide interval.
 _NEARLY_ALL = 0.95
+# Of many classes so many are looked at closely.
+_CLOSELY = 8
 # In a sentence, beside the worst.
 _NAMED = 3
 _FILES = (
@@ -88,10 +90,11 @@ def shortcuts(
             others, nothing is told.
         rng: shares patients out among folds.
     """
-    looks = [look for one in properties for look in _looks(one, labels, class_names, patients, rng)]
+    held = [_looks(one, labels, class_names, patients, rng) for one in properties]
+    looks = [look for some, _ in held for look in some]
     if not looks:
         return []
-    reach = standard_normal(1 - (1 - LEVEL) / len(looks))
+    reach = standard_normal(1 - (1 - LEVEL) / sum(count for _, count in held))
     best: dict[str, tuple[_Look, Area]] = {}
     for look in looks:
         area, known = look.area(reach), best.get(look.property.name)
@@ -101,7 +104,7 @@ def shortcuts(
         Shortcut(
             look.property.name,
             look.property.family,
-            class_names[look.label],
+            class_names[int(look.label)],
             area.value,
             area.low,
             area.high,
@@ -116,26 +119,51 @@ def shortcuts(
 
 def _looks(
     one: Property, labels: np.ndarray, class_names: Sequence[str], patients: np.ndarray | None, rng: np.random.Generator
-) -> Iterable[_Look]:
+) -> tuple[list[_Look], int]:
+    """The ways to hold a property against classes, and how many there were to choose from: of many classes only those
+    are looked at closely that it tells best at first sight.
+    """
     known = np.flatnonzero(~np.isnan(one.values))
     values, labels = one.values[known], labels[known]
-    distinct = len(np.unique(values))
-    if distinct < 2:
-        return
+    distinct, places = np.unique(values, return_inverse=True)
+    if len(distinct) < 2:
+        return [], 0
     groups = group_codes(None if patients is None else patients[known], len(known))
-    of_class = [len(np.unique(groups[labels == label])) for label in range(len(class_names))]
-    of_others = [len(np.unique(groups[labels != label])) for label in range(len(class_names))]
-    told = [label for label in range(len(class_names)) if min(of_class[label], of_others[label]) >= FEWEST]
-    if len(class_names) == 2:
-        told = told[-1:]
+    told = _told_classes(labels, groups, len(class_names))
+    if not len(told):
+        return [], 0
+    looks, ways = [], 0
     if one.ordered:
-        for label in told:
-            yield _Look(one, label, labels == label, values, groups, held_out=False)
-    if (not one.ordered or distinct > 2) and told:
-        folds = folds_by_group(labels, groups, rng, min(FOLDS, *(of_class[label] for label in told)))
-        scores = held_out_scores(in_groups(values), labels, len(class_names), folds)
-        for label in told:
-            yield _Look(one, label, labels == label, scores[:, label], groups, held_out=True)
+        ways += 1
+        for label in _at_first_sight(places.reshape(-1, 1), labels, told):
+            looks.append(_Look(one, label, labels == label, values, groups, held_out=False))
+    if not one.ordered or len(distinct) > 2:
+        ways += 1
+        codes = in_groups(values)
+        scores = held_out_scores(codes, labels, len(class_names), folds_by_group(labels, groups, rng))
+        for label in _at_first_sight(codes[:, None] == np.arange(codes.max() + 1), labels, told):
+            looks.append(_Look(one, label, labels == label, scores[:, label], groups, held_out=True))
+    return looks, ways * len(told)
+
+
+def _told_classes(labels: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
+    """Classes with enough patients, and enough others; of two the second stands for both."""
+    pairs = np.unique(np.stack([labels, groups]), axis=1)[0]
+    of_class, total = np.bincount(pairs, minlength=n_classes), len(np.unique(groups))
+    if n_classes == 2:
+        return np.array([1] if of_class.min() >= FEWEST else [], dtype=np.int64)
+    return np.flatnonzero((of_class >= FEWEST) & (total - of_class >= FEWEST))
+
+
+def _at_first_sight(columns: np.ndarray, labels: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """The classes whose means of the (N, K) columns lie farthest from everyone's, in standard errors."""
+    if len(told) <= _CLOSELY:
+        return told
+    columns = columns - columns.mean(axis=0)
+    sums = np.stack([np.bincount(labels, weights=column) for column in columns.T], axis=1)
+    counts, spread = np.maximum(np.bincount(labels), 1), np.maximum((columns**2).mean(axis=0), 1e-12)
+    apart = (sums**2 / (counts[:, None] * spread)).sum(axis=1)
+    return told[np.argsort(-apart[told], kind="stable")[:_CLOSELY]]
 
 
 def severity_of(one: Shortcut) -> Severity | None:

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from balancing.quality.areas import (
     Area,
     _clustered_variance,
+    _mid_ranks,
     _placements,
     clustered_area,
     combined_area,
@@ -52,7 +53,9 @@ def test_the_clustered_variance_is_that_of_the_published_sums() -> None:
     expected = with_own / (with_own - 1) * (tens**2).sum() / m**2
     expected += with_other / (with_other - 1) * (ones**2).sum() / n**2
     expected += 2 * 20 / 19 * (tens * ones).sum() / (m * n)
-    assert _clustered_variance(_placements(own, scores) - area, own, patients) == pytest.approx(expected)
+    assert _clustered_variance(_placements(own, scores, _mid_ranks(scores)) - area, own, patients) == pytest.approx(
+        expected
+    )
 
 
 def test_copies_of_a_patients_image_tell_nothing_more() -> None:
