@@ -87,7 +87,7 @@ def recorded_images(run: Run, data: str | None = None, bar: Bar = no_bar) -> Ima
     from sweep.config.localpaths import recorded_source
     from sweep.planning.prepare import load_data
 
-    images = load_data(recorded_data(run, data if data is not None else recorded_source(run)), bar=bar)[0]
+    images = load_data(recorded_data(run, data if data is not None else recorded_source(run)), bar=bar, run=run)[0]
     if images.fingerprint != run.info["data"]["fingerprint"]:
         raise UserError("these are not the run's images; give those by --data.")
     return images

@@ -133,7 +133,7 @@ def resume(
             observer.note(line)
         found.clean()
         require_room(path, config, found)
-        inputs = prepare(config, bar=observer.bar)
+        inputs = prepare(config, bar=observer.bar, run=found)
         check_data(found, inputs)
         for line in found.mend_split(inputs.images, inputs.split):
             observer.note(line)

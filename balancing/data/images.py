@@ -277,7 +277,9 @@ def _image_set(
         if missing:
             note += f" {missing} images name none and count as a patient each."
     else:
-        patients, note = patient_ids(rows["name"], rows["split"], pattern=patient_pattern)
+        patients, note = patient_ids(
+            rows["name"], rows["split"], pattern=patient_pattern, paths=rows["path"] if any(rows["path"]) else ()
+        )
     return ImageSet(
         pixels=np.load(entry.pixels_path, mmap_mode="r"),
         labels=np.array(rows["label"], dtype=np.int64),

@@ -16,7 +16,7 @@ _HEALTHY = frozenset((
     "gesund", "sano", "sain", "normale",
 ))  # fmt: skip
 _DENIED = re.compile(
-    r"^(no|non|not|without|ohne|sans|sin|un(?=infected|affected|injured)|free of)[\s_\-.]*(?=\w)", re.I
+    r"^(?:no|non|not|without|ohne|sans|sin|free of)(?:[\s_\-.]+\w)|^(?:[Nn]o|NO|[Nn]on|[Nn]ot)[A-Z][a-z]", re.ASCII
 )
 _WORDS = re.compile(r"[^\W\d_]+", re.UNICODE)
 # "normal" is part of these, which mean the contrary.
@@ -36,7 +36,7 @@ def means_healthy(name: str) -> bool:
     name = name.strip()
     if _CONTRARY.search(name):
         return False
-    if _DENIED.match(name):
+    if _DENIED.match(name) or _DENIED.match(name.casefold()):
         return True
     words = [word.casefold() for word in _WORDS.findall(name)]
     return bool(words) and any(word in _HEALTHY for word in words)

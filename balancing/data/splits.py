@@ -98,6 +98,10 @@ def make_split(images: Splittable, *, seed: int = 0, min_per_class: int = 50, fr
     safe = "no patient on both sides" if patients is not None else "each image taken for a patient of its own"
     notes = []
 
+    cuts = ["test"] * (len(rows["test"]) == 0) + ["validation"] * (not keep_validation)
+    if cuts:
+        _enough(pool, labels, patients, sha256, class_names, cuts)
+
     def describe(chosen: np.ndarray) -> str:
         per_class = np.bincount(labels[chosen], minlength=n_classes)
         parts = ", ".join(f"{count:,} {name}" for count, name in zip(per_class, class_names, strict=True))
@@ -156,6 +160,33 @@ def make_split(images: Splittable, *, seed: int = 0, min_per_class: int = 50, fr
             "and means are over the other classes."
         )
     return Split(np.sort(train), np.sort(validation), np.sort(test), tuple(notes))
+
+
+def _enough(
+    pool: np.ndarray,
+    labels: np.ndarray,
+    patients: np.ndarray | None,
+    sha256: np.ndarray,
+    class_names: Sequence[str],
+    cuts: Sequence[str],
+) -> None:
+    """Raises UserError where a class can't lie on all sides of the cuts, before any is made."""
+    needed = 1 + len(cuts)
+    groups = _groups(patients[pool] if patients is not None else None, sha256[pool])
+    for c, name in enumerate(class_names):
+        of_class = groups[labels[pool] == c]
+        have = len(np.unique(of_class))
+        if have < needed:
+            images = _many(len(of_class), "image")
+            of = "" if have == len(of_class) else f" of {_many(have, 'patient')} (or of identical bytes)"
+            less = (
+                f", join it with another by --merge '{name}+OTHER=NAME', or leave out classes with fewer than "
+                f"{len(of_class) + 1} images by --min-class-images {len(of_class) + 1}"
+            )
+            raise UserError(
+                f"class {name} has {images}{of} to be cut for {' and '.join(cuts)}, but {needed} patients are needed, "
+                f"one on each side; give more of it{less if len(class_names) > 2 else ''}"
+            )
 
 
 def _few(

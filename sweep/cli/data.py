@@ -1,4 +1,4 @@
-"""The command that looks at the data alone."""
+"""The commands that look at the data alone."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ def audit(
     """Looks for leaks, duplicates, shortcuts and small splits; exit code 1 where training and test share something."""
     if jobs.audit_data(given.config(preset), make_console(), files):
         raise typer.Exit(1)
+
+
+@takes(*named(*DATA_OPTIONS, "sets"))
+def look(
+    given: Given,
+    preset: Preset = "compare",
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("look.html"),
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Shows how the data are read, before anything is decoded: classes, splits, patients, images of each class."""
+    jobs.look_at_data(given.config(preset), make_console(), out, show=show)

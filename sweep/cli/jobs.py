@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +97,7 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
 
     if files is not None:
         require_writable(files, "--files")
-    images, split, _, notes = load_data(config.data, bar=decoding_bar)
+    images, split, _, notes = load_data(config.data, bar=decoding_bar, ask=False)
     for note in notes:
         console.print(note, soft_wrap=True, markup=False)
     found = audit(images, split)
@@ -105,6 +106,29 @@ def audit_data(config: Config, console: Console, files: Path | None = None) -> b
     if files is not None:
         written(files, files_csv(found), "--files")
     return bool(found.leaks)
+
+
+def look_at_data(config: Config, console: Console, out: Path, *, show: bool) -> None:
+    """Prints how the data are read, and writes it with images as a page.
+
+    Args:
+        out: the page, readable by its owner alone, for it holds images.
+        show: open it in a browser.
+    """
+    from balancing.data.look import look_at
+    from sweep.cli.look_view import look_view
+    from sweep.config.localpaths import require_writable, written
+    from sweep.report.reading import look_page
+
+    require_writable(out, "--out")
+    found = look_at(config.data.source, **config.data.reading())
+    for part in look_view(found):
+        console.print(part)
+    written(out, look_page(found), "--out")
+    out.chmod(0o600)
+    console.print(f"With images: {out}", soft_wrap=True, markup=False)
+    if show:
+        webbrowser.open(out.resolve().as_uri())
 
 
 def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) -> None:

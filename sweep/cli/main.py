@@ -21,7 +21,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A paired comparison of techniques for class imbalance in medical images, as one Ray Tune sweep.",
 )
-for command in (run.demo, run.run, run.resume, run.plan, data.audit, report.report, report.compare, report.predict):
+for command in (
+    run.demo,
+    run.run,
+    run.resume,
+    run.plan,
+    data.audit,
+    data.look,
+    report.report,
+    report.compare,
+    report.predict,
+):
     app.command()(command)
 for command in (listing.techniques, listing.presets):
     app.command()(command)

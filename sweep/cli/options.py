@@ -186,6 +186,14 @@ _ALL = (
     Option("warmup", "Share of the training in which the learning rate rises.", _SPACE, "train.warmup", float),
     Option("budget", "An epoch: equal steps for all techniques, or a pass (epochs).", _SPACE, "space.budget"),
     Option(
+        "skip_infeasible",
+        "Leave out techniques that need more images of a class than there are.",
+        _SPACE,
+        "space.skip_infeasible",
+        bool,
+        ("--skip-infeasible",),
+    ),
+    Option(
         "allow_double_correction",
         "Go on although a technique takes out more of the class prior than there is.",
         _SPACE,

@@ -69,6 +69,7 @@ def resume(given: Given, run_folder: RunFolder) -> None:
         "seed",
         "weights",
         "search",
+        "skip_infeasible",
         "allow_double_correction",
         "sets",
     )

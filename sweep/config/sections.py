@@ -150,6 +150,9 @@ class SpaceConfig(_Shared):
     search_parameters: bool = Field(
         default=False, description="draw the techniques' own parameters from their ranges too"
     )
+    skip_infeasible: bool = Field(
+        default=False, description="leave out techniques that need more images of a class than there are"
+    )
     allow_double_correction: bool = Field(
         default=False, description="go on although a technique takes out more of the class prior than there is"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -73,9 +74,16 @@ class SweepInputs:
         return replace(self, fixed={**self.fixed, "precision": precision})
 
 
-def load_data(data: DataConfig, *, bar: Bar = no_bar) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
+def load_data(
+    data: DataConfig, *, bar: Bar = no_bar, run: Run | None = None, ask: bool = True
+) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
     """Images, split, positive class and what to tell the user about them.
 
+    Args:
+        data: which images, and how they are read.
+        bar: shows how decoding gets on.
+        run: whose images they are, so that its positive class is known; None of a new one.
+        ask: refuse where names leave a doubt which class is positive; else that is among what to tell.
     Raises:
         UserError: see ``load_images``, ``make_split`` and ``resolve_positive``.
     """
@@ -85,15 +93,34 @@ def load_data(data: DataConfig, *, bar: Bar = no_bar) -> tuple[ImageSet, Split, 
         bar=bar,
         **data.reading(),
     )
-    counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
-    positive, positive_note = resolve_positive(images.class_names, data.positive, counts=counts, told=images.positive)
+    positive, positive_note = _positive(images, data, run, ask)
     split = make_split(images, seed=data.split_seed)
     return images, split, positive, (*images.notes, positive_note, *split.notes)
 
 
-def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
+def _positive(images: ImageSet, data: DataConfig, run: Run | None, ask: bool) -> tuple[int | None, str]:
+    told = images.positive
+    if run is not None and run.positive is not None:
+        told = run.class_names[run.positive]
+    wanted = data.positive
+    if told is not None and wanted is not None and wanted.isdigit() and wanted not in images.class_names:
+        wanted = None  # one of several findings, asked for by its number, whose name the data told
+    counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
+    try:
+        return resolve_positive(images.class_names, wanted, counts=counts, told=told)
+    except UserError as error:
+        if ask or wanted is not None:
+            raise
+        return None, f"To be settled before a run: {error}."
+
+
+def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None) -> SweepInputs:
     """Loads data and weights, and checks that every technique can be built on the training rows.
 
+    Args:
+        config: of the run.
+        bar: shows how decoding gets on.
+        run: that is gone on with; None of a new one.
     Raises:
         UserError: one sentence: the rule, the value, the next step.
     """
@@ -115,7 +142,7 @@ def prepare(config: Config, *, bar: Bar = no_bar) -> SweepInputs:
         from sweep.training.network import load_weights  # here: torch takes seconds to import
 
         start, weights = load_weights(config.train.weights, mended.append)
-    images, split, positive, notes = load_data(config.data, bar=bar)
+    images, split, positive, notes = load_data(config.data, bar=bar, run=run)
     found = audit(images, split)
     refuse_leaks(found, config.data)
     if config.report.masks is not None:
@@ -146,7 +173,9 @@ def refuse_leaks(found: Audit, data: DataConfig) -> None:
 
 
 def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[Config, list[str]]:
-    """The configuration without techniques that groups stand for and these data rule out, and a sentence that says so.
+    """The configuration without techniques that these data rule out, and a sentence that says so.
+
+    Those that a group stands for are left out; others only with ``space.skip_infeasible``.
 
     Raises:
         UserError: a technique that was asked for by name can't be built on these class counts, or its last stage has no
@@ -158,8 +187,9 @@ def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[
         try:
             _check_technique(config, get_technique(name), counts, images.class_names)
         except UserError as error:
-            if name not in config.space.of_groups:
-                raise
+            if name not in config.space.of_groups and not config.space.skip_infeasible:
+                said = _with_option(str(error), name)
+                raise UserError(f"{said}; or go on without such techniques by --skip-infeasible") from None
             ruled_out[name] = str(error).partition(";")[0]
     kept = [name for name in config.space.techniques if name not in ruled_out]
     if not ruled_out:
@@ -167,8 +197,21 @@ def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[
     parameters = {name: own for name, own in config.space.parameters.items() if name not in ruled_out}
     space = config.space.model_copy(update={"techniques": kept, "parameters": parameters})
     named = ", ".join(f"{name} ({why})" for name, why in ruled_out.items())
-    note = f"Left out of the techniques that a group stands for, since these data rule them out: {named}."
+    if not kept:
+        raise UserError(f"these data rule out every technique that was asked for: {named}; ask for others")
+    note = f"Techniques left out, since these data rule them out: {named}."
     return config.model_copy(update={"space": space}), [note]
+
+
+def _with_option(sentence: str, technique: str) -> str:
+    """The sentence with the whole option behind "lower smote.k_neighbors to 3"."""
+
+    def spelled(found: re.Match[str]) -> str:
+        component, parameter, value = found.groups()
+        own = parameter if component == technique else f"{component}.{parameter}"
+        return f"{found[0]} (--set {shlex.quote(f'space.parameters.{technique}.{own}={value}')})"
+
+    return re.sub(r"lower (\w+)\.(\w+) to (\d+)", spelled, sentence)
 
 
 def _check_technique(config: Config, technique: Technique, counts: np.ndarray, class_names: Sequence[str]) -> None:

@@ -96,6 +96,12 @@ def found_warnings(run: Results) -> list[str]:
             f"Leak, allowed by --allow-leak: {leak.title} Test results look better than they are."
             for leak in audit.leaks
         ]
+        if not audit.patients["known"] and run.info["data"].get("kind") != "phantom":
+            lines.append(
+                "Nothing tells which images of these data are of one patient, so each counts as a patient of its own: "
+                "training and test may share patients without it being seen, and intervals are too narrow where "
+                "patients have several images."
+            )
     trials = run.trials()
     damages = run.damages()
     if damages:

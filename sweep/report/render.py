@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from balancing.errors import UserError
-from sweep.analysis.figures.style import WIDTH, Plot, png, settle, svg
+from sweep.analysis.figures.style import WIDTH, Plot, missing_signs, png, settle, svg
 from sweep.analysis.names import INK, legible
 from sweep.analysis.results import Results
 from sweep.report.blocks import Block
@@ -116,6 +116,12 @@ def write_report(
     return page
 
 
+def page_html(content: Content) -> str:
+    """One HTML page with its figures inside; nothing else is written."""
+    plots = plots_of([block for section in content.sections for block in section.blocks])
+    return legible(_html(content, {plot.name: _drawn(plot, _pictures(plot)[0]) for plot in plots}))
+
+
 def _rehearse(content: Content) -> None:
     """All that is done to write the report but for the files; raises what that raises."""
     blocks = [block for section in content.sections for block in section.blocks]
@@ -174,7 +180,18 @@ def _drawn(plot: Plot, vector: str) -> _Drawn:
     else:
         markup = inline_svg(vector, plot.name, plot.alt)
     natural = round(plot.figure.get_figwidth() * _REM_PER_INCH, 1)
-    return _Drawn(plot.name, plot.title, plot.caption, plot.alt, plot.wide, plot.raster, natural, markup)
+    return _Drawn(plot.name, plot.title, caption_of(plot), plot.alt, plot.wide, plot.raster, natural, markup)
+
+
+def caption_of(plot: Plot) -> str:
+    """The caption; with a sentence where no font here has a sign that the picture needs."""
+    missing = missing_signs(plot.figure)
+    if not missing:
+        return plot.caption
+    return (
+        f"{plot.caption} No font of the machine that drew this has the signs {' '.join(missing[:12])}, so the picture "
+        "shows boxes for them; with Noto Sans CJK installed a new report has them."
+    )
 
 
 def inline_svg(text: str, name: str, alt: str) -> Markup:

@@ -93,3 +93,9 @@ def write_hub_folder(root: Path, per_class: Mapping[str, int], **extra: Any) -> 
         seed += 2 * count
         pq.write_table(hub_table(names, images, labels, **extra), root / "data" / f"{split}-00000-of-00001.parquet")
     return root
+
+
+def write_parquet(path: Path, table: pa.Table) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+    return path

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from textwrap import wrap
 from typing import Any
 
 import matplotlib
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from sweep.analysis.names import INK, check_name, colour, display_name, legible, marker
 
 # Inches. Narrow enough that a phone shows the letters at a readable size; two stand side by side on a wide page.
 WIDTH = 4.7
 GRID = "#9a9a9a"
+# Families that have what DejaVu Sans has not (Chinese, Japanese, Korean, Indian scripts ...), where they are installed.
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "Source Han Sans SC",
+    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei",
+    "Arial Unicode MS", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil",
+    "Noto Sans", "Unifont",
+)  # fmt: skip
 # How lines and points of techniques look that are not among the few in colour.
 OTHER: Any = {"color": GRID, "alpha": 0.5, "zorder": 1.5}
 
@@ -91,8 +102,32 @@ class Plot:
 @contextmanager
 def style() -> Iterator[None]:
     """Matplotlib's settings for this project's figures, within the block only."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context({**_STYLE, "font.sans-serif": list(families())}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # ``missing_signs`` says it
         yield
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """DejaVu Sans, and behind it the installed fonts that have the signs of other scripts."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return ("DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed))
+
+
+@cache
+def _signs() -> frozenset[int]:
+    """All that these fonts have."""
+    found: set[int] = set()
+    for name in families():
+        path = font_manager.findfont(name, fallback_to_default=False)
+        found.update(font_manager.get_font(path).get_charmap())
+    return frozenset(found)
+
+
+def missing_signs(figure: Figure) -> str:
+    """Signs in a figure's texts that no font here has, each once: the PNG shows boxes for them; "" where it has all."""
+    texts = "".join(text.get_text() for text in figure.findobj(Text))
+    return "".join(sign for sign in dict.fromkeys(texts) if sign.isprintable() and ord(sign) not in _signs())
 
 
 def settle(figure: Figure) -> None:

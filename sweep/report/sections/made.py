@@ -44,8 +44,6 @@ def made_section(context: ReportContext) -> SectionBody:
         Heading("Data"),
         Facts(_data(info["data"])),
     ]
-    if info["notes"]:
-        blocks.append(Listing([without_folders(note, places) for note in info["notes"]]))
     bad = run.bad_images()
     if bad:
         lines = [f"{image['name']}: {without_folders(image['reason'], places)}" for image in bad]

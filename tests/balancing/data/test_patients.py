@@ -57,7 +57,7 @@ def test_the_built_in_pattern_needs_95_percent() -> None:
     assert "5 names do not match and count as a patient each" in note
     ids, note = patient_ids([*names, "other5.png"], ["train"] * 101)
     assert ids is None
-    assert "--patient-column or --patient-pattern" in note
+    assert "--patient-table or --patient-pattern would tell" in note
     assert patient_ids([], [])[0] is None
 
 

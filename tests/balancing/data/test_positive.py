@@ -59,7 +59,7 @@ def test_what_was_asked_for_comes_first_then_what_the_data_say() -> None:
 
 
 def test_what_denies_is_healthy_and_what_only_begins_alike_is_not() -> None:
-    for name in ("No Finding", "not infected", "Normal (left)", "NORMAL_2", "control group", "Uninfected"):
+    for name in ("No Finding", "not infected", "Normal (left)", "NORMAL_2", "control group", "NoTumor", "Uninfected"):
         assert means_healthy(name), name
     for name in ("Nodule", "abnormal", "not normal", "Unhealthy", "Notch", "Nonspecific"):
         assert not means_healthy(name), name

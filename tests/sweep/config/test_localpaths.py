@@ -42,7 +42,7 @@ def _no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with images in study/images and, once made, runs in runs."""
     rng = np.random.default_rng(0)
-    for name, count in (("cat", 60), ("dog", 60)):
+    for name, count in (("cat", 60), ("normal", 60)):
         (tmp_path / "home" / "study" / "images" / name).mkdir(parents=True)
         for i in range(count):
             pixels = rng.integers(0, 255, (16, 16), dtype=np.uint8)

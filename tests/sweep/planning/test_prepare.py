@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -193,7 +194,7 @@ def test_what_a_group_stands_for_leaves_out_what_the_data_rule_out_and_a_name_do
     binary = prepared(three, techniques=[f"@{tmp_path / 'mine.txt'}"])
     assert binary.config is not None
     assert "deep_auc" not in binary.config.space.techniques
-    (said,) = [note for note in binary.notes if "Left out" in note]
+    (said,) = [note for note in binary.notes if "left out" in note]
     assert "deep_auc (loss 'aucm' works with two classes alone, but there are 3)" in said
     assert {spec.technique for spec in binary.specs(binary.config)} <= set(binary.config.space.techniques)
     again = build_config(binary.config.model_dump())  # as a resume reads it: names alone
@@ -202,3 +203,18 @@ def test_what_a_group_stands_for_leaves_out_what_the_data_rule_out_and_a_name_do
     for asked in (["all", "deep_auc"], ["deep_auc+threshold", "all"], ["deep_auc"]):
         with pytest.raises(UserError, match="loss 'aucm' works with two classes alone, but there are 3; leave it out"):
             prepared(three, techniques=asked)
+
+
+def test_a_technique_that_needs_more_images_is_refused_with_the_whole_option_or_left_out(tmp_path: Path) -> None:
+    few = write_source(tmp_path / "few.npz", (60, 5))
+    option = "space.parameters.smote+focal.smote.k_neighbors=4"
+    with pytest.raises(UserError, match=re.escape(f"(--set {option})") + r".*--skip-infeasible"):
+        prepared(few, techniques=["baseline", "smote+focal"])
+    assert prepared(few, techniques=["smote+focal"], parameters={"smote+focal": {"smote.k_neighbors": 4}}).specs
+    found = prepared(few, techniques=["baseline", "smote+focal", "smote"], skip_infeasible=True)
+    assert found.config is not None
+    assert found.config.space.techniques == ["baseline"]
+    (said,) = [note for note in found.notes if "left out" in note]
+    assert "smote+focal (class 1 has 5 training images" in said
+    with pytest.raises(UserError, match="these data rule out every technique that was asked for: smote"):
+        prepared(few, techniques=["smote"], skip_infeasible=True)

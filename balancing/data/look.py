@@ -1,0 +1,197 @@
+"""What a source is understood as, without decoding it all: classes, splits, patients, a few images of each class.
+
+For a look before anything long starts: a wrong reading is seen at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import numpy as np
+
+from balancing.data.classes import encode_labels
+from balancing.data.decoding import Decoded, decode
+from balancing.data.greybits import BITS, bits_for
+from balancing.data.options import Options, Reading
+from balancing.data.patients import patient_ids
+from balancing.data.positive import resolve_positive
+from balancing.data.sources import open_source
+from balancing.data.sources.base import Content, Listing, Source, unique_names
+from balancing.data.splits import PARTS
+from balancing.data.text import shown
+from balancing.errors import UserError
+
+PER_CLASS = 4
+MOST_CLASSES = 30  # of which images are shown
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image of a class.
+
+    Args:
+        class_name: its class.
+        split: of the source's own, ``train``, ``validation`` or ``test``.
+        name: its file name, or split and row.
+        pixels: (S, S) or (S, S, 3) uint8; None where it cannot be read.
+        reason: why it cannot be read, one sentence; "" else.
+    """
+
+    class_name: str
+    split: str
+    name: str
+    pixels: np.ndarray | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a source is understood as.
+
+    Args:
+        source: what the user named.
+        layout: the known public data set that it looks like; None for any other.
+        labels_from: in words, where the classes come from.
+        class_names: (C,).
+        counts: split of the source's own -> (C,) images of each class; splits without images are left out.
+        patients: split -> how many patients; None where nothing tells patients apart.
+        patients_note: how patients are told, or what would tell them.
+        positive: index of the positive class; None for more than two, or in doubt.
+        positive_note: which and why, or what is to be settled.
+        folds: fold -> images; empty without folds.
+        notes: sentences on what was decided, left out or assumed.
+        examples: some of each class, of at most ``MOST_CLASSES`` classes.
+        options: what was asked for.
+    """
+
+    source: str
+    layout: str | None
+    labels_from: str
+    class_names: tuple[str, ...]
+    counts: dict[str, list[int]]
+    patients: dict[str, int] | None
+    patients_note: str
+    positive: int | None
+    positive_note: str
+    folds: dict[str, int]
+    notes: tuple[str, ...]
+    examples: tuple[Example, ...]
+    options: Options
+
+    @property
+    def n_images(self) -> int:
+        return sum(map(sum, self.counts.values()))
+
+
+def look_at(
+    source: str | os.PathLike[str], *, size: int = 96, per_class: int = PER_CLASS, **reading: Unpack[Reading]
+) -> Look:
+    """What a source is understood as.
+
+    Only the examples are decoded; of files in folders nothing else is read, of tables with images inside they are read
+    as far as the last example.
+
+    Args:
+        source: as of ``balancing.load_images``.
+        size: of the examples, pixels a side.
+        per_class: examples of each class, spread over its images.
+        reading: see ``balancing.data.options.Options``.
+    Raises:
+        UserError: it can't be read, or is in doubt; see ``balancing.load_images``.
+    """
+    options = Options.of(reading)
+    named = os.fspath(source)
+    opened = open_source(
+        named,
+        options,
+        image_size=size,
+        phantom_images=reading.get("phantom_images", 900),
+        phantom_seed=reading.get("phantom_seed", 0),
+    )
+    listing = opened.listing()
+    labels, class_names, notes = encode_labels(listing)
+    splits = np.array(listing.splits, dtype=str)
+    counts = {
+        part: np.bincount(labels[splits == part], minlength=len(class_names)).tolist()
+        for part in PARTS
+        if (splits == part).any()
+    }
+    patients, patients_note = _patients(listing, options)
+    totals = np.bincount(labels, minlength=len(class_names)).tolist()
+    positive, positive_note = _positive(class_names, totals, listing, options)
+    folds = [fold for fold in listing.folds or [] if fold is not None]
+    return Look(
+        source=shown(named),
+        layout=listing.layout,
+        labels_from=f"column '{listing.label_column}'" if listing.label_column else "the folders or the source itself",
+        class_names=class_names,
+        counts=counts,
+        patients=None if patients is None else {part: len(set(patients[splits == part])) for part in counts},
+        patients_note=patients_note,
+        positive=positive,
+        positive_note=positive_note,
+        folds={fold: folds.count(fold) for fold in sorted(set(folds))},
+        notes=(*opened.notes, *listing.notes, *notes),
+        examples=tuple(_examples(opened, listing, labels, class_names, size, per_class)),
+        options=options,
+    )
+
+
+def _patients(listing: Listing, options: Options) -> tuple[np.ndarray | None, str]:
+    names = unique_names(listing.names, listing.splits)
+    if listing.patients is None or options.patient_pattern is not None:
+        return patient_ids(names, listing.splits, pattern=options.patient_pattern, paths=listing.paths or ())
+    ids = np.array(
+        [
+            f"{split}/{name}" if one is None else one
+            for one, name, split in zip(listing.patients, names, listing.splits, strict=True)
+        ],
+        dtype=object,
+    )
+    missing = sum(one is None for one in listing.patients)
+    rest = f" {missing:,} images name none and count as a patient each." if missing else ""
+    return ids, f"The data tell {len(set(ids)):,} patients.{rest}"
+
+
+def _positive(
+    class_names: Sequence[str], counts: Sequence[int], listing: Listing, options: Options
+) -> tuple[int | None, str]:
+    try:
+        return resolve_positive(class_names, options.positive, counts=counts, told=listing.positive)
+    except UserError as error:
+        return None, f"To be settled before a run: {error}."
+
+
+def _examples(
+    opened: Source, listing: Listing, labels: np.ndarray, class_names: Sequence[str], size: int, per_class: int
+) -> list[Example]:
+    """Images of each class, spread over its images, in the order of the classes."""
+    wanted: dict[int, int] = {}
+    for label in range(min(len(class_names), MOST_CLASSES)):
+        rows = np.flatnonzero(labels == label)
+        places = np.linspace(0, len(rows) - 1, min(per_class, len(rows))).round().astype(int)
+        wanted |= dict.fromkeys(rows[places].tolist(), label)
+    last = max(wanted, default=-1)
+    found: dict[int, Any] = {}
+    for row, content in enumerate(opened.contents()):
+        if row in wanted:
+            found[row] = _decoded(content, size)
+        if row >= last:
+            break
+    made = []
+    for row in sorted(wanted, key=lambda row: (wanted[row], row)):
+        image = found.get(row, "the source gave fewer images than it listed")
+        pixels, reason = (image.pixels, "") if isinstance(image, Decoded) else (None, str(image))
+        made.append(Example(class_names[wanted[row]], listing.splits[row], listing.names[row], pixels, reason))
+    return made
+
+
+def _decoded(content: Content, size: int) -> Decoded | str:
+    """One image; 16-bit greys by the bits that this image uses, for the whole set is not read."""
+    image = decode(content, size)
+    if isinstance(image, Decoded) and image.brightest is not None and bits_for(image.brightest) < BITS[-1]:
+        return decode(content, size, bits_for(image.brightest))
+    return image
