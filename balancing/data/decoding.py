@@ -15,7 +15,9 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from balancing.cpus import usable_cpus
-from balancing.data.greybits import to_8_bits
+from balancing.data.dicom import DicomFrame, is_dicom, read_dicom
+from balancing.data.geometry import kept_part, picture_size, to_square
+from balancing.data.greybits import UNIT, floats_to_8_bits, to_8_bits
 from balancing.data.imagefile import (
     MOST_PIXELS,
     BrokenImageError,
@@ -23,11 +25,13 @@ from balancing.data.imagefile import (
     check_pixels,
     opened_image,
     read_image_file,
+    stored_bits,
 )
+from balancing.data.jpegquality import quality_of
 from balancing.data.sources.base import Content, Unreadable
 from balancing.errors import UserError
 
-DECODER_VERSION = 4  # part of every cache entry's name: raise it whenever equal files give other pixels
+DECODER_VERSION = 5  # part of every cache entry's name: raise it whenever equal files give other pixels
 
 # Encoded images that wait for a thread may take this much memory together.
 _MOST_WAITING = 1 << 30
@@ -77,9 +81,12 @@ class Decoded:
         brightest: the largest stored value, 0..65535, of an image with 16-bit greys (or 16-bit colours in an array);
             None of any other.
         cut: whether it has 16-bit colours of which the file's reader gives the high byte alone.
-        format: of the file, as Pillow names it (``PNG``, ``JPEG``, ``TIFF`` ...), or ``array``.
+        format: of the file, as Pillow names it (``PNG``, ``JPEG``, ``TIFF`` ...), ``DICOM``, or ``array``.
         depth: bits a value, as stored.
         quality: of a JPEG, 1..100, as its quantization tables tell; NaN of any other.
+        floats: the least and largest value of an image with floating-point pixels; None of any other.
+        patient: a DICOM's PatientID; None of any other, and where it names nobody.
+        shown_by: how a DICOM became 8 bits, see `balancing.data.dicomgrey`; None of any other.
     """
 
     pixels: np.ndarray
@@ -92,32 +99,54 @@ class Decoded:
     format: str = "array"
     depth: int = 8
     quality: float = math.nan
+    floats: tuple[float, float] | None = None
+    patient: str | None = None
+    shown_by: str | None = None
 
 
-def decode(content: Content, size: int, bits: int = 16) -> Decoded | str:
-    """One image as square uint8 pixels; never raises.
-
-    EXIF orientation is applied; transparent parts lie over black; 16-bit greys are scaled to 8 bits before they are
-    resized, ``2 ** bits - 1`` to white (16-bit colours are cut to their high byte by the readers of PNG and TIFF); CMYK
-    and palettes become RGB. Resized with Pillow's antialiased bilinear filter; an image of exactly the wanted size is
-    not resampled.
-
-    A JPEG more than twice as wide and as high as the square is decoded at a half, a quarter or an eighth of its size,
-    which nearly halves the time; both sides stay at least 1.1 times the square's. The pixels of a radiograph then
-    differ from those of a full decode by about half a grey level on average, and by less than two in any one image.
-    All other files are decoded in full.
+@dataclass(frozen=True)
+class Manner:
+    """How all images of a set are decoded.
 
     Args:
-        content: encoded bytes, a file of them, or pixels (H, W) or (H, W, 3) of uint8, uint16 or bool.
         size: S, the side of the square.
         bits: 8..16, that 16-bit greys use in the whole set; brighter ones become white.
+        floats: (black, white) of floating-point pixels in the whole set; what lies beyond is cut.
+        resize: ``squash``, ``pad`` or ``crop``.
+        page: which page or frame of files that hold several, counted from 1.
+    """
+
+    size: int
+    bits: int = 16
+    floats: tuple[float, float] = UNIT
+    resize: str = "squash"
+    page: int | None = None
+
+
+def decode(content: Content, size: int | Manner, bits: int = 16) -> Decoded | str:
+    """One image as square uint8 pixels; never raises.
+
+    EXIF orientation is applied; transparent parts lie over black; 16-bit greys and floating-point pixels are scaled to
+    8 bits before they are resized (16-bit colours are cut to their high byte by the readers of PNG and TIFF); CMYK and
+    palettes become RGB. Resized with Pillow's antialiased bilinear filter; an image of exactly the wanted size is not
+    resampled.
+
+    A JPEG more than twice as wide and as high as what it becomes is decoded at a half, a quarter or an eighth of its
+    size, which nearly halves the time; both sides stay at least 1.1 times the wanted ones. The pixels of a radiograph
+    then differ from those of a full decode by about half a grey level on average, and by less than two in any one
+    image. All other files are decoded in full.
+
+    Args:
+        content: encoded bytes, a file of them, or pixels (H, W) or (H, W, 3) of uint8, uint16, bool or floats.
+        size: the side of the square, squashed; or all of the manner.
+        bits: of the manner, where only the size is given.
     Returns:
         the image, or one sentence on why it cannot be read.
     """
     if isinstance(content, Unreadable):
         return content.reason
     try:
-        return _decode(content, size, bits)
+        return _decode(content, size if isinstance(size, Manner) else Manner(size, bits))
     except BrokenImageError as error:
         return str(error)
     except UnidentifiedImageError:
@@ -131,24 +160,21 @@ def decode(content: Content, size: int, bits: int = 16) -> Decoded | str:
         return reason[:200]
 
 
-def _decode(content: bytes | Path | np.ndarray, size: int, bits: int) -> Decoded:
+def _decode(content: bytes | Path | np.ndarray, manner: Manner) -> Decoded:
     if isinstance(content, np.ndarray):
-        sha256 = hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest()
-        if 0 in content.shape:
-            raise BrokenImageError(f"it is empty: {' x '.join(map(str, content.shape))} pixels")
-        check_pixels(content.shape[1], content.shape[0])
-        grey, brightest = _to_uint8(content, bits)
-        image = Image.fromarray(grey)
-        return Decoded(_square(image, size), image.width, image.height, len(image.getbands()), sha256, brightest)
+        return _of_array(content, manner)
     if isinstance(content, Path):
         content = read_image_file(content)
     if not content:
         raise BrokenImageError("it is empty: 0 bytes")
     sha256 = hashlib.sha256(content).hexdigest()
-    with opened_image(content) as opened:
+    if is_dicom(content):
+        return _of_dicom(read_dicom(content, manner.page), sha256, manner)
+    with opened_image(content, manner.page) as opened:
         width, height, channels = opened.width, opened.height, len(opened.getbands())
-        cut = channels > 1 and _is_16_bit(opened)
-        box = _draft(opened, size)
+        depth = stored_bits(opened, content)
+        cut = channels > 1 and depth > 8
+        box = _draft(opened, manner)
         check_memory(opened, (width, height))
         # In one call of the decoder instead of one for each 64 kB, after each of which it waits for the interpreter.
         if isinstance(opened, ImageFile.ImageFile):
@@ -156,23 +182,59 @@ def _decode(content: bytes | Path | np.ndarray, size: int, bits: int) -> Decoded
         opened.load()
         loaded: Image.Image = opened
         if box is not None:  # stored sides that the scale does not divide end within the last pixel
-            loaded = _to_l_or_rgb(opened).resize((size, size), Image.Resampling.BILINEAR, box=box)
-        upright, brightest = _upright(loaded), None
+            inner = picture_size(width, height, manner.size, manner.resize)
+            loaded = _to_l_or_rgb(opened).resize(inner, Image.Resampling.BILINEAR, box=box)
+        upright, brightest, floats = _upright(loaded), None, None
         if upright.mode.startswith("I") or upright.mode == "F":
-            grey, brightest = _to_uint8(np.asarray(upright), bits)
+            grey, brightest, floats = _to_uint8(np.asarray(upright), manner)
             upright = Image.fromarray(grey)
-        pixels = _square(_to_l_or_rgb(upright), size)
-        return Decoded(pixels, width, height, channels, sha256, brightest, cut)
+        return Decoded(
+            _square(_to_l_or_rgb(upright), manner),
+            *(width, height, channels, sha256),
+            *(brightest, cut, str(opened.format), depth, quality_of(opened), floats),
+        )
 
 
-def _draft(image: Image.Image, size: int) -> tuple[float, float, float, float] | None:
-    """Has a large JPEG decoded at a fraction of its size; where its picture then lies, or None for a full decode."""
-    stored = image.size
+def _of_array(pixels: np.ndarray, manner: Manner) -> Decoded:
+    sha256 = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    if 0 in pixels.shape:
+        raise BrokenImageError(f"it is empty: {' x '.join(map(str, pixels.shape))} pixels")
+    check_pixels(pixels.shape[1], pixels.shape[0])
+    grey, brightest, floats = _to_uint8(pixels, manner)
+    image = Image.fromarray(grey)
+    depth = 1 if pixels.dtype == np.bool_ else 8 * pixels.dtype.itemsize
+    return Decoded(
+        _square(image, manner),
+        *(image.width, image.height, len(image.getbands()), sha256),
+        *(brightest, False, "array", depth, math.nan, floats),
+    )
+
+
+def _of_dicom(frame: DicomFrame, sha256: str, manner: Manner) -> Decoded:
+    image = Image.fromarray(frame.pixels)
+    return Decoded(
+        _square(image, manner),
+        *(image.width, image.height, frame.channels, sha256),
+        format="DICOM",
+        depth=frame.depth,
+        patient=frame.patient,
+        shown_by=frame.shown_by,
+    )
+
+
+def _draft(image: Image.Image, manner: Manner) -> tuple[float, float, float, float] | None:
+    """Has a large JPEG decoded at a fraction of its size; where what is kept of it then lies, or None for all of it."""
+    width, height = image.size
     if image.format not in _DRAFT_FORMATS:
         return None
-    least = math.ceil(_DRAFT_MARGIN * size)
-    drafted = image.draft(None, (least, least))  # never below what is asked for
-    return drafted[1] if drafted is not None and image.size != stored else None
+    inner = picture_size(width, height, manner.size, manner.resize)
+    # never below what is asked for, of which a square that is cut out is the shorter side
+    drafted = image.draft(None, (math.ceil(_DRAFT_MARGIN * inner[0]), math.ceil(_DRAFT_MARGIN * inner[1])))
+    if drafted is None or image.size == (width, height):
+        return None
+    across, down = drafted[1][2] / width, drafted[1][3] / height
+    left, top, right, bottom = kept_part(width, height, manner.resize)
+    return left * across, top * down, right * across, bottom * down
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -182,22 +244,23 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _is_16_bit(image: Image.Image) -> bool:
-    """Whether a file that is not yet loaded stores 16 bits a value, by the raw modes of its parts."""
-    return any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
-
-
-def _to_uint8(pixels: np.ndarray, bits: int) -> tuple[np.ndarray, int | None]:
-    """8-bit pixels, and the largest value where more than 8 bits were stored."""
+def _to_uint8(pixels: np.ndarray, manner: Manner) -> tuple[np.ndarray, int | None, tuple[float, float] | None]:
+    """8-bit pixels; the largest value where more than 8 bits were stored; the least and largest of floats."""
     if pixels.dtype == np.uint8:
-        return pixels, None
+        return pixels, None, None
     if pixels.dtype == np.bool_:
-        return pixels.astype(np.uint8) * np.uint8(255), None
+        return pixels.astype(np.uint8) * np.uint8(255), None, None
     if pixels.dtype.kind in "ui":
         brightest = int(pixels.max())
         if pixels.min() >= 0 and brightest <= 65535:
-            return to_8_bits(bits)[pixels], brightest
-    raise BrokenImageError(f"its pixels are {pixels.dtype} and not all in 0..65535; 8 and 16 bit are read")
+            return to_8_bits(manner.bits)[pixels], brightest, None
+        raise BrokenImageError(f"its pixels are {pixels.dtype} and not all in 0..65535; 8 and 16 bit are read")
+    if pixels.dtype.kind != "f":
+        raise BrokenImageError(f"its pixels are {pixels.dtype}; 8 and 16 bit and floats are read")
+    floats = float(pixels.min()), float(pixels.max())
+    if not all(map(math.isfinite, floats)):  # NaN spreads to both
+        raise BrokenImageError("its floating-point pixels hold NaN or infinity; give each a grey level")
+    return floats_to_8_bits(pixels, *manner.floats), None, floats
 
 
 def _to_l_or_rgb(image: Image.Image) -> Image.Image:
@@ -210,9 +273,8 @@ def _to_l_or_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-def _square(image: Image.Image, size: int) -> np.ndarray:
-    if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
+def _square(image: Image.Image, manner: Manner) -> np.ndarray:
+    image = to_square(image, manner.size, manner.resize, Image.Resampling.BILINEAR)
     channels = [channel.tobytes() for channel in image.split()]  # several times faster to compare than in numpy
     if channels[1:] == channels[:1] * (len(channels) - 1):
         image = image.getchannel(0)
@@ -220,15 +282,14 @@ def _square(image: Image.Image, size: int) -> np.ndarray:
 
 
 def decode_all(
-    contents: Iterable[Content], size: int, workers: int | None = None, bits: int = 16
+    contents: Iterable[Content], size: int | Manner, workers: int | None = None, bits: int = 16
 ) -> Generator[Decoded | str, None, None]:
     """Decodes in threads (Pillow frees the interpreter lock), in order, a few images ahead.
 
     Args:
         contents: as for `decode`; drawn from in the calling thread.
-        size: the side of the square.
+        size, bits: as for `decode`.
         workers: threads; the number of cores by default.
-        bits: as for `decode`.
     Yields:
         what `decode` returns.
     """

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 # Pillow reads many more. Left out is what runs another program (EPS runs Ghostscript), what no images of patients come
 # in, and what is hardly looked after. JPEG stands for MPO, too: JPEGs in a row, as cameras write them.
@@ -27,6 +27,30 @@ _MEMORY_OTHERS, _MEMORY_TRANSPARENT = 18, 17
 _SUBFILE, _BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_LENGTH = 254, 258, 262, 322, 323
 _THUMBNAIL = 1  # the bit of a TIFF page's NewSubfileType that says it is another page in fewer pixels
 _MOST_PAGES = 64  # looked at
+_MOST_BUILT_UP = 8 * MOST_PIXELS  # pixels of the frames before the one that is meant: each is painted over the last
+
+# What people have and we don't read, by the first bytes: what it is, and what to do.
+_AS_PICTURES = "save it as PNG or JPEG"
+_UNREAD = (
+    (0, b"\xff\x0a", "JPEG XL", _AS_PICTURES),
+    (0, b"\0\0\0\x0cJXL ", "JPEG XL", _AS_PICTURES),
+    (0, b"II\xbc", "JPEG XR", _AS_PICTURES),
+    (344, b"n+1\0", "NIfTI, a volume", "save the slices that are meant as PNG"),
+    (344, b"ni1\0", "NIfTI, a volume", "save the slices that are meant as PNG"),
+    (0, b"\x1f\x8b", "packed by gzip (as NIfTI volumes are)", "unpack it, and save the slices of a volume as PNG"),
+    (0, b"NRRD", "NRRD, a volume", "save the slices that are meant as PNG"),
+    (0, b"ObjectType", "MetaImage, a volume", "save the slices that are meant as PNG"),
+    (0, b"%PDF", "PDF", _AS_PICTURES),
+    (0, b"8BPS", "a Photoshop document", _AS_PICTURES),
+    (0, b"PK\x03\x04", "a zip file", "unpack it"),
+    (0, b"\x93NUMPY", "an array of NumPy", "save all of them as one .npz, or as PNG"),
+    (0, b"\x89HDF", "HDF5", "save its images as PNG"),
+    (0, b"II*\0", "a TIFF whose kind of pixels is not known", "save it with 8 or 16 bits a value, or as PNG"),
+    (0, b"MM\0*", "a TIFF whose kind of pixels is not known", "save it with 8 or 16 bits a value, or as PNG"),
+    (0, b"II+\0", "a BigTIFF, as slides of tissue are", "save the parts that are meant as PNG or JPEG"),
+    (0, b"MM\0+", "a BigTIFF, as slides of tissue are", "save the parts that are meant as PNG or JPEG"),
+)
+_HEIF = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF", b"avif": "AVIF"}
 
 
 class BrokenImageError(Exception):
@@ -60,20 +84,35 @@ def check_encoded(size: int) -> None:
 
 
 @contextlib.contextmanager
-def opened_image(content: bytes) -> Iterator[Image.Image]:
+def opened_image(content: bytes, page: int | None = None) -> Iterator[Image.Image]:
     """The image of a file's bytes, its header read and nothing else.
 
+    Args:
+        content: of the file.
+        page: which of several pages or frames, counted from 1; None where a file holds one.
     Raises:
-        BrokenImageError: no pixels, too many of them, several images in one file, or 16-bit greys whose 0 is white.
+        BrokenImageError: no pixels, too many of them, several images in one file and no ``page``, fewer than ``page``,
+            16-bit greys whose 0 is white, or a format that is known not to be read.
         PIL.UnidentifiedImageError: it is in none of ``FORMATS``.
     """
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        if image.width == 0 or image.height == 0:
-            raise BrokenImageError(f"it is empty: {image.width} x {image.height} pixels")
-        check_pixels(image.width, image.height)
+    try:
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError:
+        reason = unread_format(content)
+        if reason is None:
+            raise
+        raise BrokenImageError(reason) from None
+    with image:
+        _check_area(image)
         # The first of an MPO is the picture; others are the same for a screen, or its depth.
-        if image.format != "MPO" and getattr(image, "is_animated", False) and not _only_thumbnails(image, content):
-            raise BrokenImageError("it holds several images (pages or frames); save the one that is meant as a file")
+        several = image.format != "MPO" and getattr(image, "is_animated", False)
+        if page is not None and page > 1:
+            _turn_to(image, page, several=several)
+        elif page is None and several and not _only_thumbnails(image, content):
+            raise BrokenImageError(
+                "it holds several images (pages or frames); name the one that is meant by --page N, counted from 1, "
+                "or save it as a file"
+            )
         # Pillow turns those of 8 bits round, and takes these for black where they are white.
         if image.mode.startswith("I;16") and _tags(image).get(_PHOTOMETRIC) == 0:
             raise BrokenImageError(
@@ -81,6 +120,51 @@ def opened_image(content: bytes) -> Iterator[Image.Image]:
                 "black as 0"
             )
         yield image
+
+
+def unread_format(content: bytes) -> str | None:
+    """Why a file can't be read, by the first bytes of formats that are known and not read; None of any other."""
+    if content[4:8] == b"ftyp" and content[8:12] in _HEIF:
+        return f"it is {_HEIF[content[8:12]]}, which is not read; {_AS_PICTURES}"
+    for offset, begins, what, advice in _UNREAD:
+        if content.startswith(begins, offset):
+            return f"it is {what}, which is not read; {advice}"
+    return None
+
+
+def _turn_to(image: Image.Image, page: int, *, several: bool) -> None:
+    """Opens another page; those of a TIFF stand for themselves, frames of others are painted over each other."""
+    if several and image.format != "TIFF" and page * image.width * image.height > _MOST_BUILT_UP:
+        raise BrokenImageError(f"its {page:,} frames up to --page {page} have too many pixels; save that one as a file")
+    try:
+        if not several:
+            raise EOFError
+        image.seek(page - 1)
+    except EOFError:
+        raise BrokenImageError(f"it has no page {page}, which --page asks for") from None
+    _check_area(image)
+
+
+def _check_area(image: Image.Image) -> None:
+    if image.width == 0 or image.height == 0:
+        raise BrokenImageError(f"it is empty: {image.width} x {image.height} pixels")
+    check_pixels(image.width, image.height)
+
+
+def stored_bits(image: Image.Image, content: bytes) -> int:
+    """How many bits a value has in a file that is opened and not yet loaded."""
+    bits = _tags(image).get(_BITS)
+    if bits:
+        return int(bits[0])
+    if content[12:16] == b"IHDR":
+        return content[24]  # of its first chunk, IHDR
+    if image.mode == "1":
+        return 1
+    if image.mode == "F":
+        return 32
+    if image.mode.startswith("I") or any(";16" in str(tile.args) for tile in getattr(image, "tile", ())):
+        return 16
+    return 8
 
 
 def check_pixels(width: int, height: int) -> None:

@@ -55,6 +55,7 @@ class ImageSet:
         pixels_path: the .npy file.
         bad: images left out with ``skip_bad``.
         grey_bits: that the 16-bit greys among them use together, by which all were scaled to 8 bits; None without any.
+        float_range: black and white of the floating-point images among them; None without any.
         notes: sentences a user should read, e.g. how patients were told apart.
         positive: the class that the data themselves say is looked for; None where they don't.
         layout: the known public data set that they look like; None for any other.
@@ -87,6 +88,7 @@ class ImageSet:
     folds: np.ndarray | None = None
     positive: str | None = None
     layout: str | None = None
+    float_range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -272,7 +274,7 @@ def _image_set(
             for value, name, split in zip(given, rows["name"], rows["split"], strict=True)
         ]
         patients = text_array(values)
-        where = f"column '{patient_column}'" if patient_column else "the source itself"
+        where = f"column '{patient_column}'" if patient_column else meta.get("patients_from") or "the source itself"
         note = f"Patients are told by {where}: {len(set(values))} patients."
         if missing:
             note += f" {missing} images name none and count as a patient each."
@@ -307,4 +309,5 @@ def _image_set(
         reading=Reading(**reading),
         positive=meta.get("positive"),
         layout=meta.get("layout"),
+        float_range=tuple(meta["float_range"]) if meta.get("float_range") else None,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
+from balancing.data.geometry import to_square
 from balancing.data.imagefile import check_memory, opened_image, read_image_file
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -71,8 +72,8 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
     counts as no mask.
 
     Everything but black (or the first colour of a palette) is inside; in JPEGs and WebPs what is brighter than half.
-    A mask must cover the whole image: it is turned by its EXIF and squashed to the images' square with the nearest
-    neighbour, as the images were squashed to it.
+    A mask must cover the whole image: it is turned by its EXIF and brought to the images' square with the nearest
+    neighbour, squashed, padded or cut as they were.
 
     Args:
         folder: of the mask images.
@@ -108,21 +109,21 @@ def load_masks(folder: Path | str, images: ImageSet) -> Masks:
             f"none of the {sum(map(len, files.values()))} masks in {root} is named like an image: the first mask is "
             f"{example}, the first image {images.names[0]}; a mask needs its image's name, with any ending"
         )
-    size = int(images.pixels.shape[1])
+    size, resize = int(images.pixels.shape[1]), (images.reading or {}).get("resize") or "squash"
 
     def read(rows: np.ndarray) -> np.ndarray:
         masks = np.zeros((len(rows), size, size), dtype=bool)
         for place, row in enumerate(rows):
             path = found[int(row)]
             if path is not None:
-                masks[place] = read_mask(path, size)
+                masks[place] = read_mask(path, size, resize)
         return masks
 
     return Masks(f"the mask from {root.name}", read, np.array([path is not None for path in found]))
 
 
-def read_mask(path: Path, size: int) -> np.ndarray:
-    """One mask file as (size, size) bool.
+def read_mask(path: Path, size: int, resize: str = "squash") -> np.ndarray:
+    """One mask file as (size, size) bool, squashed, padded or cut as the images are.
 
     Raises:
         UserError: it can't be read.
@@ -143,4 +144,9 @@ def read_mask(path: Path, size: int) -> np.ndarray:
     inside = np.asarray(values > (127 if lossy else 0))
     if inside.ndim == 3:
         inside = np.asarray(inside.any(axis=2))
-    return np.asarray(Image.fromarray(inside).resize((size, size), Image.Resampling.NEAREST), dtype=bool)
+    return fitted_mask(inside, size, resize)
+
+
+def fitted_mask(inside: np.ndarray, size: int, resize: str) -> np.ndarray:
+    """(H, W) bool as (size, size), by the nearest neighbour."""
+    return np.asarray(to_square(Image.fromarray(inside), size, resize, Image.Resampling.NEAREST), dtype=bool)

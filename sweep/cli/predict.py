@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from balancing.data.decoding import Decoded, decode_all
+from balancing.data.decoding import Decoded, Manner, decode_all
+from balancing.data.dicom import require
+from balancing.data.greybits import UNIT, holds
 from balancing.data.text import shortened, shown
 from balancing.errors import UserError, suggestion
 from sweep.analysis.figures.cams import image_plot, outcome
@@ -82,7 +84,8 @@ def predict_images(
 
     Args:
         run: with a chosen trial that keeps its network.
-        paths: image files in any format that training reads; resized as in training.
+        paths: image files in any format that training reads; decoded as the run's images were: the same page, scale of
+            16-bit greys and floating-point pixels, and way to a square.
         technique: use the best trial of this one; the best of all by default.
         out: folder for one PNG an image (its name, then ``_cam``), made where missing; None draws none.
     Returns:
@@ -92,11 +95,11 @@ def predict_images(
     """
     name, trial_id = best_trial(run, technique)
     files = [Path(path) for path in paths]
-    size = int(run.info["data"]["shape"][1])
-    bits = run.info["data"].get("grey_bits", 16)  # runs of before divided all 16-bit greys by 257
+    require(map(str, files))
+    manner, deep, floating = _manner(run)
     decoded = [
-        found if isinstance(found, str) else _of_this_scale(found, bits)
-        for found in decode_all(files, size, bits=bits or 16)
+        found if isinstance(found, str) else _of_this_scale(found, manner, deep=deep, floating=floating)
+        for found in decode_all(files, manner)
     ]
     broken = [
         f"{shown(str(path))}: {found}" for path, found in zip(files, decoded, strict=True) if isinstance(found, str)
@@ -145,19 +148,46 @@ def _said(logits: torch.Tensor, classes: list[str], positive: int | None, *, ran
     return _Said(named, classes[decided], {}, decided, outcome(probabilities, None, classes))
 
 
-def _of_this_scale(image: Decoded, bits: int | None) -> Decoded | str:
-    """The image, or why its 16-bit greys can't be brought to the scale of the images that the network learned from."""
+def _manner(run: Run) -> tuple[Manner, bool, bool]:
+    """How the run's images were decoded, and whether any had 16-bit greys, and floating-point pixels."""
+    data = run.info["data"]
+    bits = data.get("grey_bits", 16)  # runs of before divided all 16-bit greys by 257
+    floats = data.get("float_range")
+    manner = Manner(
+        int(data["shape"][1]), bits or 16, tuple(floats or UNIT), data.get("resize") or "squash", data.get("page")
+    )
+    return manner, bits is not None, bool(floats)
+
+
+def _of_this_scale(image: Decoded, manner: Manner, *, deep: bool, floating: bool) -> Decoded | str:
+    """The image, or why its greys can't be brought to the scale of the images that the network learned from.
+
+    Args:
+        deep, floating: whether any of those had 16-bit greys, or floating-point pixels.
+    """
+    if image.floats is not None:
+        black, white = manner.floats
+        if not floating:
+            return (
+                "it has floating-point pixels, but the run's images had none, so nothing tells how bright they should "
+                "be; convert it to 8 bits as those were"
+            )
+        if not holds(manner.floats, *image.floats):
+            return (
+                f"its pixels reach from {image.floats[0]:g} to {image.floats[1]:g}, but those of the run's images lie "
+                f"in {black:g}..{white:g}; convert it to their scale"
+            )
     if image.brightest is None:
         return image
-    if bits is None:
+    if not deep:
         return (
             "it has 16-bit greys, but the run's images had 8 bits, so nothing tells how bright they should be; "
             "convert it to 8 bits as those were"
         )
-    if image.brightest >= 1 << bits:
+    if image.brightest >= 1 << manner.bits:
         return (
-            f"its brightest grey is {image.brightest:,}, but the 16-bit greys of the run's images use {bits} bits, "
-            f"0..{(1 << bits) - 1:,}; convert it to their scale"
+            f"its brightest grey is {image.brightest:,}, but the 16-bit greys of the run's images use {manner.bits} "
+            f"bits, 0..{(1 << manner.bits) - 1:,}; convert it to their scale"
         )
     return image
 

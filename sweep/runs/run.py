@@ -145,6 +145,9 @@ class Run:
                 "split_fingerprint": split_fingerprint(split),
                 "left_out": len(images.bad),
                 "grey_bits": images.grey_bits,
+                "float_range": images.float_range,
+                "resize": (images.reading or {}).get("resize") or "squash",
+                "page": (images.reading or {}).get("page"),
             },
             "notes": list(notes),
         }

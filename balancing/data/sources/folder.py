@@ -19,7 +19,7 @@ from balancing.data.text import shown
 from balancing.errors import UserError
 
 _SUFFIXES = frozenset(
-    ".bmp .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()  # noqa: SIM905
+    ".bmp .dcm .dicom .gif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()  # noqa: SIM905
 )
 # A member of a zip file larger than this many bytes must not be packed better than so many times.
 _UNSUSPICIOUS, _MOST_RATIO = 1 << 24, 200

@@ -142,8 +142,8 @@ def test_what_is_no_image_folder(tmp_path: Path) -> None:
         load(tmp_path / "empty")
     with pytest.raises(UserError, match="1 images outside of any"):
         load(write_files(tmp_path / "flat", {"x.png": png(1)}))
-    with pytest.raises(UserError, match=r"but 2 \.dcm"):
-        load(write_files(tmp_path / "dicom", {"train/A/x.dcm": b"1", "train/B/x.dcm": b"1"}))
+    with pytest.raises(UserError, match=r"but 2 \.nii"):
+        load(write_files(tmp_path / "dicom", {"train/A/x.nii": b"1", "train/B/x.nii": b"1"}))
     with pytest.raises(UserError, match="are of one class, NORMAL; at least two classes are needed"):
         load(write_files(tmp_path / "one", {f"train/NORMAL/{i}.png": png(i) for i in range(3)}))
     (tmp_path / "x.zip").write_bytes(b"not a zip")
