@@ -6,7 +6,7 @@ python -m benchmarks.audit_false_alarms [--draws 400] [--parts coverage,shortcut
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,7 @@ class World:
 
 
 WORLDS = [
-    World(patients, images, alike, **other)
+    replace(World(patients, images, alike), **other)  # type: ignore[arg-type]
     for patients, images, alike in (
         ((200, 200), 1, 0.0),
         ((12, 12), 1, 0.0),
@@ -165,7 +165,8 @@ def false_shifts(draws: int) -> None:
         for _ in range(draws):
             labels, groups = _labelled(patients, images, rng)
             part = rng.choice(3, sum(patients), p=(0.6, 0.2, 0.2))[groups]
-            split = Split(*(np.flatnonzero(part == one) for one in range(3)))
+            train, validation, test = (np.flatnonzero(part == one) for one in range(3))
+            split = Split(train, validation, test)
             of_patient, own = rng.normal(size=(sum(patients), 24)), rng.normal(size=(len(labels), 24))
             waves = (of_patient[groups] * np.sqrt(alike) + own * np.sqrt(1 - alike)) @ rng.normal(size=(24, 1024))
             properties = _noise(labels, groups, alike, rng)

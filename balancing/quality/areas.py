@@ -9,6 +9,7 @@ by that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +86,12 @@ def combined_area(strata: list[tuple[np.ndarray, np.ndarray, np.ndarray]], reach
 
     expected = variance(value)
     wider = max(1.0, clustered / expected) if expected > 0 else 1.0
-    low = _limit(value, 0.0, lambda theta: reach * np.sqrt(wider * variance(theta)))
-    high = _limit(value, 1.0, lambda theta: reach * np.sqrt(wider * variance(theta)))
+
+    def reach_at(theta: float) -> float:
+        return reach * float(np.sqrt(wider * variance(theta)))
+
+    low = _limit(value, 0.0, reach_at)
+    high = _limit(value, 1.0, reach_at)
     return Area(value, low, high)
 
 
@@ -96,7 +101,7 @@ def expected_variance(theta: float, m: float, n: float) -> float:
     return theta * (1 - theta) * (1 + ((m + n) / 2 - 1) * spread) / (m * n)
 
 
-def _limit(value: float, end: float, reach_at) -> float:  # type: ignore[no-untyped-def]
+def _limit(value: float, end: float, reach_at: Callable[[float], float]) -> float:
     """The theta between value and end that lies just its own reach away from value."""
     near, far = value, end
     for _ in range(_STEPS):
@@ -167,8 +172,7 @@ def _design_effect(values: np.ndarray, groups: np.ndarray) -> float:
     if count == total:
         return 1.0
     company = float((sizes**2).sum() / total)
-    means = np.bincount(groups, weights=values)
-    means[there] /= sizes
+    means = np.bincount(groups, weights=values) / np.maximum(of_each, 1)
     within = float(((values - means[groups]) ** 2).sum()) / (total - count)
     means = means[there]
     if count == 1 or not np.ptp(values):

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Severity = Literal["leak", "warning", "note"]
+# What kind of thing a property is: of the file, of where it came from, of the whole picture, of its edges.
+Family = Literal["file", "source", "brightness", "edges"]
 SEVERITIES: tuple[Severity, ...] = ("leak", "warning", "note")
 
 
@@ -37,7 +39,7 @@ class Shortcut:
 
     Args:
         property: in words, e.g. ``file format``.
-        family: ``file``, ``source``, ``brightness`` or ``edges``.
+        family: what kind of thing it is; properties of a family are reported together.
         class_name: the class that it tells best.
         auroc: in [0, 1]; of numbers as they are at least 0.5, whichever way they point.
         low, high: its interval over patients; those of all properties hold together.
@@ -46,7 +48,7 @@ class Shortcut:
     """
 
     property: str
-    family: str
+    family: Family
     class_name: str
     auroc: float
     low: float

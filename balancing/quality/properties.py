@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from balancing.data.images import ImageSet
 from balancing.data.splits import PARTS
+from balancing.quality.findings import Family
 
-Family = Literal["file", "source", "brightness", "edges"]
 # A level of folders with more names than this many patients or fewer to a name is one of patients, not of sources.
 _FEWEST_TO_A_FOLDER = 3
 _MOST_FOLDERS = 100

@@ -13,9 +13,9 @@ import numpy as np
 
 from balancing.data.patients import FEWEST
 from balancing.quality.areas import Area, clustered_area, group_codes, standard_normal
-from balancing.quality.findings import Finding, Severity, Shortcut
+from balancing.quality.findings import Family, Finding, Severity, Shortcut
 from balancing.quality.heldout import folds_by_group, held_out_scores, in_groups
-from balancing.quality.properties import Family, Property
+from balancing.quality.properties import Property
 
 LEVEL = 0.95
 # What the interval must lie above to be a note, and a warning. Diseases change how bright an image is, so of that only
@@ -23,8 +23,8 @@ LEVEL = 0.95
 LIMITS: dict[Family, tuple[float, float]] = {
     "file": (0.55, 0.65),
     "source": (0.55, 0.65),
-    "edges": (0.6, 0.7),
     "brightness": (0.6, 0.8),
+    "edges": (0.6, 0.7),
 }
 # What tells all but these apart is a warning wherever a note would be: few images make a wide interval.
 _NEARLY_ALL = 0.95
@@ -44,12 +44,6 @@ _ADVICE: dict[Family, str] = {
     "class side by side, and hold results against this number.",
     "edges": "Look at the images' edges side by side (markers, burnt-in text, tubes, borders): cover or crop what is "
     "no anatomy, and look at the activation maps.",
-}
-_WHOSE: dict[Family, str] = {
-    "file": "The files'",
-    "source": "The images'",
-    "brightness": "The images'",
-    "edges": "The images'",
 }
 
 
@@ -168,7 +162,7 @@ def _at_first_sight(columns: np.ndarray, labels: np.ndarray, told: np.ndarray) -
 
 def severity_of(one: Shortcut) -> Severity | None:
     """By where its interval begins; None where it is nothing to speak of."""
-    note, warning = LIMITS[one.family]  # type: ignore[index]
+    note, warning = LIMITS[one.family]
     if one.low <= note:
         return None
     return "warning" if one.low > warning or one.auroc >= _NEARLY_ALL else "note"
@@ -177,12 +171,11 @@ def severity_of(one: Shortcut) -> Severity | None:
 def shortcut_findings(found: Sequence[Shortcut]) -> list[Finding]:
     """A finding for each family of properties that give the class away, with the worst of them; the others named."""
     findings = []
-    for family in LIMITS:
-        told = [one for one in found if one.family == family and severity_of(one) is not None]
-        if not told:
-            continue
-        worst = told[0]
-        title = f"{_WHOSE[family]} {worst.property} alone tells {worst.class_name} from the rest with an AUROC of "
+    of_family = [[one for one in found if one.family == family and severity_of(one)] for family in LIMITS]
+    for told in sorted(filter(None, of_family), key=lambda told: -round(told[0].low, 3)):
+        worst, family = told[0], told[0].family
+        whose = "The files'" if family == "file" else "The images'"
+        title = f"{whose} {worst.property} alone tells {worst.class_name} from the rest with an AUROC of "
         title += f"{worst.auroc:.2f} ({worst.low:.2f} to {worst.high:.2f})"
         if told[1:]:
             named = [_in_brief(one, worst) for one in told[1 : 1 + _NAMED]]
