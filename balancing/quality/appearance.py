@@ -11,8 +11,9 @@ CORNER_NAMES = tuple(f"corner brightness at {corner}" for corner in CORNERS)
 BORDER, BORDER_CONTRAST, MARKS = "border brightness", "border contrast", "marks or text near the border"
 # A corner is an eighth of the side, the border's frame a thirty-second of it.
 CORNER, FRAME = 8, 32
-# A stroke is brighter by this than what lies on both sides of it, a sixty-fourth of the side away (2 pixels at least).
-STROKE = 60
+# A stroke is brighter by this than what lies on both sides of it, a sixty-fourth of the side away (2 pixels at least),
+# and nearly as bright as anything in the image: ribs are not.
+STROKE, BRIGHT = 75, 0.9
 _STROKE_SIDE, _LEAST_SIDE = 64, 2
 # Strokes are counted in fields of a grid, of which the outer two rings are looked at: text stands near the border.
 _FIELDS, _RINGS = 8, 2
@@ -72,8 +73,8 @@ def strokes(images: np.ndarray) -> np.ndarray:
     """Which pixels are of thin bright strokes, as letters and rulers have them.
 
     A stroke's pixel is brighter by ``STROKE`` than both what lies left and right of it, or above and below, at a small
-    distance. So a lesion, which is wider than a letter's line, has none, nor has the edge of a collimator, which is
-    bright on one side.
+    distance, and has ``BRIGHT`` of the image's highest level or more. So a lesion, which is wider than a letter's line,
+    has none, nor has the edge of a collimator, which is bright on one side, nor have most ribs.
 
     Args:
         images: (N, H, W) uint8.
@@ -90,7 +91,7 @@ def strokes(images: np.ndarray) -> np.ndarray:
         # Levels are whole numbers of one byte, so what is added must not run over.
         brighter = (middle >= np.minimum(beside, 255 - STROKE) + STROKE) & (beside < 255 - STROKE)
         _cut(found, axis, 1, apart)[...] |= brighter
-    return found
+    return found & (images >= BRIGHT * images.max(axis=(1, 2), keepdims=True))
 
 
 def marks(images: np.ndarray) -> np.ndarray:

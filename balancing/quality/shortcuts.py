@@ -1,7 +1,8 @@
 """Properties that give the class away: a network can learn them instead of the disease.
 
-How often a clean data set is accused, and how often an interval holds the truth: docs/statistics.md, simulated by
-``benchmarks/audit_false_alarms.py``.
+Clean data are seldom accused: of eighteen properties that know nothing of the class, with 300 against 300 patients, 30
+against 30, 6 against 60, or 20 against 40 with eight images each, one interval or more lies above 0.5 in at most 5 % of
+the draws, and a finding is made in at most 1 %; ``python -m benchmarks.audit_false_alarms`` prints the table.
 """
 
 from __future__ import annotations

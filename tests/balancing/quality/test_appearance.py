@@ -54,7 +54,7 @@ def test_drawn_text_has_marks_and_lesions_have_none(side: int) -> None:
         for hard in (False, True)
     ]
     none = marks(np.stack([*plain, *lesions])).max()
-    assert marks(np.stack(texts)).min() > 2 * none
+    assert marks(np.stack(texts)).min() > 1.2 * none
 
 
 def test_marks_in_the_middle_are_not_of_the_border() -> None:
@@ -69,7 +69,9 @@ def test_strokes_are_bright_on_both_sides_alone() -> None:
     assert not strokes(picture).any()
     picture[0, :, 40] = 255  # brighter than 250 by too little, whatever one byte can hold
     assert not strokes(picture).any()
-    picture[0, 30, :20] = 90
+    picture[0, 30, :20] = 90  # not nearly as bright as the edge is
+    assert not strokes(picture).any()
+    picture[0, 30, :20] = 240
     assert strokes(picture)[0, 30, :18].all()
 
 
