@@ -8,6 +8,7 @@ good to know.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ import numpy as np
 from balancing.data.images import ImageSet
 from balancing.data.patients import FEWEST, patients_of_classes
 from balancing.data.splits import PARTS, Split
-from balancing.quality.brightness import brightness
+from balancing.quality.appearance import appearance
+from balancing.quality.brightness import brightness, histograms, mean_and_contrast
 from balancing.quality.duplicates import exact_groups, grouped, near_pairs, thumbnails
-from balancing.quality.findings import SEVERITIES, Audit, Finding, Severity
-from balancing.quality.shortcuts import shortcuts
+from balancing.quality.findings import SEVERITIES, Audit, Finding, Severity, Shortcut
+from balancing.quality.properties import Property, of_files, of_pictures, of_sources
+from balancing.quality.shift import shift_findings
+from balancing.quality.shortcuts import shortcut_findings, shortcuts
 
 __all__ = ["SEVERITIES", "Audit", "Finding", "audit"]
 
@@ -27,7 +31,7 @@ FEW = 50
 
 
 def audit(images: ImageSet, split: Split) -> Audit:
-    """Looks at files, labels, patients and pixels; reads each pixel twice.
+    """Looks at files, labels, patients and pixels; reads each pixel three times. Draws are the same each time.
 
     Args:
         images: decoded; pixels may be memory-mapped.
@@ -38,15 +42,19 @@ def audit(images: ImageSet, split: Split) -> Audit:
         part_of[getattr(split, part)] = part
     used = np.flatnonzero(part_of != "")
     small = thumbnails(images.pixels)
+    counts_of_levels = histograms(images.pixels)
+    looks = of_pictures(*mean_and_contrast(counts_of_levels), appearance(images.pixels))
+    told = _shortcuts(images, split, [*of_files(images), *of_sources(images), *looks])
     found = [
         *_patients_on_both_sides(images, part_of),
         *_exact(images, part_of),
         *_near(images, part_of, small),
         *_by_images_alone(images, split),
+        *shortcut_findings(told),
+        *shift_findings(images, split, small, [*of_files(images), *looks], np.random.default_rng(0)),
         *_small_parts(images, split),
         *_few_patients(images, split),
-        *shortcuts(images, split.train),
-        *brightness(images, split.train),
+        *brightness(images, counts_of_levels),
         *_constant(images, small),
     ]
     rank = {severity: i for i, severity in enumerate(SEVERITIES)}
@@ -59,7 +67,16 @@ def audit(images: ImageSet, split: Split) -> Audit:
         _patient_facts(images, split, used),
         _size_facts(images),
         tuple(sorted(found, key=lambda finding: rank[finding.severity])),
+        tuple(told),
     )
+
+
+def _shortcuts(images: ImageSet, split: Split, properties: Sequence[Property]) -> list[Shortcut]:
+    """Held against the class on what networks learn from and are chosen by, not on test."""
+    rows = np.sort(np.concatenate([split.train, split.validation]))
+    patients = None if images.patients is None else images.patients[rows]
+    own = [replace(one, values=one.values[rows]) for one in properties]
+    return shortcuts(own, images.labels[rows], images.class_names, patients, np.random.default_rng(0))
 
 
 def _names(images: ImageSet, groups: Sequence[np.ndarray]) -> tuple[tuple[str, ...], ...]:

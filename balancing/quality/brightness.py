@@ -1,4 +1,4 @@
-"""How bright the images are: hardly any grey levels, dark or bright sets, and brightness that gives the class away."""
+"""How bright the images are: their mean and contrast, hardly any grey levels, dark or bright sets."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from PIL import Image
 
 from balancing.data.images import ImageSet
 from balancing.quality.findings import Finding
-from balancing.quality.shortcuts import area_or_half, guessed_by_tree
 
 # Twelve bits cut to eight leave 16 levels; resizing smooths others into far more, in images of this many pixels.
 FEW_LEVELS, _PIXELS = 32, 1_024
 # A set is dark where the brightest hundredth of most images stays below a quarter, bright where the darkest lies above
 # three quarters: the black around a picture or the white around cells plays no part.
 _DARK, _BRIGHT = 64, 191
-# Diseases change how bright an image is, so only what tells the class nearly alone is a warning.
-_LOOK, _TOLD = 0.15, 0.35
-_TREE_LOOK, _TREE_TOLD = 0.15, 0.35
 
 
 def histograms(pixels: np.ndarray) -> np.ndarray:
@@ -27,15 +23,20 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
     return counts
 
 
-def brightness(images: ImageSet, train: np.ndarray) -> list[Finding]:
+def mean_and_contrast(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) mean level and (N,) standard deviation of images with so many pixels of each level, (N, 256)."""
+    levels, total = np.arange(256), counts.sum(axis=1)
+    mean = counts @ levels / total
+    return mean, np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 0))
+
+
+def brightness(images: ImageSet, counts: np.ndarray) -> list[Finding]:
     """What the distribution of grey levels tells.
 
     Args:
-        images: all of them are looked at.
-        train: rows in which brightness is held against the class.
+        counts: (N, 256) as ``histograms`` gives them.
     """
-    counts = histograms(images.pixels)
-    return [*_few_levels(images, counts), *_dark_or_bright(images, counts), *_tells_class(images, counts, train)]
+    return [*_few_levels(images, counts), *_dark_or_bright(images, counts)]
 
 
 def _files(images: ImageSet, rows: np.ndarray) -> tuple[tuple[str, ...], ...]:
@@ -81,44 +82,4 @@ def _dark_or_bright(images: ImageSet, counts: np.ndarray) -> list[Finding]:
                     {"kind": word, "images": len(rows)},
                 )
             )
-    return found
-
-
-def _tells_class(images: ImageSet, counts: np.ndarray, train: np.ndarray) -> list[Finding]:
-    levels, total = np.arange(256), counts.sum(axis=1)
-    mean = counts @ levels / total
-    contrast = np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 0))
-    labels = images.labels[train]
-    found = []
-    for name, values in (("mean brightness", mean[train]), ("contrast (standard deviation)", contrast[train])):
-        areas = {
-            c: area_or_half(labels == c, values) for c in (range(images.n_classes) if images.n_classes > 2 else [1])
-        }
-        label, area = max(areas.items(), key=lambda item: abs(item[1] - 0.5))
-        facts = {"property": name, "class": images.class_names[label], "auroc": area}
-        told = f"tells {images.class_names[label]} from the rest with an AUROC of {max(area, 1 - area):.2f}"
-        strong = abs(area - 0.5) > _TOLD
-        positive = int((labels == label).sum())
-        chance = 3 * np.sqrt((len(labels) + 1) / (12 * max(positive * (len(labels) - positive), 1)))
-        if abs(area - 0.5) <= max(_LOOK, chance):
-            guessed, error = guessed_by_tree(values, labels, images.n_classes)
-            beyond = guessed - 1 / images.n_classes
-            if beyond <= max(_TREE_LOOK, 3 * error):
-                continue
-            facts = {"property": name, "balanced_accuracy": guessed}
-            told = (
-                f"tells the classes apart with a balanced accuracy of {guessed:.2f} on held-out images "
-                f"(guessing: {1 / images.n_classes:.2f})"
-            )
-            strong = beyond > _TREE_TOLD
-        found.append(
-            Finding(
-                "brightness_tells_class",
-                "warning" if strong else "note",
-                f"The images' {name} alone {told}.",
-                "A disease may do this, and so do another machine or export for one class: look at images of each "
-                "class side by side, and hold results against this number.",
-                values=facts,
-            )
-        )
     return found

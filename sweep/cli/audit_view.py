@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.quality.audit import Audit, Finding
+from balancing.quality.shortcuts import severity_of
 from sweep.report.csvfile import csv_text
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"leak": "bold red", "warning": "yellow", "note": "dim"}
 _MOST_GROUPS = 5
+_MOST_PROPERTIES = 8
 
 
 def audit_view(found: Audit, most_groups: int = _MOST_GROUPS) -> list[RenderableType]:
@@ -49,9 +51,31 @@ def audit_view(found: Audit, most_groups: int = _MOST_GROUPS) -> list[Renderable
         width, height = (" to ".join(map(str, sorted(set(facts[side])))) for side in ("width", "height"))
         channels = " or ".join(map(str, facts["channels"]))
         blocks.append(Text(f"{name}: {width} x {height} pixels, {channels} channel{'s' if channels != '1' else ''}."))
+    blocks += _shortcuts(found)
     blocks += [line for finding in found.findings for line in _finding(finding, most_groups)]
     if not found.findings:
         blocks.append(Text("Nothing was found."))
+    return blocks
+
+
+def _shortcuts(found: Audit) -> list[RenderableType]:
+    """The properties that tell a class best, worst first."""
+    if not found.shortcuts:
+        return []
+    table = Table(box=None, pad_edge=False, title="How well would it alone tell the class?", title_justify="left")
+    table.add_column("property", overflow="fold")
+    if len(found.class_names) > 2:
+        table.add_column("class", overflow="fold")
+    table.add_column("AUROC (interval over patients)", justify="right", overflow="fold")
+    for one in found.shortcuts[:_MOST_PROPERTIES]:
+        severity = severity_of(one)
+        cells = [one.property, f"{one.auroc:.2f} ({one.low:.2f} to {one.high:.2f})"]
+        if len(found.class_names) > 2:
+            cells.insert(1, one.class_name)
+        table.add_row(*(Text(cell, style=_STYLES.get(severity or "", "")) for cell in cells))
+    blocks: list[RenderableType] = [Text(), table]
+    if len(found.shortcuts) > _MOST_PROPERTIES:
+        blocks.append(Text(f"and {len(found.shortcuts) - _MOST_PROPERTIES} properties that tell less.", style="dim"))
     return blocks
 
 

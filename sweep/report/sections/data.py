@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 import pandas as pd
 
 from balancing.quality.audit import SEVERITIES, Audit, Finding
-from sweep.report.blocks import Block, Folded, Listing, Paragraph
-from sweep.report.columns import Column, table_of, text
+from balancing.quality.shortcuts import severity_of
+from sweep.analysis.figures.edges import edges_plot
+from sweep.report.blocks import Block, Figures, Folded, Listing, Long, Paragraph
+from sweep.report.columns import Column, count, interval, label, table_of, text
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
@@ -17,7 +20,22 @@ from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE
 
 _MOST_GROUPS = 40
-REFERENCES = (("Near duplicates", "Zauner, Implementation and benchmarking of perceptual image hash functions, 2010"),)
+_MOST_PROPERTIES = 8
+REFERENCES = (
+    ("Near duplicates", "Zauner, Implementation and benchmarking of perceptual image hash functions, 2010"),
+    (
+        "Shortcuts",
+        "DeGrave et al., AI for radiographic COVID-19 detection selects shortcuts over signal, Nature Machine "
+        "Intelligence 2021",
+    ),
+    (
+        "Intervals of shortcuts' AUROC",
+        "Newcombe, Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2, "
+        "Statistics in Medicine 2006; over patients: Obuchowski, Nonparametric analysis of clustered ROC curve data, "
+        "Biometrics 1997",
+    ),
+    ("Test unlike training", "Lopez-Paz & Oquab, Revisiting classifier two-sample tests, ICLR 2017"),
+)
 
 
 class PatientsSummary(TypedDict):
@@ -38,6 +56,17 @@ class FindingSummary(TypedDict):
     values: NotRequired[dict[str, object] | None]
 
 
+class ShortcutSummary(TypedDict):
+    property: str
+    family: str
+    class_name: str
+    auroc: float
+    low: float
+    high: float
+    held_out: bool
+    images: Count
+
+
 class DataSummary(TypedDict):
     """the audit; files are in RUN/audit.json"""
 
@@ -49,6 +78,7 @@ class DataSummary(TypedDict):
         "class -> smallest and largest width and height of the files, and their channel counts",
     ]
     findings: list[FindingSummary]
+    shortcuts: list[ShortcutSummary]
 
 
 @section(
@@ -72,6 +102,10 @@ def data_section(context: ReportContext) -> SectionBody:
         blocks += [_files(finding) for finding in audit.findings if finding.files]
     else:
         blocks.append(Paragraph("The audit found nothing to report."))
+    blocks += _shortcuts(audit)
+    plot = None if context.images is None else edges_plot(context.run, context.images)
+    if plot is not None:
+        blocks.append(Figures([plot]))
     values = audit.to_dict()
     values["findings"] = [{k: v for k, v in found.items() if k != "files"} for found in values["findings"]]
     told_apart = "data.patients" if audit.patients["known"] else "data.images"
@@ -145,6 +179,38 @@ def findings_table(audit: Audit) -> Table:
     )
     columns = [Column("Severity", _severities), text("finding", "Finding"), text("advice", "What to do")]
     return table_of("audit", caption, data, columns, keep=["severity", "check", "finding"])
+
+
+def _shortcuts(audit: Audit) -> list[Block]:
+    """The properties that tell a class best, the rest on a click; nothing of an older version's audit."""
+    if not audit.shortcuts:
+        return []
+    whole = shortcuts_table(audit, "shortcuts", len(audit.shortcuts))
+    if len(audit.shortcuts) <= _MOST_PROPERTIES:
+        return [whole]
+    few = shortcuts_table(audit, "shortcuts_worst", _MOST_PROPERTIES)
+    return [Long(whole, few, f"All {len(audit.shortcuts)} properties")]
+
+
+def shortcuts_table(audit: Audit, name: str, most: int) -> Table:
+    """How well each property that is no disease would alone tell the class, worst first."""
+    data = pd.DataFrame([asdict(one) for one in audit.shortcuts[:most]])
+    data = data.rename(columns={"low": "auroc_low", "high": "auroc_high"})
+    severities = [severity_of(one) for one in audit.shortcuts[:most]]
+    caption = (
+        "How well one property would alone tell a class from the rest, in training and validation, worst first: 0.5 is "
+        f"guessing. The intervals are over {'patients' if audit.patients['known'] else 'images'}, and hold together "
+        "with a chance of 95\N{NO-BREAK SPACE}%. Held out: told by how often each class has it among other patients. "
+        "In bold: a warning."
+    )
+    columns = [
+        label("property", "Property"),
+        text("class_name", "Class"),
+        interval("auroc", "AUROC"),
+        text("held_out", "Held out", lambda held_out: "yes" if held_out else "no"),
+        count("images", "Images"),
+    ]
+    return table_of(name, caption, data, columns, strong=[one == "warning" for one in severities])
 
 
 def _severities(data: pd.DataFrame) -> list[Cell]:
