@@ -14,13 +14,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from balancing.data.classes import Encoded, encode_labels
+from balancing.data.content import Content
 from balancing.data.decoding import Decoded, Manner, decode
 from balancing.data.greybits import BITS, bits_for
 from balancing.data.options import Options, Reading
 from balancing.data.patients import patient_ids
 from balancing.data.positive import resolve_positive
 from balancing.data.sources import open_source
-from balancing.data.sources.base import Content, Listing, Source, unique_names
+from balancing.data.sources.base import Listing, Source, unique_names
 from balancing.data.splits import PARTS
 from balancing.data.text import shown
 from balancing.errors import UserError
