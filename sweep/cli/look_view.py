@@ -26,7 +26,7 @@ def look_view(look: Look) -> list[RenderableType]:
     if look.patients is not None:
         table.add_row(Text("patients", style="dim"), *(f"{n:,}" for n in look.patients.values()))
     unsettled = look.positive is None and len(look.class_names) == 2
-    lines = [
+    lines: list[RenderableType] = [
         Text(in_a_sentence(look), style="bold"),
         table,
         Text(f"Classes are told by {look.labels_from}."),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from balancing.data.look import Example
@@ -29,12 +28,13 @@ def examples_plot(examples: Sequence[Example]) -> Plot:
     across = max(_ACROSS, max(map(len, rows.values())))
     with style():
         figure = Figure(figsize=(_SIDE * across + 0.3, (_SIDE + 0.75) * len(rows)), layout="constrained")
-        for block, (name, shown) in zip(np.atleast_1d(figure.subfigures(len(rows), 1)), rows.items(), strict=True):
+        blocks = figure.subfigures(len(rows), 1, squeeze=False)
+        for block, (name, shown) in zip(blocks.flat, rows.items(), strict=True):
             block.suptitle(shortened(name, 60), fontsize=10.5, fontweight="bold", x=0.01, ha="left")
-            for axes, example in zip(block.subplots(1, across), [*shown, *[None] * (across - len(shown))], strict=True):
+            across_axes = block.subplots(1, across)
+            for axes in across_axes:
                 axes.set_axis_off()
-                if example is None:
-                    continue
+            for axes, example in zip(across_axes, shown, strict=False):
                 axes.set_title(_under(example), fontsize=7.5, linespacing=1.2, pad=3)
                 if example.pixels is None:
                     axes.text(0.5, 0.5, "\n".join(wrap(example.reason, 22)[:5]), ha="center", va="center", fontsize=7)

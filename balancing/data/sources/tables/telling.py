@@ -176,6 +176,11 @@ def _note_unmatched(one: Placed, notes: list[str]) -> None:
         rows = [row for row, file in enumerate(one.matched.files) if file == kind]
         if rows:
             some = ", ".join(shown(as_path(cells[row])) or "a blank one" for row in rows[:_NAMED])
+            if kind == OUTSIDE:
+                raise UserError(
+                    f"{len(rows):,} of {len(cells):,} rows of {one.table.name} {what}, such as {some}, and no file is "
+                    "read from elsewhere; put the files there, or take the rows out"
+                )
             notes.append(
                 f"{len(rows):,} of {len(cells):,} rows of {one.table.name} {what} and are left out, such as {some}."
             )

@@ -116,7 +116,7 @@ def test_parquet_of_paths_is_a_table(tmp_path: Path) -> None:
     path = write(tmp_path / "manifest.parquet", image_path=[f"img/{i}.png" for i in range(6)], label=["a", "b"] * 3)
     assert counts(load(path)) == counts(load(tmp_path)) == {"a": 3, "b": 3}
     write(path, image_path=["/etc/hostname", "../../x.png"], label=["a", "b"])
-    with pytest.raises(UserError, match="no file is read from outside of the data's folder"):
+    with pytest.raises(UserError, match="no file is read from elsewhere|from outside of the data's folder"):
         load(path, image_column="image_path")
 
 

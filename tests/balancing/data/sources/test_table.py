@@ -234,17 +234,24 @@ def test_names_are_matched_in_any_spelling(tmp_path: Path, ids: list[str], files
 
 def test_what_does_not_fit_is_counted_and_named(tmp_path: Path) -> None:
     draw(tmp_path, [f"in/{i}.png" for i in range(6)] + ["in/loose.png"])
-    rows = [(f"{i}.png", "ab"[i % 2]) for i in range(6)] + [("gone.png", "a"), ("", "b"), ("../../etc/passwd", "b")]
+    rows = [(f"{i}.png", "ab"[i % 2]) for i in range(6)] + [("gone.png", "a"), ("", "b")]
     table(tmp_path / "t.csv", ["file", "label"], rows)
     images = load(tmp_path)
     assert len(images) == 6
     assert noted(
-        images, "2 of 9 rows of t.csv name no image that is here and are left out, such as gone.png, a blank one"
-    )
-    assert noted(
-        images, "1 of 9 rows of t.csv lead out of the data's folder and are left out, such as ../../etc/passwd"
+        images, "2 of 8 rows of t.csv name no image that is here and are left out, such as gone.png, a blank one"
     )
     assert noted(images, "1 images have no row in t.csv and are left out (1 in in), such as in/loose.png")
+
+
+def test_a_row_that_leads_out_of_the_data_is_refused(tmp_path: Path) -> None:
+    draw(tmp_path, [f"in/{i}.png" for i in range(6)])
+    rows = [(f"{i}.png", "ab"[i % 2]) for i in range(6)] + [("../../etc/passwd", "b")]
+    table(tmp_path / "t.csv", ["file", "label"], rows)
+    with pytest.raises(
+        UserError, match=r"1 of 7 rows of t.csv lead out of the data's folder, such as ../../etc/passwd"
+    ):
+        load(tmp_path)
 
 
 def test_no_match_at_all_shows_both(tmp_path: Path) -> None:
