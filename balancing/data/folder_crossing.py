@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from balancing.data import folder_notes as say
 from balancing.data.folder_tree import Level
-from balancing.data.folder_words import kind_of, look_like_ids
+from balancing.data.folder_words import kind_of, look_like_ids, tokens
 from balancing.data.positive import means_healthy
 
 # What ``kind_of`` tells -> how ``--folders`` writes it.
@@ -62,3 +63,24 @@ def inner_is_class(outer: Collection[str], inner: Collection[str]) -> bool | Non
         if told[0] != told[1]:
             return told[1]
     return None
+
+
+def decide_crossed(source: str, level: Level, inner: Sequence[str], readings: Sequence[Sequence[str]]) -> bool:
+    """Whether the inner one of two crossed levels is the class.
+
+    Args:
+        level: the outer one.
+        inner: names of the inner one.
+        readings: what each level means where the outer one, or the inner one, is the class.
+    Raises:
+        UserError: in doubt; or the outer folders hold copies of each other's images, or splits of their own.
+    """
+    outer = level.names
+    if any(word.startswith("augment") for name in (*outer, *inner) for word in tokens(name)):
+        raise say.augmented(source, outer, inner, readings)
+    found = inner_is_class(outer, inner)
+    if found is None:
+        raise say.two_readings(source, outer, inner, readings)
+    if found and "split" in readings[1][len(readings[0]) :]:
+        raise say.splits_in_several(source, level, readings[1])
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from balancing.data import folder_notes as say
 from balancing.data import folder_words as words
-from balancing.data.folder_crossing import LEVEL_OF, crossed_below, inner_is_class
+from balancing.data.folder_crossing import LEVEL_OF, crossed_below, decide_crossed
 from balancing.data.folder_tree import Level, Place, cleaned
 from balancing.data.options import Options
 
@@ -106,6 +106,8 @@ class Reader:
             self._read_splits(level, splits)
             return
         kind = words.kind_of(names)
+        if kind is None and "patient" in self.meanings and words.numbered_series(names):
+            kind = "study"
         if kind is not None:
             self._typed(level, kind)
         elif len(names) == 1:
@@ -259,21 +261,19 @@ class Reader:
     def _class_or_crossed(self, level: Level) -> None:
         crossed = crossed_below(level, self.splits_of)
         if crossed is not None:
-            names, middle = crossed
+            inner, middle = sorted(crossed[0]), crossed[1]
             readings = [[*self.meanings, "class"], [*self.meanings, "*", *middle, "class"]]
-            outer, inner = level.names, sorted(names)
-            if any(word.startswith("augment") for name in (*outer, *inner) for word in words.tokens(name)):
-                raise say.augmented(self.source, outer, inner, readings)
-            inner_is = inner_is_class(outer, inner)
-            if inner_is is None:
-                raise say.two_readings(self.source, outer, inner, readings)
-            if inner_is:
-                self.notes.append(say.above_class(outer, inner, readings))
+            if decide_crossed(self.source, level, inner, readings):
+                self.notes.append(say.above_class(level.names, inner, readings))
                 self.meanings.append("*")
                 self._step(level)
                 return
-            self.notes.append(say.below_class(outer, inner, readings))
+            self.notes.append(say.below_class(level.names, inner, readings))
             self.subtypes = True
+        elif level.leads_on and words.name_sets(level.names):
+            inner = sorted(set().union(*level.below.values()))
+            readings = [[*self.meanings, "class"], [*self.meanings, "*", "class"]]
+            raise say.two_readings(self.source, level.names, inner, readings)
         self._choose(level)
 
     def _choose(self, level: Level) -> None:

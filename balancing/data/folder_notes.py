@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from balancing.data.folder_tree import Place
+from balancing.data.folder_tree import Level, Place
 from balancing.data.folder_words import PLAIN
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -174,6 +174,16 @@ def splits_in_folds(source: str, folds: Sequence[str]) -> UserError:
     return UserError(
         f"each of the folds {some(folds)} of {shown(source)} has its own splits, so one's training images may be "
         f"another's test images: read one fold by --images {quoted(f'{folds[0]}/*')}"
+    )
+
+
+def splits_in_several(source: str, level: Level, levels: Sequence[str]) -> UserError:
+    """Folders that each hold a whole set with its splits, which may be one set split in several ways."""
+    above = "/".join(level.places[0].folders[: level.places[0].at])
+    glob = "/".join(filter(None, [above, level.names[0], "*"]))
+    return UserError(
+        f"each of the folders {some(level.names)} of {shown(source)} has its own splits, so one's training images may "
+        f"be another's test images: read one by --images {quoted(glob)}, or join them by {reading(levels)}"
     )
 
 

@@ -17,7 +17,8 @@ LABEL_NAMES = frozenset((
     "finding", "findings", "findinglabels", "benignmalignant", "level", "grade", "severity", "disease",
     "condition", "pathology", "outcome", "groundtruth", "gt", "labelname", "classlabel", "diagnosislabel",
     "imagelabel", "tumortype", "tumourtype", "retinopathygrade", "klgrade", "diagnosticgrade", "classid",
-    "labelid", "targetclass",
+    "labelid", "targetclass", "diagnostic", "malignant", "malignancy", "cancer", "tumor", "tumour", "choice",
+    "classification",
 ))  # fmt: skip
 # The first that there are is the patient: what is nearer to a person comes before what is nearer to an image.
 PATIENT_NAMES = (

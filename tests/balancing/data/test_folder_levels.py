@@ -208,3 +208,45 @@ def test_with_a_label_pattern_no_folder_is_a_class() -> None:
     assert {place.label for place in places.values()} == {None}
     assert all(place.out is None for place in places.values())
     assert places["test/A"].split == "test"
+
+
+def test_sets_that_each_have_splits_are_not_joined_unasked() -> None:
+    folders = {
+        f"{way}/{path}": 3
+        for way in ("by_hospital", "at_random")
+        for path in times(["train", "test"], ["ill", "normal"])
+    }
+    said = refusal(folders)
+    assert "--images 'at_random/*'" in said
+    assert "--folders '*/split/class'" in said
+    assert counts(folders, folders="*/split/class")[("test", "ill")] == 6
+    assert counts({f"site{s}/{path}": 1 for s in "AB" for path in times(["train", "test"], ["ill", "normal"])})
+
+
+def test_a_second_folder_for_a_split_is_asked_about() -> None:
+    folders = times(["train", "test", "auto_test"], AB)
+    assert "--split-map auto_test=test (or train, validation; drop" in refusal(folders)
+    assert counts(folders, split_map="auto_test=drop")[("test", "A")] == 3
+
+
+def test_sets_of_images_are_no_classes() -> None:
+    folders = {
+        **times(["lung_image_sets"], ["lung_aca", "lung_n"]),
+        **times(["colon_image_sets"], ["colon_aca", "colon_n"]),
+    }
+    assert "--folders class or --folders '*/class'" in refusal(folders)
+    assert len(counts(folders, folders="*/class")) == 4
+
+
+def test_numbered_series_within_patients_are_no_classes() -> None:
+    folders = {f"patient{i:03d}/Study {i}/CR chest {k}": 1 for i in range(6) for k in (1, 2)}
+    assert "CR chest 1 and CR chest 2" in refusal(folders)
+    assert set(counts({f"patient{i:03d}/grade {k}": 1 for i in range(6) for k in (1, 2)})) == {
+        (None, "grade 1"), (None, "grade 2"),
+    }  # fmt: skip
+
+
+def test_splits_in_other_tongues() -> None:
+    assert set(counts(times(["entrenamiento", "validación", "prueba"], AB))) == {
+        (split, name) for split in ("train", "validation", "test") for name in AB
+    }
