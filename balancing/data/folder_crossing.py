@@ -12,6 +12,11 @@ from balancing.data.positive import means_healthy
 
 # What ``kind_of`` tells -> how ``--folders`` writes it.
 LEVEL_OF = {"fold": "fold", "part": "part", "date": "part", "site": "site", "patient": "patient"}
+# Folders called so above the same classes hold the same images again: jpg and png, raw and cropped.
+_KINDS_OF_COPY = frozenset(
+    "jpg jpeg png bmp tif tiff dicom dcm gif webp raw original originals processed preprocessed cropped segmented "  # noqa: SIM905
+    "enhanced resized masked clahe filtered denoised color colour gray grey grayscale rgb normalized normalised".split()
+)
 _FEW, _DEEPEST = 20, 12
 
 
@@ -81,6 +86,8 @@ def decide_crossed(source: str, level: Level, inner: Sequence[str], readings: Se
     found = inner_is_class(outer, inner)
     if found is None:
         raise say.two_readings(source, outer, inner, readings)
+    if found and all(_KINDS_OF_COPY.intersection(tokens(name)) for name in outer):
+        raise say.copies(source, level, readings[1])
     if found and "split" in readings[1][len(readings[0]) :]:
         raise say.splits_in_several(source, level, readings[1])
     return found

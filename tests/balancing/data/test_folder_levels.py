@@ -250,3 +250,9 @@ def test_splits_in_other_tongues() -> None:
     assert set(counts(times(["entrenamiento", "validación", "prueba"], AB))) == {
         (split, name) for split in ("train", "validation", "test") for name in AB
     }
+
+
+def test_copies_in_several_forms_are_asked_about() -> None:
+    folders = times(["jpg", "png"], ["ill", "normal"])
+    assert "--images 'jpg/*', or all of them by --folders '*/class'" in refusal(folders)
+    assert counts(folders, folders="*/class")[(None, "ill")] == 6
