@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from balancing.data import folder_notes as say
 from balancing.data.folder_tree import Level
-from balancing.data.folder_words import kind_of, look_like_ids, tokens
+from balancing.data.folder_words import hinted_split, kind_of, look_like_ids, tokens
 from balancing.data.positive import means_healthy
 
 # What ``kind_of`` tells -> how ``--folders`` writes it.
@@ -17,6 +17,7 @@ _KINDS_OF_COPY = frozenset(
     "jpg jpeg png bmp tif tiff dicom dcm gif webp raw original originals processed preprocessed cropped segmented "  # noqa: SIM905
     "enhanced resized masked clahe filtered denoised color colour gray grey grayscale rgb normalized normalised".split()
 )
+_MOST_SETS = 4
 _FEW, _DEEPEST = 20, 12
 
 
@@ -88,6 +89,9 @@ def decide_crossed(source: str, level: Level, inner: Sequence[str], readings: Se
         raise say.two_readings(source, outer, inner, readings)
     if found and all(_KINDS_OF_COPY.intersection(tokens(name)) for name in outer):
         raise say.copies(source, level, readings[1])
+    hinted = {name: split for name in outer if (split := hinted_split(name))} if found else {}
+    if hinted and len(hinted) < len(outer) and len(outer) <= _MOST_SETS:
+        raise say.may_be_splits(source, outer, hinted, readings[1])
     if found and "split" in readings[1][len(readings[0]) :]:
         raise say.splits_in_several(source, level, readings[1])
     return found

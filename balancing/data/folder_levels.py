@@ -105,9 +105,8 @@ class Reader:
         if splits:
             self._read_splits(level, splits)
             return
-        kind = words.kind_of(names)
-        if kind is None and "patient" in self.meanings and words.numbered_series(names):
-            kind = "study"
+        series = "patient" in self.meanings and words.numbered_series(names)
+        kind = words.kind_of(names) or ("study" if series else None)
         if kind is not None:
             self._typed(level, kind)
         elif len(names) == 1:
@@ -163,6 +162,12 @@ class Reader:
         others = [name for name in others if name not in folds]
         below = {words.alike(name) for split in splits for name in level.below.get(split, ())}
         if others and not below and not self.decided:
+            if set(splits.values()) == {"drop"}:
+                level.leave_out(splits)
+                return
+            told = len(others) > 1 or level.below[others[0]]  # and no trial's "test" and "control"
+            if list(splits.values()) == ["test"] and told and not self.meanings:
+                raise say.split_beside_classes(self.source, *splits, others)
             raise say.no_classes(self.source, level.names, "split", self.meanings, self.hint)
         unknown = [name for name in others if level.below[name] or self.decided]
         if unknown:

@@ -201,6 +201,23 @@ def copies(source: str, level: Level, levels: Sequence[str]) -> UserError:
     )
 
 
+def may_be_splits(source: str, names: Collection[str], hinted: Mapping[str, str], levels: Sequence[str]) -> UserError:
+    """Sets of the same classes, of which one is named like a split and another like none."""
+    given = ",".join(f"{name}={hinted.get(name, 'train')}" for name in sorted(names))
+    return UserError(
+        f"of the folders {some(sorted(names))} of {shown(source)}, {some(sorted(hinted))} may be a split by its name: "
+        f"say so by --split-map {quoted(given)}, or join them by {reading(levels)}"
+    )
+
+
+def split_beside_classes(source: str, split: str, others: Sequence[str]) -> UserError:
+    """A folder of unlabelled test images beside folders that are no splits."""
+    return UserError(
+        f"{shown(source)} has a folder {shown(split)}, which holds no class folders, beside {some(others)}: leave it "
+        f"out by --split-map {quoted(f'{split}=drop')}; if all are the classes, give --folders class"
+    )
+
+
 def sizes(source: str, names: Sequence[str]) -> UserError:
     return UserError(
         f"the folders {some(names)} of {shown(source)} look like the same images in several sizes, which would "

@@ -122,6 +122,11 @@ def split_words(names: Collection[str]) -> dict[str, str]:
     return plain
 
 
+def hinted_split(name: str) -> str | None:
+    """The one split that some word of a name means: ``CRC-VAL-HE-7K`` -> ``validation``."""
+    return _one_split(tokens(name))
+
+
 def split_and_class(names: Collection[str]) -> dict[str, tuple[str, str]] | None:
     """Folders that tell both their split and their class -> these; None for others.
 

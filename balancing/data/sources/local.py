@@ -226,6 +226,8 @@ def _folders_or_table(
         if not classes or options.patient_column not in (None, NONE):
             raise
         beside = Beside(unused=[f"The tables beside the class folders are not used ({str(error)[:300]})."])
+    if beside.doubt and not beside.labels and not beside.patients:
+        raise UserError(f"{beside.doubt}; or give --labels folders, if the folders are the classes")
     if not classes:
         if beside.labels:
             opened = TableSource(source, files, images, beside.labels, options, _said(beside))

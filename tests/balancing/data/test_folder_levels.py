@@ -256,3 +256,20 @@ def test_copies_in_several_forms_are_asked_about() -> None:
     folders = times(["jpg", "png"], ["ill", "normal"])
     assert "--images 'jpg/*', or all of them by --folders '*/class'" in refusal(folders)
     assert counts(folders, folders="*/class")[(None, "ill")] == 6
+
+
+def test_a_set_that_is_named_like_a_split_beside_one_that_is_not() -> None:
+    folders = times(["NCT-CRC-HE-100K", "CRC-VAL-HE-7K"], ["NORM", "TUM"])
+    assert "--split-map CRC-VAL-HE-7K=validation,NCT-CRC-HE-100K=train, or join them by --folders '*/class'" in refusal(
+        folders
+    )
+    found = counts(folders, split_map="CRC-VAL-HE-7K=validation,NCT-CRC-HE-100K=train")
+    assert found[("train", "TUM")] == found[("validation", "TUM")] == 3
+
+
+def test_unlabelled_test_images_beside_classes_are_left_out_as_asked() -> None:
+    folders = {"health": 4, "sick": 4, "tb": 4, "test": 9}
+    assert "beside health, sick and tb: leave it out by --split-map test=drop" in refusal(folders)
+    assert counts(folders, split_map="test=drop") == {
+        (None, "health"): 4, (None, "sick"): 4, (None, "tb"): 4, (None, "drop"): 9,
+    }  # fmt: skip

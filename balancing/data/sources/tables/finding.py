@@ -32,12 +32,14 @@ class Beside:
         patients: one that tells patients alone, and its column.
         without: those that name images, but no label that could be told.
         unused: sentences on tables that are not used.
+        doubt: why a table that names images can't be used as it is, and the option that settles it; "" for none.
     """
 
     labels: list[Placed] = field(default_factory=list)
     patients: Path | None = None
     without: list[Placed] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    doubt: str = ""
 
 
 def find_tables(root: Path, paths: Sequence[str], files: ImageFiles, options: Options) -> Beside:
@@ -62,7 +64,11 @@ def find_tables(root: Path, paths: Sequence[str], files: ImageFiles, options: Op
                 raise UserError("it has no rows")
             own = any(plain(column) == plain(options.image_column or "") for column in table.columns)
             loose = options if own else replace(options, image_column=None)
-            found = find_image(table, files, path.rpartition("/")[0], loose)
+            try:
+                found = find_image(table, files, path.rpartition("/")[0], loose)
+            except UserError as error:  # it names images, but which can't be told
+                beside.doubt = beside.doubt or str(error)
+                raise
             if found is None:
                 raise UserError("none of its columns names the images")
             if _lacks_names(found, files, path.rpartition("/")[0]):

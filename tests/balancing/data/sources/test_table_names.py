@@ -82,3 +82,13 @@ def test_the_column_of_images_may_be_named_where_two_name_other_images(tmp_path:
     with pytest.raises(UserError, match="name one with --image-column left"):
         load(tmp_path)
     assert len(load(tmp_path, image_column="left")) == 4
+
+
+def test_folders_are_no_classes_where_a_table_names_their_images_in_two_columns(tmp_path: Path) -> None:
+    draw(tmp_path, [f"{folder}/{folder}{i}x.png" for folder in ("NEL", "AAL", "FAL") for i in range(4)])
+    rows = [(f"NEL/NEL{i}x.png", f"AAL/AAL{i}x.png", ("nevus", "melanoma")[i % 2]) for i in range(4)]
+    table(tmp_path / "meta.csv", ["clinic", "derm", "diagnosis"], rows)
+    with pytest.raises(UserError, match="--image-column clinic; or give --labels folders, if the folders are the"):
+        load(tmp_path)
+    assert load(tmp_path, image_column="derm").class_names == ("melanoma", "nevus")
+    assert load(tmp_path, labels="folders").class_names == ("AAL", "FAL", "NEL")
