@@ -66,11 +66,7 @@ class Reader:
 
     def read(self) -> None:
         while active := [place for place in self.places if place.out is None and place.at < len(place.folders)]:
-            level = Level(active)
-            if self.decided:
-                self._below_class(level)
-            else:
-                self._above_class(level)
+            (self._below_class if self.decided else self._above_class)(Level(active))
 
     def finish(self) -> None:
         unused = [word for word in self.split_map if word not in self.mapped]
