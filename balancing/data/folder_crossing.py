@@ -85,10 +85,10 @@ def decide_crossed(source: str, level: Level, inner: Sequence[str], readings: Se
     if any(word.startswith("augment") for name in (*outer, *inner) for word in tokens(name)):
         raise say.augmented(source, outer, inner, readings)
     found = inner_is_class(outer, inner)
+    if found is not False and all(_KINDS_OF_COPY.intersection(tokens(name)) for name in outer):
+        raise say.copies(source, level, readings[1])
     if found is None:
         raise say.two_readings(source, outer, inner, readings)
-    if found and all(_KINDS_OF_COPY.intersection(tokens(name)) for name in outer):
-        raise say.copies(source, level, readings[1])
     hinted = {name: split for name in outer if (split := hinted_split(name))} if found else {}
     if hinted and len(hinted) < len(outer) and len(outer) <= _MOST_SETS:
         raise say.may_be_splits(source, outer, hinted, readings[1])

@@ -114,7 +114,7 @@ class Reader:
             if not (level.leads_on and len(below) <= max(_FEW, len(names) // 2)):
                 raise say.no_classes(self.source, names, "patient", self.meanings, self.hint)
             self.pass_level(level, "patient")
-        elif all(name.casefold() in words.NEUTRAL for name in names) and not level.leads_on:
+        elif words.name_nothing(names) and not level.leads_on:
             self._step(level)
         else:
             self._class_or_crossed(level)

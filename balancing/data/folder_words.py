@@ -38,6 +38,8 @@ NEUTRAL = frozenset(
     "image images img imgs data dataset picture pictures photo photos jpg jpeg png bmp tif dicom dcm files original "  # noqa: SIM905
     "tiff originals input inputs raw cxr slices patches frames".split()
 )
+# Folders of these names beside such hold what was drawn on the images.
+_DRAWN = frozenset("mask masks label labels gt gts groundtruth annotation annotations".split())  # noqa: SIM905
 _FOLD = frozenset({"fold", "kfold", "cv", "folds", "crossval"})
 _FOLD_OF_SEVERAL = frozenset({"split", "rep", "repeat", "repetition"})
 _PART = frozenset(
@@ -253,6 +255,12 @@ def _are_dense(names: Collection[str]) -> bool:
     """Whether numbers at the end run from 0 or 1 without a gap."""
     numbers = sorted(int((_NUMBER.findall(name) or ["-1"])[-1][:_DIGITS]) for name in names)
     return numbers[0] in (0, 1) and numbers[-1] - numbers[0] + 1 == len(numbers)
+
+
+def name_nothing(names: Collection[str]) -> bool:
+    """Whether folders are called images and the like, perhaps with masks or labels beside: none is a class."""
+    said = {name.casefold() for name in names}
+    return said <= NEUTRAL | _DRAWN and bool(said & NEUTRAL)
 
 
 def name_sets(names: Collection[str]) -> bool:

@@ -273,3 +273,9 @@ def test_unlabelled_test_images_beside_classes_are_left_out_as_asked() -> None:
     assert counts(folders, split_map="test=drop") == {
         (None, "health"): 4, (None, "sick"): 4, (None, "tb"): 4, (None, "drop"): 9,
     }  # fmt: skip
+
+
+def test_images_and_labels_side_by_side_are_no_classes() -> None:
+    assert "nothing tells their classes" in refusal({"images": 5, "labels": 5})
+    assert "--images 'processed/*'" in refusal(times(["raw", "processed"], AB))
+    assert counts({"labels": 5, "tumour": 5}) == {(None, "labels"): 5, (None, "tumour"): 5}

@@ -11,6 +11,7 @@ from balancing.data.options import NONE, Options, flag
 from balancing.data.sources.tables.matching import ImageFiles, Matched
 from balancing.data.sources.tables.reading import Table
 from balancing.data.sources.usual_names import (
+    FINDING_NAMES,
     FOLD_NAMES,
     LABEL_NAMES,
     PATIENT_NAMES,
@@ -222,6 +223,10 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
         usual = [one for one in usual if plain(one) != "y"]  # a place in the image
     if len(usual) > 1:
         usual = _one_of_equals(free, usual)
+    block = tuple(column for column in free if is_flag(free[column]) and plain(column) not in _SPLIT_FLAGS)
+    classes = len(block) > 1 and _share_of_ones(free, block) >= _ONE_HOT
+    if classes and usual and all(plain(one) in FINDING_NAMES and one in block for one in usual):
+        return None, block  # normal, benign, cancer
     if len(usual) == 1:
         return usual[0], ()
     if len(usual) > 1:
@@ -229,8 +234,7 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
             f"{len(usual)} columns of {table.name} could be the label: {', '.join(usual)}; name one, such as "
             f"--label-column {quoted(usual[0])}"
         )
-    block = tuple(column for column in free if is_flag(free[column]) and plain(column) not in _SPLIT_FLAGS)
-    if len(block) > 1 and (_share_of_ones(free, block) >= _ONE_HOT or _covers(free, block)):
+    if classes or (len(block) > 1 and _covers(free, block)):
         return None, block
     patients = find_patient(table.columns, Options(), taken)
     rest = [one for one in free if one != patients and _may_be_classes(one, free[one])]

@@ -92,3 +92,23 @@ def test_folders_are_no_classes_where_a_table_names_their_images_in_two_columns(
         load(tmp_path)
     assert load(tmp_path, image_column="derm").class_names == ("melanoma", "nevus")
     assert load(tmp_path, labels="folders").class_names == ("AAL", "FAL", "NEL")
+
+
+@pytest.mark.parametrize("names", [("normal", "benign", "cancer"), ("Tumor", "Stroma")])
+def test_a_finding_among_columns_of_classes_is_one_of_them(tmp_path: Path, names: tuple[str, ...]) -> None:
+    draw(tmp_path, [f"{i}x.png" for i in range(12)])
+    rows = [(f"{i}x.png", *(int(i % len(names) == k) for k in range(len(names)))) for i in range(12)]
+    table(tmp_path / "t.csv", ["image", *names], rows)
+    assert load(tmp_path).class_names == tuple(sorted(names))
+
+
+def test_a_finding_in_a_column_of_its_own_is_the_label(tmp_path: Path) -> None:
+    draw(tmp_path, [f"{i}x.png" for i in range(12)])
+    table(tmp_path / "t.csv", ["image", "cancer", "biopsy"], [(f"{i}x", int(i % 4 == 0), i % 2) for i in range(12)])
+    images = load(tmp_path)
+    assert (images.class_names, images.labels.sum()) == (("0", "1"), 3)
+    table(
+        tmp_path / "t.csv", ["image", "disease", "malignant"], [(f"{i}x", "ab"[i % 2], i % 3 // 2) for i in range(12)]
+    )
+    with pytest.raises(UserError, match="2 columns of t.csv could be the label: disease, malignant"):
+        load(tmp_path)
