@@ -120,19 +120,19 @@ def test_a_broken_image_is_named_and_skip_bad_is_offered(mistaken: Callable[...,
     images = folder(tmp_path / "images", {"cat": 30, "dog": 30})
     (images / "cat" / "cat7.png").write_bytes(b"")
     (images / "dog" / "dog9.png").write_bytes((images / "dog" / "dog8.png").read_bytes()[:60])
-    code, error = mistaken(*DEMO, "--data", images)
+    code, error = mistaken(*DEMO, "--data", images, "--positive", "cat")
     assert code == 2
     for words in ("cat7.png", "dog9.png", "--skip-bad", "2 of 60"):
         assert words in error
 
 
 def test_fewer_minority_images_than_neighbours(mistaken: Callable[..., Ended], tmp_path: Path) -> None:
-    images = folder(tmp_path / "images", {"many": 80, "rare": 8})
+    images = folder(tmp_path / "images", {"normal": 80, "tumour": 8})
     code, error = mistaken(
         *DEMO, "--data", images, "--techniques", "smote", "--set", "space.parameters.smote.k_neighbors=9"
     )
     assert code == 2
-    assert "rare" in error
+    assert "tumour" in error
     assert "k_neighbors=9 needs at least 10" in error
 
 

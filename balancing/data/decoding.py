@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from balancing.cpus import usable_cpus
+from balancing.data.content import Content, Unreadable
 from balancing.data.dicom import DicomFrame, is_dicom, read_dicom
 from balancing.data.floattiff import read_float_tiff
 from balancing.data.geometry import kept_part, picture_size, to_square
@@ -30,7 +31,6 @@ from balancing.data.imagefile import (
     unread_format,
 )
 from balancing.data.jpegquality import quality_of
-from balancing.data.sources.base import Content, Unreadable
 from balancing.errors import UserError
 
 DECODER_VERSION = 5  # part of every cache entry's name: raise it whenever equal files give other pixels

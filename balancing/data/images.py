@@ -12,7 +12,7 @@ import numpy as np
 
 from balancing.data.cache import Cache, Entry, entry_key
 from balancing.data.decoding import DECODER_VERSION, BadImage, BadImages
-from balancing.data.ingest import Bar, fill_entry, no_bar
+from balancing.data.ingest import Bar, Check, fill_entry, no_bar, no_check
 from balancing.data.options import Options, Reading
 from balancing.data.patients import patient_ids
 from balancing.data.positive import resolve_positive
@@ -144,7 +144,7 @@ class ImageSet:
         key = _arrays_key(source.name, size)
         entry = cache.find(key) or cache.build(
             key,
-            lambda folder: fill_entry(folder, source, size, cache=cache, options=Options(), workers=None, bar=no_bar),
+            lambda folder: fill_entry(folder, source, size, cache=cache, check=no_check, workers=None, bar=no_bar),
         )
         return _image_set(entry, source.name, source.kind, {}, tuple(cache.notes))
 
@@ -164,6 +164,7 @@ def load_images(
     cache_dir: Path | None = None,
     workers: int | None = None,
     bar: Bar = no_bar,
+    check: Check = no_check,
     **reading: Unpack[Reading],
 ) -> ImageSet:
     """The images of a source, decoded once into a cache and memory-mapped from there ever after.
@@ -177,6 +178,7 @@ def load_images(
         cache_dir: by default $BALANCING_ACT_CACHE, or else ~/.cache/balancing-act.
         workers: decoding threads; the number of cores by default.
         bar: shows how decoding gets on; nothing by default.
+        check: is given the classes before anything is decoded, and may raise.
         reading: see ``Reading``.
     Raises:
         BadImages: images that cannot be read, all of them; nothing is left in the cache.
@@ -194,6 +196,7 @@ def load_images(
     opened = open_source(
         source, options, image_size=image_size, phantom_images=phantom_images, phantom_seed=phantom_seed
     )
+    opened.options = opened.options or options
     cache = Cache(cache_dir)
     settings = [image_size, options.given(), DECODER_VERSION]
     entry, notes = _remembered(opened, cache, settings)
@@ -202,9 +205,7 @@ def load_images(
         key = entry_key(readable, image_size, [opened.identity(), *settings])
         entry = cache.find(key) or cache.build(
             key,
-            lambda folder: fill_entry(
-                folder, opened, image_size, cache=cache, options=options, workers=workers, bar=bar
-            ),
+            lambda folder: fill_entry(folder, opened, image_size, cache=cache, check=check, workers=workers, bar=bar),
         )
         if opened.remembered:
             cache.remember([opened.name, *settings], key)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from balancing.data.cache import Cache, content_fingerprint
-from balancing.data.classes import encode_labels
+from balancing.data.classes import Encoded, encode_labels
 from balancing.data.decoding import BadImage, BadImages, Decoded, Manner, decode_all
 from balancing.data.dicom import MISSING, require
 from balancing.data.dicomgrey import window_note
@@ -30,7 +30,13 @@ _EARLY = 1 / 8
 _ONE_PATIENT = 10  # DICOM images that all name one patient: fewer may well be of one
 
 # Given how many images there are: within it, what it gives is called after each.
+# Given the classes before anything is decoded; raises where they will not do.
+Check = Callable[[Encoded], None]
 Bar = Callable[[int], AbstractContextManager[Callable[[], None]]]
+
+
+def no_check(encoded: Encoded) -> None:
+    """Finds nothing."""
 
 
 @contextlib.contextmanager
@@ -40,20 +46,21 @@ def no_bar(total: int) -> Iterator[Callable[[], None]]:
 
 
 def fill_entry(
-    folder: Path, source: Source, image_size: int, *, cache: Cache, options: Options, workers: int | None, bar: Bar
+    folder: Path, source: Source, image_size: int, *, cache: Cache, check: Check, workers: int | None, bar: Bar
 ) -> dict[str, Any]:
     """Writes pixels.npy, rows.parquet and perhaps masks.npy; returns the rest for meta.json.
 
     Raises:
-        BadImages: some images cannot be read, and ``options.skip_bad`` is off; all are named.
+        BadImages: some images cannot be read, and ``skip_bad`` is off; all are named.
         UserError: see `encode_labels`; no room on the disk; pydicom is missing; floats that no range holds.
     """
     whole = source.listing()
-    used = source.options or options
+    used = source.options or Options()
     encoded = encode_labels(whole, used)
     listing, labels, class_names, notes = encoded.listing, encoded.labels, encoded.class_names, encoded.notes
     left_out = set(range(len(whole.labels))).difference(encoded.rows.tolist())
     require(listing.names)
+    check(encoded)
     total = len(labels)
     cache.require_room(int(1.1 * total * image_size**2))
     names = unique_names(listing.names, listing.splits)
@@ -65,9 +72,9 @@ def fill_entry(
         writer = PixelWriter(folder / "pixels.npy", image_size, before_colour)
         images = contextlib.closing(decode_all(_without(source.contents(), left_out), manner, workers))
         with contextlib.closing(writer), images as stream, bar(total) as advance:
-            return _one_pass(stream, names, writer, manner, skip_bad=options.skip_bad, advance=advance)
+            return _one_pass(stream, names, writer, manner, skip_bad=used.skip_bad, advance=advance)
 
-    done = decoded_by(Manner(image_size, BITS[0], UNIT, options.resize, options.page))
+    done = decoded_by(Manner(image_size, BITS[0], UNIT, used.resize, used.page))
     while done.needs != done.tried:
         done = decoded_by(done.needs)
     kept, bad, seen, writer = done.kept, done.bad, done.seen, done.writer
@@ -94,7 +101,7 @@ def fill_entry(
     in_dicom = Counter(item.shown_by for item in done.dicom if item is not None)
     if in_dicom:
         notes += (window_note(in_dicom, len(kept)),)
-        if patients is None and options.patient_column != NONE:
+        if patients is None and used.patient_column != NONE:
             patients, note = _patients_of_dicom(done, total)
             notes += (note,) if note else ()
             patients_from = "the PatientID of the DICOM files"
@@ -106,7 +113,7 @@ def fill_entry(
         )
         chosen = set(kept)
         for row, mask in zip(kept, (m for i, m in enumerate(_without(masks, left_out)) if i in chosen), strict=True):
-            array[row] = fitted_mask(mask, image_size, options.resize)
+            array[row] = fitted_mask(mask, image_size, used.resize)
         array.flush()
         del array
 

@@ -14,13 +14,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from balancing.data.classes import Encoded, encode_labels
+from balancing.data.content import Content
 from balancing.data.decoding import Decoded, Manner, decode
 from balancing.data.greybits import BITS, bits_for
-from balancing.data.options import Options, Reading
+from balancing.data.options import NONE, Options, Reading
 from balancing.data.patients import patient_ids
 from balancing.data.positive import resolve_positive
 from balancing.data.sources import open_source
-from balancing.data.sources.base import Content, Listing, Source, unique_names
+from balancing.data.sources.base import Listing, Source, unique_names
 from balancing.data.splits import PARTS
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -124,6 +125,11 @@ def look_at(
     }
     patients, patients_note = _patients(listing, used)
     totals = np.bincount(labels, minlength=len(class_names)).tolist()
+    examples, formats = _examples(opened, encoded, Manner(size, resize=used.resize, page=used.page), per_class)
+    if patients is None and "DICOM" in formats and used.patient_column != NONE and used.patient_pattern is None:
+        patients_note = (
+            "The files are DICOM: their PatientID tells patients apart, once all of them are read for a run."
+        )
     positive, positive_note = _positive(class_names, totals, encoded.positive, options)
     folds = [fold for fold in listing.folds or [] if fold is not None]
     return Look(
@@ -138,7 +144,7 @@ def look_at(
         positive_note=positive_note,
         folds={fold: folds.count(fold) for fold in sorted(set(folds))},
         notes=(*opened.notes, *listing.notes, *encoded.notes),
-        examples=tuple(_examples(opened, encoded, Manner(size, resize=used.resize, page=used.page), per_class)),
+        examples=tuple(examples),
         options=options,
     )
 
@@ -175,8 +181,8 @@ def _positive(
         return None, f"To be settled before a run: {error}."
 
 
-def _examples(opened: Source, encoded: Encoded, manner: Manner, per_class: int) -> list[Example]:
-    """Images of each class, spread over its images, in the order of the classes."""
+def _examples(opened: Source, encoded: Encoded, manner: Manner, per_class: int) -> tuple[list[Example], set[str]]:
+    """Images of each class, spread over its images, in the order of the classes; and the formats they have."""
     wanted: dict[int, int] = {}  # place in the source -> row of what is kept
     for label in range(min(len(encoded.class_names), MOST_CLASSES)):
         rows = np.flatnonzero(encoded.labels == label)
@@ -195,7 +201,7 @@ def _examples(opened: Source, encoded: Encoded, manner: Manner, per_class: int) 
         pixels, reason = (image.pixels, "") if isinstance(image, Decoded) else (None, str(image))
         listing, name = encoded.listing, encoded.class_names[encoded.labels[row]]
         made.append(Example(name, listing.splits[row], listing.names[row], pixels, reason))
-    return made
+    return made, {image.format for image in found.values() if isinstance(image, Decoded)}
 
 
 def _decoded(content: Content, manner: Manner) -> Decoded | str:

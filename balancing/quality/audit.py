@@ -23,6 +23,7 @@ from balancing.quality.findings import SEVERITIES, Audit, Finding, Severity, Sho
 from balancing.quality.properties import Property, of_files, of_pictures, of_sources
 from balancing.quality.shift import shift_findings
 from balancing.quality.shortcuts import shortcut_findings, shortcuts
+from balancing.quality.unknown_patients import unknown_patients
 
 __all__ = ["SEVERITIES", "Audit", "Finding", "audit"]
 
@@ -106,14 +107,7 @@ def _side(pair: tuple[str, str], exact: bool = True) -> Severity:
 
 def _patients_on_both_sides(images: ImageSet, part_of: np.ndarray) -> list[Finding]:
     if images.patients is None:
-        return [
-            Finding(
-                "patients_unknown",
-                "warning",
-                "Nothing tells the patients apart: images of one patient may lie on both sides of a split.",
-                "Name the patients by --patient-column, or by --patient-pattern on the file names.",
-            )
-        ]
+        return unknown_patients(images, part_of)
     rows: dict[str, list[int]] = {}
     for row, patient in enumerate(images.patients.tolist()):
         rows.setdefault(patient, []).append(row)

@@ -1,4 +1,4 @@
-"""The command line: sweep demo | run | resume | plan | audit | report | compare | predict | techniques | presets.
+"""The command line: sweep demo | run | resume | look | audit | plan | report | compare | predict | techniques ...
 
 Heavy imports wait inside the commands, so that ``--help`` answers at once.
 """

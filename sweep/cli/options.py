@@ -146,7 +146,7 @@ _OF_DATA: tuple[tuple[str, str, Any], ...] = (
     ("allow_leak", "Go on although training and test share patients or images.", bool),
 )
 _DATA_OPTIONS = (
-    Option("data", "Hub id[@revision], folder, zip, table, parquet, .npz, or 'phantom'.", _DATA, "data.source"),
+    Option("data", "Folder, table, zip, parquet, .npz, Hub id (with @revision), or 'phantom'.", _DATA, "data.source"),
     *(
         Option(name, text, _DATA, f"data.{name}", kind, (f"--{name.replace('_', '-')}",) if kind is bool else ())
         for name, text, kind in _OF_DATA

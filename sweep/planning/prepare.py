@@ -16,6 +16,7 @@ import numpy as np
 from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.registry import check_feasible
 from balancing.components.techniques import Technique, get_technique, training_of
+from balancing.data.classes import Encoded
 from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split
@@ -95,17 +96,17 @@ def load_data(
     Raises:
         UserError: see ``load_images``, ``make_split`` and ``resolve_positive``.
     """
-    images = load_images(
-        data.source,
-        image_size=data.image_size,
-        bar=bar,
-        **data.reading(),
-    )
+
+    def settled(encoded: Encoded) -> None:  # before anything is decoded
+        counts = np.bincount(encoded.labels, minlength=len(encoded.class_names)).tolist()
+        _positive(encoded.class_names, counts, encoded.positive, data, run, ask)
+
+    images = load_images(data.source, image_size=data.image_size, bar=bar, check=settled, **data.reading())
     counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
     of_class = ", ".join(f"{count:,} {name}" for count, name in zip(counts, images.class_names, strict=True))
     for note in (f"{len(images):,} images: {of_class}.", *images.notes):
         tell(note)
-    positive, positive_note = _positive(images, data, run, ask)
+    positive, positive_note = _positive(images.class_names, counts, images.positive, data, run, ask)
     tell(positive_note)
     split = make_split(images, seed=data.split_seed)
     for note in split.notes:
@@ -113,16 +114,16 @@ def load_data(
     return images, split, positive, (*images.notes, positive_note, *split.notes)
 
 
-def _positive(images: ImageSet, data: DataConfig, run: Run | None, ask: bool) -> tuple[int | None, str]:
-    told = images.positive
+def _positive(
+    class_names: Sequence[str], counts: Sequence[int], told: str | None, data: DataConfig, run: Run | None, ask: bool
+) -> tuple[int | None, str]:
     if run is not None and run.positive is not None:
         told = run.class_names[run.positive]
     wanted = data.positive
-    if told is not None and wanted is not None and wanted.isdigit() and wanted not in images.class_names:
+    if told is not None and wanted is not None and wanted.isdigit() and wanted not in class_names:
         wanted = None  # one of several findings, asked for by its number, whose name the data told
-    counts = np.bincount(images.labels, minlength=images.n_classes).tolist()
     try:
-        return resolve_positive(images.class_names, wanted, counts=counts, told=told)
+        return resolve_positive(class_names, wanted, counts=counts, told=told)
     except UserError as error:
         if ask or wanted is not None:
             raise

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from balancing.data.content import Content
 from balancing.data.given import as_array, checked_labels, column
-from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.sources.base import Listing, Source, digest
 from balancing.data.splits import PARTS
 from balancing.data.text import one_patient, shown
 from balancing.errors import UserError, suggestion

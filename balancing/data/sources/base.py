@@ -13,23 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balancing.data.content import Content
+
 if TYPE_CHECKING:
     from balancing.data.options import Options
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """Stands for an image that the source could not even fetch.
-
-    Args:
-        reason: one sentence.
-    """
-
-    reason: str
-
-
-# Encoded bytes, a file holding them, or pixels: (H, W) or (H, W, 3), uint8, uint16 or bool.
-Content = bytes | Path | np.ndarray | Unreadable
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balancing.data.content import Content, Unreadable
 from balancing.data.options import Options
-from balancing.data.sources.base import Content, Listing, Source, Unreadable
+from balancing.data.sources.base import Listing, Source
 from balancing.data.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
 from balancing.data.sources.rows import Cells, listing_of
 from balancing.data.text import shown

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from balancing.data.content import Content, Unreadable
 from balancing.data.options import NONE, Options
-from balancing.data.sources.base import Content, Unreadable
 from balancing.data.sources.usual_names import FOLD_NAMES, LABEL_NAMES, PATIENT_NAMES, SPLIT_NAMES, plain
 from balancing.data.text import shown
 from balancing.errors import UserError, suggestion

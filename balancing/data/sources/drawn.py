@@ -9,8 +9,9 @@ import numpy as np
 
 import balancing.data.phantom
 import balancing.data.phantom_drawing
+from balancing.data.content import Content
 from balancing.data.phantom import CLASS_NAMES, Phantom
-from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.sources.base import Listing, Source, digest
 
 
 class PhantomSource(Source):

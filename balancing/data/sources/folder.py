@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from balancing.data.content import Content, Unreadable
 from balancing.data.folder_words import natural_order
 from balancing.data.layouts import with_layout
 from balancing.data.options import Options
 from balancing.data.sources.arranging import FolderContents, arrange, unread
-from balancing.data.sources.base import Content, Listing, Source, Unreadable, digest
+from balancing.data.sources.base import Listing, Source, digest
 from balancing.data.sources.filesets import DiskFiles, FileSet, ZippedFiles
 from balancing.data.sources.walking import passed_over, walk
 from balancing.data.sources.zipped import read_member, zip_parquet

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from balancing.data.content import Content
 from balancing.data.options import NONE, Options
 from balancing.data.patterns import search_all
-from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.sources.base import Listing, Source, digest
 from balancing.data.sources.filesets import FileSet
 from balancing.data.sources.layout import layout_of
 from balancing.data.sources.tables.folders import folder_patients, folder_splits, table_split

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from balancing.data.content import Content
 from balancing.data.options import Options
-from balancing.data.sources.base import Content, Listing, Source, digest
+from balancing.data.sources.base import Listing, Source, digest
 from balancing.data.sources.tables.finding import named_files, patients_by_file
 from balancing.data.sources.tables.matching import ImageFiles
 from balancing.data.sources.tables.reading import Table, read_table

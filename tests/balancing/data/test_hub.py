@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from balancing.data.content import Unreadable
 from balancing.data.images import load_images
 from balancing.data.options import Options
 from balancing.data.sources import hub
-from balancing.data.sources.base import Unreadable
 from balancing.data.sources.hub import HubSource
 from balancing.errors import UserError
 from tests.balancing.samples import class_folders, hub_table, png, write_files, write_hub_folder

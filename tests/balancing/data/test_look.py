@@ -12,6 +12,7 @@ from balancing.data.images import load_images
 from balancing.data.look import look_at
 from balancing.errors import UserError
 from tests.balancing.samples import class_folders, encoded, noise, write_files
+from tests.balancing.shapes_of_files import dicom
 
 
 @pytest.fixture
@@ -66,3 +67,11 @@ def test_doubt_about_the_positive_class_is_said_and_other_mistakes_are_refused(t
     assert found.positive_note.startswith("To be settled before a run: which class is positive can't be told")
     with pytest.raises(UserError, match="--resize can't be 'stretch'"):
         look_at(tmp_path, resize="stretch")
+
+
+def test_dicom_files_promise_their_patients(tmp_path: Path) -> None:
+    files = {f"{name}/IM{i}": dicom(f"{name}{i}") for name in ("normal", "ill") for i in range(3)}
+    found = look_at(write_files(tmp_path, files))
+    assert found.patients is None
+    assert "PatientID tells patients apart" in found.patients_note
+    assert "would tell" in look_at(tmp_path, patient_column="none").patients_note

@@ -218,3 +218,14 @@ def test_a_technique_that_needs_more_images_is_refused_with_the_whole_option_or_
     assert "smote+focal (class 1 has 5 training images" in said
     with pytest.raises(UserError, match="these data rule out every technique that was asked for: smote"):
         prepared(few, techniques=["smote"], skip_infeasible=True)
+
+
+def test_doubt_about_the_positive_class_is_told_before_anything_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from balancing.data import ingest
+
+    monkeypatch.setattr(ingest, "decode_all", lambda *_: pytest.fail("images were decoded"))
+    rare_zero = write_source(tmp_path / "odd.npz", (10, 30))
+    with pytest.raises(UserError, match="0 is the rarer one; name it with --positive 0"):
+        prepared(rare_zero, techniques=["baseline"])
