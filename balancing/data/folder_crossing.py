@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from balancing.data import folder_notes as say
 from balancing.data.folder_tree import Level
-from balancing.data.folder_words import kind_of, look_like_ids
+from balancing.data.folder_words import hinted_split, kind_of, look_like_ids, tokens
 from balancing.data.positive import means_healthy
 
 # What ``kind_of`` tells -> how ``--folders`` writes it.
 LEVEL_OF = {"fold": "fold", "part": "part", "date": "part", "site": "site", "patient": "patient"}
+# Folders called so above the same classes hold the same images again: jpg and png, raw and cropped.
+_KINDS_OF_COPY = frozenset(
+    "jpg jpeg png bmp tif tiff dicom dcm gif webp raw original originals processed preprocessed cropped segmented "  # noqa: SIM905
+    "enhanced resized masked clahe filtered denoised color colour gray grey grayscale rgb normalized normalised".split()
+)
+_MOST_SETS = 4
 _FEW, _DEEPEST = 20, 12
 
 
@@ -62,3 +69,29 @@ def inner_is_class(outer: Collection[str], inner: Collection[str]) -> bool | Non
         if told[0] != told[1]:
             return told[1]
     return None
+
+
+def decide_crossed(source: str, level: Level, inner: Sequence[str], readings: Sequence[Sequence[str]]) -> bool:
+    """Whether the inner one of two crossed levels is the class.
+
+    Args:
+        level: the outer one.
+        inner: names of the inner one.
+        readings: what each level means where the outer one, or the inner one, is the class.
+    Raises:
+        UserError: in doubt; or the outer folders hold copies of each other's images, or splits of their own.
+    """
+    outer = level.names
+    if any(word.startswith("augment") for name in (*outer, *inner) for word in tokens(name)):
+        raise say.augmented(source, outer, inner, readings)
+    found = inner_is_class(outer, inner)
+    if found is not False and all(_KINDS_OF_COPY.intersection(tokens(name)) for name in outer):
+        raise say.copies(source, level, readings[1])
+    if found is None:
+        raise say.two_readings(source, outer, inner, readings)
+    hinted = {name: split for name in outer if (split := hinted_split(name))} if found else {}
+    if hinted and len(hinted) < len(outer) and len(outer) <= _MOST_SETS:
+        raise say.may_be_splits(source, outer, hinted, readings[1])
+    if found and "split" in readings[1][len(readings[0]) :]:
+        raise say.splits_in_several(source, level, readings[1])
+    return found

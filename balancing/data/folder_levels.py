@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from balancing.data import folder_notes as say
 from balancing.data import folder_words as words
-from balancing.data.folder_crossing import LEVEL_OF, crossed_below, inner_is_class
+from balancing.data.folder_crossing import LEVEL_OF, crossed_below, decide_crossed
 from balancing.data.folder_tree import Level, Place, cleaned
 from balancing.data.options import Options
 
@@ -66,11 +66,7 @@ class Reader:
 
     def read(self) -> None:
         while active := [place for place in self.places if place.out is None and place.at < len(place.folders)]:
-            level = Level(active)
-            if self.decided:
-                self._below_class(level)
-            else:
-                self._above_class(level)
+            (self._below_class if self.decided else self._above_class)(Level(active))
 
     def finish(self) -> None:
         unused = [word for word in self.split_map if word not in self.mapped]
@@ -105,7 +101,8 @@ class Reader:
         if splits:
             self._read_splits(level, splits)
             return
-        kind = words.kind_of(names)
+        series = "patient" in self.meanings and words.numbered_series(names)
+        kind = words.kind_of(names) or ("study" if series else None)
         if kind is not None:
             self._typed(level, kind)
         elif len(names) == 1:
@@ -117,7 +114,7 @@ class Reader:
             if not (level.leads_on and len(below) <= max(_FEW, len(names) // 2)):
                 raise say.no_classes(self.source, names, "patient", self.meanings, self.hint)
             self.pass_level(level, "patient")
-        elif all(name.casefold() in words.NEUTRAL for name in names) and not level.leads_on:
+        elif words.name_nothing(names) and not level.leads_on:
             self._step(level)
         else:
             self._class_or_crossed(level)
@@ -161,6 +158,12 @@ class Reader:
         others = [name for name in others if name not in folds]
         below = {words.alike(name) for split in splits for name in level.below.get(split, ())}
         if others and not below and not self.decided:
+            if set(splits.values()) == {"drop"}:
+                level.leave_out(splits)
+                return
+            told = len(others) > 1 or level.below[others[0]]  # and no trial's "test" and "control"
+            if list(splits.values()) == ["test"] and told and not self.meanings:
+                raise say.split_beside_classes(self.source, *splits, others)
             raise say.no_classes(self.source, level.names, "split", self.meanings, self.hint)
         unknown = [name for name in others if level.below[name] or self.decided]
         if unknown:
@@ -259,21 +262,19 @@ class Reader:
     def _class_or_crossed(self, level: Level) -> None:
         crossed = crossed_below(level, self.splits_of)
         if crossed is not None:
-            names, middle = crossed
+            inner, middle = sorted(crossed[0]), crossed[1]
             readings = [[*self.meanings, "class"], [*self.meanings, "*", *middle, "class"]]
-            outer, inner = level.names, sorted(names)
-            if any(word.startswith("augment") for name in (*outer, *inner) for word in words.tokens(name)):
-                raise say.augmented(self.source, outer, inner, readings)
-            inner_is = inner_is_class(outer, inner)
-            if inner_is is None:
-                raise say.two_readings(self.source, outer, inner, readings)
-            if inner_is:
-                self.notes.append(say.above_class(outer, inner, readings))
+            if decide_crossed(self.source, level, inner, readings):
+                self.notes.append(say.above_class(level.names, inner, readings))
                 self.meanings.append("*")
                 self._step(level)
                 return
-            self.notes.append(say.below_class(outer, inner, readings))
+            self.notes.append(say.below_class(level.names, inner, readings))
             self.subtypes = True
+        elif level.leads_on and words.name_sets(level.names):
+            inner = sorted(set().union(*level.below.values()))
+            readings = [[*self.meanings, "class"], [*self.meanings, "*", "class"]]
+            raise say.two_readings(self.source, level.names, inner, readings)
         self._choose(level)
 
     def _choose(self, level: Level) -> None:

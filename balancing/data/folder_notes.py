@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from balancing.data.folder_tree import Place
+from balancing.data.folder_tree import Level, Place
 from balancing.data.folder_words import PLAIN
 from balancing.data.text import shown
 from balancing.errors import UserError
@@ -42,16 +42,20 @@ class Hint:
         label_pattern: a regular expression that would tell the class from file names; None where none is seen.
         examples: what it would find, such as ``mel: 9, nv: 35``.
         tables: files beside the images that may hold labels.
+        unfit: why none of these can be used; "" where one may.
     """
 
     label_pattern: str | None = None
     examples: str = ""
     tables: tuple[str, ...] = ()
+    unfit: str = ""
 
     @property
     def steps(self) -> str:
         """How the classes can be told without folders."""
-        table = f"--labels {quoted(self.tables[0])}" if self.tables else "--labels TABLE (a table beside the images)"
+        why = f"; {self.unfit}" if self.unfit else ""
+        given = self.tables and not self.unfit
+        table = f"--labels {quoted(self.tables[0])}" if given else f"--labels TABLE (a table beside the images{why})"
         if self.label_pattern is None:
             return f"give {table}, or --label-pattern REGEX where file names tell the class"
         return f"give {table}, or --label-pattern {shlex.quote(self.label_pattern)} ({self.examples})"
@@ -174,6 +178,43 @@ def splits_in_folds(source: str, folds: Sequence[str]) -> UserError:
     return UserError(
         f"each of the folds {some(folds)} of {shown(source)} has its own splits, so one's training images may be "
         f"another's test images: read one fold by --images {quoted(f'{folds[0]}/*')}"
+    )
+
+
+def splits_in_several(source: str, level: Level, levels: Sequence[str]) -> UserError:
+    """Folders that each hold a whole set with its splits, which may be one set split in several ways."""
+    above = "/".join(level.places[0].folders[: level.places[0].at])
+    glob = "/".join(filter(None, [above, level.names[0], "*"]))
+    return UserError(
+        f"each of the folders {some(level.names)} of {shown(source)} has its own splits, so one's training images may "
+        f"be another's test images: read one by --images {quoted(glob)}, or join them by {reading(levels)}"
+    )
+
+
+def copies(source: str, level: Level, levels: Sequence[str]) -> UserError:
+    """Folders that by their names hold the same images in several forms."""
+    above = "/".join(level.places[0].folders[: level.places[0].at])
+    glob = "/".join(filter(None, [above, level.names[0], "*"]))
+    return UserError(
+        f"the folders {some(level.names)} of {shown(source)} look like the same images in several forms, which would "
+        f"stand in several splits: read one by --images {quoted(glob)}, or all of them by {reading(levels)}"
+    )
+
+
+def may_be_splits(source: str, names: Collection[str], hinted: Mapping[str, str], levels: Sequence[str]) -> UserError:
+    """Sets of the same classes, of which one is named like a split and another like none."""
+    given = ",".join(f"{name}={hinted.get(name, 'train')}" for name in sorted(names))
+    return UserError(
+        f"of the folders {some(sorted(names))} of {shown(source)}, {some(sorted(hinted))} may be a split by its name: "
+        f"say so by --split-map {quoted(given)}, or join them by {reading(levels)}"
+    )
+
+
+def split_beside_classes(source: str, split: str, others: Sequence[str]) -> UserError:
+    """A folder of unlabelled test images beside folders that are no splits."""
+    return UserError(
+        f"{shown(source)} has a folder {shown(split)}, which holds no class folders, beside {some(others)}: leave it "
+        f"out by --split-map {quoted(f'{split}=drop')}; if all are the classes, give --folders class"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
@@ -61,6 +62,11 @@ class Level:
             if place.deeper:
                 below.add(place.folders[place.at + 1])
                 self.deep += place.images
+
+    def leave_out(self, names: Collection[str]) -> None:
+        """Leaves the images below folders of these names out, as was asked."""
+        for place in self.places:
+            place.out = "drop" if place.here in names else place.out
 
     @property
     def names(self) -> list[str]:

@@ -12,11 +12,17 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
 
 _SPLIT = {
-    **dict.fromkeys(["train", "training", "trn", "trainval"], "train"),
     **dict.fromkeys(
-        ["val", "valid", "validate", "validation", "validating", "dev", "devel", "development"], "validation"
+        "train training trn trainval entrenamiento entreno treino treinamento entraînement entrainement apprentissage "  # noqa: SIM905
+        "addestramento".split(),
+        "train",
     ),
-    **dict.fromkeys(["test", "testing", "tst", "eval", "evaluation"], "test"),
+    **dict.fromkeys(
+        "val valid validate validation validating dev devel development validierung validacion validación validação "  # noqa: SIM905
+        "validacao validazione".split(),
+        "validation",
+    ),
+    **dict.fromkeys("test testing tst eval evaluation prueba pruebas teste testes".split(), "test"),  # noqa: SIM905
 }
 # Words for splits of which nothing needs to be said.
 PLAIN = {word: _SPLIT[word] for word in ("train", "training", "val", "valid", "validation", "dev", "test", "testing")}
@@ -32,11 +38,13 @@ NEUTRAL = frozenset(
     "image images img imgs data dataset picture pictures photo photos jpg jpeg png bmp tif dicom dcm files original "  # noqa: SIM905
     "tiff originals input inputs raw cxr slices patches frames".split()
 )
+# Folders of these names beside such hold what was drawn on the images.
+_DRAWN = frozenset("mask masks label labels gt gts groundtruth annotation annotations".split())  # noqa: SIM905
 _FOLD = frozenset({"fold", "kfold", "cv", "folds", "crossval"})
 _FOLD_OF_SEVERAL = frozenset({"split", "rep", "repeat", "repetition"})
 _PART = frozenset(
     "part parts batch batches chunk shard images image imgs img pictures photos disc disk volume vol archive zip set "  # noqa: SIM905
-    "subset folder dir data dataset section block package tar".split()
+    "subset folder dir data dataset section block package tar base".split()
 )
 _SITE = frozenset("site hospital hosp center centre clinic institution institute".split())  # noqa: SIM905
 _SITE_NUMBERED = _SITE | frozenset("scanner vendor device machine lab laboratory cohort source".split())  # noqa: SIM905
@@ -103,14 +111,22 @@ def split_words(names: Collection[str]) -> dict[str, str]:
     """Folders side by side -> their splits; those that are none are left out.
 
     Words that mean something else may stand beside the split's only where two splits are told so:
-    ``C-NMC_training_data`` beside ``C-NMC_test_prelim_phase_data``.
+    ``C-NMC_training_data`` beside ``C-NMC_test_prelim_phase_data``; and not beside a plain word for the same split, for
+    ``auto_test`` beside ``test`` may be another view of it, and ``train_augmented`` copies of ``train``.
     """
     plain = {name: split for name in names if (split := split_word(name))}
     hinted = {name: split for name in names if name not in plain and (split := _one_split(tokens(name)))}
+    told = set(plain.values())
+    hinted = {name: split for name, split in hinted.items() if split not in told}
     both = {**plain, **hinted}
     if len(set(both.values())) > 1 and not (hinted and any(map(means_healthy, hinted))):
         return both
     return plain
+
+
+def hinted_split(name: str) -> str | None:
+    """The one split that some word of a name means: ``CRC-VAL-HE-7K`` -> ``validation``."""
+    return _one_split(tokens(name))
 
 
 def split_and_class(names: Collection[str]) -> dict[str, tuple[str, str]] | None:
@@ -162,6 +178,12 @@ def numbered_alike(names: Collection[str]) -> str | None:
         bare, numbered = sorted(stems, key=lambda stem: "#" in stem)
         stems = {numbered} if numbered.replace("#", "").rstrip(" _-()") == bare else stems
     return stems.pop() if len(names) > 1 and len(stems) == 1 and "#" in next(iter(stems)) else None
+
+
+def numbered_series(names: Collection[str]) -> bool:
+    """Whether folders within patients differ in a number alone and none says class or grade: ``CR chest 1``."""
+    stem = numbered_alike(names)
+    return stem is not None and len(tokens(stem)) > 0 and not _CLASS.intersection(tokens(stem))
 
 
 def _last_number_out(name: str) -> str:
@@ -233,6 +255,22 @@ def _are_dense(names: Collection[str]) -> bool:
     """Whether numbers at the end run from 0 or 1 without a gap."""
     numbers = sorted(int((_NUMBER.findall(name) or ["-1"])[-1][:_DIGITS]) for name in names)
     return numbers[0] in (0, 1) and numbers[-1] - numbers[0] + 1 == len(numbers)
+
+
+def name_nothing(names: Collection[str]) -> bool:
+    """Whether folders are called images and the like, perhaps with masks or labels beside: none is a class."""
+    said = {name.casefold() for name in names}
+    return said <= NEUTRAL | _DRAWN and bool(said & NEUTRAL)
+
+
+def name_sets(names: Collection[str]) -> bool:
+    """Whether folders side by side are called sets of images, which no class is: ``lung_image_sets``.
+
+    >>> name_sets(["lung_image_sets", "colon_image_sets"]), name_sets(["lung", "colon"])
+    (True, False)
+    """
+    said = NEUTRAL | {"set", "sets", "datasets"}
+    return len(names) > 1 and all(said.intersection(tokens(name)) and not means_healthy(name) for name in names)
 
 
 def kind_of(names: Collection[str]) -> str | None:

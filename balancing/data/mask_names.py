@@ -16,7 +16,8 @@ _ENDING = re.compile(
     re.IGNORECASE,
 )
 _FOLDER = frozenset(
-    "mask masks label labels gt groundtruth truth seg segs segmentation segmentations annotation annotations".split()  # noqa: SIM905
+    "mask masks label labels gt gts groundtruth truth seg segs segmentation segmentations annotation "  # noqa: SIM905
+    "annotations".split()
 )
 _FOLDER_BESIDE = frozenset("ground lung lungs lesion lesions binary tumor tumour png images image the".split())  # noqa: SIM905
 
@@ -60,16 +61,25 @@ def _in_mask_folders(by_folder: dict[str, list[tuple[str, str]]]) -> set[str]:
             beside = ["/".join([*parts[:i], *parts[i + 1 :]])]
             beside += ["/".join([*parts[:i], word, *parts[i + 1 :]]) for word in NEUTRAL]
             images: set[str] = set()
+            tails: set[str] = set()
             for name in beside:
                 if name in plain and plain[name] != folder:
                     if name not in stems:
                         stems[name] = {stem for _, stem in by_folder[plain[name]]}
                     images |= stems[name]
-            fitting = sum(stem in images or base_of(stem) in images for _, stem in files)
+                    tails |= set(map(_tail, stems[name]))
+            tails -= {""}
+            fitting = sum(stem in images or base_of(stem) in images or _tail(stem) in tails for _, stem in files)
             if 2 * fitting > len(files):
                 masks.update(path for path, _ in files)
                 break
     return masks
+
+
+def _tail(stem: str) -> str:
+    """What stands behind a name's first word, a number: ``0001-l`` for ``bus_0001-l`` and ``mask_0001-l``."""
+    found = re.fullmatch(r"[^\W\d_]+[\s_.-]?(\d.*)", stem)
+    return found[1] if found else ""
 
 
 @lru_cache(1 << 16)

@@ -17,6 +17,7 @@ _PERSON = (
     "participant", "sujet", "proband",
 )  # fmt: skip
 _LETTER = r"(?<![A-Za-z0-9])([Pp]\d{2,})(?![A-Za-z0-9])"
+_SIDE = r"^(\d{3,})[-_ ]?(?:[LlRr]|[Oo][DdSs])(?:\.\w+)?$"  # 9001234L.png, of knees and eyes
 _DATE = re.compile(r"^(?:19|20)\d\d(?:[01]\d[0-3]\d)?$")
 _SEPARATORS = re.compile(r"([-_ .()]+)")
 _RUNNING = re.compile(r"^[A-Za-z]{0,2}\d{1,5}$")
@@ -75,7 +76,8 @@ def proposals(names: Sequence[str], splits: Sequence[str], *, whole: bool = Fals
 
     A pattern is proposed where a word such as ``patient`` stands before a number in nearly all names, or where nearly
     all names have one form in which a part with a number repeats (at least five different ones, most names share
-    theirs with another) and a number behind it counts on within each, or which leads the name and is a number, no date.
+    theirs with another) and a number behind it counts on within each, or all have the same few endings behind it, such
+    as views (``C_0007_LEFT_CC``), or which leads the name and is a number, no date.
 
     Args:
         names: (N,) file names, perhaps with folders.
@@ -84,7 +86,7 @@ def proposals(names: Sequence[str], splits: Sequence[str], *, whole: bool = Fals
     """
     bare = [str(name) if whole else str(name).rpartition("/")[2] for name in names]
     found: dict[str, Proposal] = {}
-    for pattern in (*(rf"(?i)(?<![a-z]){word}[-_ .]?(\d+)" for word in _PERSON), _LETTER):
+    for pattern in (*(rf"(?i)(?<![a-z]){word}[-_ .]?(\d+)" for word in _PERSON), _LETTER, _SIDE):
         made = _tried(pattern, bare, splits)
         if made is not None:
             found[pattern] = made
@@ -129,12 +131,23 @@ def _by_form(names: Sequence[str], splits: Sequence[str]) -> Proposal | None:
         if not _several_each(ids):
             continue
         leads = place == 0 and all(word.isdigit() for word in ids)
-        if leads or any(_counts_on(ids, columns[later]) for later in range(place + 2, width, 2)):
+        if (
+            leads
+            or _crossed(ids, ["".join(one[place + 1 :]) for one in of_form])
+            or any(_counts_on(ids, columns[later]) for later in range(place + 2, width, 2))
+        ):
             pattern = _pattern_of(columns, place)
             made = _tried(pattern, names, splits)
             if made is not None:
                 return made
     return None
+
+
+def _crossed(ids: Sequence[str], rests: Sequence[str]) -> bool:
+    """Whether what stands behind the ids are the same few endings for nearly all of them, each once."""
+    of_id = Counter(ids)
+    each_once = len(set(zip(ids, rests, strict=True))) == len(ids)
+    return each_once and len(set(rests)) <= 1.5 * np.median(list(of_id.values()))
 
 
 def _counts_on(ids: Sequence[str], numbers: Sequence[str]) -> bool:

@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
 from balancing.errors import UserError, suggestion
 
-# Words that mean health, or that a thing looked for is not there. A name that is one of them, or a list of them, is
-# negative; "no X", "non-X", "not X", "without X" are negative where X is anything.
+# Words that mean health, or that a thing looked for is not there, in whatever company ...
 _HEALTHY = frozenset((
-    "normal", "normals", "healthy", "health", "control", "controls", "negative", "neg", "clear", "clean", "uninfected",
-    "unaffected", "benign", "absent", "none", "nofinding", "nofindings", "nodisease", "noncancer", "noncancerous",
-    "nontumor", "nontumour", "no", "false", "without", "intact", "norm", "unremarkable", "nevus", "nevi", "nv",
-    "gesund", "sano", "sain", "normale",
+    "normal", "normals", "healthy", "health", "control", "controls", "negative", "negatives", "neg", "clear", "clean",
+    "uninfected", "unaffected", "benign", "benigns", "absent", "absence", "nofinding", "nofindings", "nodisease",
+    "noncancer", "noncancerous", "nontumor", "nontumour", "intact", "norm", "unremarkable", "nevus", "nevi", "nv",
+    "gesund", "gesunde", "gesunder", "sano", "sanos", "sana", "sanas", "sain", "sains", "saine", "saines", "normale",
+    "normales", "normaux", "normaal", "normali", "gezond", "saudavel", "saudável", "sağlıklı", "zdrowy", "zdrowe",
+    "норма", "здоровый", "正常", "健康",
 ))  # fmt: skip
-_DENIED = re.compile(
-    r"^(?:no|non|not|without|ohne|sans|sin|free of)(?:[\s_\-.]+\w)|^(?:[Nn]o|NO|[Nn]on|[Nn]ot)[A-Z][a-z]", re.ASCII
+# ... and those that do alone: abbreviations (cognitively normal, healthy control, negative for intraepithelial lesion,
+# within normal limits, no abnormality detected), and words of many meanings.
+_ALONE = frozenset(("none", "no", "false", "without", "cn", "hc", "nilm", "wnl", "nad", "keine", "nein"))
+_DENIES = frozenset(("no", "non", "not", "without", "ohne", "kein", "keine", "nicht", "sans", "sin", "senza", "geen"))
+_GLUED_DENIAL = re.compile(
+    r"(?:no|non|not|un)(?:covid|tumou?rs?|cancer(?:ous)?|findings?|diseased?|ulcers?|fracture[sd]?|infected|affected|"
+    r"demented|glaucoma|pneumonia|lesions?|referable|patholog(?:y|ical)|polyps?|bleeding|diabetic|dr|tb|idc|metastas[ie]s)"
 )
+# What a denial makes another finding or a trait, and no health: non-small cell, non-Hodgkin, non-union, no response.
+_STILL_SICK = frozenset((
+    "small", "hodgkin", "hodgkins", "viable", "union", "proliferative", "response", "responder", "responders",
+    "responding", "healed", "healing", "ischemic", "ischaemic", "ossifying", "light", "perception", "st", "stemi",
+    "accidental", "tuberculous", "invasive", "muscle", "mass", "specific", "consent", "survivor", "survivors",
+    "survival", "seminoma", "seminomatous", "alcoholic", "keratinizing", "obstructive", "epithelial", "gestational",
+    "compliant", "diagnostic", "reactive", "functioning", "dominant", "contrast", "enhancing", "recovered", "cured",
+    "alive", "pregnant",
+))  # fmt: skip
+# Words that name nothing of their own beside a denied one: non-tumour tissue.
+_FILLERS = frozenset(
+    "tissue tissues image images img case cases patient patients patch patches region regions area class group slide "  # noqa: SIM905
+    "slides sample samples eye eyes skin lung lungs chest breast brain ct mri cxr xray x ray scan scans data".split()
+)
+# Beside "negative" they make it a trait of a disease, not health.
+_TRAITS = frozenset(
+    "triple er pr her her2 hr gram rh margin margins pressure receptor hormone egfr kras braf ki alk false rt".split()  # noqa: SIM905
+)
+_TRAIT_PAIRS = frozenset((
+    ("normal", "pressure"), ("normal", "tension"), ("normal", "variant"), ("clear", "cell"), ("clear", "cells"),
+))  # fmt: skip
+_SICK = re.compile(
+    r"(?:oma|omas|itis|[^n]osis|cephalus|cancer|tumou?r|disease|syndrome|lesion|infection|fracture|failure|loss|poor|"
+    r"contaminated|false)"
+)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORDS = re.compile(r"[^\W\d_]+", re.UNICODE)
-# "normal" is part of these, which mean the contrary.
-_CONTRARY = re.compile(
-    r"abnormal|non?[\s_\-]?(?:normal|healthy|benign|negative|clear)|(?:un|not )healthy|not[\s_]normal", re.I
-)
 # Numbers and truth values say yes or no by custom, but not of what.
 _NO, _YES = frozenset({"0", "false", "no", "n", "f", "0.0"}), frozenset({"1", "true", "yes", "y", "t", "1.0"})
 
@@ -33,13 +62,34 @@ def means_healthy(name: str) -> bool:
     >>> [means_healthy(name) for name in ("NORMAL", "No Finding", "abnormal", "benign", "COVID", "non-tumour")]
     [True, True, False, True, False, True]
     """
-    name = name.strip()
-    if _CONTRARY.search(name):
+    words = [word.casefold() for word in _WORDS.findall(_CAMEL.sub(" ", name))]
+    if not words:
         return False
-    if _DENIED.match(name) or _DENIED.match(name.casefold()):
+    if len(words) == 1:
+        return words[0] in _HEALTHY or words[0] in _ALONE or _GLUED_DENIAL.fullmatch(words[0]) is not None
+    if any(one in _DENIES or one == "un" for one in words):
+        return _denies_sickness(words)
+    if words[-1] == "free" or words[:2] == ["free", "of"] or any(map(_GLUED_DENIAL.fullmatch, words)):
         return True
-    words = [word.casefold() for word in _WORDS.findall(name)]
-    return bool(words) and any(word in _HEALTHY for word in words)
+    if "benign" in words:
+        return True
+    found = _HEALTHY.intersection(words)
+    if found & {"negative", "negatives", "neg"}:
+        return not _TRAITS.intersection(words)
+    if not found or _TRAIT_PAIRS.intersection(itertools.pairwise(words)):
+        return False
+    return not any(map(_SICK.search, words))
+
+
+def _denies_sickness(words: Sequence[str]) -> bool:
+    """Whether a name with "no", "non", "not" says that nothing was found; not where it denies health, or a kind."""
+    at = next(i for i, word in enumerate(words) if word in _DENIES or word == "un")
+    denied = [word for word in words[at + 1 :] if word not in _FILLERS]
+    if words[at] == "un" or not denied or any(word in _HEALTHY or word == "normal" for word in denied):
+        return False
+    if _STILL_SICK.intersection(denied):
+        return False
+    return words[at] != "non" or len(denied) == 1  # non-X Y is a Y of another kind
 
 
 def resolve_positive(
@@ -96,6 +146,8 @@ def _by_names(class_names: Sequence[str], counts: Sequence[int] | None) -> tuple
             f"the rarer one; name it with --positive {class_names[no]} or --positive {class_names[yes]}"
         )
     healthy = [means_healthy(name) for name in class_names]
+    if not any(healthy):
+        healthy = [_denies(class_names[i], class_names[1 - i]) for i in (0, 1)]
     if sum(healthy) == 1:
         positive = healthy.index(False)
         negative = 1 - positive
@@ -109,6 +161,15 @@ def _by_names(class_names: Sequence[str], counts: Sequence[int] | None) -> tuple
         f"which class is positive can't be told from the names {class_names[0]} and {class_names[1]}{why}; name it "
         f"with --positive {_quoted(class_names[0])} or --positive {_quoted(class_names[1])}"
     )
+
+
+def _denies(name: str, other: str) -> bool:
+    """Whether a name is the other with a denial before it, glued: ``Nonulcer`` of ``Ulcer``."""
+    ours, theirs = (re.sub(r"[\W_]", "", one).casefold() for one in (name, other))
+    kinds = _STILL_SICK.intersection(word.casefold() for word in _WORDS.findall(_CAMEL.sub(" ", other)))
+    if len(theirs) < 2 or kinds or means_healthy(other):
+        return False
+    return ours in {f"{no}{theirs}" for no in ("no", "non", "not", "un")}
 
 
 def _named(class_names: Sequence[str], wanted: str) -> int | None:

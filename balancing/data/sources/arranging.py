@@ -67,9 +67,11 @@ def unread(path: str) -> str | None:
     return _NOT_READ.get(_suffix(path))
 
 
-def arrange(source: str, files: FileSet, options: Options) -> tuple[list[FolderContents], list[str]]:
+def arrange(source: str, files: FileSet, options: Options, unfit: str = "") -> tuple[list[FolderContents], list[str]]:
     """Finds split and class of each image, and leaves masks and second copies out.
 
+    Args:
+        unfit: why the tables beside the images can't be used, for a refusal; "" where one may.
     Returns:
         the images, sorted by split, class and name; and notes on what was decided and left out.
     Raises:
@@ -85,13 +87,18 @@ def arrange(source: str, files: FileSet, options: Options) -> tuple[list[FolderC
         held = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(5)) or "nothing"
         raise UserError(
             f"{shown(source)} holds neither parquet files nor images in class folders (train/CLASS/* or CLASS/*), but "
-            f"{held}; images are read as {', '.join(sorted(SUFFIXES))}"
+            f"{held}; "
+            + (
+                "unpack what is packed, or give that file as --data"
+                if ".zip" in kinds
+                else f"images are read as {', '.join(sorted(SUFFIXES))}"
+            )
         )
     by_folder: dict[str, list[str]] = defaultdict(list)
     for path in images:
         by_folder[path.rpartition("/")[0]].append(path)
     counts = {folder: len(paths) for folder, paths in by_folder.items()}
-    places, said = read_levels(source, files.root_name, counts, options, _hint(files, images))
+    places, said = read_levels(source, files.root_name, counts, options, _hint(files, images, unfit))
     notes += said
     found, strays = [], []
     for folder, paths in by_folder.items():
@@ -157,14 +164,14 @@ def _mask_note(files: FileSet, masks: set[str]) -> str:
     return f"{len(masks):,} masks are no images of their own and are left out, such as {min(masks)}: {use}."
 
 
-def _hint(files: FileSet, images: Sequence[str]) -> Hint:
+def _hint(files: FileSet, images: Sequence[str], unfit: str) -> Hint:
     proposed = propose([path.rpartition("/")[2] for path in images])
     tables = sorted(
         (path for path in files.sizes if _suffix(path) in _TABLES - {".txt", ".json"}),
         key=lambda path: (path.count("/"), path),
     )
     pattern, examples = proposed or (None, "")
-    return Hint(pattern, examples, tuple(tables[:3]))
+    return Hint(pattern, examples, tuple(tables[:3]), unfit)
 
 
 def _by_pattern(

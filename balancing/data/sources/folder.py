@@ -28,6 +28,7 @@ class FolderSource(Source):
         self.name = name
         self._files = files
         self._options = options
+        self.unfit = ""  # why the tables that lie here can't be used, for a refusal
 
     @classmethod
     def of_folder(cls, name: str, root: Path, files: list[str], options: Options | None = None) -> FolderSource:
@@ -41,7 +42,7 @@ class FolderSource(Source):
 
     @cached_property
     def _arranged(self) -> tuple[list[FolderContents], list[str]]:
-        return arrange(self.name, self._files, self._options)
+        return arrange(self.name, self._files, self._options, self.unfit)
 
     def identity(self) -> str:
         given = self._options.given()  # a known layout's own, too

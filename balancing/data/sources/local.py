@@ -19,10 +19,11 @@ from balancing.data.sources.hdf5 import HDF5Source
 from balancing.data.sources.layout import layout_of
 from balancing.data.sources.parquet import ParquetSource, holds_images
 from balancing.data.sources.table import TableSource, contradiction
-from balancing.data.sources.tables.choosing import refuse_no_label
+from balancing.data.sources.tables.choosing import likely_labels, refuse_no_label
 from balancing.data.sources.tables.finding import Beside, find_tables, named_tables, need_labels, place
 from balancing.data.sources.tables.matching import ImageFiles, is_image_name
 from balancing.data.sources.tables.reading import is_table
+from balancing.data.sources.tables.settling import Placed
 from balancing.data.sources.tables.telling import tell
 from balancing.data.sources.told import with_tables
 from balancing.data.sources.unpacking import unpack_tables
@@ -98,9 +99,19 @@ def _open_folder(source: str, path: Path, options: Options) -> Source:
     files, own = walk(path)
     options, notes = lay_over(path.resolve().name, files, options)
     opened, patients = _of_folder(source, path, files, options)
-    opened.notes = (*passed_over(own), *notes, *opened.notes)
+    opened.notes = (*passed_over(own), *notes, *opened.notes, *_lists(files, options))
     opened.options = options
     return with_tables(opened, path, options, patients)
+
+
+def _lists(files: Sequence[str], options: Options) -> list[str]:
+    """The note on lists of splits that lie here and are not used."""
+    lists = {split: file for file in files if file.lower().endswith("list.txt") and (split := split_of_path(file))}
+    if not lists or options.split_list:
+        return []
+    given = quoted(",".join(f"{split}={file}" for split, file in sorted(lists.items())))
+    named = ", ".join(map(shown, sorted(lists.values())))
+    return [f"By their names {named} list images of splits, and are not used; --split-list {given} would use them."]
 
 
 def _open_zip(source: str, path: Path, options: Options) -> Source:
@@ -215,21 +226,38 @@ def _folders_or_table(
         if not classes or options.patient_column not in (None, NONE):
             raise
         beside = Beside(unused=[f"The tables beside the class folders are not used ({str(error)[:300]})."])
+    if beside.doubt and not beside.labels and not beside.patients:
+        raise UserError(f"{beside.doubt}; or give --labels folders, if the folders are the classes")
     if not classes:
         if beside.labels:
             opened = TableSource(source, files, images, beside.labels, options, _said(beside))
             return opened, beside.patients if beside.labels[0].roles.patient is None else None
         if beside.without:
-            raise refuse_no_label(beside.without[0].table, _taken(beside))
+            told = [one for one in beside.without if likely_labels(one.table, _taken(one))]
+            if told or named or options.label_pattern is None:
+                first = max(told or beside.without, key=lambda one: one.matched.distinct)
+                raise _said_by_folders(folder) or refuse_no_label(first.table, _taken(first))
         if named:
             raise UserError(f"no table in {source} names its images: {' '.join(beside.unused)} Give it with --labels")
         folder.notes = tuple(beside.unused)
+        folder.unfit = next(
+            (one[:1].lower() + one[1:].rstrip(".") for one in beside.unused if "form for answers" not in one), ""
+        )
         return folder, None
     return _agreeing(folder, source, path, images, options, beside, classes)
 
 
-def _taken(beside: Beside) -> tuple[str | None, ...]:
-    roles = beside.without[0].roles
+def _said_by_folders(folder: FolderSource) -> UserError | None:
+    """What the folders refuse with where they name what would read them: studies whose names tell the class."""
+    try:
+        folder.listing()
+    except UserError as error:
+        return error if "tell the class: read it by" in str(error) else None
+    return None
+
+
+def _taken(one: Placed) -> tuple[str | None, ...]:
+    roles = one.roles
     return roles.image, roles.patient, roles.split, roles.fold
 
 

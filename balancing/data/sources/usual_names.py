@@ -12,12 +12,14 @@ from balancing.data.options import NONE, Options
 from balancing.data.sources.base import split_of
 from balancing.data.text import is_no_label
 
-LABEL_NAMES = frozenset((
+# Columns of 0 and 1 of these names are labels, or one class of several such columns.
+FINDING_NAMES = frozenset(("malignant", "malignancy", "cancer", "tumor", "tumour"))
+LABEL_NAMES = FINDING_NAMES | frozenset((
     "label", "labels", "class", "classes", "classname", "target", "targets", "y", "category", "dx", "diagnosis",
     "finding", "findings", "findinglabels", "benignmalignant", "level", "grade", "severity", "disease",
     "condition", "pathology", "outcome", "groundtruth", "gt", "labelname", "classlabel", "diagnosislabel",
     "imagelabel", "tumortype", "tumourtype", "retinopathygrade", "klgrade", "diagnosticgrade", "classid",
-    "labelid", "targetclass",
+    "labelid", "targetclass", "diagnostic", "choice", "classification",
 ))  # fmt: skip
 # The first that there are is the patient: what is nearer to a person comes before what is nearer to an image.
 PATIENT_NAMES = (

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_RUBBISH = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_RUBBISH = frozenset((
+    "thumbs.db", "desktop.ini", "__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information",
+    "lost+found", "__pycache__",
+))  # fmt: skip
 
 
 def is_rubbish(path: str) -> bool:
-    """Whether a path is a system's own: dot files, ``__MACOSX``, ``Thumbs.db``."""
+    """Whether a path is a system's own: dot files, ``__MACOSX``, ``Thumbs.db``, a storage's ``@eaDir``."""
     return any(part.startswith(".") or part.lower() in _RUBBISH for part in path.split("/"))
 
 

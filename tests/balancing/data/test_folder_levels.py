@@ -208,3 +208,74 @@ def test_with_a_label_pattern_no_folder_is_a_class() -> None:
     assert {place.label for place in places.values()} == {None}
     assert all(place.out is None for place in places.values())
     assert places["test/A"].split == "test"
+
+
+def test_sets_that_each_have_splits_are_not_joined_unasked() -> None:
+    folders = {
+        f"{way}/{path}": 3
+        for way in ("by_hospital", "at_random")
+        for path in times(["train", "test"], ["ill", "normal"])
+    }
+    said = refusal(folders)
+    assert "--images 'at_random/*'" in said
+    assert "--folders '*/split/class'" in said
+    assert counts(folders, folders="*/split/class")[("test", "ill")] == 6
+    assert counts({f"site{s}/{path}": 1 for s in "AB" for path in times(["train", "test"], ["ill", "normal"])})
+
+
+def test_a_second_folder_for_a_split_is_asked_about() -> None:
+    folders = times(["train", "test", "auto_test"], AB)
+    assert "--split-map auto_test=test (or train, validation; drop" in refusal(folders)
+    assert counts(folders, split_map="auto_test=drop")[("test", "A")] == 3
+
+
+def test_sets_of_images_are_no_classes() -> None:
+    folders = {
+        **times(["lung_image_sets"], ["lung_aca", "lung_n"]),
+        **times(["colon_image_sets"], ["colon_aca", "colon_n"]),
+    }
+    assert "--folders class or --folders '*/class'" in refusal(folders)
+    assert len(counts(folders, folders="*/class")) == 4
+
+
+def test_numbered_series_within_patients_are_no_classes() -> None:
+    folders = {f"patient{i:03d}/Study {i}/CR chest {k}": 1 for i in range(6) for k in (1, 2)}
+    assert "CR chest 1 and CR chest 2" in refusal(folders)
+    assert set(counts({f"patient{i:03d}/grade {k}": 1 for i in range(6) for k in (1, 2)})) == {
+        (None, "grade 1"), (None, "grade 2"),
+    }  # fmt: skip
+
+
+def test_splits_in_other_tongues() -> None:
+    assert set(counts(times(["entrenamiento", "validación", "prueba"], AB))) == {
+        (split, name) for split in ("train", "validation", "test") for name in AB
+    }
+
+
+def test_copies_in_several_forms_are_asked_about() -> None:
+    folders = times(["jpg", "png"], ["ill", "normal"])
+    assert "--images 'jpg/*', or all of them by --folders '*/class'" in refusal(folders)
+    assert counts(folders, folders="*/class")[(None, "ill")] == 6
+
+
+def test_a_set_that_is_named_like_a_split_beside_one_that_is_not() -> None:
+    folders = times(["NCT-CRC-HE-100K", "CRC-VAL-HE-7K"], ["NORM", "TUM"])
+    assert "--split-map CRC-VAL-HE-7K=validation,NCT-CRC-HE-100K=train, or join them by --folders '*/class'" in refusal(
+        folders
+    )
+    found = counts(folders, split_map="CRC-VAL-HE-7K=validation,NCT-CRC-HE-100K=train")
+    assert found[("train", "TUM")] == found[("validation", "TUM")] == 3
+
+
+def test_unlabelled_test_images_beside_classes_are_left_out_as_asked() -> None:
+    folders = {"health": 4, "sick": 4, "tb": 4, "test": 9}
+    assert "beside health, sick and tb: leave it out by --split-map test=drop" in refusal(folders)
+    assert counts(folders, split_map="test=drop") == {
+        (None, "health"): 4, (None, "sick"): 4, (None, "tb"): 4, (None, "drop"): 9,
+    }  # fmt: skip
+
+
+def test_images_and_labels_side_by_side_are_no_classes() -> None:
+    assert "nothing tells their classes" in refusal({"images": 5, "labels": 5})
+    assert "--images 'processed/*'" in refusal(times(["raw", "processed"], AB))
+    assert counts({"labels": 5, "tumour": 5}) == {(None, "labels"): 5, (None, "tumour"): 5}

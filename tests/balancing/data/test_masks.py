@@ -120,3 +120,11 @@ def test_masks_in_any_colour_mode(tmp_path: Path, mode: str) -> None:
         image = Image.fromarray(inside.astype(np.uint8) * 255).convert(mode)
     image.save(tmp_path / "x.png")
     assert (read_mask(tmp_path / "x.png", 6) == inside).all()
+
+
+def test_masks_beside_images_are_told_by_their_number_where_the_words_differ() -> None:
+    images = [f"Images/bus_{i:04d}-{side}.png" for i in range(3) for side in "lr"]
+    masks = [path.replace("Images/bus", "Masks/mask") for path in images]
+    assert masks_among([*images, *masks]) == set(masks)
+    assert masks_among(["Images/g0001.jpg", "gts/g0001.bmp"]) == {"gts/g0001.bmp"}
+    assert masks_among(["Images/bus_0001.png", "Masks/other_0002.png"]) == set()

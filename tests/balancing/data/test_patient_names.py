@@ -82,3 +82,19 @@ def test_a_folder_may_carry_the_patient() -> None:
     told, _ = patient_ids(names, ["train"] * 90, pattern=r"patient(\d+)/", paths=paths)
     assert told is not None
     assert len(set(told)) == 30
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        ([f"OAS1_{p:04d}_MR1_mpr-{m}_{k}.jpg" for p in range(20) for m in (1, 2) for k in (100, 140)], r"^OAS1_(\d+)_"),
+        ([f"C_{p:04d}_1.{side}_{view}.png" for p in range(20) for side in ("LEFT", "RIGHT") for view in ("CC", "MLO")],
+         r"^C_(\d+)_"),
+        ([f"bus_{p:04d}-{side}.png" for p in range(20) for side in "lr"], r"^bus_(\d+)-"),
+        ([f"9{p * 37:06d}{side}.png" for p in range(20) for side in "LR"], None),
+    ],
+)  # fmt: skip
+def test_views_and_sides_behind_a_number_tell_that_it_is_a_patient(names: list[str], pattern: str | None) -> None:
+    first = proposals(names, ["train"] * len(names))[0]
+    assert first.n_patients == 20
+    assert pattern is None or first.pattern == pattern

@@ -63,3 +63,50 @@ def test_what_denies_is_healthy_and_what_only_begins_alike_is_not() -> None:
         assert means_healthy(name), name
     for name in ("Nodule", "abnormal", "not normal", "Unhealthy", "Notch", "Nonspecific"):
         assert not means_healthy(name), name
+
+
+def test_false_friends_of_health_are_not_healthy() -> None:
+    for name in (
+        "triple negative", "ER-negative", "HER2_negative", "gram negative", "non-small cell lung cancer",
+        "NonSmallCell", "normal-pressure hydrocephalus", "normal tension glaucoma", "clear cell carcinoma",
+        "not clear", "non-Hodgkin lymphoma", "non-union fracture", "Nonunion", "non-viable", "no response",
+        "un-healthy", "non-proliferative DR", "NPDR", "nicht gesund", "not intact", "loss of control",
+        "Anormal", "false positive", "None of the above", "patient no 5",
+    ):  # fmt: skip
+        assert not means_healthy(name), name
+
+
+def test_health_is_known_in_other_spellings_and_tongues() -> None:
+    for name in (
+        "notumor", "NonCOVID", "CT_NonCOVID", "NoDR", "Nondemented", "Non Demented", "CN", "gesunde", "saudável",
+        "正常", "disease-free", "tumor_free", "no abnormality", "No Abnormality Detected", "kein Befund", "NILM",
+        "absence", "benign tumour", "COVID-19 negative", "non-tumour tissue", "No lung cancer", "Normal Lung",
+    ):  # fmt: skip
+        assert means_healthy(name), name
+
+
+@pytest.mark.parametrize(
+    ("names", "positive"),
+    [
+        (["Ulcer", "Nonulcer"], "Ulcer"),
+        (["nodr_x", "dr_x"], "dr_x"),
+        (["AD", "CN"], "AD"),
+        (["benign tumour", "malignant tumour"], "malignant tumour"),
+        (["normal", "normal-pressure hydrocephalus"], "normal-pressure hydrocephalus"),
+        (["small cell", "non-small cell"], None),
+        (["ER-negative", "ER-positive"], None),
+        (["triple negative", "luminal"], None),
+        (["clear cell", "papillary"], None),
+        (["union", "nonunion"], None),
+        (["hodgkin", "non-hodgkin"], None),
+    ],
+)
+def test_a_denial_of_the_other_name_tells_and_a_kind_of_disease_asks(names: list[str], positive: str | None) -> None:
+    for ordered in (names, names[::-1]):
+        if positive is None:
+            with pytest.raises(UserError, match="can't be told"):
+                resolve_positive(ordered, None, counts=[30, 10])
+        else:
+            index, _ = resolve_positive(ordered, None, counts=[30, 10])
+            assert index is not None
+            assert ordered[index] == positive

@@ -11,6 +11,7 @@ from balancing.data.options import NONE, Options, flag
 from balancing.data.sources.tables.matching import ImageFiles, Matched
 from balancing.data.sources.tables.reading import Table
 from balancing.data.sources.usual_names import (
+    FINDING_NAMES,
     FOLD_NAMES,
     LABEL_NAMES,
     PATIENT_NAMES,
@@ -28,6 +29,7 @@ from balancing.errors import UserError, suggestion
 
 _SAMPLE = 300
 _ONE_HOT = 0.95  # of the rows must have exactly one 1, for columns of 0 and 1 to be classes
+_SPLIT_FLAGS = frozenset(("istest", "istrain", "isval", "isvalidation", "test", "train", "intest", "intrain"))
 _FEW = 60  # different cells at most, of a column that could be the label
 _IMAGE_NAMES = (
     "filename", "image", "imageid", "imageindex", "imagename", "imagepath", "path", "file", "filepath", "imgid", "img",
@@ -171,6 +173,8 @@ def _find_split(table: Table, options: Options) -> tuple[str | None, list[str]]:
     """A column whose name and words mean splits; and what is said of one whose words don't."""
     notes: list[str] = []
     for column in table.columns:
+        if plain(column) in _SPLIT_FLAGS:
+            notes += _flag_note(table, column)
         if plain(column) not in SPLIT_NAMES | FOLD_NAMES:
             continue
         words = {number_word(cell) for cell in table.columns[column]} - {""}
@@ -183,6 +187,21 @@ def _find_split(table: Table, options: Options) -> tuple[str | None, list[str]]:
                 f"--split-column {column} --split-map WORD=test says what its words mean."
             )
     return None, notes
+
+
+def _flag_note(table: Table, column: str) -> list[str]:
+    """What is said of a column such as ``is_test`` that holds yes and no."""
+    words = _words(table.columns[column], 4)
+    yes = sorted(word for word in words if word.casefold() in ("1", "true", "yes"))
+    no = sorted(words - set(yes))
+    if len(yes) != 1 or len(no) != 1 or not no[0]:
+        return []
+    split = split_of_word(re.sub("^(?:is|in)", "", plain(column)), {}) or "test"
+    given = f"{yes[0]}={split},{no[0]}={'test' if split == 'train' else 'train'}"
+    return [
+        f"Column '{column}' of {table.name} looks as if it told a split and is not used; --split-column "
+        f"{quoted(column)} --split-map {quoted(given)} would use it."
+    ]
 
 
 def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> tuple[str | None, tuple[str, ...]]:
@@ -204,6 +223,10 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
         usual = [one for one in usual if plain(one) != "y"]  # a place in the image
     if len(usual) > 1:
         usual = _one_of_equals(free, usual)
+    block = tuple(column for column in free if is_flag(free[column]) and plain(column) not in _SPLIT_FLAGS)
+    classes = len(block) > 1 and _share_of_ones(free, block) >= _ONE_HOT
+    if classes and usual and all(plain(one) in FINDING_NAMES and one in block for one in usual):
+        return None, block  # normal, benign, cancer
     if len(usual) == 1:
         return usual[0], ()
     if len(usual) > 1:
@@ -211,20 +234,29 @@ def find_label(table: Table, options: Options, taken: Iterable[str | None]) -> t
             f"{len(usual)} columns of {table.name} could be the label: {', '.join(usual)}; name one, such as "
             f"--label-column {quoted(usual[0])}"
         )
-    block = tuple(column for column in free if is_flag(free[column]))
-    if len(block) > 1 and (_share_of_ones(free, block) >= _ONE_HOT or _covers(free, block)):
+    if classes or (len(block) > 1 and _covers(free, block)):
         return None, block
     patients = find_patient(table.columns, Options(), taken)
-    rest = [one for one in free if one != patients and may_be_label(one) and _holds_classes(free[one])]
+    rest = [one for one in free if one != patients and _may_be_classes(one, free[one])]
     return (rest[0], ()) if len(free) - (patients in free) == 1 and len(rest) == 1 else (None, ())
+
+
+def likely_labels(table: Table, taken: Iterable[str | None]) -> list[str]:
+    """Columns that could be the label: findings, or words and numbers of which some repeat."""
+    free = {column: cells for column, cells in table.columns.items() if column not in taken}
+    return [one for one in free if is_finding(free[one]) and plain(one) not in _SPLIT_FLAGS] or [
+        one for one in free if plain(one) not in PATIENT_NAMES and _may_be_classes(one, free[one])
+    ]
+
+
+def _may_be_classes(column: str, cells: Sequence[Any]) -> bool:
+    """Whether a column that nobody named could hold classes, by its name and its cells."""
+    return may_be_label(column) and plain(column) not in _SPLIT_FLAGS and _holds_classes(cells) and _repeats(cells)
 
 
 def refuse_no_label(table: Table, taken: Iterable[str | None]) -> UserError:
     """What is said of a table that has no label which could be told."""
-    free = {column: cells for column, cells in table.columns.items() if column not in taken}
-    likely = [one for one in free if is_finding(free[one])] or [
-        one for one in free if plain(one) not in PATIENT_NAMES and may_be_label(one) and _holds_classes(free[one])
-    ]
+    likely = likely_labels(table, taken)
     if not likely:
         return UserError(
             f"the table {table.name} has no column of labels (its columns: {', '.join(list(table.columns)[:30])}); "
@@ -267,6 +299,12 @@ def _holds_classes(cells: Sequence[Any]) -> bool:
     """Whether cells are a few different words, and no measured numbers."""
     words = _words(cells, _FEW + 2) - {""}
     return 2 <= len(words) <= _FEW and not any(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", word) for word in words)
+
+
+def _repeats(cells: Sequence[Any]) -> bool:
+    """Whether some word stands in several rows, as classes do; of two rows nothing can be said."""
+    words = [word for cell in cells if not isinstance(cell, list | tuple) and (word := number_word(cell))]
+    return len(set(words)) < len(words) or len(words) < 3
 
 
 def _filled(cell: Any) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from balancing.data.options import Options, flag
 from balancing.data.sources.tables.choosing import choose_roles, find_image, named_column, refuse_no_label
-from balancing.data.sources.tables.matching import ImageFiles
+from balancing.data.sources.tables.matching import ImageFiles, Matched
 from balancing.data.sources.tables.reading import Table, is_table, read_table
 from balancing.data.sources.tables.settling import Placed
 from balancing.data.sources.tables.telling import refuse_no_match
-from balancing.data.sources.usual_names import find_patient, patient_note
+from balancing.data.sources.usual_names import find_patient, patient_note, plain
 from balancing.data.text import one_patient, shown
 from balancing.errors import UserError
 
@@ -32,12 +32,14 @@ class Beside:
         patients: one that tells patients alone, and its column.
         without: those that name images, but no label that could be told.
         unused: sentences on tables that are not used.
+        doubt: why a table that names images can't be used as it is, and the option that settles it; "" for none.
     """
 
     labels: list[Placed] = field(default_factory=list)
     patients: Path | None = None
     without: list[Placed] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    doubt: str = ""
 
 
 def find_tables(root: Path, paths: Sequence[str], files: ImageFiles, options: Options) -> Beside:
@@ -60,9 +62,17 @@ def find_tables(root: Path, paths: Sequence[str], files: ImageFiles, options: Op
             table = read_table(root / path, shown(path), _LOOK)
             if not len(table):
                 raise UserError("it has no rows")
-            loose = replace(options, image_column=None)
-            if find_image(table, files, path.rpartition("/")[0], loose) is None:
+            own = any(plain(column) == plain(options.image_column or "") for column in table.columns)
+            loose = options if own else replace(options, image_column=None)
+            try:
+                found = find_image(table, files, path.rpartition("/")[0], loose)
+            except UserError as error:  # it names images, but which can't be told
+                beside.doubt = beside.doubt or str(error)
+                raise
+            if found is None:
                 raise UserError("none of its columns names the images")
+            if _lacks_names(found, files, path.rpartition("/")[0]):
+                table = read_table(root / path, shown(path), _LOOK, named=False)
             seen.setdefault(tuple(table.columns), []).append(path)
         except UserError as error:
             beside.unused.append(_unused(path, str(error)))
@@ -118,19 +128,28 @@ def _unused(path: str, why: str) -> str:
     return f"The table {shown(path)} is not used ({why.rstrip('.')[:300]})."
 
 
-def place(path: Path, name: str, folder: str, files: ImageFiles, options: Options) -> Placed:
-    """A table, read whole, with what its columns are.
+def _lacks_names(found: tuple[str, Matched], files: ImageFiles, folder: str) -> bool:
+    """Whether what should be the name of the column of images names an image itself."""
+    return files.match([found[0]], folder).files[0] >= 0
+
+
+def place(path: Path, name: str, folder: str, files: ImageFiles, options: Options, *, named: bool = True) -> Placed:
+    """A table, read whole, with what its columns are; they are numbered where no line names them.
 
     Raises:
         UserError: it can't be read, no column names the images, or two columns could be meant.
     """
-    table = read_table(path, name)
+    table = read_table(path, name, named=named)
     if not table.columns or not len(table):
         raise UserError(f"the table {name} has no rows; give another with --labels")
-    found = find_image(table, files, folder, options)
+    numbered = named and (options.image_column or "").startswith("column ")  # of a table that names none, perhaps
+    loose = numbered and options.image_column not in table.columns
+    found = find_image(table, files, folder, replace(options, image_column=None) if loose else options)
     if found is None:
         raise refuse_no_match(table, None, files)
-    if files.match([found[0]], folder).files[0] >= 0:
+    if named and _lacks_names(found, files, folder):
+        if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+            return place(path, name, folder, files, options, named=False)
         raise UserError(
             f"the table {name} has no line with the names of its columns, for its first line names the image "
             f"{shown(found[0])}; write such a line above"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 NOTHING, SEVERAL, OUTSIDE = -1, -2, -3
 # Files that are no images, whatever a table says.
@@ -23,6 +26,9 @@ ENDINGS = frozenset((
     ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif",
     ".tiff", ".webp", ".dcm", ".dicom", ".dic", ".ima",
 ))  # fmt: skip
+
+
+_LEAD = re.compile(r"(\d{5,18})[_ .-]")
 
 
 def may_be_image(path: str) -> bool:
@@ -59,7 +65,7 @@ class Matched:
 
 
 def as_path(cell: Any) -> str:
-    """A cell as a path with ``/``; whole numbers without a fraction; an empty one as ''."""
+    """A cell as a path with ``/``; whole numbers without a fraction; an empty one as ''; a URL without its query."""
     if cell is None or isinstance(cell, bool | list | tuple):
         return ""
     if isinstance(cell, float):
@@ -67,12 +73,15 @@ def as_path(cell: Any) -> str:
             return ""
         cell = int(cell)
     text = str(cell).strip().replace("\\", "/")
+    if text[:8].lower().startswith(("http://", "https://")):
+        text = unquote(re.split(r"[?#]", text, maxsplit=1)[0])
     return text[2:] if text.startswith("./") else text
 
 
 def _key(path: str) -> str:
     stem, suffix = os.path.splitext(path)
-    return (stem if suffix.lower() in ENDINGS else path).casefold()
+    key = (stem if suffix.lower() in ENDINGS else path).casefold()
+    return key if key.isascii() else unicodedata.normalize("NFC", key)  # macOS takes letters apart
 
 
 class ImageFiles:
@@ -101,6 +110,16 @@ class ImageFiles:
             rest = stem[len(prefix) :]
             if rest.isascii() and rest.isdigit() and len(rest) <= 18:
                 found[int(rest)].append(index)
+        return found
+
+    @cached_property
+    def _by_lead(self) -> dict[str, list[int]]:
+        """Files whose names begin with a long number and more: ``20586908_MG_R_CC``."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for index, key in enumerate(self._keys):
+            lead = _LEAD.match(key.rpartition("/")[2])
+            if lead:
+                found[lead[1]].append(index)
         return found
 
     def match(self, cells: Sequence[Any], folder: str = "") -> Matched:
@@ -158,7 +177,7 @@ class ImageFiles:
     def _loosely(self, row: int, text: str, done: Matched, elsewhere: dict[int, int]) -> None:
         whole = text[:-2] if text.endswith(".0") else text
         if whole.isascii() and whole.isdigit() and len(whole) <= 18:
-            fitting = self._by_number.get(int(whole), [])
+            fitting = self._by_number.get(int(whole), []) or self._by_lead.get(whole, [])
             if len(fitting) == 1:  # of several, a number alone means none
                 done.files[row] = fitting[0]
                 done.by_number += 1

@@ -51,16 +51,18 @@ def is_table(path: str) -> bool:
     return path.lower().endswith(SUFFIXES) and not path.lower().endswith(".txt")
 
 
-def read_table(path: Path, name: str, rows: int | None = None) -> Table:
+def read_table(path: Path, name: str, rows: int | None = None, *, named: bool = True) -> Table:
     """The cells of a table.
 
-    Texts of .csv stay texts, so that an id keeps its leading zeros. Of .xlsx the first sheet is read, and formulas as
-    what they last gave. Columns of .parquet that hold bytes or parts of their own are passed over.
+    Texts of .csv stay texts, so that an id keeps its leading zeros. Of .xlsx the first sheet of two columns is read,
+    and formulas as what they last gave. Objects in .jsonl are columns of their own (``a.b``). Columns of .parquet that
+    hold bytes or parts of their own are passed over.
 
     Args:
         path: of the file.
         name: for messages.
         rows: enough of them, for a first look; None for all.
+        named: whether the first line of a text names the columns; else they are called ``column 1`` and so on.
     Raises:
         UserError: it can't be read, or is too large.
     """
@@ -81,7 +83,10 @@ def read_table(path: Path, name: str, rows: int | None = None) -> Table:
         if kind in (".csv", ".tsv", ".txt"):
             with path.open("rb") as file:
                 data = file.read(_MOST_BYTES if rows is None else _PEEKED)
-            return _of_text(data, name, rows, kind, whole=len(data) == size)
+            text, notes = _decoded(data, name)
+            if len(data) < size:
+                text = text[: text.rfind("\n") + 1]
+            return _of_text(text, name, rows, kind, notes if named else None)
     except (OSError, MemoryError) as error:
         raise _unreadable(name, error) from None
     if kind == ".xls":
@@ -94,23 +99,25 @@ def _unreadable(name: str, error: Exception) -> UserError:
     return UserError(f"the table {name} cannot be read ({reason[:200]}); repair it or leave it out")
 
 
-def _of_text(data: bytes, name: str, rows: int | None, kind: str, *, whole: bool) -> Table:
+def _of_text(text: str, name: str, rows: int | None, kind: str, notes: tuple[str, ...] | None) -> Table:
+    """A table of lines; ``notes`` on how it was decoded, None where no line names the columns."""
     import pandas as pd
 
-    text, notes = _decoded(data, name)
-    if not whole:
-        text = text[: text.rfind("\n") + 1]
+    named, notes = notes is not None, notes or ()
     marked = re.match(r"sep=(.)\r?\n", text)  # Excel's own line
     if marked:
         text = text[marked.end() :]
     text = text.lstrip("\r\n")
-    delimiter = marked[1] if marked else "\t" if kind == ".tsv" else _delimiter(text)
+    delimiter = marked[1] if marked else "\t" if kind == ".tsv" else _delimiter(text, kind)
     try:
         header = next(csv.reader(io.StringIO(text[:_PEEKED], newline=""), delimiter=delimiter), [])
     except csv.Error as error:
         raise _unreadable(name, error) from None
     if not header:
         return Table(name, {}, notes=notes)
+    if not named:
+        header = [f"column {place}" for place in range(1, len(header) + 1)]
+        notes = (*notes, f"No line of {name} names its columns, so they are called {', '.join(header[:4])}.")
     names, twins, places = _named(header, name)
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -119,7 +126,7 @@ def _of_text(data: bytes, name: str, rows: int | None, kind: str, *, whole: bool
         try:
             frame = pd.read_csv(
                 io.StringIO(text), sep=delimiter, dtype=str, keep_default_na=False, na_filter=False, index_col=False,
-                engine="c", nrows=_most(rows),
+                engine="c", nrows=_most(rows), header=0 if named else None,
             )  # fmt: skip
         except pd.errors.ParserWarning:
             raise UserError(
@@ -152,9 +159,16 @@ def _decoded(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     )
 
 
-def _delimiter(text: str) -> str:
-    """The one of ``, ; tab |`` that stands in the first line outside of quotes most often; a comma where none does."""
+def _delimiter(text: str, kind: str) -> str:
+    """The one of ``, ; tab |`` that stands in the first line outside of quotes most often; a comma where none does.
+
+    Of a .txt without any of these it is a blank, where the first lines hold equally many.
+    """
     line = re.sub(r'"[^"]*"', "", text[:_PEEKED].partition("\n")[0])
+    if kind == ".txt" and not any(sign in line for sign in _DELIMITERS):
+        blanks = {one.strip().count(" ") for one in text[:_PEEKED].splitlines()[:20] if one.strip()}
+        if len(blanks) == 1 and blanks != {0}:
+            return " "
     return max(_DELIMITERS, key=line.count)
 
 
@@ -193,6 +207,7 @@ def _of_json_lines(path: Path, name: str, rows: int | None) -> Table:
                 raise UserError(f"line {number:,} of the table {name} is no JSON ({error}); repair it") from None
             if not isinstance(row, dict):
                 raise UserError(f"line {number:,} of the table {name} is no JSON object; write one {{...}} a line")
+            row = _flat(row)
             found.append(row)
             keys.update(dict.fromkeys(row))
             _check_rows(len(found), name)
@@ -201,6 +216,14 @@ def _of_json_lines(path: Path, name: str, rows: int | None) -> Table:
     names, twins, _ = _named(list(keys), name)
     columns = {own: [_plain(row.get(key)) for row in found] for own, key in zip(names, keys, strict=False)}
     return Table(name, columns, twins)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose objects are columns of their own: ``{"a": {"b": 1}}`` as ``{"a.b": 1}``; deeper ones stay text."""
+    flat: dict[str, Any] = {}
+    for key, cell in row.items():
+        flat |= {f"{key}.{inner}": one for inner, one in cell.items()} if isinstance(cell, dict) else {key: cell}
+    return flat
 
 
 def _plain(cell: Any) -> Any:
@@ -225,7 +248,7 @@ def _of_xlsx(path: Path, name: str, rows: int | None) -> Table:
             )
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         try:
-            sheets = book.worksheets
+            sheets = sorted(book.worksheets, key=_is_text)
             lines = sheets[0].iter_rows(values_only=True, max_col=MOST_COLUMNS + 1) if sheets else iter(())
             header = list(next(iter(lines), ()))
             while header and header[-1] is None:
@@ -249,8 +272,14 @@ def _of_xlsx(path: Path, name: str, rows: int | None) -> Table:
         for own, place in zip(names, places, strict=True)
     }
     others = ", ".join(shown(sheet.title) for sheet in sheets[1:6])
-    notes = (f"Of {name} the first sheet is read, '{shown(sheets[0].title)}', and not {others}.",) if others else ()
+    notes = (f"Of {name} the sheet '{shown(sheets[0].title)}' is read, and not {others}.",) if others else ()
     return Table(name, columns, twins, notes)
+
+
+def _is_text(sheet: Any) -> bool:
+    """Whether a sheet has no two columns, and so is no table of images but a page of words."""
+    lines = sheet.iter_rows(values_only=True, max_col=20, max_row=20)
+    return sum(any(cell is not None for cell in column) for column in zip(*lines, strict=True)) < 2
 
 
 def _of_sheet(cell: Any) -> Any:

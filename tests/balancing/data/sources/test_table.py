@@ -278,15 +278,6 @@ def test_one_id_of_two_files(tmp_path: Path) -> None:
     assert noted(images, "lie here more than once, with equal bytes; one of each is taken")
 
 
-def test_a_table_without_names_of_columns_is_refused(tmp_path: Path) -> None:
-    draw(tmp_path, [f"{i}.png" for i in range(4)])
-    (tmp_path / "t.csv").write_text("0.png,a\n1.png,b\n2.png,a\n3.png,b\n")
-    with pytest.raises(
-        UserError, match="no line with the names of its columns, for its first line names the image 0.png"
-    ):
-        load(tmp_path)
-
-
 def test_numbers_that_repeat_name_no_images(tmp_path: Path) -> None:
     draw(tmp_path, [f"p{p}/image{i}.png" for p in range(6) for i in range(2)])
     table(tmp_path / "studies.csv", ["study", "label"], [(f"p{p}/", p % 2) for p in range(6)])

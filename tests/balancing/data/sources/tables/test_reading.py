@@ -51,9 +51,7 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path) -> None:
     book.create_sheet("notes").append(["something", "else"])
     book.save(tmp_path / "t.xlsx")
     assert cells(tmp_path / "t.xlsx") == expected
-    assert read_table(tmp_path / "t.xlsx", "t.xlsx").notes == (
-        "Of t.xlsx the first sheet is read, 'Sheet', and not notes.",
-    )
+    assert read_table(tmp_path / "t.xlsx", "t.xlsx").notes == ("Of t.xlsx the sheet 'Sheet' is read, and not notes.",)
     lines = [json.dumps({"file": f, "grade": g}) for f, g in zip(*expected.values(), strict=True)]
     assert cells(write(tmp_path / "t.jsonl", "\n".join(lines))) == expected
     pq.write_table(pa.table({**expected, "image": [b"x", b"y"]}), tmp_path / "t.parquet")
@@ -125,3 +123,21 @@ def test_ragged_rows_are_a_sentence_or_short(tmp_path: Path) -> None:
         read_table(write(tmp_path / "t.csv", "a,b\n1,2\n2,3,4\n"), "t.csv")
     with pytest.raises(UserError, match="rows of the table t.csv have more cells than its header has names"):
         read_table(write(tmp_path / "t.csv", "a,b\n1,2,3\n2,3,4\n"), "t.csv")
+
+
+def test_a_page_of_words_before_the_table_is_passed_over(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "Readme"
+    book.active.append(["Please cite us."])
+    sheet = book.create_sheet("data")
+    for row in (["file", "grade"], ["a.png", 1], ["b.png", 2]):
+        sheet.append(row)
+    book.save(tmp_path / "t.xlsx")
+    assert cells(tmp_path / "t.xlsx") == {"file": ["a.png", "b.png"], "grade": [1, 2]}
+    assert read_table(tmp_path / "t.xlsx", "t").notes == ("Of t the sheet 'data' is read, and not Readme.",)
+
+
+def test_objects_of_json_lines_are_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", '{"image": {"path": "a.png"}, "n": 1}\n{"image": {"path": "b.png"}, "n": 2}\n')
+    assert cells(path) == {"image.path": ["a.png", "b.png"], "n": [1, 2]}
