@@ -10,6 +10,7 @@ import pytest
 
 from balancing.errors import UserError
 from tests.balancing.data.sources.drawn import counts, draw, label_of, load, noted, patient_of, table
+from tests.balancing.samples import png
 
 
 def zipped(folder: Path) -> Path:
@@ -128,3 +129,34 @@ def test_what_changes_a_table_changes_what_is_read(tmp_path: Path) -> None:
     assert read() == [0, 1, 0, 1]
     table(tmp_path / "set" / "t.csv", ["id", "label"], [(i, "ab"[i // 2]) for i in range(4)])
     assert read() == [0, 0, 1, 1]
+
+
+def test_a_table_in_a_zip_never_names_a_file_of_this_machine(tmp_path: Path) -> None:
+    secret = table(tmp_path / "secret.csv", ["image", "label"], [(f"{i}.png", "xy"[i % 2]) for i in range(4)])
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for i in range(4):
+            archive.writestr(f"{i}.png", png(i))
+        archive.writestr(str(secret), "image,label\n" + "".join(f"{i}.png,{'ab'[i // 2]}\n" for i in range(4)))
+    assert counts(load(tmp_path / "set.zip")) == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize("name", ["t.csv/more.csv", "/".join(["d" * 200] * 30) + "/t.csv"])
+def test_names_in_a_zip_that_no_folder_takes(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("t.csv", "image,label\n0.png,a\n")
+        archive.writestr(name, "image,label\n")
+    with pytest.raises(UserError, match="cannot be unpacked .*; unpack the zip file and give the folder"):
+        load(tmp_path / "set.zip")
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.h5", "x.npz", "x.arrow", "state.json", "a/x.png"])
+def test_pipes_are_never_waited_for(tmp_path: Path, name: str) -> None:
+    draw(tmp_path / "set", [f"{label}/{i}.png" for label in "ab" for i in range(3)])
+    os.mkfifo(tmp_path / "set" / name)
+    assert counts(load(tmp_path / "set")) == {"a": 3, "b": 3}
+    if name == "a/x.png":
+        rows = [(f"{label}/{i}", label) for label in "ab" for i in range(3)]
+        assert counts(load(table(tmp_path / "set" / "t.csv", ["image", "label"], [*rows, (name, "a")]))) == {
+            "a": 3,
+            "b": 3,
+        }

@@ -125,3 +125,10 @@ def test_ragged_rows_are_a_sentence_or_short(tmp_path: Path) -> None:
         read_table(write(tmp_path / "t.csv", "a,b\n1,2\n2,3,4\n"), "t.csv")
     with pytest.raises(UserError, match="rows of the table t.csv have more cells than its header has names"):
         read_table(write(tmp_path / "t.csv", "a,b\n1,2,3\n2,3,4\n"), "t.csv")
+
+
+def test_keys_of_json_that_differ_in_blanks_alone_do_not_shift_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id ": "z", "id": "w", "image": "a.png", "label": "sick"}\n')
+    read = read_table(tmp_path / "a.jsonl", "a.jsonl")
+    assert read.columns == {"id": ["z"], "image": ["a.png"], "label": ["sick"]}
+    assert read.twins == {"id"}
