@@ -105,6 +105,9 @@ class ArrowSource(ColumnarSource):
         unread: files of no split.
     """
 
+    what = ".arrow files"
+    passes_over = ("config", "label_pattern", "folders", "images")
+
     def __init__(
         self, name: str, root: Path, shelves: list[_ArrowFile], options: Options, unread: Sequence[str] = ()
     ) -> None:

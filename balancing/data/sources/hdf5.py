@@ -48,6 +48,9 @@ class HDF5Source(Source):
         UserError: h5py is not installed, or no file holds images and labels.
     """
 
+    what = "HDF5"
+    passes_over = ("config", "label_pattern", "folders", "images", "page", "split_map", "test_fold")
+
     def __init__(self, name: str, files: Sequence[Path], layout: Layout | None = None) -> None:
         self.name, self._paths, self._layout = name, sorted(files), layout
         self._parts = self._found()

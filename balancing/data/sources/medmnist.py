@@ -57,6 +57,9 @@ class MedMNISTSource(Source):
         layout: the known data set that it is; names findings.
     """
 
+    what = "an .npz file"
+    passes_over = ("config", "label_pattern", "folders", "images", "page", "split_map", "test_fold")
+
     def __init__(self, name: str, path: Path, layout: Layout | None = None) -> None:
         self.name = name
         self._path = path

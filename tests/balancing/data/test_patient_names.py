@@ -82,3 +82,15 @@ def test_a_folder_may_carry_the_patient() -> None:
     told, _ = patient_ids(names, ["train"] * 90, pattern=r"patient(\d+)/", paths=paths)
     assert told is not None
     assert len(set(told)) == 30
+
+
+@pytest.mark.parametrize("name", ["fold{a}_img_{i}.png", "class{a}_{b}.png", "site{a}-{b}.png", "grade{a}_{b}.png"])
+def test_folds_sites_and_classes_are_no_patients(name: str) -> None:
+    names = [name.format(a=i % 8, b=i // 8, i=i) for i in range(200)]
+    assert proposals(names, ["train"] * 200) == []
+
+
+def test_a_pattern_takes_one_part_of_a_name_alone() -> None:
+    names = [f"s{i % 20}_lung_{i // 20}.png" for i in range(200)]
+    (found,) = proposals(names, ["train"] * 200)
+    assert (found.pattern, found.n_patients, found.example) == ("^([^-_ .()]+)_", 20, "s0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,3 +161,33 @@ def test_pipes_are_never_waited_for(tmp_path: Path, name: str) -> None:
             "a": 3,
             "b": 3,
         }
+
+
+def test_folders_beside_those_of_splits_are_said_and_mapped(tmp_path: Path) -> None:
+    paths = [f"{'holdout' if i < 4 else 'train'}/{i}.png" for i in range(12)]
+    draw(tmp_path / "set", paths)
+    table(tmp_path / "set" / "t.csv", ["image", "label"], [(path, "ab"[i % 2]) for i, path in enumerate(paths)])
+    assert noted(load(tmp_path / "set"), "--split-map holdout=test would make one the test split")
+    assert counts(load(tmp_path / "set", split_map="holdout=test"), "test") == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"split_map": "x=test"}, "--split-map names x, but no column of t.csv and no folder tells splits"),
+        ({"test_fold": "1"}, "no column of t.csv tells folds, of which --test-fold 1 speaks"),
+        ({"labels": "t.csv", "label_pattern": "(a)"}, r"--label-pattern \(a\) means nothing for a table of labels"),
+        ({"config": "x"}, "--config x means nothing for a table of labels; remove it"),
+        ({"label_colum": "x"}, "there is no option 'label_colum' of data; did you mean 'label_column'"),
+        ({"merge": "a=b,b=a"}, "--merge makes a a part of b, and b a part of a"),
+        ({"merge": "a=drop"}, "leave a out by --label-map 'a=drop'"),
+        ({"labels": 1.5}, "--labels must be a word, but is 1.5"),
+    ],
+)
+def test_what_means_nothing_is_never_passed_over(tmp_path: Path, options: dict[str, Any], sentence: str) -> None:
+    draw(tmp_path / "set", [f"{i}.png" for i in range(4)])
+    table(tmp_path / "set" / "t.csv", ["image", "label"], [(i, "ab"[i % 2]) for i in range(4)])
+    with pytest.raises(UserError, match=sentence):
+        load(tmp_path / "set", **options)
+    with pytest.raises(UserError, match="--page 1 means nothing for the phantom"):
+        load(Path("phantom"), page=1)
