@@ -16,7 +16,7 @@ from balancing.data.ingest import Bar, Check, fill_entry, no_bar, no_check
 from balancing.data.options import Options, Reading
 from balancing.data.patients import patient_ids
 from balancing.data.positive import resolve_positive
-from balancing.data.sources import open_source, refuse_columns
+from balancing.data.sources import open_source, refuse_columns, refuse_options
 from balancing.data.sources.arrays import PREFIX, ArraySource
 from balancing.data.sources.base import Source
 from balancing.data.splits import PARTS
@@ -230,7 +230,10 @@ def _kept_arrays(source: str, image_size: int, cache_dir: Path | None, reading: 
     Raises:
         UserError: it is not there, or not in this size; or columns were named.
     """
-    refuse_columns(Options.of(reading), source)
+    options = Options.of(reading)
+    refuse_columns(options, source)
+    decided = set(options.given()) - {"positive", "patient_pattern", "patient_column"}
+    refuse_options(options, decided, "arrays that a program gave, which are read as they are")
     cache = Cache(cache_dir)
     entry = cache.find(_arrays_key(source, image_size))
     if entry is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
+
+import numpy as np
 
 from balancing.data.patterns import compile_pattern
 from balancing.errors import UserError, suggestion
@@ -115,11 +118,16 @@ class Options:
         """The options that were given, checked.
 
         Args:
-            reading: see ``Reading``; keys that are not of options are passed over.
+            reading: see ``Reading``; what it says of the phantom is passed over.
         Raises:
             UserError: a value that an option can't have, or two options that contradict each other.
         """
-        given = {one.name: reading[one.name] for one in fields(cls) if reading.get(one.name) is not None}
+        unknown = next((name for name in reading if name not in Reading.__annotations__), None)
+        if unknown is not None:
+            raise UserError(f"there is no option '{unknown}' of data{suggestion(unknown, Reading.__annotations__)}")
+        given = {
+            one.name: _word(one.name, reading[one.name]) for one in fields(cls) if reading.get(one.name) is not None
+        }
         for name in ("label_map", "split_map", "split_list"):
             if name in given:
                 given[name] = parse_pairs(given[name], name)
@@ -165,6 +173,15 @@ class Options:
         }
 
 
+def _word(name: str, value: Any) -> Any:
+    """A value as it is, but paths and numbers as words where words are wanted."""
+    if name in ("page", "min_class_images", "skip_bad") or isinstance(value, str | Mapping):
+        return value
+    if isinstance(value, os.PathLike) or (isinstance(value, int | np.integer) and not isinstance(value, bool)):
+        return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    raise UserError(f"{flag(name)} must be a word, but is {value!r}; give a word")
+
+
 def flag(name: str) -> str:
     """How an option is written on the command line."""
     return "--" + name.replace("_", "-")
@@ -197,7 +214,7 @@ def parse_merge(given: Mapping[Any, Any] | str) -> dict[str, str]:
     """
     if isinstance(given, Mapping):
         if all(isinstance(value, str) for value in given.values()):
-            return {str(key): str(value) for key, value in given.items()}
+            return _checked_merge({str(key): str(value) for key, value in given.items()})
         parts = [(str(new), [str(one) for one in old]) for new, old in given.items()]
     else:
         parts = []
@@ -211,6 +228,19 @@ def parse_merge(given: Mapping[Any, Any] | str) -> dict[str, str]:
         for one in classes:
             if merged.setdefault(one, new) != new:
                 raise UserError(f"--merge makes {one} a part of both {merged[one]} and {new}; keep one")
+    return _checked_merge(merged)
+
+
+def _checked_merge(merged: dict[str, str]) -> dict[str, str]:
+    """Raises UserError where what a class becomes is itself made a part of another, or is ``drop``."""
+    for one, new in merged.items():
+        if new == "drop":
+            raise UserError(f"--merge makes classes of classes; leave {one} out by --label-map '{one}=drop'")
+        if merged.get(new, new) != new:
+            raise UserError(
+                f"--merge makes {one} a part of {new}, and {new} a part of {merged[new]}; say what each becomes in the "
+                f"end, such as --merge '{one}+{new}={merged[new]}'"
+            )
     return merged
 
 

@@ -18,6 +18,12 @@ _PERSON = (
 )  # fmt: skip
 _LETTER = r"(?<![A-Za-z0-9])([Pp]\d{2,})(?![A-Za-z0-9])"
 _SIDE = r"^(\d{3,})[-_ ]?(?:[LlRr]|[Oo][DdSs])(?:\.\w+)?$"  # 9001234L.png, of knees and eyes
+# And before numbers of what is no patient.
+_NO_PERSON = re.compile(
+    r"(?:fold|cv|class|cls|label|grade|level|site|cent(?:er|re)|hospital|clinic|scanner|device|batch|part|split|group"
+    r"|set|size|epoch|page|tile|patch|crop|aug|x|y)s?\d+$",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"^(?:19|20)\d\d(?:[01]\d[0-3]\d)?$")
 _SEPARATORS = re.compile(r"([-_ .()]+)")
 _RUNNING = re.compile(r"^[A-Za-z]{0,2}\d{1,5}$")
@@ -128,7 +134,7 @@ def _by_form(names: Sequence[str], splits: Sequence[str]) -> Proposal | None:
         if not all(_HOLDS_DIGIT.search(word) for word in columns[place]):
             continue
         ids = columns[place]
-        if not _several_each(ids):
+        if not _several_each(ids) or all(_NO_PERSON.match(word) for word in ids):
             continue
         leads = place == 0 and all(word.isdigit() for word in ids)
         if (
@@ -182,9 +188,9 @@ def _general(column: Sequence[str]) -> str:
         return r"\d+"
     if all(word.isalpha() for word in words):
         return "[A-Za-z]+" if all(word.isascii() for word in words) else r"\w+"
-    if all(not re.search(r"\w", word) or set(word) <= set("_-. ()") for word in words):
+    if all(set(word) <= set("_-. ()") for word in words):
         return r"[-_ .()]+"
-    return r"\w+"
+    return r"[^-_ .()]+"  # a part between separators, as names were cut: one way alone to match
 
 
 def _same(one: Proposal, other: Proposal) -> bool:

@@ -124,8 +124,7 @@ def look_at_data(config: Config, console: Console, out: Path, *, show: bool) -> 
     found = look_at(config.data.source, **config.data.reading())
     for part in look_view(found):
         console.print(part)
-    written(out, look_page(found), "--out")
-    out.chmod(0o600)
+    written(out, look_page(found), "--out", private=True)
     console.print(f"With images: {out}", soft_wrap=True, markup=False)
     if show:
         webbrowser.open(out.resolve().as_uri())

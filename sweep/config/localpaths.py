@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from balancing.data.sources import local_path, looks_like_path
 from balancing.errors import UserError
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+    from sweep.config.sections import DataConfig
     from sweep.runs.run import Run
 
 PHANTOM = "phantom"
@@ -27,18 +29,46 @@ def absolute(path: str | Path) -> str:
 
 
 def with_absolute_paths(config: Config) -> Config:
-    """The configuration with data, weights and masks as absolute paths, where they are local; an equal one elsewhere.
+    """The configuration with data, their tables, lists and layout, weights and masks as absolute paths, where they are
+    local; an equal one elsewhere.
 
     A data source is local where such a path exists; it is a Hub id only where none does.
     """
     data, train, report = config.data, config.train, config.report
     if data.source != PHANTOM and local_path(data.source) is not None:
-        data = data.model_copy(update={"source": absolute(data.source)})
+        places = _of_tables(data)
+        data = data.model_copy(update={"source": absolute(data.source), **places})
     if train.weights not in NAMED_WEIGHTS:
         train = train.model_copy(update={"weights": absolute(train.weights)})
     if report.masks is not None:
         report = report.model_copy(update={"masks": absolute(report.masks)})
     return config.model_copy(update={"data": data, "train": train, "report": report})
+
+
+def _of_tables(data: DataConfig) -> dict[str, Any]:
+    """The tables, lists and the layout of local data that lie where the program runs and not below the data.
+
+    As they are looked for: below the data first.
+    """
+    root = Path(absolute(data.source))
+
+    def whole(word: str) -> str:
+        try:
+            below, here = root / Path(word).expanduser(), Path(word).expanduser()
+            if any(sign in word for sign in "*?[") and not here.is_file():
+                return word if glob.glob(str(below), recursive=True) or not glob.glob(str(here)) else absolute(word)
+            return absolute(word) if here.is_file() and not below.is_file() else word
+        except (OSError, ValueError, RuntimeError):
+            return word
+
+    found: dict[str, Any] = {
+        name: whole(value) for name in ("labels", "patient_table") if (value := getattr(data, name)) is not None
+    }
+    if data.layout is not None and data.layout.lower().endswith((".yaml", ".yml")):
+        found["layout"] = absolute(data.layout)
+    if data.split_list:
+        found["split_list"] = {split: whole(word) for split, word in data.split_list.items()}
+    return found
 
 
 def is_local(section: str, key: str, value: object) -> bool:
@@ -103,8 +133,8 @@ def require_writable(path: Path, option: str) -> None:
                 folder.rmdir()
 
 
-def written(path: Path, text: str, option: str) -> None:
-    """Writes a file that was asked for by ``require_writable``, whole or not at all.
+def written(path: Path, text: str, option: str, *, private: bool = False) -> None:
+    """Writes a file that was asked for by ``require_writable``, whole or not at all; ``private``: for its owner alone.
 
     Raises:
         UserError: it can't be written any more, for instance as the disk is full.
@@ -112,7 +142,7 @@ def written(path: Path, text: str, option: str) -> None:
     from sweep.runs.files import write_atomically
 
     try:
-        write_atomically(path, text.encode())
+        write_atomically(path, text.encode(), private=private)
     except OSError as error:
         raise _unwritable(path, option, error.strerror or str(error)) from None
 

@@ -14,11 +14,19 @@ import yaml
 from balancing.data.sources import looks_like_path
 from sweep.analysis.results import Results
 
-# Options whose value is a pattern on file names, not a path, whatever it begins with.
-_PATTERNS = ("--patient-pattern", "data.patient_pattern")
+# Options whose value is a pattern on file names or of words, not a path, whatever it begins with.
+_PATTERNS = frozenset(
+    f"{begin}{one}"
+    for name in ("patient-pattern", "label-pattern", "label-map", "split-map", "merge")
+    for begin, one in (("--", name), ("data.", name.replace("-", "_")))
+)
 # An absolute path within a sentence; not the rest of an address such as https://host/path, nor a lone slash.
 _PATH = re.compile(r"(?<![\w/.:~<-])(?:file://|~)?(?:/[^\s/'\"`:;,()<>|]+)+/?")
-_OWN_KEYS = (("data", "source"), ("train", "weights"), ("report", "masks"))
+_OWN_KEYS = (
+    *(("data", key) for key in ("source", "labels", "patient_table", "split_list", "layout")),
+    ("train", "weights"),
+    ("report", "masks"),
+)
 
 
 def place_name(path: str) -> str:
@@ -56,6 +64,10 @@ def shown_command(command: str) -> str:
 
 
 def _shown_word(word: str) -> str:
+    if word.startswith("{"):
+        return without_folders(word)
+    if "," in word:  # pairs of a split and its list
+        return ",".join(map(_shown_word, word.split(",")))
     key, equals, value = word.partition("=")
     if equals and re.fullmatch(r"[\w.-]+", key):
         return word if key in _PATTERNS else f"{key}={_shown_word(value)}"
@@ -73,6 +85,8 @@ def shown_config(config_yaml: str, data: Mapping[str, Any]) -> str:
         value = (loaded.get(section) or {}).get(key) if isinstance(loaded, dict) else None
         if isinstance(value, str):
             loaded[section][key] = data_name({**data, "source": value}) if key == "source" else _shown_word(value)
+        elif isinstance(value, dict):
+            loaded[section][key] = {split: _shown_word(str(word)) for split, word in value.items()}
     return yaml.safe_dump(loaded, sort_keys=False, allow_unicode=True)
 
 
@@ -80,7 +94,8 @@ def own_places(run: Results) -> list[str]:
     """The absolute paths that a run knows of: its own, its data's, weights' and masks', and the home of who reports."""
     loaded = yaml.safe_load(run.config_yaml)
     sections = loaded if isinstance(loaded, dict) else {}
-    named = [(sections.get(section) or {}).get(key) for section, key in _OWN_KEYS]
+    given = [(sections.get(section) or {}).get(key) for section, key in _OWN_KEYS]
+    named = [word for one in given for word in (one.values() if isinstance(one, dict) else [one])]
     own = [str(run.path.absolute()), str(run.path.resolve()), run.info["data"]["source"], *named]
     with contextlib.suppress(RuntimeError):  # nobody's home
         own.append(str(Path.home()))

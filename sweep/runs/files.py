@@ -48,7 +48,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = no_guard) -> None:
+def write_atomically(
+    path: Path, content: bytes | memoryview, guard: Guard = no_guard, *, private: bool = False
+) -> None:
     """Writes a file whole or not at all, also where the machine loses its power meanwhile.
 
     Another name first, flushed to the disk, then renamed over the old one.
@@ -57,6 +59,7 @@ def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = no_
         path: its folder is made where missing.
         content: all of it.
         guard: called between the flush and the rename; what it raises leaves the old file as it is.
+        private: readable by its owner alone, from the first byte on.
     Raises:
         OSError: no room, or no right to write there.
     """
@@ -66,6 +69,8 @@ def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = no_
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
     try:
         with temporary.open("wb") as file:
+            if private:
+                temporary.chmod(0o600)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

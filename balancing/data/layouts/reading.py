@@ -13,6 +13,7 @@ from balancing.data.options import FOLDERS, NONE, Options
 from balancing.data.patterns import search_all
 from balancing.data.text import shown
 from balancing.errors import UserError, suggestion
+from balancing.strict_yaml import read_yaml
 
 if TYPE_CHECKING:
     from balancing.data.sources.base import Listing
@@ -242,23 +243,28 @@ def _known(name: str) -> Layout:
 
 
 def _read(path: Path, name: str) -> Layout:
-    import yaml
-
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is a folder, a device or a pipe")
         if path.stat().st_size > _MOST_BYTES:
             raise UserError(f"the layout {shown(str(path))} is larger than {_MOST_BYTES >> 10} KiB; give a smaller one")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200] or "nested too deeply"
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UserError(f"the layout {shown(str(path))} cannot be read ({shown(reason)}); mend the file") from None
+    content = read_yaml(text, f"the layout {shown(str(path))}")
     where = f"the layout {shown(name)}"
     content = _mapping(content, where, _KEYS)
     told = _mapping(content.get("told_by", {}), f"told_by of {where}", _TOLD)
     options = _mapping(content.get("options", {}), f"options of {where}", _OPTIONS)
     for key, value in options.items():
         pairs = value if isinstance(value, Mapping) else {key: value}
-        if not all(isinstance(one, str | int | float) for pair in pairs.items() for one in pair):
-            raise UserError(f"{key} in options of {where} must be a word or pairs of words; mend the file")
+        words = [one for pair in pairs.items() for one in pair]
+        if not all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in words):
+            raise UserError(
+                f"{key} in options of {where} must be a word or pairs of words (true and false in quotes); mend "
+                "the file"
+            )
     options = {key: value if isinstance(value, Mapping | int) else str(value) for key, value in options.items()}
     Options.of(options)
     texts = {key: content.get(key, "") for key in ("title", "url", "citation", "note", "masks")}

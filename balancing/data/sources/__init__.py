@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
-from balancing.data.options import NONE, Options
+from balancing.data.options import NONE, Options, flag
 from balancing.data.sources.base import Source
 from balancing.errors import UserError
 
@@ -32,6 +33,12 @@ def open_source(
     Raises:
         UserError: no such path, nothing there that can be read, or neither a path nor a Hub id.
     """
+    opened = _opened(source, options, image_size, phantom_images, phantom_seed)
+    refuse_options(options, opened.passes_over, opened.what)
+    return opened
+
+
+def _opened(source: str, options: Options, image_size: int, phantom_images: int, phantom_seed: int) -> Source:
     if source == "phantom":
         from balancing.data.sources.drawn import PhantomSource
 
@@ -60,7 +67,9 @@ def open_source(
             f"the data '{source}' is the name of a reader of datasets, which would read whatever lies in this folder; "
             "give a path, or a Hub id with its owner, such as hf-vision/chest-xray-pneumonia"
         )
-    return HubSource(repository, revision or None, options)
+    from balancing.data.sources.told import with_tables
+
+    return with_tables(HubSource(repository, revision or None, options), Path.cwd(), options)
 
 
 def local_path(source: str) -> Path | None:
@@ -87,6 +96,19 @@ def looks_like_path(word: str) -> bool:
         or word.endswith("/")
         or Path(word).suffix.lower() in _PATH_SUFFIXES
     )
+
+
+def refuse_options(options: Options, names: Collection[str], what: str) -> None:
+    """Raises UserError where an option was given that means nothing for a kind of source.
+
+    Args:
+        names: of such options.
+        what: the kind.
+    """
+    for name, value in options.given().items():
+        if name in names and value != NONE:
+            told = ",".join(f"{key}={word}" for key, word in value.items()) if isinstance(value, dict) else value
+            raise UserError(f"{flag(name)} {told} means nothing for {what}; remove it")
 
 
 def refuse_columns(options: Options, what: str) -> None:

@@ -58,23 +58,40 @@ class _ArrowFile(Shelf):
         return column.removesuffix(".path") if column not in self.schema().names else column
 
     def _read(self) -> Iterator[Any]:
-        """The schema, then each batch."""
+        """The schema, then each batch, whole in itself."""
         import pyarrow as pa
 
         try:
             with pa.memory_map(str(self._file)) as mapped:
-                try:
-                    reader = pa.ipc.open_stream(mapped)
-                    yield reader.schema
-                    yield from reader
-                except pa.ArrowInvalid:
-                    mapped.seek(0)
-                    file = pa.ipc.open_file(mapped)
-                    yield file.schema
-                    for number in range(file.num_record_batches):
-                        yield file.get_batch(number)
+                stored = self._stored(mapped)
+                schema = next(stored)
+                for name in schema.names:  # a name that is no UTF-8 is seen here
+                    schema.field(name)
+                yield schema
+                for batch in stored:
+                    # What a file states of lengths and places in it is taken as it is, else: damage would be read as
+                    # memory of this process.
+                    batch.validate(full=True)
+                    yield batch
         except (pa.ArrowException, OSError, ValueError, MemoryError, KeyError) as error:
             raise self.damaged(error, self._name) from None
+
+    @staticmethod
+    def _stored(mapped: Any) -> Iterator[Any]:
+        """The schema, then each batch, of a stream or a file."""
+        import pyarrow as pa
+
+        try:
+            reader = pa.ipc.open_stream(mapped)
+        except pa.ArrowInvalid:
+            mapped.seek(0)
+            file = pa.ipc.open_file(mapped)
+            yield file.schema
+            for number in range(file.num_record_batches):
+                yield file.get_batch(number)
+            return
+        yield reader.schema
+        yield from reader
 
 
 class ArrowSource(ColumnarSource):
@@ -87,6 +104,9 @@ class ArrowSource(ColumnarSource):
         options: the columns to read.
         unread: files of no split.
     """
+
+    what = ".arrow files"
+    passes_over = ("config", "label_pattern", "folders", "images")
 
     def __init__(
         self, name: str, root: Path, shelves: list[_ArrowFile], options: Options, unread: Sequence[str] = ()

@@ -61,6 +61,8 @@ class Source(ABC):
         kind: ``phantom``, ``local`` or ``hub``.
         notes: sentences on what was passed over when it was opened.
         options: how it is read, with what a known layout adds to what was asked; None for just as asked.
+        what: the kind of source, in a message.
+        passes_over: options that mean nothing for it, and are refused.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Source(ABC):
     options: Options | None = None
     remembered: bool = False
     pinned: bool = False
+    what: str = "these data"
+    passes_over: tuple[str, ...] = ()
 
     @abstractmethod
     def identity(self) -> str:

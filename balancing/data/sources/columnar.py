@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balancing.data.content import Content, Unreadable
-from balancing.data.options import Options
+from balancing.data.options import NONE, Options
 from balancing.data.sources.base import Listing, Source
 from balancing.data.sources.columns import Chosen, choose_columns, columns_of, image_content, refuse_twins
 from balancing.data.sources.rows import Cells, listing_of
@@ -103,6 +103,17 @@ class ColumnarSource(Source):
         return chosen
 
     def listing(self) -> Listing:
+        chosen, options = self._chosen, self.options
+        if options.test_fold is not None and chosen.fold is None:
+            raise UserError(
+                f"no column of {self.name} tells folds, of which --test-fold {options.test_fold} speaks; name it with "
+                "--fold-column"
+            )
+        if self.kind != "hub" and options.split_map and chosen.split is None and options.layout in (None, NONE):
+            raise UserError(
+                f"--split-map names {', '.join(options.split_map)}, but no column of {self.name} tells splits; name it "
+                "with --split-column"
+            )
         return listing_of(
             [self._cells(shelf) for shelf in self._shelves()], self._chosen, self.name, self.options, self._left_out()
         )

@@ -17,6 +17,21 @@ from balancing.data.sources.base import Listing, Source, digest
 class PhantomSource(Source):
     """Drawings in exactly the wanted size, with the masks of their lesions."""
 
+    what = "the phantom"
+    passes_over = (
+        "labels",
+        "images",
+        "label_pattern",
+        "folders",
+        "layout",
+        "config",
+        "page",
+        "split_map",
+        "split_list",
+        "test_fold",
+        "patient_table",
+    )
+
     name = "phantom"
     kind = "phantom"
 

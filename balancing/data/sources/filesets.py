@@ -111,7 +111,7 @@ class ZippedFiles(FileSet):
         self.root, self.root_name = path, path.stem
         self._archive = open_zip(source, path)
         self._members = {
-            info.filename: info
+            info.filename.lstrip("/"): info  # a whole path would mean a file of this machine
             for info in self._archive.infolist()
             if not info.is_dir() and not is_rubbish(info.filename)
         }
@@ -133,7 +133,7 @@ class ZippedFiles(FileSet):
 
     def content(self, path: str) -> Content:
         try:
-            return read_member(self._archive, path)
+            return read_member(self._archive, self._members[path])
         except BrokenImageError as error:
             return Unreadable(str(error))
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:

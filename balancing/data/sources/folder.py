@@ -24,6 +24,9 @@ __all__ = ["FolderSource", "passed_over", "read_member", "walk", "zip_parquet"]
 class FolderSource(Source):
     """Images in folders. Class names are the folders', sorted (by number where they are numbers)."""
 
+    what = "an image folder"
+    passes_over = ("config",)
+
     def __init__(self, name: str, files: FileSet, options: Options) -> None:
         self.name = name
         self._files = files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ _PAIRED = re.compile(r"^(.*)_x(\.(?:h5|hdf5))$", re.IGNORECASE)
 _IMAGES, _LABELS = ("x", "images", "image", "data"), ("y", "labels", "label", "target")
 _MOST_IMAGES = 10_000_000
 _MOST_CHUNK = 1 << 28  # bytes that are unpacked at once
-_AT_ONCE = 64  # images
+_AT_ONCE, _MOST_AT_ONCE = 64, 1 << 28  # images, and bytes of them
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class _Part:
 
 
 class HDF5Source(Source):
-    """Images (N, H, W) or (N, H, W, 3) of uint8 with a whole number each.
+    """Images (N, H, W), (N, H, W, 1) or (N, H, W, 3) of uint8 with a whole number each.
 
     Args:
         name: what the user named.
@@ -47,6 +48,9 @@ class HDF5Source(Source):
     Raises:
         UserError: h5py is not installed, or no file holds images and labels.
     """
+
+    what = "HDF5"
+    passes_over = ("config", "label_pattern", "folders", "images", "page", "split_map", "test_fold")
 
     def __init__(self, name: str, files: Sequence[Path], layout: Layout | None = None) -> None:
         self.name, self._paths, self._layout = name, sorted(files), layout
@@ -79,8 +83,10 @@ class HDF5Source(Source):
         for part in self._parts:
             with self._open(part.images) as file:
                 images = self._checked(file, part.image_key, part.images)
-                for start in range(0, images.shape[0], _AT_ONCE):
-                    yield from images[start : start + _AT_ONCE]
+                flat = images.shape[:3] if images.shape[3:] == (1,) else images.shape
+                step = max(1, min(_AT_ONCE, _MOST_AT_ONCE // (math.prod(images.shape[1:]) * images.dtype.itemsize)))
+                for start in range(0, images.shape[0], step):
+                    yield from images[start : start + step].reshape(-1, *flat[1:])
 
     def _found(self) -> list[_Part]:
         parts = []
@@ -105,7 +111,7 @@ class HDF5Source(Source):
     def _in_one(self, path: Path) -> list[_Part]:
         """A file that holds both, for each split that its names tell."""
         with self._open(path) as file:
-            keys = list(file)
+            keys = [key for key in file if isinstance(key, str)]  # of a damaged file they may be bytes
         parts = []
         for key in keys:
             stem, _, word = key.lower().rpartition("_")
@@ -119,7 +125,7 @@ class HDF5Source(Source):
 
     def _key(self, path: Path, usual: Sequence[str]) -> str | None:
         with self._open(path) as file:
-            return next((key for key in file if key.lower() in usual), None)
+            return next((key for key in file if isinstance(key, str) and key.lower() in usual), None)
 
     @contextlib.contextmanager
     def _open(self, path: Path) -> Iterator[Any]:
@@ -153,18 +159,24 @@ class HDF5Source(Source):
                 f"{shown(key)} in {shown(path.name)} of {self.name} is no array of this file; no file is read from "
                 "elsewhere: write the array itself"
             )
-        chunk = int(np.prod(found.chunks)) * found.dtype.itemsize if found.chunks else 0
+        chunk = math.prod(found.chunks) * found.dtype.itemsize if found.chunks else 0
         if found.dtype.hasobject or chunk > _MOST_CHUNK:
             raise UserError(
                 f"{shown(key)} in {shown(path.name)} of {self.name} is {found.dtype} in pieces of {chunk:,} bytes; "
                 f"numbers in pieces of at most {_MOST_CHUNK:,} are read"
+            )
+        claimed, there = math.prod(found.shape) * found.dtype.itemsize, found.id.get_storage_size()
+        if there < claimed and (not there or found.id.get_create_plist().get_nfilters() == 0):
+            raise UserError(
+                f"{shown(key)} in {shown(path.name)} of {self.name} claims {claimed:,} bytes, but has {there:,}: it "
+                "was never written whole; write it again"
             )
         return found
 
     def _checked(self, file: Any, key: str, path: Path) -> Any:
         images = self._dataset(file, key, path)
         shape = images.shape
-        fits = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
+        fits = len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))
         if not fits or images.dtype not in (np.uint8, np.uint16, np.bool_) or 0 in shape[1:]:
             raise UserError(
                 f"{shown(key)} in {shown(path.name)} of {self.name} has shape {shape} and type {images.dtype}; (N, H, "
@@ -179,10 +191,17 @@ class HDF5Source(Source):
 
     def _labels(self, file: Any, part: _Part, count: int) -> list[int]:
         labels = self._dataset(file, part.label_key, part.labels)
-        if labels.dtype.kind not in "iub" or labels.shape[:1] != (count,) or labels.size != count:
+        kinds = labels.dtype.kind in "iub" or (labels.dtype.kind == "f" and labels.dtype.itemsize <= 8)
+        if not kinds or labels.shape[:1] != (count,) or labels.size != count:
             raise UserError(
                 f"{shown(part.label_key)} in {shown(part.labels.name)} of {self.name} has shape {labels.shape} "
                 f"and type {labels.dtype}; one whole number for each of the {count:,} images is needed"
             )
-        found: list[int] = labels[...].reshape(-1).astype(np.int64).tolist()
+        values = labels[...].reshape(-1)
+        if labels.dtype.kind == "f" and not (values == np.rint(values)).all():
+            raise UserError(
+                f"{shown(part.label_key)} in {shown(part.labels.name)} of {self.name} hold fractions; whole numbers "
+                "are needed"
+            )
+        found: list[int] = list(map(int, values.tolist()))  # of uint64, too
         return found

@@ -53,6 +53,9 @@ class HubSource(ColumnarSource):
         options: the columns to read, and the configuration where there are several.
     """
 
+    what = "a data set of the Hub"
+    passes_over = ("labels", "images", "label_pattern", "folders", "layout")
+
     def __init__(self, repository: str, revision: str | None, options: Options) -> None:
         self.repository, self.revision, self.options = repository, revision, options
         self.name = f"{repository}@{revision}" if revision else repository

@@ -28,9 +28,11 @@ from balancing.data.sources.tables.telling import tell
 from balancing.data.sources.told import with_tables
 from balancing.data.sources.unpacking import unpack_tables
 from balancing.data.sources.usual_names import quoted
+from balancing.data.sources.walking import without_devices
 from balancing.data.text import shown
 from balancing.errors import UserError
 
+_STORED = (".parquet", ".npz", ".arrow", "state.json", "dataset_info.json", *HDF5)
 _ENOUGH = 0.5  # of the images in class folders must have a row, for a table to be asked whether it agrees
 
 
@@ -70,11 +72,11 @@ def _open_file(source: str, path: Path, options: Options) -> Source:
     if kind == ".parquet" and holds_images(path) is not False:
         return ParquetSource.of_path(source, path, [path], options)
     if is_table(source):
-        files, _ = walk(path.parent)
-        images = ImageFiles(_meant(files, options))
+        places = DiskFiles(path.parent, walk(path.parent)[0])
+        images = ImageFiles(_meant(sorted(places.sizes), options))
         placed = [place(path, shown(path.name), "", images, options)]
         need_labels(placed)
-        return TableSource(source, DiskFiles(path.parent, images.paths), images, placed, options)
+        return TableSource(source, places, images, placed, options)
     if kind == ".npz":
         from balancing.data.sources.medmnist import MedMNISTSource
 
@@ -97,6 +99,7 @@ def _open_file(source: str, path: Path, options: Options) -> Source:
 
 def _open_folder(source: str, path: Path, options: Options) -> Source:
     files, own = walk(path)
+    files = without_devices(path, files, _STORED)
     options, notes = lay_over(path.resolve().name, files, options)
     opened, patients = _of_folder(source, path, files, options)
     opened.notes = (*passed_over(own), *notes, *opened.notes, *_lists(files, options))

@@ -23,7 +23,7 @@ from balancing.data.sources.base import Listing, Source, digest, files_identity
 from balancing.errors import UserError
 
 _MOST_IMAGES = 10_000_000
-_MOST_AT_ONCE = 2 << 30  # bytes
+_MOST_AT_ONCE, _MOST_LABELS = 2 << 30, 1 << 28  # bytes
 # What zipfile and numpy raise on damaged files; a header is parsed as Python, so it can be wrong in Python's ways.
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, RuntimeError, OverflowError, MemoryError,
@@ -40,6 +40,11 @@ class _Header:
     fortran: bool
     dtype: np.dtype[Any]
 
+    @property
+    def picture(self) -> tuple[int, ...]:
+        """The shape of one image: (H, W) or (H, W, 3); one grey channel behind them is none."""
+        return self.shape[1:3] if self.shape[3:] == (1,) else self.shape[1:]
+
 
 class MedMNISTSource(Source):
     """Two-dimensional images with a label each, or with a row of 0 and 1 for several findings; classes are named by
@@ -52,6 +57,9 @@ class MedMNISTSource(Source):
         path: the .npz file.
         layout: the known data set that it is; names findings.
     """
+
+    what = "an .npz file"
+    passes_over = ("config", "label_pattern", "folders", "images", "page", "split_map", "test_fold")
 
     def __init__(self, name: str, path: Path, layout: Layout | None = None) -> None:
         self.name = name
@@ -98,10 +106,10 @@ class MedMNISTSource(Source):
     def _stored(self, archive: zipfile.ZipFile, key: str, header: _Header) -> Iterator[np.ndarray]:
         with self._reading(f"{key}images"), archive.open(f"{key}images.npy") as member:
             if header.fortran:
-                yield from np.lib.format.read_array(member, allow_pickle=False)
+                yield from np.lib.format.read_array(member, allow_pickle=False).reshape(-1, *header.picture)
                 return
             _read_header(member)
-            shape = header.shape[1:]
+            shape = header.picture
             nbytes = math.prod(shape) * header.dtype.itemsize
             for _ in range(header.shape[0]):
                 yield np.frombuffer(_read_exactly(member, nbytes), header.dtype).reshape(shape)
@@ -192,7 +200,7 @@ class MedMNISTSource(Source):
         return header
 
     def _check(self, key: str, images: _Header) -> None:
-        if len(images.shape) == 5 or (len(images.shape) == 4 and images.shape[3] != 3):
+        if len(images.shape) == 5 or (len(images.shape) == 4 and images.shape[3] not in (1, 3)):
             raise UserError(
                 f"{key}images of {self.name} are three-dimensional ({' x '.join(map(str, images.shape[1:]))}); "
                 "two-dimensional images are needed, grey (N, H, W) or colour (N, H, W, 3)"
@@ -225,12 +233,18 @@ class MedMNISTSource(Source):
                 f"{self.name} has {count} {key.replace('labels', 'images')} but {math.prod(header.shape[:1])} {key} "
                 f"(of shape {header.shape}); each image needs one"
             )
+        nbytes = math.prod(header.shape) * header.dtype.itemsize
+        if nbytes > _MOST_LABELS:
+            raise UserError(
+                f"{key} of {self.name} have shape {header.shape}, {nbytes:,} bytes, but at most {_MOST_LABELS:,} are "
+                "read; keep the columns of the findings that are meant"
+            )
         with self._reading(key), archive.open(f"{key}.npy") as member:
             labels = np.lib.format.read_array(member, allow_pickle=False)
         if whole_floats and not (labels == np.rint(labels)).all():
             raise UserError(f"{key} of {self.name} are {header.dtype} with fractions; whole numbers are needed")
         if labels.ndim == 1 or labels.shape[1] == 1:
-            return labels.reshape(-1).astype(np.int64).tolist()
+            return list(map(int, labels.reshape(-1).tolist()))  # of uint64, too
         ones = np.unique(labels)
         if not np.isin(ones, (0, 1)).all():
             raise UserError(

@@ -87,6 +87,9 @@ class ParquetSource(ColumnarSource):
         root: the folder that all files of the source lie in; None inside a zip.
     """
 
+    what = "parquet with images"
+    passes_over = ("config", "label_pattern", "folders", "images")
+
     def __init__(self, name: str, parts: list[Part], options: Options, root: Path | None = None) -> None:
         self.name, self.parts, self.options, self.root = name, parts, options, root
 

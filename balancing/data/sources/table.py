@@ -17,6 +17,7 @@ from balancing.data.sources.tables.settling import Placed
 from balancing.data.sources.tables.telling import Told, tell
 from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown
+from balancing.errors import UserError
 
 
 class TableSource(Source):
@@ -30,6 +31,9 @@ class TableSource(Source):
         options: how labels and splits are to be read.
         notes: sentences on how these tables were found.
     """
+
+    what = "a table of labels"
+    passes_over = ("config", "label_pattern", "folders")
 
     def __init__(
         self,
@@ -59,10 +63,12 @@ class TableSource(Source):
     def listing(self) -> Listing:
         told = self._told
         paths = [self._files.paths[file] for file in told.files]
+        of_folders, said_of_folders = folder_splits(paths, self.options.split_map)
+        self._refuse_unmeant(paths, told)
         by_table = len({*told.tables}) > 1
         splits = [
             split or folder or (table_split(table) if by_table else None) or "train"
-            for split, folder, table in zip(told.splits, folder_splits(paths), told.tables, strict=True)
+            for split, folder, table in zip(told.splits, of_folders, told.tables, strict=True)
         ]
         patients = told.patients
         layout = layout_of(self.options)
@@ -80,13 +86,29 @@ class TableSource(Source):
             splits=splits,
             labels=list(told.labels),
             patients=patients,
-            notes=(note, *self._found, *dict.fromkeys(told.notes)),
+            notes=(note, *self._found, *dict.fromkeys(told.notes), *said_of_folders),
             label_column=first.label or where,
             folds=told.folds,
             paths=paths,
             positive=self.options.positive if layout else None,
             layout=layout.title if layout else None,
         )
+
+    def _refuse_unmeant(self, paths: Sequence[str], told: Told) -> None:
+        """Raises UserError where the user spoke of splits or folds, and nothing tells any."""
+        where = self._placed[0].table.name
+        if self.options.layout in (None, NONE) and self.options.split_map:
+            words = {part for path in paths for part in path.split("/")[:-1]}
+            if not any(one.roles.split for one in self._placed) and not words & set(self.options.split_map):
+                raise UserError(
+                    f"--split-map names {', '.join(self.options.split_map)}, but no column of {where} and no folder "
+                    "tells splits; name the column with --split-column"
+                )
+        if self.options.test_fold is not None and told.folds is None:
+            raise UserError(
+                f"no column of {where} tells folds, of which --test-fold {self.options.test_fold} speaks; name it with "
+                "--fold-column"
+            )
 
     def _by_pattern(self, paths: Sequence[str]) -> list[str | None]:
         """The patients that a known layout's pattern finds in the images' paths."""

@@ -32,7 +32,7 @@ class ToldSource(Source):
     def __init__(self, inner: Source, options: Options, patients: Table | None, lists: Mapping[str, NameList]) -> None:
         self._inner, self._patients, self._lists = inner, patients, lists
         self.name, self.kind, self.notes, self.options = inner.name, inner.kind, inner.notes, options
-        self.remembered, self.pinned = inner.remembered, inner.pinned
+        self.what, self.passes_over = inner.what, inner.passes_over  # never remembered by name: the tables may change
 
     def identity(self) -> str:
         table = None if self._patients is None else {name: list(c) for name, c in self._patients.columns.items()}

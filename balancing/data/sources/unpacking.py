@@ -10,7 +10,7 @@ from pathlib import Path
 from balancing.data.sources.tables.reading import SUFFIXES
 from balancing.data.sources.walking import is_rubbish
 from balancing.data.sources.zipped import IN_STEPS, open_zip
-from balancing.data.text import shown
+from balancing.data.text import shortened, shown
 from balancing.errors import UserError
 
 _MOST_BYTES, _MOST_FILES = 1 << 29, 400  # of all tables together
@@ -26,17 +26,19 @@ def unpack_tables(source: str, path: Path, into: Path) -> None:
     left = _MOST_BYTES
     found = [info for info in archive.infolist() if info.filename.lower().endswith(SUFFIXES) and not info.is_dir()]
     for info in found[:_MOST_FILES]:
-        parts = info.filename.split("/")
-        inside = not info.filename.startswith("/") and ".." not in parts and "\\" not in info.filename
-        if is_rubbish(info.filename) or not inside or info.compress_type not in IN_STEPS or info.file_size > left:
+        name = info.filename.lstrip("/")
+        inside = ".." not in name.split("/") and "\\" not in name
+        if is_rubbish(name) or not inside or info.compress_type not in IN_STEPS or info.file_size > left:
             continue
         left -= info.file_size
-        file = into.joinpath(*parts)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file = into / name
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(info) as member, file.open("wb") as copy:
                 shutil.copyfileobj(member, copy)
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise UserError(
-                f"{shown(info.filename)} in {source} cannot be unpacked ({error}); download it again"
+                f"{shown(shortened(info.filename, 80))} in {source} cannot be unpacked ({reason}); unpack the zip file "
+                "and give the folder"
             ) from None

@@ -49,6 +49,22 @@ def walk(root: Path) -> tuple[list[str], list[str]]:
     return sorted(files), sorted(passed)
 
 
+def without_devices(root: Path, files: list[str], suffixes: tuple[str, ...]) -> list[str]:
+    """The files but the pipes, devices and sockets among those of some suffixes, which would be waited for for ever.
+
+    Args:
+        root: of the paths.
+        suffixes: in lower case; other files are not looked at.
+    """
+    return [
+        path
+        for path in files
+        if not path.lower().endswith(suffixes)
+        or not os.path.exists(f"{root}/{path}")
+        or os.path.isfile(f"{root}/{path}")
+    ]
+
+
 def _is_own(names: list[str]) -> bool:
     return any(own.issubset(names) for own in _OWN)
 

@@ -44,14 +44,13 @@ def open_zip(source: str, path: Path) -> zipfile.ZipFile:
     return archive
 
 
-def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """An image file in a zip file, bounded by what the archive states of it, and never more than it states.
 
     Raises:
         BrokenImageError: too large, packed too well to be an image, or in a way that can't be unpacked in steps.
         zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError: damaged.
     """
-    info = archive.getinfo(name)
     check_encoded(info.file_size)
     if info.compress_type not in IN_STEPS:
         raise BrokenImageError("it is packed by another method than deflate; unpack the zip file and give the folder")

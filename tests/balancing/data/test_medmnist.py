@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,28 @@ def test_images_and_labels_without_splits(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "x.npz").rename(tmp_path / "set" / "x.npz")
     assert len(load_images(str(tmp_path / "set"), image_size=28)) == 6
+
+
+@pytest.mark.parametrize("fortran", [False, True])
+def test_one_grey_channel_is_none_and_large_numbers_stay_what_they_are(tmp_path: Path, fortran: bool) -> None:
+    pixels = np.stack([noise(i) for i in range(4)])
+    held = np.asfortranarray(pixels[..., None]) if fortran else pixels[..., None]
+    np.savez(tmp_path / "x.npz", images=held, labels=np.array([0, 2**63 + 5, 0, 0], np.uint64))
+    images = load_images(str(tmp_path / "x.npz"), image_size=12)
+    assert images.class_names == ("0", str(2**63 + 5))
+    assert (images.channels == 1).all()
+
+
+def test_labels_that_would_fill_the_memory_are_refused_by_their_header(tmp_path: Path) -> None:
+    labels = np.broadcast_to(np.uint8(0), (6, 50_000_000))
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("images.npy", "w") as member:
+            np.save(member, np.zeros((6, 8, 8), np.uint8))
+        with archive.open("labels.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(
+                member, {"descr": "|u1", "fortran_order": False, "shape": labels.shape}
+            )
+            for _ in range(6):
+                member.write(bytes(50_000_000))
+    with pytest.raises(UserError, match=r"labels of .* have shape \(6, 50000000\), 300,000,000 bytes, but at most"):
+        load_images(str(tmp_path / "x.npz"), image_size=8)

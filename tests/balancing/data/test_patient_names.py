@@ -98,3 +98,15 @@ def test_views_and_sides_behind_a_number_tell_that_it_is_a_patient(names: list[s
     first = proposals(names, ["train"] * len(names))[0]
     assert first.n_patients == 20
     assert pattern is None or first.pattern == pattern
+
+
+@pytest.mark.parametrize("name", ["fold{a}_img_{i}.png", "class{a}_{b}.png", "site{a}-{b}.png", "grade{a}_{b}.png"])
+def test_folds_sites_and_classes_are_no_patients(name: str) -> None:
+    names = [name.format(a=i % 8, b=i // 8, i=i) for i in range(200)]
+    assert proposals(names, ["train"] * 200) == []
+
+
+def test_a_pattern_takes_one_part_of_a_name_alone() -> None:
+    names = [f"s{i % 20}_lung_{i // 20}.png" for i in range(200)]
+    (found,) = proposals(names, ["train"] * 200)
+    assert (found.pattern, found.n_patients, found.example) == ("^([^-_ .()]+)_", 20, "s0")

@@ -147,6 +147,20 @@ def test_weights_and_masks_are_made_absolute_and_ids_kept(home: Path) -> None:
     assert with_absolute_paths(build_config({})).data.source == "phantom"
 
 
+def test_tables_lists_and_layouts_are_found_from_every_folder(home: Path) -> None:
+    for name in ("labels.csv", "list.txt", "own.yaml"):
+        (home / name).write_text("")
+    (home / "study" / "images" / "inner.csv").write_text("")
+    options = {"labels": "labels.csv", "split_list": {"test": "list.txt"}, "layout": "own.yaml"}
+    found = with_absolute_paths(build_config({"data": {"source": "study/images", **options}})).data
+    assert found.labels == str(home / "labels.csv")
+    assert found.split_list == {"test": str(home / "list.txt")}
+    assert found.layout == str(home / "own.yaml")
+    kept = {"labels": "inner.csv", "patient_table": "none.csv", "layout": "ham10000"}
+    found = with_absolute_paths(build_config({"data": {"source": "study/images", **kept}})).data
+    assert {name: getattr(found, name) for name in kept} == kept
+
+
 def test_the_data_may_be_where_the_runs_are(home: Path, started: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home / "study" / "images")
     before = load_images(".", image_size=16)

@@ -95,8 +95,26 @@ def test_a_command_without_local_places_is_shown_as_it_was() -> None:
     assert shown_command(command) == command
     assert shlex.split(shown_command("sweep run '/a b/c d.yaml'")) == ["sweep", "run", "c d.yaml"]
     assert shown_command("sweep run '/home/ada") == "sweep run 'ada"
+    command = "sweep run --label-map 'a/b=c,/x=y' --label-pattern '/(a,b)/' --merge '/a+b=c'"
+    assert shlex.split(shown_command(command)) == shlex.split(command)
     text = build_config({}).to_yaml()
     assert shown_config(text, {"source": "phantom", "kind": "phantom"}) == text
+
+
+def test_tables_lists_and_layouts_lose_their_folders() -> None:
+    command = (
+        "sweep run --labels /home/ada/a.csv --split-list test=/home/ada/t.txt,train=/home/ada/b.txt --layout ~/l.yaml "
+        "--set data.patient_table=/home/ada/p.csv --set 'data.split_list={test: /home/ada/t.txt}'"
+    )
+    assert shlex.split(shown_command(command))[2:] == [
+        "--labels", "a.csv", "--split-list", "test=t.txt,train=b.txt", "--layout", "l.yaml",
+        "--set", "data.patient_table=p.csv", "--set", "data.split_list={test: t.txt}",
+    ]  # fmt: skip
+    places = {"labels": "/home/ada/a.csv", "split_list": {"test": "/home/ada/t.txt"}, "layout": "/home/ada/l.yaml"}
+    text = build_config({"data": {"source": "x", "patient_table": "/home/ada/p.csv", **places}}).to_yaml()
+    shown = shown_config(text, {"source": "/home/ada/x", "kind": "local"})
+    assert "/ada" not in shown
+    assert all(name in shown for name in ("a.csv", "p.csv", "test: t.txt", "l.yaml"))
 
 
 ILLEGAL = "a\x00b\x1b\x0c\x85\ufffe<&>"

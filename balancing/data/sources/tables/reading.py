@@ -213,8 +213,9 @@ def _of_json_lines(path: Path, name: str, rows: int | None) -> Table:
             _check_rows(len(found), name)
             if rows is not None and len(found) >= rows:
                 break
-    names, twins, _ = _named(list(keys), name)
-    columns = {own: [_plain(row.get(key)) for row in found] for own, key in zip(names, keys, strict=False)}
+    header = list(keys)
+    names, twins, places = _named(header, name)
+    columns = {own: [_plain(row.get(header[place])) for row in found] for own, place in zip(names, places, strict=True)}
     return Table(name, columns, twins)
 
 

@@ -23,7 +23,7 @@ from balancing.data.sources.tables.reading import Table
 from balancing.data.sources.tables.settling import Placed, settle
 from balancing.data.sources.tables.splitting import fold_splits, splits_of_cells
 from balancing.data.sources.usual_names import number_word, quoted
-from balancing.data.text import check_length, one_patient, shown
+from balancing.data.text import check_length, one_patient, shortened, shown
 from balancing.errors import UserError
 
 _NAMED = 3  # examples in a note
@@ -175,7 +175,7 @@ def _note_unmatched(one: Placed, notes: list[str]) -> None:
     for kind, what in ((NOTHING, "name no image that is here"), (OUTSIDE, "lead out of the data's folder")):
         rows = [row for row, file in enumerate(one.matched.files) if file == kind]
         if rows:
-            some = ", ".join(shown(as_path(cells[row])) or "a blank one" for row in rows[:_NAMED])
+            some = ", ".join(shown(shortened(as_path(cells[row]), 80)) or "a blank one" for row in rows[:_NAMED])
             if kind == OUTSIDE:
                 raise UserError(
                     f"{len(rows):,} of {len(cells):,} rows of {one.table.name} {what}, such as {some}, and no file is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -252,8 +253,18 @@ def test_a_users_own_layout(tmp_path: Path) -> None:
         ("title: ''\n", "has no title"),
         ("title: [x]\n", "title of .* must be a text"),
         ("- x\n", "must be pairs of KEY: VALUE"),
-        ("!!python/object/apply:os.system [ls]\n", "cannot be read"),
-        ("[" * 2000, "cannot be read"),
+        ("!!python/object/apply:os.system [ls]\n", "is no valid YAML"),
+        ("[" * 2000, "is no valid YAML: it is nested too deeply"),
+        ("title: x\noptions: {label_map: {yes: sick}}\n", "YAML reads yes as true"),
+        ("title: x\noptions: {positive: true}\n", "positive in options of .* must be a word"),
+        ("title: x\ntitle: y\n", "'title' is given twice"),
+        (
+            "a: &a {x: 1}\n"
+            + "".join(
+                f"{n}: &{n} {{<<: [{', '.join(['*' + m] * 20)}]}}\n" for m, n in zip("abcd", "bcde", strict=True)
+            ),
+            "its anchors stand for more than 200,000 values",
+        ),
         ("x" * 70_000, "larger than 64 KiB"),
     ],
 )
@@ -270,3 +281,6 @@ def test_no_such_layout(tmp_path: Path) -> None:
         load_layout("ham1000")
     with pytest.raises(UserError, match=r"mine\.yaml cannot be read"):
         load_layout(str(tmp_path / "mine.yaml"))
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UserError, match="it is a folder, a device or a pipe"):
+        load_layout(str(tmp_path / "pipe.yaml"))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -225,3 +226,18 @@ def test_a_split_of_the_hub_by_its_map(monkeypatch: pytest.MonkeyPatch) -> None:
     listing = hub.HubSource(".", None, Options()).listing()
     assert listing.splits == ["train"] * 2
     assert "external (2 images); --split-map NAME=test" in listing.notes[0]
+
+
+@pytest.mark.parametrize(("place", "value"), [(5, 1 << 30), (5, -5000), (24, 60_000)])
+def test_arrow_that_lies_of_places_is_damaged_and_never_read_as_memory(tmp_path: Path, place: int, value: int) -> None:
+    words = ["mel" if i % 3 == 0 else "nv" for i in range(24)]
+    table = pa.table({"image": pa.array(images(24), pa.binary()), "label": words})
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    content = (tmp_path / "a.arrow").read_bytes()
+    offsets = np.cumsum([0, *map(len, words)], dtype="<i4")
+    start = content.index(offsets.tobytes())
+    offsets[place] = value
+    (tmp_path / "a.arrow").write_bytes(content[:start] + offsets.tobytes() + content[start + offsets.nbytes :])
+    with pytest.raises(UserError, match=r"a.arrow of .* cannot be read as Arrow"):
+        load(tmp_path / "a.arrow")

@@ -70,6 +70,7 @@ def test_links_to_other_files_and_other_things_are_refused(tmp_path: Path) -> No
         ({"x": np.zeros((4, 12, 12), np.float32), "y": np.arange(4) % 2}, "has shape .4, 12, 12. and type float32"),
         ({"x": np.zeros((4, 9, 9, 9), np.uint8), "y": np.arange(4) % 2}, "has shape .4, 9, 9, 9."),
         ({"x": np.zeros((4, 12, 12), np.uint8), "y": np.arange(3)}, "one whole number for each of the 4 images"),
+        ({"x": np.zeros((4, 12, 12), np.uint8), "y": np.arange(4) / 2}, "y in a.h5 of .* hold fractions"),
         ({"z": np.zeros(3)}, "holds no images and labels that are known"),
     ],
 )
@@ -84,4 +85,23 @@ def test_what_does_not_fit(tmp_path: Path, content: dict[str, np.ndarray], sente
 def test_damage_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
     with pytest.raises(UserError, match=r"a.h5 of .* cannot be read as HDF5"):
+        load(tmp_path / "a.h5")
+
+
+def test_one_grey_channel_and_whole_floats_are_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["y"] = patches(4)[..., :1], np.array([0, 2**63 + 5, 0, 2**63 + 5], np.uint64)
+    assert load(tmp_path / "a.h5").class_names == ("0", str(2**63 + 5))
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["x"], file["y"] = patches(4)[..., :1], np.array([0, 1, 1, 1], np.float32)
+    assert counts(load(tmp_path / "b.h5")) == {"0": 1, "1": 3}
+
+
+def test_what_was_never_written_is_refused_before_room_is_made_for_it(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (64, 9000, 9000, 3), "u1")
+        file["y"] = np.arange(64) % 2
+    with pytest.raises(
+        UserError, match=r"x in a.h5 of .* claims 15,552,000,000 bytes, but has 0: it was never written"
+    ):
         load(tmp_path / "a.h5")

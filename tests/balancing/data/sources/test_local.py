@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from balancing.errors import UserError
 from tests.balancing.data.sources.drawn import counts, draw, label_of, load, noted, patient_of, table
+from tests.balancing.samples import png
 
 
 def zipped(folder: Path) -> Path:
@@ -128,3 +130,64 @@ def test_what_changes_a_table_changes_what_is_read(tmp_path: Path) -> None:
     assert read() == [0, 1, 0, 1]
     table(tmp_path / "set" / "t.csv", ["id", "label"], [(i, "ab"[i // 2]) for i in range(4)])
     assert read() == [0, 0, 1, 1]
+
+
+def test_a_table_in_a_zip_never_names_a_file_of_this_machine(tmp_path: Path) -> None:
+    secret = table(tmp_path / "secret.csv", ["image", "label"], [(f"{i}.png", "xy"[i % 2]) for i in range(4)])
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for i in range(4):
+            archive.writestr(f"{i}.png", png(i))
+        archive.writestr(str(secret), "image,label\n" + "".join(f"{i}.png,{'ab'[i // 2]}\n" for i in range(4)))
+    assert counts(load(tmp_path / "set.zip")) == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize("name", ["t.csv/more.csv", "/".join(["d" * 200] * 30) + "/t.csv"])
+def test_names_in_a_zip_that_no_folder_takes(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("t.csv", "image,label\n0.png,a\n")
+        archive.writestr(name, "image,label\n")
+    with pytest.raises(UserError, match="cannot be unpacked .*; unpack the zip file and give the folder"):
+        load(tmp_path / "set.zip")
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "x.h5", "x.npz", "x.arrow", "state.json", "a/x.png"])
+def test_pipes_are_never_waited_for(tmp_path: Path, name: str) -> None:
+    draw(tmp_path / "set", [f"{label}/{i}.png" for label in "ab" for i in range(3)])
+    os.mkfifo(tmp_path / "set" / name)
+    assert counts(load(tmp_path / "set")) == {"a": 3, "b": 3}
+    if name == "a/x.png":
+        rows = [(f"{label}/{i}", label) for label in "ab" for i in range(3)]
+        assert counts(load(table(tmp_path / "set" / "t.csv", ["image", "label"], [*rows, (name, "a")]))) == {
+            "a": 3,
+            "b": 3,
+        }
+
+
+def test_folders_beside_those_of_splits_are_said_and_mapped(tmp_path: Path) -> None:
+    paths = [f"{'holdout' if i < 4 else 'train'}/{i}.png" for i in range(12)]
+    draw(tmp_path / "set", paths)
+    table(tmp_path / "set" / "t.csv", ["image", "label"], [(path, "ab"[i % 2]) for i, path in enumerate(paths)])
+    assert noted(load(tmp_path / "set"), "--split-map holdout=test would make one the test split")
+    assert counts(load(tmp_path / "set", split_map="holdout=test"), "test") == {"a": 2, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"split_map": "x=test"}, "--split-map names x, but no column of t.csv and no folder tells splits"),
+        ({"test_fold": "1"}, "no column of t.csv tells folds, of which --test-fold 1 speaks"),
+        ({"labels": "t.csv", "label_pattern": "(a)"}, r"--label-pattern \(a\) means nothing for a table of labels"),
+        ({"config": "x"}, "--config x means nothing for a table of labels; remove it"),
+        ({"label_colum": "x"}, "there is no option 'label_colum' of data; did you mean 'label_column'"),
+        ({"merge": "a=b,b=a"}, "--merge makes a a part of b, and b a part of a"),
+        ({"merge": "a=drop"}, "leave a out by --label-map 'a=drop'"),
+        ({"labels": 1.5}, "--labels must be a word, but is 1.5"),
+    ],
+)
+def test_what_means_nothing_is_never_passed_over(tmp_path: Path, options: dict[str, Any], sentence: str) -> None:
+    draw(tmp_path / "set", [f"{i}.png" for i in range(4)])
+    table(tmp_path / "set" / "t.csv", ["image", "label"], [(i, "ab"[i % 2]) for i in range(4)])
+    with pytest.raises(UserError, match=sentence):
+        load(tmp_path / "set", **options)
+    with pytest.raises(UserError, match="--page 1 means nothing for the phantom"):
+        load(Path("phantom"), page=1)

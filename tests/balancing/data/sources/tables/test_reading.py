@@ -141,3 +141,10 @@ def test_a_page_of_words_before_the_table_is_passed_over(tmp_path: Path) -> None
 def test_objects_of_json_lines_are_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", '{"image": {"path": "a.png"}, "n": 1}\n{"image": {"path": "b.png"}, "n": 2}\n')
     assert cells(path) == {"image.path": ["a.png", "b.png"], "n": [1, 2]}
+
+
+def test_keys_of_json_that_differ_in_blanks_alone_do_not_shift_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id ": "z", "id": "w", "image": "a.png", "label": "sick"}\n')
+    read = read_table(tmp_path / "a.jsonl", "a.jsonl")
+    assert read.columns == {"id": ["z"], "image": ["a.png"], "label": ["sick"]}
+    assert read.twins == {"id"}
