@@ -163,7 +163,7 @@ class Reader:
                 return
             told = len(others) > 1 or level.below[others[0]]  # and no trial's "test" and "control"
             if list(splits.values()) == ["test"] and told and not self.meanings:
-                raise say.split_beside_classes(self.source, *splits, others)
+                raise say.split_beside_classes(self.source, min(splits), others)
             raise say.no_classes(self.source, level.names, "split", self.meanings, self.hint)
         unknown = [name for name in others if level.below[name] or self.decided]
         if unknown:
