@@ -14,7 +14,7 @@ from balancing.errors import UserError
 LONGEST = 1_000  # letters of a name, a label, a patient
 
 _MOST_BYTES = 1 << 28
-_NO_LABEL = frozenset({"", "nan", "nat", "<na>"})
+_NO_LABEL = frozenset({"", "nan", "nat", "<na>", "na", "n/a", "#n/a", "null"})
 _NO_PATIENT = _NO_LABEL | {"none", "null", "n/a"}
 # Control characters, line ends, and what turns the direction of reading: a name may not change what stands beside it.
 _ESCAPED = frozenset({"Cc", "Zl", "Zp", "Cs"})
