@@ -8,7 +8,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from balancing.data.decoding import decode
+from balancing.data.pixels.decoding import decode
 from benchmarks.common import load
 
 # Width and height, format, quality, and the noise (grey levels) that makes a file as large as the set's are: 0.4 MB

@@ -11,10 +11,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from balancing.data.cache import Cache, Entry, entry_key
-from balancing.data.decoding import DECODER_VERSION, BadImage, BadImages
 from balancing.data.ingest import Bar, Check, fill_entry, no_bar, no_check
 from balancing.data.options import Options, Reading
 from balancing.data.patients import patient_ids
+from balancing.data.pixels.decoding import DECODER_VERSION, BadImage, BadImages
 from balancing.data.positive import resolve_positive
 from balancing.data.sources import open_source, refuse_columns, refuse_options
 from balancing.data.sources.arrays import PREFIX, ArraySource

@@ -14,13 +14,13 @@ import numpy as np
 
 from balancing.data.cache import Cache, content_fingerprint
 from balancing.data.classes import Encoded, encode_labels
-from balancing.data.decoding import BadImage, BadImages, Decoded, Manner, decode_all
-from balancing.data.dicom import MISSING, require
-from balancing.data.dicomgrey import window_note
-from balancing.data.greybits import BITS, UNIT, bits_for, float_note, float_range, grey_note, holds
 from balancing.data.masks import fitted_mask
 from balancing.data.options import NONE, Options
-from balancing.data.pixelfile import PixelWriter
+from balancing.data.pixels.decoding import BadImage, BadImages, Decoded, Manner, decode_all
+from balancing.data.pixels.dicom import MISSING, require
+from balancing.data.pixels.dicom_grey import window_note
+from balancing.data.pixels.greybits import BITS, UNIT, bits_for, float_note, float_range, grey_note, holds
+from balancing.data.pixels.pixelfile import PixelWriter
 from balancing.data.sources.base import Source, unique_names
 from balancing.data.text import shown
 from balancing.errors import UserError

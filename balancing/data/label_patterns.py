@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from balancing.data.folder_notes import some
+from balancing.data.folders.notes import some
 from balancing.data.patterns import search_all
 from balancing.data.text import shown
 from balancing.errors import UserError

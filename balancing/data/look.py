@@ -15,10 +15,10 @@ import numpy as np
 
 from balancing.data.classes import Encoded, encode_labels
 from balancing.data.content import Content
-from balancing.data.decoding import Decoded, Manner, decode
-from balancing.data.greybits import BITS, bits_for
 from balancing.data.options import NONE, Options, Reading
 from balancing.data.patients import patient_ids
+from balancing.data.pixels.decoding import Decoded, Manner, decode
+from balancing.data.pixels.greybits import BITS, bits_for
 from balancing.data.positive import resolve_positive
 from balancing.data.sources import open_source
 from balancing.data.sources.base import Listing, Source, unique_names

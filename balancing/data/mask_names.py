@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 
-from balancing.data.folder_words import NEUTRAL, tokens
+from balancing.data.folders.words import NEUTRAL, tokens
 
 # x_mask.png, x_mask_1.png, "x (1)-Segmentation.png", x_GT.png
 _ENDING = re.compile(

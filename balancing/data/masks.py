@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
-from balancing.data.folder_words import split_word
-from balancing.data.geometry import to_square
-from balancing.data.imagefile import check_memory, opened_image, read_image_file
+from balancing.data.folders.words import split_word
 from balancing.data.mask_names import base_of, masks_among
+from balancing.data.pixels.geometry import to_square
+from balancing.data.pixels.imagefile import check_memory, opened_image, read_image_file
 from balancing.data.text import shown
 from balancing.errors import UserError
 

@@ -15,7 +15,7 @@ LONGEST = 1_000  # letters of a name, a label, a patient
 
 _MOST_BYTES = 1 << 28
 _NO_LABEL = frozenset({"", "nan", "nat", "<na>", "na", "n/a", "#n/a", "null"})
-_NO_PATIENT = _NO_LABEL | {"none", "null", "n/a"}
+_NO_PATIENT = _NO_LABEL | {"none"}
 # Control characters, line ends, and what turns the direction of reading: a name may not change what stands beside it.
 _ESCAPED = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

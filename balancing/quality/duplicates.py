@@ -10,7 +10,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from balancing.data.pooling import pooled
+from balancing.data.pixels.pooling import pooled
 
 # Chest X-rays all look alike. Of 5,856 (17 million pairs) these limits, and 0.98, name the byte-identical pairs alone.
 MOST_BITS = 8

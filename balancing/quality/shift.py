@@ -13,7 +13,7 @@ import numpy as np
 
 from balancing.data.images import ImageSet
 from balancing.data.patients import FEWEST
-from balancing.data.pooling import pooled
+from balancing.data.pixels.pooling import pooled
 from balancing.data.splits import PARTS, Split
 from balancing.quality.areas import Area, clustered_area, combined_area, group_codes, standard_normal
 from balancing.quality.findings import Finding, Severity

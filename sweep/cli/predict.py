@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from balancing.data.decoding import Decoded, Manner, decode_all
-from balancing.data.dicom import require
-from balancing.data.greybits import UNIT, holds
+from balancing.data.pixels.decoding import Decoded, Manner, decode_all
+from balancing.data.pixels.dicom import require
+from balancing.data.pixels.greybits import UNIT, holds
 from balancing.data.text import shortened, shown
 from balancing.errors import UserError, suggestion
 from sweep.analysis.figures.cams import image_plot, outcome

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1
 
-from balancing.data.decoding import Decoded, Manner, decode_all
+from balancing.data.pixels.decoding import Decoded, Manner, decode_all
 
 SIZE = 16  # of images that are made here, unless told otherwise
 

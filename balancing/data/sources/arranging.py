@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from balancing.data.folder_levels import read_levels
-from balancing.data.folder_notes import Hint, letter_case, other_classes, quoted, some
-from balancing.data.folder_words import alike, copied_from, natural_order
+from balancing.data.folders.levels import read_levels
+from balancing.data.folders.notes import Hint, letter_case, other_classes, quoted, some
+from balancing.data.folders.words import alike, copied_from, natural_order
 from balancing.data.globs import glob_pattern
 from balancing.data.label_patterns import labels_by_pattern, propose
 from balancing.data.mask_names import masks_among

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from balancing.data.content import Content, Unreadable
-from balancing.data.imagefile import MOST_ENCODED, BrokenImageError
+from balancing.data.pixels.imagefile import MOST_ENCODED, BrokenImageError
 from balancing.data.sources.base import digest, files_identity
 from balancing.data.sources.walking import is_rubbish
 from balancing.data.sources.zipped import IN_STEPS, open_zip, read_member

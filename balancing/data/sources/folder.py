@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from balancing.data.content import Content, Unreadable
-from balancing.data.folder_words import natural_order
+from balancing.data.folders.words import natural_order
 from balancing.data.layouts import with_layout
 from balancing.data.options import Options
 from balancing.data.sources.arranging import FolderContents, arrange, unread

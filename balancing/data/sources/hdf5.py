@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from balancing.data.content import Content
-from balancing.data.imagefile import MOST_PIXELS
 from balancing.data.layouts import Layout
+from balancing.data.pixels.imagefile import MOST_PIXELS
 from balancing.data.sources.base import Listing, Source, digest, files_identity, split_of_path
 from balancing.data.text import shown
 from balancing.errors import UserError

@@ -17,8 +17,8 @@ from typing import IO, Any
 import numpy as np
 
 from balancing.data.content import Content
-from balancing.data.imagefile import MOST_PIXELS
 from balancing.data.layouts import Layout
+from balancing.data.pixels.imagefile import MOST_PIXELS
 from balancing.data.sources.base import Listing, Source, digest, files_identity
 from balancing.errors import UserError
 

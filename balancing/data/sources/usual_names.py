@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from balancing.data.folder_words import split_word
+from balancing.data.folders.words import split_word
 from balancing.data.options import NONE, Options
 from balancing.data.sources.base import split_of
 from balancing.data.text import is_no_label

@@ -6,7 +6,7 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
-from balancing.data.imagefile import BrokenImageError, check_encoded
+from balancing.data.pixels.imagefile import BrokenImageError, check_encoded
 from balancing.data.sources.parquet import Part
 from balancing.data.sources.walking import is_rubbish
 from balancing.errors import UserError

@@ -99,7 +99,7 @@ def fit_thumbnails(
 
 def thumbnails(pixels: np.ndarray, rows: np.ndarray, side: int = SIDE) -> np.ndarray:
     """(n, F) float64, 0..255: images as means of side x side fields, each colour by itself."""
-    from balancing.data.pooling import pooled
+    from balancing.data.pixels.pooling import pooled
 
     parts = [pooled(pixels[rows[start : start + _AT_ONCE]], side) for start in range(0, len(rows), _AT_ONCE)]
     if not parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.data.pooling import field_edges, pooled
+from balancing.data.pixels.pooling import field_edges, pooled
 
 # Fields a side of the pictures that the search for the nearest looks at first, and images read at a time.
 _COARSE = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from balancing.data.pooling import pooled
+from balancing.data.pixels.pooling import pooled
 
 _SIDE = 8
 

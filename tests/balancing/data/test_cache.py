@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from balancing.data import decoding
 from balancing.data.cache import Cache
 from balancing.data.images import BadImages, ImageSet, load_images
-from balancing.data.pixelfile import PixelWriter
+from balancing.data.pixels import decoding
+from balancing.data.pixels.pixelfile import PixelWriter
 from balancing.errors import UserError
 from tests.balancing.samples import class_folders, encoded, noise, write_files
 
@@ -158,7 +158,7 @@ def test_the_pixel_file_is_a_plain_npy(tmp_path: Path, colour_at: int | None) ->
 CHILD = """
 import sys, time
 from pathlib import Path
-from balancing.data import decoding
+from balancing.data.pixels import decoding
 from balancing.data import images
 slow = float(sys.argv[3])
 decode = decoding.decode

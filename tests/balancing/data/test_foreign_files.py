@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from balancing.data.decoding import BadImages, decode
 from balancing.data.images import load_images
 from balancing.data.masks import read_mask
+from balancing.data.pixels.decoding import BadImages, decode
 from balancing.data.text import shown, text_array
 from balancing.errors import UserError
 from tests.balancing.samples import class_folders, encoded, noise, png, write_files, write_hub_folder

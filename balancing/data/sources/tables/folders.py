@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from balancing.data.folder_words import kind_of, split_words
+from balancing.data.folders.words import kind_of, split_words
 from balancing.data.sources.base import split_of_path
 from balancing.data.sources.usual_names import quoted
 from balancing.data.text import shown

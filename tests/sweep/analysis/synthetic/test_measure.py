@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from balancing.components.plans import TrainingPlan
 from balancing.data.images import ImageSet, load_images
-from balancing.data.pooling import pooled
+from balancing.data.pixels.pooling import pooled
 from balancing.errors import UserError
 from sweep.analysis.figures.gallery import gallery_plot, mixtures, pick
 from sweep.analysis.figures.style import png

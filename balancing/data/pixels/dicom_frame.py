@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from balancing.data.apart import DecoderDied, decoded_apart
-from balancing.data.imagefile import BrokenImageError
+from balancing.data.pixels.apart import DecoderDied, decoded_apart
+from balancing.data.pixels.imagefile import BrokenImageError
 
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _JPEG_2000 = "JPEG 2000"

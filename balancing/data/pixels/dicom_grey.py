@@ -9,7 +9,7 @@ Modality comes first (rescale slope and intercept, or its table), then
   and so too where the window shows none of the image's values.
 
 MONOCHROME1 is turned round after that, padding is black. So every file brings its own scale, made by those who took the
-image, and the one factor of a set's 16-bit greys (see `balancing.data.greybits`) is not for them: values of scanners in
+image, and the one factor of a set's 16-bit greys (see ``greybits``) is not for them: values of scanners in
 Hounsfield units or in those of a detector have no common white. Colours are cut to their upper 8 bits.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from balancing.data.imagefile import BrokenImageError
+from balancing.data.pixels.imagefile import BrokenImageError
 
 _LOWEST, _HIGHEST = 0.005, 0.995  # of the values that are shown where no window tells
 _WAYS = {

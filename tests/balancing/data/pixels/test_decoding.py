@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from balancing.data import decoding
-from balancing.data.decoding import BadImage, BadImages, Decoded, decode, decode_all
 from balancing.data.phantom import Phantom
+from balancing.data.pixels import decoding
+from balancing.data.pixels.decoding import BadImage, BadImages, Decoded, decode, decode_all
 from tests.balancing.samples import encoded, noise, png
 
 SIZE = 16

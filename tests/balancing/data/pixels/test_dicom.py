@@ -16,8 +16,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from balancing.data.decoding import Decoded, decode_all
-from balancing.data.dicom import is_dicom
+from balancing.data.pixels.decoding import Decoded, decode_all
+from balancing.data.pixels.dicom import is_dicom
 from tests.balancing.dicoms import SIZE, dataset, deep, dicom, lossless_jpeg, read, reads, with_frame, written
 from tests.balancing.samples import encoded, noise, png
 

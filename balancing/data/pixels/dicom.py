@@ -1,6 +1,6 @@
 """DICOM images, through pydicom: one frame as the 8-bit picture that a viewer shows, and the number of its patient.
 
-How greys become 8 bits says `balancing.data.dicomgrey`. Nothing is read but what the picture needs, and PatientID;
+How greys become 8 bits says ``dicom_grey``. Nothing is read but what the picture needs, and PatientID;
 names, dates and all else are passed over. References to other files are never followed.
 """
 
@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from balancing.data.dicomframe import picked_frame
-from balancing.data.dicomgrey import to_grey
-from balancing.data.imagefile import MOST_MEMORY, BrokenImageError, check_pixels
+from balancing.data.pixels.dicom_frame import picked_frame
+from balancing.data.pixels.dicom_grey import to_grey
+from balancing.data.pixels.imagefile import MOST_MEMORY, BrokenImageError, check_pixels
 from balancing.data.text import LONGEST, one_patient, shown
 from balancing.errors import UserError
 
@@ -58,7 +58,7 @@ class DicomFrame:
         channels: as stored; a palette is one.
         depth: bits a value, as stored.
         patient: PatientID; None where it names nobody.
-        shown_by: ``window``, ``table``, ``stored`` or ``percentiles``, see `balancing.data.dicomgrey`; ``stored`` for
+        shown_by: ``window``, ``table``, ``stored`` or ``percentiles``, see ``dicom_grey``; ``stored`` for
             colours.
     """
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from balancing.data import folder_notes as say
-from balancing.data.folder_tree import Place
+from balancing.data.folders import notes as say
+from balancing.data.folders.tree import Place
 from balancing.data.text import shown
 from balancing.errors import UserError
 
 if TYPE_CHECKING:
-    from balancing.data.folder_levels import Reader
+    from balancing.data.folders.levels import Reader
 
 
 def read_as_asked(reader: Reader, folders: str) -> None:

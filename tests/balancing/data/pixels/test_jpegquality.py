@@ -8,8 +8,8 @@ import math
 import pytest
 from PIL import Image
 
-from balancing.data.decoding import Decoded, decode
-from balancing.data.jpegquality import quality_of
+from balancing.data.pixels.decoding import Decoded, decode
+from balancing.data.pixels.jpegquality import quality_of
 from tests.balancing.samples import encoded, noise
 
 SIZE = 16

@@ -7,7 +7,7 @@ would lose how bright they are beside each other. So the whole set has one facto
 Floating-point pixels have one range for the whole set, too: 0..1, -1..1, or that of so many bits (0..255, 0..4095 ...),
 the first of these that holds them all. Where a set fits two of them (its largest is 1.3) nothing is guessed.
 
-DICOM images stand apart: each brings its own window, by which it becomes 8 bits (see `balancing.data.dicomgrey`).
+DICOM images stand apart: each brings its own window, by which it becomes 8 bits (see ``dicom_grey``).
 """
 
 from __future__ import annotations

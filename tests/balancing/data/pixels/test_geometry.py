@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from balancing.data.decoding import Decoded, Manner, decode
 from balancing.data.images import load_images
 from balancing.data.masks import fitted_mask, load_masks, read_mask
 from balancing.data.options import RESIZE
+from balancing.data.pixels.decoding import Decoded, Manner, decode
 from balancing.errors import UserError
 from tests.balancing.samples import encoded, noise, write_files
 

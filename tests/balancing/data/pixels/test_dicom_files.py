@@ -15,10 +15,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from balancing.data import dicom as reader
-from balancing.data.decoding import decode_all
-from balancing.data.dicom import is_dicom, patient_of, require
 from balancing.data.images import ImageSet, load_images
+from balancing.data.pixels import dicom as reader
+from balancing.data.pixels.decoding import decode_all
+from balancing.data.pixels.dicom import is_dicom, patient_of, require
 from balancing.errors import UserError
 from tests.balancing.dicoms import SIZE, dataset, deep, dicom, lossless_jpeg, read, reads, with_frame, written
 from tests.balancing.samples import encoded, noise, png, write_files

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from balancing.data.folder_tree import Level, Place
-from balancing.data.folder_words import PLAIN
+from balancing.data.folders.tree import Level, Place
+from balancing.data.folders.words import PLAIN
 from balancing.data.text import shown
 from balancing.errors import UserError
 

@@ -1,6 +1,6 @@
 """What each level of folders means: split, fold, class, part, patient, site or nothing.
 
-The levels are read from the outside in, each by the names of all its folders together (``folder_words``), and by what
+The levels are read from the outside in, each by the names of all its folders together (``words``), and by what
 lies below them. Every decision beyond ``CLASS/*`` and ``train/CLASS/*`` is a note; doubt is refused (docs/data.md).
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from balancing.data import folder_notes as say
-from balancing.data import folder_words as words
-from balancing.data.folder_crossing import LEVEL_OF, crossed_below, decide_crossed
-from balancing.data.folder_tree import Level, Place, cleaned
+from balancing.data.folders import notes as say
+from balancing.data.folders import words
+from balancing.data.folders.crossing import LEVEL_OF, crossed_below, decide_crossed
+from balancing.data.folders.tree import Level, Place, cleaned
 from balancing.data.options import Options
 
 _FEW = 20
@@ -39,7 +39,7 @@ def read_levels(
     }
     reader = Reader(source, root_name, list(places.values()), options, hint)
     if options.folders is not None:
-        from balancing.data.folders_asked import read_as_asked
+        from balancing.data.folders.asked import read_as_asked
 
         read_as_asked(reader, options.folders)
     else:

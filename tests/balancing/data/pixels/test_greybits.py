@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from balancing.data.decoding import Decoded, decode
-from balancing.data.greybits import BITS, bits_for, float_range, floats_to_8_bits, grey_note, to_8_bits
 from balancing.data.images import ImageSet, load_images
+from balancing.data.pixels.decoding import Decoded, decode
+from balancing.data.pixels.greybits import BITS, bits_for, float_range, floats_to_8_bits, grey_note, to_8_bits
 from balancing.errors import UserError
 from balancing.quality.audit import audit
 from tests.balancing.samples import encoded, float_tiff, noise, write_files

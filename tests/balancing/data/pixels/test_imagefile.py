@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from balancing.data import imagefile
-from balancing.data.decoding import Manner, decode
+from balancing.data.pixels import imagefile
+from balancing.data.pixels.decoding import Manner, decode
 from tests.balancing.samples import encoded, noise, png
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from balancing.data.folder_words import alike, kind_of, look_like_ids, natural_order, split_word, split_words
+from balancing.data.folders.words import alike, kind_of, look_like_ids, natural_order, split_word, split_words
 
 
 @pytest.mark.parametrize(

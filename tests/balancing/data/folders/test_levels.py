@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from balancing.data.folder_levels import read_levels
-from balancing.data.folder_notes import Hint
-from balancing.data.folder_tree import Place
+from balancing.data.folders.levels import read_levels
+from balancing.data.folders.notes import Hint
+from balancing.data.folders.tree import Place
 from balancing.data.options import Options
 from balancing.errors import UserError
 

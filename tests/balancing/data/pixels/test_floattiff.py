@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from balancing.data.decoding import Decoded, Manner, decode
-from balancing.data.floattiff import read_float_tiff
+from balancing.data.pixels.decoding import Decoded, Manner, decode
+from balancing.data.pixels.floattiff import read_float_tiff
 from tests.balancing.samples import encoded, float_tiff, noise, png
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pydicom.uid import JPEG2000Lossless
 
-from balancing.data import apart
-from balancing.data.apart import DecoderDied, decoded_apart
+from balancing.data.pixels import apart
+from balancing.data.pixels.apart import DecoderDied, decoded_apart
 from tests.balancing.dicoms import dataset, deep, lossless_jpeg, read, reads, with_frame, written
 
 
@@ -62,7 +62,7 @@ def test_no_name_leaves_the_file() -> None:
         return decoded_apart(file, decoder)
 
     with pytest.MonkeyPatch.context() as changed:
-        changed.setattr("balancing.data.dicomframe.decoded_apart", look)
+        changed.setattr("balancing.data.pixels.dicom_frame.decoded_apart", look)
         found = dataset(deep(3, side=64), bits=12, WindowCenter=2048, WindowWidth=4096)
         found.compress(JPEG2000Lossless)
         assert read(written(found)).patient == "P1"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from balancing.data import folder_notes as say
-from balancing.data.folder_tree import Level
-from balancing.data.folder_words import hinted_split, kind_of, look_like_ids, tokens
+from balancing.data.folders import notes as say
+from balancing.data.folders.tree import Level
+from balancing.data.folders.words import hinted_split, kind_of, look_like_ids, tokens
 from balancing.data.positive import means_healthy
 
 # What ``kind_of`` tells -> how ``--folders`` writes it.

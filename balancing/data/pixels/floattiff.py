@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from balancing.data.imagefile import (
+from balancing.data.pixels.imagefile import (
     MOST_MEMORY,
     SEVERAL,
     BrokenImageError,

@@ -16,11 +16,11 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from balancing.cpus import usable_cpus
 from balancing.data.content import Content, Unreadable
-from balancing.data.dicom import DicomFrame, is_dicom, read_dicom
-from balancing.data.floattiff import read_float_tiff
-from balancing.data.geometry import kept_part, picture_size, to_square
-from balancing.data.greybits import UNIT, floats_to_8_bits, to_8_bits
-from balancing.data.imagefile import (
+from balancing.data.pixels.dicom import DicomFrame, is_dicom, read_dicom
+from balancing.data.pixels.floattiff import read_float_tiff
+from balancing.data.pixels.geometry import kept_part, picture_size, to_square
+from balancing.data.pixels.greybits import UNIT, floats_to_8_bits, to_8_bits
+from balancing.data.pixels.imagefile import (
     MOST_PIXELS,
     BrokenImageError,
     check_memory,
@@ -30,7 +30,7 @@ from balancing.data.imagefile import (
     stored_bits,
     unread_format,
 )
-from balancing.data.jpegquality import quality_of
+from balancing.data.pixels.jpegquality import quality_of
 from balancing.errors import UserError
 
 DECODER_VERSION = 5  # part of every cache entry's name: raise it whenever equal files give other pixels
@@ -88,7 +88,7 @@ class Decoded:
         quality: of a JPEG, 1..100, as its quantization tables tell; NaN of any other.
         floats: the least and largest value of an image with floating-point pixels; None of any other.
         patient: a DICOM's PatientID; None of any other, and where it names nobody.
-        shown_by: how a DICOM became 8 bits, see `balancing.data.dicomgrey`; None of any other.
+        shown_by: how a DICOM became 8 bits, see `balancing.data.pixels.dicom_grey`; None of any other.
     """
 
     pixels: np.ndarray

@@ -1,0 +1,1 @@
+"""What folders mean: split, fold, class, part, patient, site or nothing."""

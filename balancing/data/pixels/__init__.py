@@ -1,0 +1,1 @@
+"""From files and arrays to uint8 squares: formats, DICOM, depth, geometry."""
