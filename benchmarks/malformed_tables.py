@@ -256,7 +256,7 @@ def _tables() -> dict[str, Callable[[], pa.Table]]:
         "class names of one megabyte": _noted(_names("a", "x" * 1_000_000)),
         "class names a word": _noted({"label": {"_type": "ClassLabel", "names": "ab"}}),
         "class names a number": _noted({"label": {"_type": "ClassLabel", "names": 7}}),
-        "class names over words!": _noted(_names("a", "b"), lambda label: "ab"[label]),
+        "class names over words": _noted(_names("a", "b"), lambda label: "ab"[label]),
         "class names over true or false": _noted(_names("a", "b"), bool),
         "class names over fractions!": _noted(_names("a", "b"), lambda label: label + 0.5),
         "class names beyond 64 bits": _noted({"label": {"_type": "ClassLabel", "num_classes": 10**30, "names": "ab"}}),
