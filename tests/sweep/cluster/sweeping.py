@@ -30,8 +30,9 @@ data: {source: phantom, image_size: 32, phantom_images: 300}
 space: {techniques: [baseline, undersampling], lr: 0.001, epochs: 2, seeds: 2}
 train: {weights: none, stem: imagenet, resume_seconds: 0}
 """
-# A sweep of so many trials, one after the other, does not end by itself while a test looks at it, however slow that is.
-ENDLESS = ("--seeds", "300", "--max-concurrent", "1")
+# A sweep of so many trials, one after the other, does not end by itself while a test looks at it, however slow that is;
+# their checkpoints are promised 10 GB, which a usual disk has.
+ENDLESS = ("--seeds", "100", "--max-concurrent", "1")
 PARTS = ("validation", "test")
 PATIENCE = 1000.0  # for what must come; a busy machine may take its time
 
