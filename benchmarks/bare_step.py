@@ -58,7 +58,7 @@ class Bare:
     def __init__(self, size: int, device: torch.device, precision: str, compile_mode: str | None = None):
         self.device, self.precision = device, precision
         self.layout = memory_format(size, precision, device)
-        self.model = new_model(2, 0).to(device, memory_format=self.layout)
+        self.model = new_model(2, 0).to(device).to(memory_format=self.layout)
         self.optimizer = new_optimizer(self.model, 1e-4)
         self.forward = torch.compile(self.model, mode=compile_mode) if compile_mode else self.model
         generator = torch.Generator().manual_seed(0)

@@ -21,6 +21,7 @@ from sweep.planning.halving import PairedHalving, halving_epochs
 from sweep.planning.prepare import SweepInputs
 from sweep.planning.resumable import ended_trials, settle_precision
 from sweep.planning.rounds import OptunaRounds, RecordedRounds
+from sweep.planning.vectors import with_vectors
 from sweep.runs.events import SafeEvents
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
@@ -79,6 +80,7 @@ def run_locally(
     tell(observer.note, f"Trials run in this process, one after the other, on {cpus:g} CPU core(s) and {where}.")
     with borrowed_process():
         inputs = settle_precision(run, config, inputs, lambda: fast_precision("cuda" if gpus else "cpu"))
+        inputs = with_vectors(run, config, inputs, partial(tell, observer.note))
         here = _Here(run, config, inputs, observer, interrupts or Interrupts(), cpus=cpus, gpus=gpus)
         sweep_until_whole(run, config.sweep.metric, here.train_all, here, partial(tell, observer.note))
     here.interrupts.check()
@@ -108,6 +110,7 @@ class _Here:
             split.test,
             NeighbourStore(self.run.neighbours),
             gpu_share=self.gpus,
+            vectors=self.inputs.vectors,
         )
 
     def train_all(self) -> None:

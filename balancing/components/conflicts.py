@@ -96,13 +96,19 @@ def _of_losses(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
 
 
 def _of_spaces(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
-    there = any(phase.space == "features" for phase in _phases(technique))
+    there = technique.still or any(phase.space == "features" for phase in _phases(technique))
     for part in technique.parts:
         if part.axis in technique.on_features and not there:
             yield (
                 True,
                 f"'{technique.written(part)}' works on the features that a head alone trains on, and here none does; "
                 f"take a schedule that trains one, as in {technique.written(part)}+crt, or take '{part.name}'",
+            )
+        elif technique.still and part.axis == "mixer" and part.axis not in technique.on_features:
+            yield (
+                True,
+                f"{part.label} mixes images in each step, and a frozen network has seen them once before; take "
+                f"{part.name}@features",
             )
         elif part.name == "cutmix" and part.axis in technique.on_features:
             yield True, "CutMix cuts boxes out of images, and features have none; take mixup@features"

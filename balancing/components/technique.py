@@ -22,7 +22,7 @@ from balancing.components.axes import (
     TrainingContext,
     TrainingData,
 )
-from balancing.components.feature_space import SIGN, placed
+from balancing.components.feature_space import SIGN, placed, still_body
 from balancing.components.ledger import Ledger, decided, log_frequencies, shift_of
 from balancing.components.losses.effective_number import effective_weights
 from balancing.components.named import Augmented
@@ -51,6 +51,7 @@ class Technique:
         colour: ``#rrggbb`` in figures; "" leaves the choice to them.
         trained_as: name of the technique whose trials its decision decides on anew; "" where it has no decision.
         on_features: the axes whose component works on the network's features; see ``feature_space``.
+        still: it trains heads alone, behind a body that never changes, so that there are features from the start.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Technique:
     colour: str = ""
     trained_as: str = ""
     on_features: frozenset[str] = frozenset()
+    still: bool = False
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -87,6 +89,10 @@ class Technique:
         """The same with that axis' component on features; named by its parts."""
         there = replace(self, on_features=self.on_features | {axis})
         return replace(there, name="+".join(there.written(part) for part in self.parts))
+
+    def behind_frozen(self) -> Technique:
+        """The same where the network's body never trains; under the same name."""
+        return replace(self, still=True)
 
     def _space(self, part: Component) -> str:
         return f"{SIGN}features" if part.axis in self.on_features else ""
@@ -229,6 +235,8 @@ class Technique:
         """What trains when; everything all the time, where no component says otherwise. Arguments as for ``build``."""
         found: Schedule | None = self._built("schedule", context, parameters)
         stages = found or (Stage(1.0),)
+        if self.still and not any(still_body(stage.phase) or stage.phase.space == "features" for stage in stages):
+            return stages  # all of them train on features
         return placed(stages, sampler="sampler" in self.on_features, mixer="mixer" in self.on_features)
 
     def ledger(self, context: TrainingContext, **parameters: Any) -> Ledger:

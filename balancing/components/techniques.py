@@ -183,7 +183,10 @@ def get_technique(name: str) -> Technique:
 
 def training_of(technique: Technique) -> Technique:
     """The technique whose trials it needs: itself, but for its decision."""
-    return get_technique(technique.trained_as) if technique.trained_as else technique
+    if not technique.trained_as:
+        return technique
+    trained = get_technique(technique.trained_as)
+    return trained.behind_frozen() if technique.still else trained
 
 
 def order_of(name: str) -> tuple[int, str]:

@@ -23,8 +23,8 @@ from sweep.analysis.names import gives_of
 from sweep.analysis.results import Results
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
+from sweep.training.frozen.joining import whole_network
 from sweep.training.inputs import to_input
-from sweep.training.network import restore
 
 _LONGEST_STEM = 200  # bytes
 
@@ -108,7 +108,7 @@ def predict_images(
         raise UserError(
             f"{len(broken)} of {len(files)} images cannot be read; check or leave out\n  " + "\n  ".join(broken)
         )
-    model, facts = restore(run.trial(trial_id).best)
+    model, facts = whole_network(run.trial(trial_id).best)
     mean, std, classes = facts["spec"]["mean"], facts["spec"]["std"], list(facts["class_names"])
     found = []
     for path, picture, image in zip(files, _pictures(files, out), decoded, strict=True):

@@ -31,6 +31,7 @@ from sweep.planning.halving import halving_epochs
 from sweep.planning.prepare import SweepInputs
 from sweep.planning.resumable import ended_trials, settle_precision
 from sweep.planning.rounds import OptunaRounds
+from sweep.planning.vectors import with_vectors
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer, tell
@@ -52,6 +53,8 @@ def share(run: Run, inputs: SweepInputs, config: Config, claim: Claim | None) ->
         run_id=run.info["id"],
         pixels_path=str(images.pixels_path),
         pixels_ref=ref,
+        vectors_path="" if inputs.vectors_path is None else str(inputs.vectors_path),
+        vectors=None if inputs.vectors is None else (inputs.vectors.mean, inputs.vectors.std),
         labels=images.labels,
         class_names=images.class_names,
         train=split.train,
@@ -196,6 +199,7 @@ class Sweep:
     def run_all(self, inputs: SweepInputs) -> None:
         """Every trial, the selection, and the test split; see ``sweep.planning.finish.sweep_until_whole``."""
         inputs = settle_precision(self.run, self.config, inputs, self._fast_precision)
+        inputs = with_vectors(self.run, self.config, inputs, self.say)
         with travelling(self.config.space.techniques) as components:
             shared = replace(share(self.run, inputs, self.config, self.claim), components=components)
             tester = RayTester(shared, self.slots, self._waiting())

@@ -35,6 +35,8 @@ class WorkerContext:
         start: starting weights without a head, or None.
         resume_seconds: least time between two files to go on from.
         halving: the most epochs of any trial and the epochs of grace where configurations are halved, else None.
+        vectors_path: what a frozen body made of the images; "" where none is frozen.
+        vectors: (D,) mean and (D,) std of the training rows of these; None where none is frozen.
         components: those that a worker can't find by itself, as of a notebook.
     """
 
@@ -51,6 +53,8 @@ class WorkerContext:
     resume_seconds: float
     claim: Claim | None = None
     halving: tuple[int, int] | None = None
+    vectors_path: str = ""
+    vectors: tuple[np.ndarray, np.ndarray] | None = None
     components: tuple[Component, ...] = ()
 
 
@@ -81,8 +85,17 @@ def _open_shared(shared: WorkerContext, gpus: float) -> tuple[Any, Run]:
         shared.test,
         NeighbourStore(run.neighbours),
         gpu_share=gpus,
+        vectors=_vectors(shared),
     )
     return images, run
+
+
+def _vectors(shared: WorkerContext) -> Any:
+    from sweep.training.vectors import Vectors
+
+    if shared.vectors is None:
+        return None
+    return Vectors(np.load(shared.vectors_path, mmap_mode="r", allow_pickle=False), *shared.vectors)
 
 
 def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:

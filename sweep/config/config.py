@@ -14,8 +14,10 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from balancing.components.conflicts import conflicts
 from balancing.components.named import NAMED
 from balancing.components.ranges import Interval
+from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from sweep.config.bounds import check_trials
@@ -33,6 +35,7 @@ from sweep.config.strict_yaml import read_yaml
 from sweep.config.values import decision_parameters, is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.runs.foreign import check_present
+from sweep.runs.network_name import NetworkName
 
 if TYPE_CHECKING:
     from sweep.runs.run import Run
@@ -59,8 +62,22 @@ class Config(Section):
             isinstance(getattr(self.space, shared.name), Interval) for shared in HYPERPARAMETERS
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
+        for name in self.space.techniques:
+            refused = next((conflict for conflict in conflicts(self.technique(name)) if conflict.refused), None)
+            if refused is not None:
+                raise ValueError(refused.sentence)
         check_trials(n_trials(self))
         return self
+
+    @property
+    def network(self) -> NetworkName:
+        """Which network trains."""
+        return NetworkName.parse(self.train.network)
+
+    def technique(self, name: str) -> Technique:
+        """A technique as trials of this configuration train with it: see ``Technique.behind_frozen``."""
+        found = get_technique(name)
+        return found.behind_frozen() if self.network.frozen else found
 
     def to_yaml(self) -> str:
         """The resolved whole, as a file that ``sweep run FILE`` reads back to an equal object."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,7 +19,6 @@ from pydantic import (
     model_validator,
 )
 
-from balancing.components.conflicts import conflicts
 from balancing.components.named import STUDY
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
@@ -29,6 +29,7 @@ from sweep.config.bounds import check_shares, seconds_of
 from sweep.config.technique_files import expand_names
 from sweep.config.values import check_decided, own_parameters, parse_channels, parse_names, parse_values
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
+from sweep.runs.network_name import NetworkName
 
 
 class Section(BaseModel):
@@ -186,12 +187,7 @@ class SpaceConfig(_Shared):
     @field_validator("techniques")
     @classmethod
     def _known(cls, names: list[str]) -> list[str]:
-        found = expand_names(names)
-        for technique in map(get_technique, found):
-            refused = next((conflict for conflict in conflicts(technique) if conflict.refused), None)
-            if refused is not None:
-                raise ValueError(refused.sentence)
-        return found
+        return expand_names(names)
 
     @model_validator(mode="after")
     def _in_range(self) -> SpaceConfig:
@@ -213,10 +209,24 @@ class SpaceConfig(_Shared):
         return found
 
 
+def _network(name: str) -> str:
+    return str(NetworkName.parse(name))
+
+
 class TrainConfig(Section):
     """How one trial trains."""
 
-    weights: str = Field(default="imagenet", description="'imagenet', 'none', or a local checkpoint of ResNet18")
+    network: Annotated[str, AfterValidator(_network)] = Field(
+        default="resnet18",
+        description="'resnet18', another network's name, or 'frozen[:NAME]': a head on its body's features",
+    )
+    hidden: int = Field(default=0, ge=0, le=4096, description="units of a hidden layer of a frozen network's head")
+    views: int = Field(
+        default=0, ge=0, le=64, description="augmented views of each training image that a frozen network's body sees"
+    )
+    weights: str = Field(
+        default="imagenet", description="'imagenet', 'none', a local checkpoint, or 'run:RUN': a run's chosen network"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="'auto': bfloat16 where the device multiplies it natively, else float32"
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.registry import check_feasible
-from balancing.components.techniques import Technique, get_technique, training_of
+from balancing.components.techniques import Technique, training_of
 from balancing.data.classes import Encoded
 from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.ingest import Bar, no_bar
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sweep.config.config import Config
     from sweep.config.sections import DataConfig
     from sweep.runs.run import Run
+    from sweep.training.vectors import Vectors
 
 # ResNet18's parameters in float32: what a trial's best network takes. To go on from, Adam's two moments come on top.
 CHECKPOINT_BYTES = 45e6
@@ -56,6 +57,8 @@ class SweepInputs:
         fixed: what every trial's spec takes from the data and the weights.
         audit: what was found in the data; None where nobody looked.
         config: what was asked for, without what groups stand for and the data rule out; None where nobody asked.
+        vectors: what a frozen body made of the images, once it did; see ``sweep.planning.vectors``.
+        vectors_path: where they lie.
     """
 
     images: ImageSet
@@ -66,6 +69,8 @@ class SweepInputs:
     fixed: Mapping[str, Any]
     audit: Audit | None = None
     config: Config | None = None
+    vectors: Vectors | None = None
+    vectors_path: Path | None = None
 
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)
@@ -153,6 +158,11 @@ def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None, tell: 
             f"train.stem=small has no pretrained weights, but --weights is {config.train.weights}; give "
             "--weights none, or --stem imagenet"
         )
+    if config.network.frozen and config.train.weights == "none":
+        raise UserError(
+            "a frozen network looks at images with weights that it has, but --weights is none; give imagenet, the path "
+            "of a checkpoint, or run:RUN"
+        )
     start: Mapping[str, Any] | None = None
     weights, mended = "none", list[str]()
     if config.train.weights != "none":
@@ -204,7 +214,7 @@ def without_impossible(config: Config, images: ImageSet, split: Split) -> tuple[
     ruled_out: dict[str, str] = {}
     for name in config.space.techniques:
         try:
-            _check_technique(config, get_technique(name), counts, images.class_names)
+            _check_technique(config, config.technique(name), counts, images.class_names)
         except UserError as error:
             if name not in config.space.of_groups and not config.space.skip_infeasible:
                 said = _with_option(str(error), name)

@@ -19,6 +19,7 @@ from balancing.components.techniques import get_technique
 from balancing.metrics import RANKING, can_tell
 from sweep.config.size import n_draws, trained
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
+from sweep.runs.network_name import USUAL
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
@@ -148,6 +149,9 @@ def make_spec(
         lr_schedule=config.train.lr_schedule,
         warmup=config.train.warmup,
         stem=stem_of(config, train["weights"]),
+        network=config.train.network,
+        hidden=config.train.hidden if config.network.frozen else 0,
+        views=config.train.views if config.network.frozen else 0,
         **train,
     )
 
@@ -156,4 +160,6 @@ def stem_of(config: Config, weights: str) -> str:
     """How the network of a trial begins; ``auto`` is ``small`` for small images where nothing is pretrained."""
     if config.train.stem != "auto":
         return config.train.stem
+    if config.network.frozen or config.network.architecture != USUAL:
+        return "imagenet"
     return "small" if config.data.image_size < SMALL_BELOW and weights == "none" else "imagenet"

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
 from sweep.hyperparameters import HYPERPARAMETERS
+from sweep.runs.network_name import NetworkName
 
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")
 # Fields that came after the first runs: where they say nothing, they are neither written nor part of an id.
 _RECIPE: dict[str, Any] = {"optimizer": "adam", "lr_schedule": "constant", "warmup": 0.0, "stem": "imagenet"}
+_NETWORK: dict[str, Any] = {"network": "resnet18", "hidden": 0, "views": 0}
 _LATER: dict[str, Any] = (
-    {"components": {}, "budget": "epochs"} | _RECIPE | {h.name: h.default for h in HYPERPARAMETERS if h.later}
+    {"components": {}, "budget": "epochs"}
+    | _RECIPE
+    | _NETWORK
+    | {h.name: h.default for h in HYPERPARAMETERS if h.later}
 )
 # What a record of a trial may say besides its specification.
 _BESIDE = ("trial_id",)
@@ -66,7 +71,11 @@ class TrialSpec(_LaterHyperparameters):
         optimizer: ``adam``, ``adamw`` or ``sgd``.
         lr_schedule: ``constant`` or ``cosine``, which falls to 0 over the training.
         warmup: share of the training, from its beginning, in which the learning rate rises to its height.
-        stem: how the network begins: ``imagenet`` or ``small``; see ``sweep.training.network.ResNet18``.
+        stem: how the network begins: ``imagenet`` or ``small``; see ``sweep.training.networks.resnet18``.
+        network: what trains: ``resnet18``, another architecture's name, or ``frozen:`` and a name, where a head alone
+            trains; see ``sweep.runs.network_name``.
+        hidden: units of the hidden layer of a frozen network's head; 0 for none.
+        views: how many augmented views of each training image a frozen network's body has seen; 0: the image as it is.
     """
 
     technique: str
@@ -93,6 +102,9 @@ class TrialSpec(_LaterHyperparameters):
     lr_schedule: str = "constant"
     warmup: float = 0.0
     stem: str = "imagenet"
+    network: str = "resnet18"
+    hidden: int = 0
+    views: int = 0
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
@@ -118,6 +130,11 @@ class TrialSpec(_LaterHyperparameters):
                     "use the version in run.json"
                 )
         return cls(**{name: value for name, value in values.items() if name in known})
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the body stays as its weights have it, so that a head alone trains, on vectors."""
+        return NetworkName.parse(self.network).frozen
 
     @property
     def trial_id(self) -> str:

@@ -28,7 +28,7 @@ def training_batches(
     """One epoch's batches: gathered, mixed by the plan, augmented, mixed with partners and normalised on the device.
 
     Args:
-        pixels: (N, H, W) or (N, H, W, 3) uint8, on the device or in main memory.
+        pixels: (N, H, W) or (N, H, W, 3) uint8, or (N, D) float behind a frozen body; on the device or in main memory.
         method: whose parts of the epoch say what trains.
         epoch: from 1.
     Yields:
@@ -64,14 +64,16 @@ def _batches(
 ) -> Iterator[Batch]:
     """The batches of one part of an epoch."""
     plan, home, mix = part.plan, pixels.device, part.mix
+    vectors = pixels.ndim == 2  # of a frozen body, which has seen the images: nothing is augmented any more
+    taken, augment = (torch.Tensor.float, _as_is) if vectors else (channels_first, method.augment)
     order = stream(len(plan), spec.seed, part.start, part.rows)
     labels = torch.from_numpy(plan.labels)[order].to(device)
     one_hot = torch.eye(method.n_classes, device=device)
     synthetic = bool(plan.synthetic.any())
     rows = [plan.base, plan.mate] if synthetic else [plan.base]
     sources = [torch.from_numpy(parent)[order].to(home) for parent in rows]
-    weight = torch.from_numpy(plan.weight)[order].float().to(device).view(-1, 1, 1, 1)
-    beyond = bool((plan.weight < 0).any())
+    weight = torch.from_numpy(plan.weight)[order].float().to(device).view(-1, *[1] * (1 if vectors else 3))
+    beyond = bool((plan.weight < 0).any()) and not vectors
     others = torch.zeros(0)
     if isinstance(mix, Partnered):
         assert part.partners is not None
@@ -84,18 +86,24 @@ def _batches(
     jobs = (partial(_gather, pixels, [source[part] for source in sources], pin=travels) for part in parts)
     gathered = ahead(jobs) if travels else (job() for job in jobs)
     for batch, found in zip(parts, gathered, strict=True):
-        images, targets = channels_first(found[0].to(device, non_blocking=True)), one_hot[labels[batch]]
+        images, targets = taken(found[0].to(device, non_blocking=True)), one_hot[labels[batch]]
         if synthetic:
-            images = torch.lerp(images, channels_first(found[1].to(device, non_blocking=True)), weight[batch])
+            images = torch.lerp(images, taken(found[1].to(device, non_blocking=True)), weight[batch])
             images = images.clamp_(0, 255) if beyond else images
-        images = method.augment(images, generator)
+        images = augment(images, generator)
         if isinstance(mix, Partnered):
-            partner = method.augment(channels_first(found[-1].to(device, non_blocking=True)), generator)
+            partner = augment(taken(found[-1].to(device, non_blocking=True)), generator)
             images, targets = mix.mix(images, partner, targets, one_hot[others[batch]], generator)
         elif mix is not None:
             partner = torch.randperm(len(images), generator=generator).to(device)
             images, targets = mix(images, images[partner], targets, targets[partner], generator)
-        yield normalise(images, spec.mean, spec.std).contiguous(memory_format=layout), targets
+        if not vectors:
+            images = normalise(images, spec.mean, spec.std).contiguous(memory_format=layout)
+        yield images, targets
+
+
+def _as_is(rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return rows
 
 
 def draw_partners(rows: TrainingPlan, power: float, count: int, generator: torch.Generator) -> torch.Tensor:

@@ -8,10 +8,10 @@ import torch
 from balancing.components.plans import TrainingPlan
 from sweep.runs.predictions import Predictions
 from sweep.runs.spec import TrialSpec
-from sweep.training.distances import Distances
 from sweep.training.hardware import memory_format
-from sweep.training.inputs import to_input
-from sweep.training.network import ResNet18
+from sweep.training.inputs import network_input
+from sweep.training.network import Network
+from sweep.training.networks.distances import Distances
 from sweep.training.step import autocast, kept_statistics
 
 # A coordinate of the centre nearer to 0 is moved there: a network reaches 0 by weights of 0 alone.
@@ -21,7 +21,7 @@ _ALIKE = 1e-4
 
 
 def set_centre(
-    network: ResNet18, pixels: torch.Tensor, plan: TrainingPlan, spec: TrialSpec, device: torch.device
+    network: Network, pixels: torch.Tensor, plan: TrainingPlan, spec: TrialSpec, device: torch.device
 ) -> None:
     """Sets the centre of a network with the head ``Distances``.
 
@@ -46,7 +46,7 @@ def set_centre(
 
 
 def _images_of(
-    network: ResNet18,
+    network: Network,
     head: Distances,
     pixels: torch.Tensor,
     rows: np.ndarray,
@@ -60,7 +60,8 @@ def _images_of(
         for start in range(0, len(rows), spec.batch_size):
             part = torch.from_numpy(rows[start : start + spec.batch_size]).to(pixels.device)
             if len(part) > 1:
-                images = to_input(pixels[part].to(device), spec.mean, spec.std).contiguous(memory_format=layout)
+                images = network_input(pixels[part].to(device), spec)
+                images = images.contiguous(memory_format=layout) if images.ndim == 4 else images
                 found.append(head.image(network.features(images)))
     return torch.cat(found)
 

@@ -17,7 +17,7 @@ from sweep.runs.files import DamagedFile, is_whole_zip, write_torch
 from sweep.runs.predictions import Predictions, class_values
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
-from sweep.training.network import ResNet18, save_best, saved_facts
+from sweep.training.network import Network, save_best, saved_facts
 
 
 @dataclass
@@ -115,11 +115,11 @@ def save_last(
 
 def go_on_from(
     folder: TrialFolder,
-    fresh: Callable[[], tuple[ResNet18, torch.optim.Optimizer]],
+    fresh: Callable[[], tuple[Network, torch.optim.Optimizer]],
     spec: TrialSpec,
     device: torch.device,
     loss: nn.Module | None = None,
-) -> tuple[ResNet18, torch.optim.Optimizer, Progress]:
+) -> tuple[Network, torch.optim.Optimizer, Progress]:
     """Network and optimizer as they were, where the folder has them; else new ones, and the folder cleared.
 
     A file to go on from that is damaged, or whose best network is gone, is no use: the trial starts anew, and its

@@ -9,13 +9,13 @@ from sweep.runs.spec import TrialSpec
 from sweep.training.batches import batches_by_part
 from sweep.training.feature_stage import Place, train_on_features
 from sweep.training.method import Method, Part
-from sweep.training.network import ResNet18
+from sweep.training.network import Network
 from sweep.training.optimizer import is_constant, lr_factor, set_lr
 from sweep.training.step import training_step
 
 
 def train_epoch(
-    network: ResNet18,
+    network: Network,
     optimizer: torch.optim.Optimizer,
     pixels: torch.Tensor,
     method: Method,
@@ -59,7 +59,7 @@ def train_epoch(
     return float(total) / max(seen, 1), seen
 
 
-def begin_stage(network: ResNet18, optimizer: torch.optim.Optimizer, part: Part, spec: TrialSpec) -> None:
+def begin_stage(network: Network, optimizer: torch.optim.Optimizer, part: Part, spec: TrialSpec) -> None:
     """What changes when a stage begins: the head, where it is to be new, and the optimizer, which then forgets."""
     if part.phase.new_head and part.stage > 0:
         network.renew_head(spec.seed, part.stage)

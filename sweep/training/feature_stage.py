@@ -22,7 +22,7 @@ from sweep.runs.spec import TrialSpec
 from sweep.training.batches import draw_partners
 from sweep.training.features import Features, Head
 from sweep.training.method import Method, Part
-from sweep.training.network import ResNet18, new_head
+from sweep.training.network import Network, new_head
 from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
 from sweep.training.order import stream
 from sweep.training.step import Batch, training_step
@@ -57,7 +57,7 @@ class Place:
 
 
 def train_on_features(
-    network: ResNet18,
+    network: Network,
     optimizer: torch.optim.Optimizer,
     pixels: torch.Tensor,
     method: Method,
@@ -124,7 +124,7 @@ def batches(features: Features, plan: TrainingPlan, part: Part, n_classes: int, 
 
 
 def _train_members(
-    network: ResNet18, method: Method, part: Part, place: Place, device: torch.device
+    network: Network, method: Method, part: Part, place: Place, device: torch.device
 ) -> tuple[torch.Tensor, int]:
     """A part of an epoch for each head of an ensemble; the network's head is their mean afterwards.
 

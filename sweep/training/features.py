@@ -13,7 +13,7 @@ from sweep.training.predict import features_of
 
 if TYPE_CHECKING:
     from sweep.runs.spec import TrialSpec
-    from sweep.training.network import ResNet18
+    from sweep.training.network import Network
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Features:
         self.heads: list[Head] = []
 
     def make(
-        self, network: ResNet18, pixels: torch.Tensor, rows: np.ndarray, spec: TrialSpec, device: torch.device
+        self, network: Network, pixels: torch.Tensor, rows: np.ndarray, spec: TrialSpec, device: torch.device
     ) -> None:
         """Makes those of some rows, in evaluation mode and without augmentation.
 

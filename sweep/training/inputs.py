@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from balancing.components.neighbours.store import NeighbourStore
+from sweep.runs.spec import TrialSpec
+from sweep.training.vectors import Vectors
 
 # A number, or one for each of three channels.
 Channels = float | Sequence[float]
@@ -25,6 +27,7 @@ class SplitImages:
         train, validation, test: (n,) int64, disjoint rows.
         neighbours: where nearest neighbours are kept between trials; None searches in each.
         gpu_share: the part of a GPU that the trial was given, where it has one.
+        vectors: what a frozen body made of the images; None where none is frozen.
     """
 
     pixels: np.ndarray
@@ -35,10 +38,23 @@ class SplitImages:
     test: np.ndarray
     neighbours: NeighbourStore | None = None
     gpu_share: float = 1.0
+    vectors: Vectors | None = None
 
     def part(self, name: str) -> np.ndarray:
         """Rows of ``train``, ``validation`` or ``test``."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def stored(self, spec: TrialSpec) -> np.ndarray:
+        """What the trial's network takes of the images, as stored: pixels; behind a frozen body (N, D) float32."""
+        if not spec.frozen:
+            return self.pixels
+        assert self.vectors is not None
+        return self.vectors.rows
+
+
+def network_input(stored: torch.Tensor, spec: TrialSpec) -> torch.Tensor:
+    """Stored pixels or vectors as a network takes them: see ``to_input``; (B, D) vectors are taken as they are."""
+    return stored.float() if stored.ndim == 2 else to_input(stored, spec.mean, spec.std)
 
 
 def to_input(pixels: torch.Tensor, mean: Channels, std: Channels) -> torch.Tensor:

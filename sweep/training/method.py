@@ -28,6 +28,7 @@ from balancing.components.losses.terms import PerClass
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.components.registry import COMPONENTS
 from balancing.components.samplers.power import draw_by_power
+from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from balancing.metrics import Gives
@@ -162,7 +163,7 @@ class _Built:
     """A technique's composition, built for a trial as far as it is asked for."""
 
     def __init__(self, spec: TrialSpec, images: SplitImages):
-        self.spec, self.images, self.technique = spec, images, get_technique(spec.technique)
+        self.spec, self.images, self.technique = spec, images, technique_of(spec)
         self.n_classes = len(images.class_names)
         self.natural = TrainingPlan.of_rows(images.train, images.labels[images.train])
         self.sampled = cache(lambda: build_plans(spec, images))
@@ -308,6 +309,12 @@ def _reweighted(loss: Loss, weights: np.ndarray) -> Loss:
     return lambda logits, targets: loss(logits, targets) * (targets @ of_classes.like(targets))
 
 
+def technique_of(spec: TrialSpec) -> Technique:
+    """The technique that a trial trains with: behind a frozen body one that knows that."""
+    found = get_technique(spec.technique)
+    return found.behind_frozen() if spec.frozen else found
+
+
 def build_plan(spec: TrialSpec, images: SplitImages) -> TrainingPlan:
     """The plan that the spec's sampler makes, in the first epoch; it sees training rows only."""
     return build_plans(spec, images).of(1)
@@ -316,9 +323,13 @@ def build_plan(spec: TrialSpec, images: SplitImages) -> TrainingPlan:
 def build_plans(spec: TrialSpec, images: SplitImages) -> EpochPlans:
     """The plans that the spec's sampler makes for each epoch; it sees training rows only.
 
-    Of one on features the rows as they are, which train before there are features.
+    Of one on features the rows as they are, which train before there are features; behind a frozen body there are.
     """
-    technique = get_technique(spec.technique)
+    technique = technique_of(spec)
+    if "sampler" in technique.on_features and spec.frozen:
+        assert images.vectors is not None
+        data = replace(training_data(images), vectors=images.vectors.standard)
+        return technique.plans(data, spec.seed, **spec.parameters)
     if "sampler" in technique.on_features:
         return EpochPlans.always(TrainingPlan.of_rows(images.train, images.labels[images.train]))
     return technique.plans(training_data(images), spec.seed, **spec.parameters)

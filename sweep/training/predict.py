@@ -15,9 +15,11 @@ from sweep.runs.trial_folder import TrialFolder
 from sweep.training.checkpoints import network_fault
 from sweep.training.gpu_memory import PREDICTING, noting
 from sweep.training.hardware import evaluation_batch, memory_format, on_device
-from sweep.training.inputs import SplitImages, to_input
-from sweep.training.network import ResNet18, restore, to_device
+from sweep.training.inputs import SplitImages, network_input
+from sweep.training.network import Network, restore, to_device
 from sweep.training.step import autocast
+
+_VECTORS = 4096  # in a batch
 
 
 def predict_logits(
@@ -27,7 +29,7 @@ def predict_logits(
 
     Args:
         model: on ``device``; left in evaluation mode.
-        pixels: (N, H, W) or (N, H, W, 3) uint8.
+        pixels: (N, H, W) or (N, H, W, 3) uint8; of a head behind a frozen body (N, D) float.
         rows: (n,) int64.
     Returns:
         (n, C) float32, on the device.
@@ -36,7 +38,7 @@ def predict_logits(
 
 
 def features_of(
-    network: ResNet18, pixels: torch.Tensor, rows: np.ndarray, spec: TrialSpec, device: torch.device
+    network: Network, pixels: torch.Tensor, rows: np.ndarray, spec: TrialSpec, device: torch.device
 ) -> torch.Tensor:
     """What the body makes of some rows: (n, F) float32, on the device. Arguments as of ``predict_logits``."""
     return _answers(network, network.features, pixels, rows, spec, device)
@@ -52,11 +54,13 @@ def _answers(
 ) -> torch.Tensor:
     model.eval()
     found = []
-    batch, layout = evaluation_batch(pixels.shape[1], device), memory_format(spec.image_size, spec.precision, device)
+    vectors = pixels.ndim == 2
+    batch = _VECTORS if vectors else evaluation_batch(pixels.shape[1], device)
+    layout = torch.contiguous_format if vectors else memory_format(spec.image_size, spec.precision, device)
     with noting(f"{PREDICTING} {batch} images at once"), torch.inference_mode(), autocast(device, spec.precision):
         for start in range(0, len(rows), batch):
             index = torch.from_numpy(rows[start : start + batch]).to(pixels.device)
-            images = to_input(pixels[index].to(device), spec.mean, spec.std)
+            images = network_input(pixels[index].to(device), spec)
             found.append(answer(images.contiguous(memory_format=layout)).float())
     return torch.cat(found)
 
@@ -81,7 +85,7 @@ def predictions_of(
     logits = predict_logits(model, pixels, rows, spec, device)
     # On the device, as ever: another's softmax can differ in the last bit.
     probabilities = logits.softmax(dim=1).cpu().numpy()
-    head = model.head_numbers() if isinstance(model, ResNet18) else None
+    head = model.head_numbers() if isinstance(model, Network) else None
     return Predictions(rows, images.labels[rows], probabilities, logits.cpu().numpy(), head)
 
 
@@ -99,7 +103,7 @@ def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: to
         raise UserError(f"trial {folder.path.name} can't be predicted with: {fault}; `sweep resume` trains it again")
     network, facts = restore(folder.best)
     spec = TrialSpec.from_dict(facts["spec"])
-    pixels = on_device(images.pixels, device, images.gpu_share)
+    pixels = on_device(images.stored(spec), device, images.gpu_share)
     found = predictions_of(to_device(network, spec, device), pixels, images, part, spec, device)
     folder.write_predictions(
         part, found.rows, found.labels, found.probabilities, facts.get("network", ""), found.logits

@@ -23,7 +23,7 @@ from sweep.training.epoch import train_epoch
 from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
 from sweep.training.method import Method, method_of
-from sweep.training.network import ResNet18, State, new_model, to_device
+from sweep.training.network import Network, State, new_network, to_device
 from sweep.training.optimizer import new_optimizer
 from sweep.training.predict import predictions_of
 
@@ -49,7 +49,7 @@ class Trial:
         progress: the epochs done and which was best; there after ``restore``.
     """
 
-    network: ResNet18
+    network: Network
     optimizer: torch.optim.Optimizer
     progress: Progress
 
@@ -75,8 +75,8 @@ class Trial:
 
     @cached_property
     def pixels(self) -> torch.Tensor:
-        """All images, uint8, on the device where they fit."""
-        return on_device(self.images.pixels, self.device, self.images.gpu_share)
+        """What the network takes of all images, as stored, on the device where it fits: pixels, or vectors."""
+        return on_device(self.images.stored(self.spec), self.device, self.images.gpu_share)
 
     def run(self, report: Report = lambda epoch: None, resume_seconds: float = 30.0) -> str:
         """Trains to the end, or from where the folder says it stopped.
@@ -118,9 +118,10 @@ class Trial:
         loss = self.method.module()
         self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device, loss)
 
-    def _fresh(self) -> tuple[ResNet18, torch.optim.Optimizer]:
+    def _fresh(self) -> tuple[Network, torch.optim.Optimizer]:
         spec, method = self.spec, self.method
-        network = new_model(len(self.images.class_names), spec.seed, self._start, head=method.head, stem=spec.stem)
+        images = self.images
+        network = new_network(spec, len(images.class_names), method.head, self._start, images.vectors)
         network = to_device(network, spec, self.device)
         network.scale = self.method.scale()
         if method.head == "distance":

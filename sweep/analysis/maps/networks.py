@@ -15,8 +15,9 @@ from sweep.analysis.maps.methods import class_activation_maps
 from sweep.analysis.names import gives_of, in_order
 from sweep.analysis.results import Results
 from sweep.runs.spec import TrialSpec
+from sweep.training.frozen.joining import whole_network
 from sweep.training.inputs import to_input
-from sweep.training.network import field_of, restore
+from sweep.training.network import field_of
 from sweep.training.predict import predict
 
 
@@ -109,6 +110,6 @@ def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarr
 def networks(run: Results, device: str | torch.device = "cpu") -> Iterator[Network]:
     """The networks of ``kept_trials``, one at a time."""
     for technique, (trial_id, (rows, labels, probabilities)) in kept_trials(run).items():
-        model, facts = restore(run.trial(trial_id).best)
+        model, facts = whole_network(run.trial(trial_id).best)
         spec = TrialSpec.from_dict(facts["spec"])
         yield Network(technique, trial_id, model.to(device), spec, rows, labels, probabilities)

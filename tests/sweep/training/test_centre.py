@@ -15,10 +15,10 @@ from balancing.metrics import auroc
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training import trial as room
 from sweep.training.centre import LEAST, set_centre
-from sweep.training.distances import Distances
 from sweep.training.inputs import to_input
 from sweep.training.method import method_of
 from sweep.training.network import ResNet18, new_model, restore
+from sweep.training.networks.distances import Distances
 from sweep.training.order import stream
 from sweep.training.predict import predict_part, predictions_of
 from sweep.training.trial import Trial

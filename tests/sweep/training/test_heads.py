@@ -14,9 +14,9 @@ from balancing.components.decisions.tau_norm import normalised
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.batches import batches_by_part
-from sweep.training.heads import Scaled
 from sweep.training.inputs import SplitImages
 from sweep.training.network import ResNet18, new_model, restore
+from sweep.training.networks.heads import Scaled
 from sweep.training.predict import predictions_of
 from sweep.training.trial import Trial
 from tests.sweep.training.small import (

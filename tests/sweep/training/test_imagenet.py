@@ -17,8 +17,8 @@ import torch
 from torchvision.models import ResNet18_Weights
 
 from balancing.errors import UserError
-from sweep.training import imagenet
 from sweep.training.network import load_weights, new_model
+from sweep.training.networks import imagenet
 
 ROOT = Path(__file__).parents[3]
 State = dict[str, torch.Tensor]

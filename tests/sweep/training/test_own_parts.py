@@ -14,10 +14,10 @@ from balancing.components.decorators import loss, optimizer, schedule
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.errors import UserError
 from sweep.runs.trial_folder import TrialFolder
-from sweep.training.heads import Cosines
 from sweep.training.inputs import SplitImages, to_input
 from sweep.training.method import method_of
 from sweep.training.network import new_model, restore
+from sweep.training.networks.heads import Cosines
 from sweep.training.predict import predict, predict_part
 from sweep.training.step import training_step
 from sweep.training.trial import Trial

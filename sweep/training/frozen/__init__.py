@@ -1,0 +1,1 @@
+"""A network whose body never trains: what it makes of the images, once, and the heads that train on that."""
