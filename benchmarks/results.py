@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common import ROOT, source
 from benchmarks.results_numbers import Found
@@ -28,16 +29,23 @@ from benchmarks.results_page import (
 from sweep.analysis.results import Results
 
 # The dozen of the preset `compare`, end to end.
-WHOLE = {"image_size": 64, "weights": "none", "stem": "imagenet", "seeds": 5, "epochs": 3, "strength": 0.5}
-SMALL = {"image_size": 28, "weights": "none", "stem": "small", "seeds": 5, "epochs": 3, "strength": 0.5}
+WHOLE: dict[str, Any] = {
+    "image_size": 64,
+    "weights": "none",
+    "stem": "imagenet",
+    "seeds": 5,
+    "epochs": 3,
+    "strength": 0.5,
+}
+SMALL: dict[str, Any] = {"image_size": 28, "weights": "none", "stem": "small", "seeds": 5, "epochs": 3, "strength": 0.5}
 FROZEN = "frozen:efficientnet_lite0"
 
 _HEAD = """# What we found on the chest X-rays
 
 Two comparisons on the same images and the same test patients
-([hf-vision/chest-xray-pneumonia](https://huggingface.co/datasets/hf-vision/chest-xray-pneumonia): children, pneumonia or
-none, one hospital). Made by `python -m benchmarks.results`; every number, and every sentence with a number, down to the
-limits is written by that script from the runs' records. Intervals hold 95 % and speak of test patients and of seeds; a
+([hf-vision/chest-xray-pneumonia](https://huggingface.co/datasets/hf-vision/chest-xray-pneumonia): children, pneumonia
+or none, one hospital). Made by `python -m benchmarks.results`; every number, and every sentence with a number,
+down to the limits is written by that script from the runs' records. Intervals hold 95 % and speak of test patients and of seeds; a
 technique in **bold** differs from the baseline significantly (Holm over the techniques of its table).
 
 ## In short
@@ -58,8 +66,9 @@ _LIMITS = """
 - One data set, one hospital, children from one to five years; labels by readers of these very images. Its official test
   split is unlike its training split (`sweep audit` tells them apart, and pneumonia is rarer in it), which is why test
   numbers lie so far below validation's, and why what is tuned on validation transfers as badly as it does.
-- Three of four training images show pneumonia: the *positive* class is the frequent one here, so a technique that balances
-  classes takes recall away and gives specificity. Where the disease is rare the same technique does the opposite.
+- Three of four training images show pneumonia: the *positive* class is the frequent one here, so a technique that
+  balances classes takes recall away and gives specificity. Where the disease is rare the same technique does
+  the opposite.
 - The imbalance is mild (1 to 2.9). None of this says what helps at 1 to 100.
 - End to end means ResNet18 from scratch on small images for a few epochs: trained longer, or from ImageNet's weights at
   full size, it may order techniques otherwise. The frozen network was trained on photographs and sees nothing else.
@@ -87,7 +96,7 @@ def main() -> None:
     write(asked.out, frozen, whole, small)
 
 
-def _run(made: Path | None, out: Path, preset: str, settings: dict[str, object], data: str | None = None) -> Found:
+def _run(made: Path | None, out: Path, preset: str, settings: dict[str, Any], data: str | None = None) -> Found:
     """A run that is there, or is made now."""
     if made is None:
         import sweep

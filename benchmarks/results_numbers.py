@@ -102,8 +102,8 @@ def both(frozen: Found, whole: Found) -> pd.DataFrame:
     columns = ["technique", "gain", "gain_low", "gain_high", "ranks", "ranks_low", "ranks_high"]
     one = frozen.table[columns].assign(plain=[plain(name) for name in frozen.table["technique"]])
     # Of a technique that works on pixels and on features, the form that stands on features.
-    one = one.sort_values("technique", key=lambda names: ["@" not in name for name in names], kind="stable")
-    one = one.drop_duplicates("plain")
+    one = one.assign(pixels=["@" not in name for name in one["technique"]])
+    one = one.sort_values("pixels", kind="stable").drop_duplicates("plain").drop(columns="pixels")
     other = whole.table[columns].rename(columns={"technique": "plain"})
     found = one.merge(other, on="plain", suffixes=("_frozen", "_whole"))
     return found[found["plain"] != BASELINE].sort_values("gain_frozen", ascending=False).reset_index(drop=True)
