@@ -45,7 +45,9 @@ class Found:
         calibrated = calibration_table(self.results, np.random.default_rng(_SEED))
         calibrated = calibrated[calibrated["stage"] == "before"] if len(calibrated) else calibrated
         numbers = [
-            c for c in calibrated if c.partition("_l")[0].partition("_h")[0] in ("brier", "log", "difference_brier")
+            c
+            for c in map(str, calibrated)
+            if c.partition("_l")[0].partition("_h")[0] in ("brier", "log", "difference_brier")
         ]
         prior = ledger_table(self.results, np.random.default_rng(_SEED)).drop(columns="seeds")
         table = shown.merge(gains, on="technique", how="left").merge(prior, on="technique", how="left")
@@ -78,7 +80,7 @@ class Found:
 
     def row(self, technique: str) -> pd.Series:
         """The technique's row of ``table``."""
-        return self.table.set_index("technique").loc[technique]
+        return self.table[self.table["technique"] == technique].iloc[0]
 
     def rank_correlation(self, one: str, other: str) -> tuple[float, float, float, int]:
         """Spearman's between two columns of ``table``, without the baseline: see ``correlation``."""
