@@ -1,4 +1,4 @@
-"""The networks there are, by name: their families, whose they are, and where their last block and head are. No torch."""
+"""The networks there are, by name: whose they are, and where their last block and head are. No torch."""
 
 from __future__ import annotations
 
@@ -230,6 +230,12 @@ def shown_name(architecture: str) -> str:
     """``densenet121`` -> ``DenseNet-121``; a name that is not known here stays as it is."""
     found = _FAMILY_OF.get(architecture)
     return found.members[architecture] if found else architecture
+
+
+def seen_as(architecture: str) -> str:
+    """What a map of a network shows, where it is not simply the last block; else ""."""
+    found = _FAMILY_OF.get(architecture)
+    return found.seen if found else ""
 
 
 def reference_of(architecture: str) -> str:

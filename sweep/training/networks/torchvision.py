@@ -1,4 +1,4 @@
-"""torchvision's other classifiers in two parts: all but the last linear layer is the body, and a head of ours follows."""
+"""torchvision's other classifiers: all but the last linear layer is the body, and a head of ours follows."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class GridNorm(nn.LayerNorm):
 class TorchvisionNetwork(Network):
     """A classifier of torchvision by its name.
 
-    Its tensors have torchvision's names behind ``body.``; the head is ``fc``. Networks with auxiliary outputs (GoogLeNet,
-    Inception v3) have none of these here, and take pixels in -1..1.
+    Its tensors have torchvision's names behind ``body.``; the head is ``fc``. Networks with auxiliary outputs
+    (GoogLeNet, Inception v3) have none of these here, and take pixels in -1..1.
 
     Args:
         architecture: a name of ``catalogue.NAMES`` that is one of torchvision's.
