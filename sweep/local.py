@@ -80,7 +80,7 @@ def run_locally(
     tell(observer.note, f"Trials run in this process, one after the other, on {cpus:g} CPU core(s) and {where}.")
     with borrowed_process():
         inputs = settle_precision(run, config, inputs, lambda: fast_precision("cuda" if gpus else "cpu"))
-        inputs = with_vectors(run, config, inputs, partial(tell, observer.note))
+        inputs = with_vectors(run, config, inputs, observer, cuda=bool(gpus))
         here = _Here(run, config, inputs, observer, interrupts or Interrupts(), cpus=cpus, gpus=gpus)
         sweep_until_whole(run, config.sweep.metric, here.train_all, here, partial(tell, observer.note))
     here.interrupts.check()

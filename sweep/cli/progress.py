@@ -53,8 +53,8 @@ class Progress(Observer):
     def note(self, sentence: str) -> None:
         self.console.print(sentence, highlight=False, soft_wrap=True, markup=False)
 
-    def bar(self, total: int) -> AbstractContextManager[Callable[[], None]]:
-        return decoding_bar(total)
+    def bar(self, total: int, doing: str = "decoding images") -> AbstractContextManager[Callable[[], None]]:
+        return decoding_bar(total, doing)
 
     def begin(
         self, specs: Iterable[TrialSpec], ended: Mapping[str, tuple[str, float | None]], metric: str, slots: int

@@ -9,7 +9,7 @@ by starting a new tuner over the trials that have not ended, and nothing is ever
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,15 @@ from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
 from sweep.cluster.session import Slots, fit_slots, ray_session
 from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
-from sweep.cluster.worker import WorkerContext, check_networks, open_test, precision_here, train_on_worker
+from sweep.cluster.worker import (
+    LookContext,
+    WorkerContext,
+    check_networks,
+    look_on_worker,
+    open_test,
+    precision_here,
+    train_on_worker,
+)
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import halving_epochs
 from sweep.planning.prepare import SweepInputs
@@ -39,9 +47,12 @@ from sweep.runs.owner import Claim, NotOwner
 from sweep.runs.run import ENDED_AS, Run
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import fast_precision
+from sweep.training.frozen.extract import Looks
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+
+_BLOCKS = 16  # of images that a frozen body looks at, in one task
 
 
 def share(run: Run, inputs: SweepInputs, config: Config, claim: Claim | None) -> WorkerContext:
@@ -53,8 +64,7 @@ def share(run: Run, inputs: SweepInputs, config: Config, claim: Claim | None) ->
         run_id=run.info["id"],
         pixels_path=str(images.pixels_path),
         pixels_ref=ref,
-        vectors_path="" if inputs.vectors_path is None else str(inputs.vectors_path),
-        vectors=None if inputs.vectors is None else (inputs.vectors.mean, inputs.vectors.std),
+        **_vectors_of(inputs, config),
         labels=images.labels,
         class_names=images.class_names,
         train=split.train,
@@ -65,6 +75,16 @@ def share(run: Run, inputs: SweepInputs, config: Config, claim: Claim | None) ->
         claim=claim,
         halving=halving_epochs(run, config) if config.sweep.scheduler == "asha" else None,
     )
+
+
+def _vectors_of(inputs: SweepInputs, config: Config) -> dict[str, Any]:
+    """What trials need of the vectors; on a cluster these go into the object store like the pixels."""
+    found = inputs.vectors
+    if found is None:
+        return {}
+    ref = ray.put(np.ascontiguousarray(found.rows)) if config.resources.address else None
+    about = (found.mean, found.std, found.source)
+    return {"vectors_path": str(inputs.vectors_path), "vectors_ref": ref, "vectors": about}
 
 
 class _Watcher(tune.Callback):
@@ -199,7 +219,14 @@ class Sweep:
     def run_all(self, inputs: SweepInputs) -> None:
         """Every trial, the selection, and the test split; see ``sweep.planning.finish.sweep_until_whole``."""
         inputs = settle_precision(self.run, self.config, inputs, self._fast_precision)
-        inputs = with_vectors(self.run, self.config, inputs, self.say)
+        inputs = with_vectors(
+            self.run,
+            self.config,
+            inputs,
+            self.observer,
+            cuda=bool(self.slots.gpus),
+            elsewhere=partial(self._looked_at, inputs) if self.slots.gpus else None,
+        )
         with travelling(self.config.space.techniques) as components:
             shared = replace(share(self.run, inputs, self.config, self.claim), components=components)
             tester = RayTester(shared, self.slots, self._waiting())
@@ -217,6 +244,19 @@ class Sweep:
         ask = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus)(precision_here)
         found: str = get(ask.remote(slots.gpus), self._waiting(), "all trials wait")
         return found
+
+    def _looked_at(self, inputs: SweepInputs, spec: TrialSpec, looks: Looks) -> Iterator[np.ndarray]:
+        """What a frozen body makes of images, on workers that have what a trial gets; see ``with_vectors``."""
+        slots, images = self.slots, inputs.images
+        pixels = ray.put(np.ascontiguousarray(images.pixels)) if self.config.resources.address else None
+        given = ray.put(LookContext(str(images.pixels_path), pixels, inputs.start, spec, looks))
+        look = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=2)(look_on_worker)
+        blocks = looks.blocks
+        parts = [blocks[start : start + _BLOCKS] for start in range(0, len(blocks), _BLOCKS)]
+        asked = [look.remote(given, part, slots.cpus, slots.gpus) for part in parts]
+        waiting = self._waiting()
+        for answer in asked:
+            yield get(answer, waiting, "the frozen network waits to look at the images")
 
     def _tune(self, inputs: SweepInputs, shared: WorkerContext) -> None:
         """Every trial that has not ended, by Tune."""

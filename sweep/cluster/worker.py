@@ -36,7 +36,8 @@ class WorkerContext:
         resume_seconds: least time between two files to go on from.
         halving: the most epochs of any trial and the epochs of grace where configurations are halved, else None.
         vectors_path: what a frozen body made of the images; "" where none is frozen.
-        vectors: (D,) mean and (D,) std of the training rows of these; None where none is frozen.
+        vectors_ref: the same in the object store, for nodes that don't see that file; None on one machine.
+        vectors: (D,) mean and (D,) std of the training rows of these, and where the body is; None where none is frozen.
         components: those that a worker can't find by itself, as of a notebook.
     """
 
@@ -54,7 +55,8 @@ class WorkerContext:
     claim: Claim | None = None
     halving: tuple[int, int] | None = None
     vectors_path: str = ""
-    vectors: tuple[np.ndarray, np.ndarray] | None = None
+    vectors_ref: Any = None
+    vectors: tuple[np.ndarray, np.ndarray, Any] | None = None
     components: tuple[Component, ...] = ()
 
 
@@ -69,12 +71,7 @@ def _open_shared(shared: WorkerContext, gpus: float) -> tuple[Any, Run]:
         raise RuntimeError(
             f"node {socket.gethostname()} does not see the run folder {path}; put --out on shared storage"
         )
-    if os.access(shared.pixels_path, os.R_OK):  # a cache that is another user's here is as good as none
-        pixels = np.load(shared.pixels_path, mmap_mode="r")
-    elif shared.pixels_ref is not None:
-        pixels = ray.get(shared.pixels_ref)
-    else:
-        raise RuntimeError(f"node {socket.gethostname()} does not see the decoded images {shared.pixels_path}")
+    pixels = _array(shared.pixels_path, shared.pixels_ref, "the decoded images")
     run = Run(path, shared.claim.check if shared.claim else no_guard)
     images = SplitImages(
         pixels,
@@ -90,12 +87,51 @@ def _open_shared(shared: WorkerContext, gpus: float) -> tuple[Any, Run]:
     return images, run
 
 
+def _array(path: str, ref: Any, what: str) -> np.ndarray:
+    """An array that lies in a file, or in the object store where this node does not see that."""
+    if os.access(path, os.R_OK):  # a cache that is another user's here is as good as none
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    if ref is None:
+        raise RuntimeError(f"node {socket.gethostname()} does not see {what} {path}")
+    found: np.ndarray = ray.get(ref)
+    return found
+
+
 def _vectors(shared: WorkerContext) -> Any:
     from sweep.training.vectors import Vectors
 
     if shared.vectors is None:
         return None
-    return Vectors(np.load(shared.vectors_path, mmap_mode="r", allow_pickle=False), *shared.vectors)
+    return Vectors(_array(shared.vectors_path, shared.vectors_ref, "the features"), *shared.vectors)
+
+
+@dataclass(frozen=True)
+class LookContext:
+    """What a worker needs to look at images through a frozen body.
+
+    Args:
+        pixels_path, pixels_ref, start: as of ``WorkerContext``.
+        spec: of a trial behind the body.
+        looks: at what; see ``sweep.training.frozen.extract``.
+    """
+
+    pixels_path: str
+    pixels_ref: Any
+    start: Mapping[str, Any] | None
+    spec: TrialSpec
+    looks: Any
+
+
+def look_on_worker(given: LookContext, blocks: list[tuple[int, slice]], cpus: float, gpus: float) -> np.ndarray:
+    """On a worker: (n, D) float32, what a frozen body makes of some blocks of what it is to look at."""
+    from sweep.training.frozen.extract import Eye, body_of
+    from sweep.training.hardware import on_device
+
+    assert given.start is not None
+    device = _clean_worker(0, cpus, gpus)
+    pixels = on_device(_array(given.pixels_path, given.pixels_ref, "the decoded images"), device, gpus)
+    eye = Eye(body_of(given.spec, given.start), pixels, given.spec, device)
+    return np.concatenate(list(eye.vectors(given.looks, blocks)))
 
 
 def _clean_worker(seed: int, cpus: float, gpus: float) -> Any:

@@ -27,6 +27,7 @@ from sweep.config.values import decision_parameters
 from sweep.planning.compositions import check_compositions
 from sweep.planning.networks import LAST, check_network, checkpoint_bytes, fixed_by, starting
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
+from sweep.planning.views import check_views, notes_on_views
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
 from sweep.training.stages import check_last, steps_of
@@ -170,6 +171,7 @@ def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None, tell: 
         "positive": positive,
         **fixed_by(config, start),
     }
+    warnings += notes_on_views(config)
     for note in (*mended, *left_out, *warnings):
         tell(note)
     notes = (*notes, *mended, *left_out, *warnings)
@@ -229,6 +231,7 @@ def _with_option(sentence: str, technique: str) -> str:
 
 
 def _check_technique(config: Config, technique: Technique, counts: np.ndarray, class_names: Sequence[str]) -> None:
+    check_views(config, technique)
     decision = technique.part("decision")
     if decision is not None:
         own = decision_parameters(technique, config.space.parameters)

@@ -1,41 +1,171 @@
-"""Before heads train: all images go through the frozen body once."""
+"""Before heads train: the frozen body looks at all images once, and at views of the training images where asked."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from balancing.data.cache import Cache
+from balancing.errors import UserError
 from sweep.planning.prepare import SweepInputs
+from sweep.runs.observer import Observer, tell
 from sweep.runs.run import Run
-from sweep.training.frozen.extract import body_of, extract
+from sweep.runs.spec import TrialSpec
+from sweep.training.frozen.extract import Eye, Looks, Views, all_cores, body_of
 from sweep.training.frozen.joining import save_body
+from sweep.training.frozen.rows import train_looks
+from sweep.training.frozen.store import Stored, VectorStore, key_of
 from sweep.training.hardware import on_device
-from sweep.training.vectors import Vectors
+from sweep.training.inputs import SplitImages
+from sweep.training.vectors import Source, Vectors
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
 
+# Who looks where it is not this process: (a trial's spec, at what) -> vectors in their order, (B, D) float32 at a time.
+Elsewhere = Callable[[TrialSpec, Looks], Iterable[np.ndarray]]
+_FOLDER = "vectors"  # of the run, where vectors can't lie beside the images
 
-def with_vectors(run: Run, config: Config, inputs: SweepInputs, say: Callable[[str], None]) -> SweepInputs:
-    """The inputs with what a frozen body makes of the images; as they are where no body is frozen."""
+
+def with_vectors(
+    run: Run,
+    config: Config,
+    inputs: SweepInputs,
+    observer: Observer,
+    *,
+    cuda: bool = False,
+    elsewhere: Elsewhere | None = None,
+) -> SweepInputs:
+    """The inputs with what a frozen body makes of the images; as they are where no body is frozen.
+
+    Test images are looked at with the others: no label is, and nothing is decided, so the test split stays closed.
+
+    Args:
+        run: gets the body, so that its networks can be joined anywhere.
+        config: of the run.
+        inputs: with the precision settled.
+        observer: told what happens, and shown how far it is.
+        cuda: whether trials have a GPU.
+        elsewhere: who looks; this process, on all its cores or its GPU, by default.
+    Raises:
+        UserError: what the body makes of the images is no number, or there is no room.
+        KeyboardInterrupt: the user stopped it; nothing that is half is kept.
+    """
     if not config.network.frozen:
         return inputs
     assert inputs.start is not None
-    path = run.path / "vectors.npy"
+    say = partial(tell, observer.note)
     save_body(run.path, config.train.network, inputs.start, run.guard)
-    if not path.exists():
-        spec = inputs.specs(config)[0]
-        say(f"Looking at {len(inputs.images):,} images through {config.network.architecture}, once ...")
-        pixels = on_device(inputs.images.pixels, torch.device("cpu"))
-        found = extract(body_of(spec, inputs.start), pixels, spec, torch.device("cpu"))
-        new = path.with_name(f".{path.name}.{os.getpid()}.00000000")
-        with new.open("wb") as file:
-            np.save(file, found, allow_pickle=False)
-        os.replace(new, path)
-    rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    return replace(inputs, vectors=Vectors.of(rows, inputs.split.train), vectors_path=path)
+    specs = inputs.specs(config)
+    pass_ = _Pass(run, inputs, observer, "cuda" if cuda else "cpu", elsewhere)
+    beside = _folder_beside(inputs.images.pixels_path, run, say)
+    name, images = config.network.architecture, len(inputs.images)
+    stored = pass_.opened(beside, specs[0], Looks.at_all(images), f"{images:,} images", name)
+    _same_as_before(run, stored, say)
+    # On a cluster every node sees the run folder, and perhaps no cache but its own.
+    folder = str(run.path / _FOLDER) if config.resources.address else beside
+    vectors = Vectors.of(stored.rows, inputs.split.train, Source(str(run.path.resolve()), folder, pass_.device))
+    for views, spec in _all_views(specs, inputs).items():
+        looks = train_looks(_split_images(inputs), views)
+        what = f"{views.count} views of {len(inputs.split.train):,} training images ({views.augmentation})"
+        pass_.opened(folder, spec, looks, what, name, first=stored.rows)
+    return replace(inputs, vectors=vectors, vectors_path=stored.path)
+
+
+def _folder_beside(pixels: Path, run: Run, say: Callable[[str], None]) -> str:
+    """Where vectors lie: in the cache that holds the images, or in the run where nothing can be written there."""
+    folder = pixels.parent.parent
+    try:
+        Cache(folder)
+        if os.access(folder, os.W_OK):
+            return str(folder)
+    except UserError:
+        pass
+    say(f"The cache {folder} can't be written, so what the frozen network makes of the images is kept in the run.")
+    return str(run.path / _FOLDER)
+
+
+def _same_as_before(run: Run, stored: Stored, say: Callable[[str], None]) -> None:
+    """Notes which vectors a run's trials see; another machine or device may make others of the same images."""
+    before = run.info.get("vectors")
+    if before not in (None, stored.fingerprint):
+        say(
+            "What the frozen network makes of the images differs in its last digits from what earlier trials of this "
+            "run saw: it was made anew, on another machine or device."
+        )
+    if before != stored.fingerprint:
+        run.update_info(vectors=stored.fingerprint)
+
+
+def _split_images(inputs: SweepInputs) -> SplitImages:
+    images, split = inputs.images, inputs.split
+    return SplitImages(images.pixels, images.labels, images.class_names, split.train, split.validation, split.test)
+
+
+def _all_views(specs: Iterable[TrialSpec], inputs: SweepInputs) -> dict[Views, TrialSpec]:
+    """Each kind of views with a trial that trains on it; those that a search asks for later make theirs themselves."""
+    counts = np.bincount(inputs.images.labels[inputs.split.train], minlength=inputs.images.n_classes).tolist()
+    kinds: dict[Views, TrialSpec] = {}
+    for spec in specs:
+        views = Views.of(spec, counts)
+        if views is not None:
+            kinds.setdefault(views, spec)
+    return kinds
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A frozen body that looks at images, or has looked; arguments as of ``with_vectors``."""
+
+    run: Run
+    inputs: SweepInputs
+    observer: Observer
+    device: str
+    elsewhere: Elsewhere | None
+
+    def opened(
+        self, folder: str, spec: TrialSpec, looks: Looks, what: str, name: str, first: np.ndarray | None = None
+    ) -> Stored:
+        """The vectors, made where they are not there yet, and what a person should know of them said.
+
+        Args:
+            folder: where they are kept.
+            spec: of a trial that sees them.
+            looks: at what.
+            what, name: at what and through which body, in words.
+            first: as of ``VectorStore.opened``.
+        """
+        store, say = VectorStore(folder), partial(tell, self.observer.note)
+        looked = False
+
+        def made() -> Generator[np.ndarray]:
+            nonlocal looked
+            looked = True
+            for note in store.notes:
+                say(note)
+            say(f"Looking at {what} through {name}, once ...")
+            threads = nullcontext() if self.elsewhere else all_cores()
+            with threads, self.observer.bar(len(looks), "looking at images") as seen:
+                for rows in (self.elsewhere or self._here)(spec, looks):
+                    yield rows
+                    for _ in rows:
+                        tell(seen)
+
+        found = store.opened(key_of(spec, self.device, None if first is None else looks), len(looks), made, first)
+        if not looked:
+            say(f"What {name} makes of {what} is known from before.")
+        return found
+
+    def _here(self, spec: TrialSpec, looks: Looks) -> Iterator[np.ndarray]:
+        assert self.inputs.start is not None
+        device = torch.device(self.device)
+        pixels = on_device(self.inputs.images.pixels, device)
+        return Eye(body_of(spec, self.inputs.start), pixels, spec, device).vectors(looks)

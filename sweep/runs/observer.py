@@ -23,8 +23,8 @@ class Observer:
     def note(self, sentence: str) -> None:
         """Something that a person should read."""
 
-    def bar(self, total: int) -> AbstractContextManager[Callable[[], None]]:
-        """What is called for each of ``total`` images that are decoded; see ``balancing.data.ingest.Bar``."""
+    def bar(self, total: int, doing: str = "decoding images") -> AbstractContextManager[Callable[[], None]]:
+        """What is called for each of ``total`` images that are decoded, or seen; see ``balancing.data.ingest.Bar``."""
         return no_bar(total)
 
     def begin(

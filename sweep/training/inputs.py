@@ -45,7 +45,18 @@ class SplitImages:
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
     def stored(self, spec: TrialSpec) -> np.ndarray:
-        """What the trial's network takes of the images, as stored: pixels; behind a frozen body (N, D) float32."""
+        """What the trial's network takes, as stored: pixels; behind a frozen body (R, D) float32, R >= N.
+
+        The first N rows are those of the images; the others are what its plans name besides: views and mixtures.
+        """
+        if not spec.frozen:
+            return self.pixels
+        from sweep.training.frozen.rows import rows_of  # here: that looks at images in turn
+
+        return rows_of(spec, self).rows
+
+    def seen(self, spec: TrialSpec) -> np.ndarray:
+        """What it takes of the images alone: pixels, or (N, D) float32."""
         if not spec.frozen:
             return self.pixels
         assert self.vectors is not None
