@@ -197,7 +197,8 @@ def test_the_folder_is_what_a_trial_leaves(images: SplitImages, tmp_path: Path) 
     for other in (after_each, at_the_end):
         assert sorted(path.name for path in found.path.iterdir()) == sorted(path.name for path in other.path.iterdir())
         assert set(found.status()) == set(other.status())
-        assert not found.fault() and not other.fault()
+        assert not found.fault()
+        assert not other.fault()
     assert {**after_each.status(), **dict.fromkeys(TIMES)} == {**at_the_end.status(), **dict.fromkeys(TIMES)}
 
 
