@@ -118,6 +118,14 @@ class ComparisonRun:
         """``finished``, ``running``, ``interrupted`` or ``failed``."""
         return str(self._run.info["status"])
 
+    @property
+    def first(self) -> ComparisonRun | None:
+        """The first of two stages, a whole run of its own; None in a run of one stage, or before it began."""
+        from sweep.runs.stages import first_of
+
+        found = first_of(self._run)
+        return None if found is None else ComparisonRun(found)
+
     def trials(self) -> pd.DataFrame:
         """One row a trial: its settings, how it ended, and its numbers on validation at its best epoch."""
         return self._run.trials()

@@ -15,6 +15,7 @@ from sweep.report.render import warned, write_report
 from sweep.runs.files import now
 from sweep.runs.foreign import origins
 from sweep.runs.run import Run
+from sweep.runs.stages import first_of
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -42,6 +43,10 @@ def report_of_run(
         from balancing.quality.audit import audit
 
         run.write_audit(audit(images, run.split_of_rows()))
+    first = first_of(run)
+    if first is not None and not (first.path / "report" / "index.html").exists() and first.selection():
+        own = images if images is not None and images.fingerprint == first.info["data"]["fingerprint"] else None
+        report_of_run(first, own, settings, cams=cams, tell=tell)  # the page links to it
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
     return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences), tell)
 

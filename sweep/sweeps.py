@@ -6,18 +6,21 @@ import contextlib
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
 from sweep.runs.interrupts import Interrupts
+from sweep.runs.run import Run
+from sweep.runs.stages import decision_of, first_of, first_path, is_first, mark_first, write_decision
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+    from sweep.planning.funnel import Stages
     from sweep.planning.prepare import SweepInputs
     from sweep.runs.observer import Observer
     from sweep.runs.owner import Owner
-    from sweep.runs.run import Run
 
     # What is done with a run whose sweep has ended while it is still this process's own, such as writing its report.
     Step = Callable[[Run, SweepInputs], None]
@@ -47,14 +50,14 @@ def start(
         executor: what trains the trials: ``ray``, or ``local``: this process, one after the other.
         resume: what a start that was killed before its first trial left in ``out`` may be written over.
         steps: done in this order after the sweep; a stop that was asked for is heard between two.
+            Of two stages each is a sweep, see ``sweep.runs.stages.is_first``.
     Raises:
         UserError: a mistake; nothing has been started.
         Interrupted: the user stopped it; every epoch so far is kept.
     """
     from sweep.config.localpaths import with_absolute_paths
-    from sweep.planning.prepare import free_run_folder, prepare, require_room
+    from sweep.planning.prepare import free_run_folder
     from sweep.runs.out import claim_out, leave_out, missing_folders, no_half
-    from sweep.runs.run import Run
 
     config = with_absolute_paths(config)
     _look_for(executor, config)
@@ -67,11 +70,7 @@ def start(
                 no_half(path, owner.claim.check),
                 _sole(path, owner, interrupts, observer),
             ):
-                require_room(path, config)
-                _secure(executor, config, observer)
-                observer.note("Loading data and weights ...")
-                inputs = prepare(config, bar=observer.bar, tell=observer.note)
-                config = inputs.config or config
+                config, inputs, stages = _prepared(path, config, observer, partial(_secure, executor, config, observer))
                 made = Run.create(
                     path,
                     config_yaml=config.to_yaml(),
@@ -84,6 +83,8 @@ def start(
                 if inputs.audit is not None:
                     made.write_audit(inputs.audit)
                 work = _Work(executor, observer, owner, interrupts, steps)
+                if stages is not None:
+                    config, inputs = _first_stage(made, stages, work)
                 work.do(made, config, inputs)
         except KeyboardInterrupt:  # before the run, which tells for itself
             interrupts.stop()
@@ -114,11 +115,14 @@ def resume(
         UserError, Interrupted: as ``start``.
     """
     from sweep.config.localpaths import with_absolute_paths
-    from sweep.planning.prepare import prepare, require_room
     from sweep.planning.resumable import check_data, check_same, check_versions
-    from sweep.runs.run import Run
 
     found, config = Run(path), with_absolute_paths(config)
+    if is_first(found):
+        whole = shlex.quote(str(path.absolute().parent))
+        raise UserError(
+            f"{path} is the first stage of a run, which goes on as a whole; go on with it by `sweep resume {whole}`"
+        )
     check_same(found, config)
     _look_for(executor, config)
     with (
@@ -130,15 +134,94 @@ def resume(
         for line in (*found.mend(), *check_versions(found, allow_mixed=allow_mixed)):
             observer.note(line)
         found.clean()
-        require_room(path, config, found)
-        inputs = prepare(config, bar=observer.bar, run=found)
+        config, inputs, stages = _prepared(path, config, observer, run=found)
         check_data(found, inputs)
         for line in found.mend_split(inputs.images, inputs.split):
             observer.note(line)
         found.update_info(status="running")
         work = _Work(executor, observer, owner, interrupts, steps)
+        if stages is not None:
+            config, inputs = _first_stage(found, stages, work)
         work.do(found, config, inputs)
     return Run(path)
+
+
+def _prepared(
+    path: Path, config: Config, observer: Observer, secure: Callable[[], None] = lambda: None, run: Run | None = None
+) -> tuple[Config, SweepInputs, Stages | None]:
+    """Everything that can go wrong is asked for: what is left of the configuration, its inputs, and both stages where
+    a first one has yet to decide.
+
+    Args:
+        secure: what is made private before anything is read.
+        run: that is gone on with, mended; None of a new one.
+    Raises:
+        UserError: see ``sweep.planning.prepare.prepare``.
+    """
+    from sweep.planning.funnel import prepare_stages
+    from sweep.planning.prepare import prepare, require_room, unheard
+
+    new = run is None
+    tell = observer.note if new else unheard
+    undecided = config.funnel is not None and (run is None or decision_of(run) is None)
+    if not undecided:
+        require_room(path, config, run)
+    secure()
+    if new:
+        observer.note("Loading data and weights ...")
+    if not undecided:
+        inputs = prepare(config, bar=observer.bar, run=run, tell=tell)
+        return (inputs.config or config) if new else config, inputs, None
+    stages = prepare_stages(config, bar=observer.bar, tell=tell, run=run)
+    require_room(path, stages.largest)
+    return stages.config, stages.inputs, stages
+
+
+def _first_stage(made: Run, stages: Stages, work: _Work) -> tuple[Config, SweepInputs]:
+    """Runs the first stage in RUN/first, or goes on with it; returns what it decided that the second one trains."""
+    from sweep.planning.funnel import decide, second_inputs, second_stage
+    from sweep.planning.prepare import require_room
+    from sweep.planning.resumable import check_data
+
+    observer, guard = work.observer, work.owner.claim.check
+    path, inputs = first_path(made), stages.first_inputs
+    first = first_of(made)
+    require_room(path, stages.first, first)
+    observer.note(f"First of two stages: {len(stages.first.space.techniques)} techniques, in {path}.")
+    if first is None:
+        first = Run.create(
+            path,
+            config_yaml=stages.first.to_yaml(),
+            images=inputs.images,
+            split=inputs.split,
+            positive=inputs.positive,
+            notes=inputs.notes,
+            guard=guard,
+        )
+    else:
+        for line in first.mend():
+            observer.note(line)
+        first.clean()
+        check_data(first, inputs)
+        for line in first.mend_split(inputs.images, inputs.split):
+            observer.note(line)
+    mark_first(first)
+    if inputs.audit is not None:
+        first.write_audit(inputs.audit)
+    try:
+        work.do(first, stages.first, inputs)
+    except BaseException as error:
+        _note_the_end(path, work.owner, stopped=isinstance(error, KeyboardInterrupt))
+        raise
+    decision = decide(first, stages)
+    config = second_stage(stages.config, decision["techniques"])
+    after, notes = second_inputs(stages, config)
+    write_decision(made, decision, config.to_yaml(), list(after.notes))
+    observer.note(f"Second of two stages, by validation results: {', '.join(decision['techniques'])}.")
+    for note in notes:
+        observer.note(note)
+    work.interrupts.check()
+    return config, after
 
 
 def _look_for(executor: str, config: Config) -> None:
@@ -239,7 +322,6 @@ def _note_the_end(path: Path, owner: Owner, *, stopped: bool) -> None:
         stopped: by the user, perhaps after the last trial.
     """
     from sweep.runs.owner import NotOwner
-    from sweep.runs.run import Run
 
     with contextlib.suppress(NotOwner, OSError, UserError):
         made = Run(path, owner.claim.check)

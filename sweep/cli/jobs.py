@@ -49,10 +49,17 @@ def resume(path: Path, config: Config, given: Given) -> None:
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
 
+    from sweep.runs.stages import is_first
+
     def write(made: Run, inputs: SweepInputs) -> None:
         report(made, inputs.images, config.report, console)
 
     def show(made: Run, inputs: SweepInputs) -> None:
+        if is_first(made):
+            console.print(
+                f"Report of the first stage: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False
+            )
+            return
         show_results(made, console)
         if (made.path / "tensorboard").is_dir():
             watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"

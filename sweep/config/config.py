@@ -22,6 +22,7 @@ from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from sweep.config.bounds import check_trials
+from sweep.config.funnel import FunnelConfig, check_first, first_sections, with_baseline, with_first_stage, written
 from sweep.config.sections import (
     DataConfig,
     ReportConfig,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 PRESETS = Path(__file__).parent / "presets"
 _MOST_ERRORS = 5
+_FIRST = "funnel.first."
 # What a run's configuration meant before these keys were there.
 _BEFORE: Mapping[str, Mapping[str, Any]] = {"space": {"budget": "epochs"}, "train": {"stem": "imagenet"}}
 
@@ -56,6 +58,12 @@ class Config(Section):
     sweep: SweepConfig = Field(default_factory=SweepConfig)
     resources: ResourceConfig = Field(default_factory=ResourceConfig)
     report: ReportConfig = Field(default_factory=ReportConfig)
+    funnel: FunnelConfig | None = Field(default=None, description="a first stage, which chooses what goes on")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _two_stages(cls, given: Any) -> Any:
+        return with_first_stage(given, read_file)
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -63,12 +71,24 @@ class Config(Section):
             isinstance(getattr(self.space, shared.name), Interval) for shared in HYPERPARAMETERS
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
-        for name in self.space.techniques:
+        if self.funnel is not None:
+            check_first(self)
+        # Of two stages the first tells which techniques the second has, in their end-to-end form.
+        for name in self.space.techniques if self.funnel is None else ():
             refused = next((conflict for conflict in conflicts(self.technique(name)) if conflict.refused), None)
             if refused is not None:
                 raise ValueError(refused.sentence)
         check_trials(n_trials(self))
         return self
+
+    @property
+    def first_stage(self) -> Config:
+        """The configuration of the first of two stages; see ``sweep.config.funnel``.
+
+        Raises:
+            UserError: it breaks a rule.
+        """
+        return with_baseline(build_config(first_sections(self)))
 
     @property
     def network(self) -> NetworkName:
@@ -88,6 +108,11 @@ class Config(Section):
 
     def to_yaml(self) -> str:
         """The resolved whole, as a file that ``sweep run FILE`` reads back to an equal object."""
+        values = self._written()
+        first = {} if self.funnel is None else self.first_stage._written()
+        return yaml.safe_dump(written(self, values, first), sort_keys=False, allow_unicode=True)
+
+    def _written(self) -> dict[str, Any]:
         values = self.model_dump()
         space = values["space"]
         for shared in HYPERPARAMETERS:
@@ -99,7 +124,7 @@ class Config(Section):
             for technique, own in self.space.parameters.items()
         }
         values["train"] = {k: list(v) if isinstance(v, tuple) else v for k, v in values["train"].items()}
-        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        return values
 
 
 def _own_written(technique: str, parameter: str, values: Interval) -> str | dict[str, Any]:
@@ -171,6 +196,7 @@ def known_keys() -> Iterator[str]:
 
 def _fields_of(section: str) -> Mapping[str, FieldInfo]:
     model = Config.model_fields[section].annotation
+    model = FunnelConfig if section == "funnel" else model  # which may be None
     assert isinstance(model, type)
     assert issubclass(model, BaseModel)
     return model.model_fields
@@ -189,9 +215,10 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     # technique.parameter, or of a composition technique.component.parameter
     composed = "+" in key or any(key.startswith(f"space.parameters.{n}.") for n, named in NAMED.items() if named.parts)
     is_own = key.startswith("space.parameters.") and key.count(".") in ((3, 4) if composed else (3,))
-    if key not in known_keys() and not is_own:
+    of_first = key.startswith(_FIRST) and key.removeprefix(_FIRST) in {*known_keys(), "preset"}
+    if key not in known_keys() and not is_own and not of_first:
         raise UserError(f"unknown key '{shown_text(key)}'{_key_suggestion(key)}")
-    if not is_own and _takes_text(key):
+    if not is_own and _takes_text(key.removeprefix(_FIRST)):
         return key, value.strip() if value.strip() not in ("", "null") else None
     return key, read_yaml(value, f"--set {key}={shown_text(value)}")
 
@@ -199,7 +226,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 def _takes_text(key: str) -> bool:
     """Whether a key's value is text: a class may be named ``NO`` or ``1``, which YAML takes for something else."""
     section, _, name = key.partition(".")
-    return _fields_of(section)[name].annotation in (str, str | None)
+    return section == "preset" or _fields_of(section)[name].annotation in (str, str | None)
 
 
 def _key_suggestion(key: str) -> str:
@@ -310,7 +337,7 @@ def _recorded(run: Run) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise UserError(f"{path} is damaged: it holds {shown_text(repr(loaded))}; put it back from a copy of the run")
     # Written whole, so one that lacks a section was cut off, and what it lacks would silently be as by default.
-    missing = [name for name in Config.model_fields if name not in loaded and name != "report"]
+    missing = [name for name in Config.model_fields if name not in loaded and name not in ("report", "funnel")]
     if missing:
         raise UserError(f"{path} is damaged: it lacks '{missing[0]}:'; put it back from a copy of the run")
     for section, values in _BEFORE.items():

@@ -43,7 +43,12 @@ def with_absolute_paths(config: Config) -> Config:
         train = train.model_copy(update={"weights": run + absolute(path) if path.strip() else train.weights})
     if report.masks is not None:
         report = report.model_copy(update={"masks": absolute(report.masks)})
-    return config.model_copy(update={"data": data, "train": train, "report": report})
+    whole = config.model_copy(update={"data": data, "train": train, "report": report})
+    own = config.funnel.first.get("train", {}).get("weights") if config.funnel else None
+    if config.funnel is None or own is None or own in NAMED_WEIGHTS:
+        return whole
+    first = {**config.funnel.first, "train": {**config.funnel.first["train"], "weights": absolute(own)}}
+    return whole.model_copy(update={"funnel": config.funnel.model_copy(update={"first": first})})
 
 
 def _of_tables(data: DataConfig) -> dict[str, Any]:

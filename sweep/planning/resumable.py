@@ -30,14 +30,27 @@ def check_same(found: Run, config: Config) -> None:
     from sweep.config.localpaths import is_local
 
     check_unchanged(found)
-    recorded = recorded_config(found).model_dump(exclude={"resources", "report"})
-    for section, values in config.model_dump(exclude={"resources", "report"}).items():
-        for key, value in values.items():
-            if value != recorded[section][key] and not is_local(section, key, value):
-                raise UserError(
-                    f"run {found.path} was started with {section}.{key} = {recorded[section][key]}, not {value}; go on "
-                    f"with it by `sweep resume {shlex.quote(str(found.path))}`, or give a new --out"
-                )
+    recorded = recorded_config(found)
+    was, is_now = _settings(recorded), _settings(config)
+    for name in dict.fromkeys((*is_now, *was)):
+        section, key = name.split(".")[-2:]
+        value, before = is_now.get(name), was.get(name)
+        if value != before and not is_local(section, key, value):
+            raise UserError(
+                f"run {found.path} was started with {name} = {before}, not {value}; go on "
+                f"with it by `sweep resume {shlex.quote(str(found.path))}`, or give a new --out"
+            )
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """Every key that can change a number -> its value; of two stages both's, but for what the first decides."""
+    whole = config.model_dump(exclude={"resources", "report", "funnel"})
+    found = {f"{section}.{key}": value for section, values in whole.items() for key, value in values.items()}
+    if config.funnel is None:
+        return found
+    del found["space.techniques"], found["space.parameters"]  # of the second stage; the first's hold what was asked for
+    first = {f"funnel.first.{name}": value for name, value in _settings(config.first_stage).items()}
+    return {**found, "funnel.keep": config.funnel.keep, **first}
 
 
 def check_data(found: Run, inputs: SweepInputs) -> None:

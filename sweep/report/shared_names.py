@@ -81,6 +81,9 @@ def shown_config(config_yaml: str, data: Mapping[str, Any]) -> str:
         data: ``data`` of run.json.
     """
     loaded = yaml.safe_load(config_yaml)
+    first = _first_train(loaded)
+    if isinstance(first.get("weights"), str):
+        first["weights"] = _shown_word(first["weights"])
     for section, key in _OWN_KEYS:
         value = (loaded.get(section) or {}).get(key) if isinstance(loaded, dict) else None
         if isinstance(value, str):
@@ -90,11 +93,19 @@ def shown_config(config_yaml: str, data: Mapping[str, Any]) -> str:
     return yaml.safe_dump(loaded, sort_keys=False, allow_unicode=True)
 
 
+def _first_train(loaded: Any) -> dict[str, Any]:
+    """The section ``train`` of the first of two stages; {} where there is one stage."""
+    for key in ("funnel", "first", "train"):
+        loaded = loaded.get(key) if isinstance(loaded, dict) else None
+    return loaded if isinstance(loaded, dict) else {}
+
+
 def own_places(run: Results) -> list[str]:
     """The absolute paths that a run knows of: its own, its data's, weights' and masks', and the home of who reports."""
     loaded = yaml.safe_load(run.config_yaml)
     sections = loaded if isinstance(loaded, dict) else {}
     given = [(sections.get(section) or {}).get(key) for section, key in _OWN_KEYS]
+    given.append(_first_train(sections).get("weights"))
     named = [word for one in given for word in (one.values() if isinstance(one, dict) else [one])]
     own = [str(run.path.absolute()), str(run.path.resolve()), run.info["data"]["source"], *named]
     with contextlib.suppress(RuntimeError):  # nobody's home

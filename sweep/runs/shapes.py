@@ -88,6 +88,14 @@ RUN: Shape = {
     "notes": [str],
     "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
     "decisions_added?": [{"time": str, "techniques": {"*": {}}}],
+    "stage?": str,
+    "decision?": {
+        "time": str,
+        "metric": _METRIC,
+        "keep": int,
+        "techniques": [str],
+        "ranked": [{"technique": str, "validation": NUMBER, "seeds": int, "as": (str, None), "why": str}],
+    },
     "data": {
         "source": str,
         "fingerprint": str,
