@@ -196,7 +196,7 @@ def test_a_head_and_another_network_are_refused_and_small_stems_taken(finished: 
     other = kept(finished, network="densenet121")
     with pytest.raises(UserError, match="is a DenseNet-121, but the network is ResNet18; give --network densenet121"):
         load_start(other)
-    small = load_start(kept(finished, stem="small", mean=[0.2, 0.3, 0.4], std=0.1), network="frozen:resnet18")
+    small = load_start(kept(finished, network="resnet18", stem="small", mean=[0.2, 0.3, 0.4], std=0.1))
     assert (small.stem, small.mean, small.std) == ("small", (0.2, 0.3, 0.4), 0.1)
     new_model(2, 0, small.state, stem="small")
 
@@ -258,7 +258,7 @@ def test_room_is_that_of_the_network() -> None:
     assert whole == pytest.approx(sum(v.numel() * v.element_size() for v in model.state_dict().values()), rel=0.01)
     assert 2 * whole < checkpoint_bytes(NetworkName("resnet50"))
     heads = [checkpoint_bytes(NetworkName("resnet18", frozen=True), hidden) for hidden in (0, 64)]
-    assert 4 * 512 * 4 < heads[0] < 200e3 < heads[1] < 1e6
+    assert 4 * 512 * 4 < heads[0] < heads[1] < 1e6
 
 
 def test_a_heads_room_suffices_for_what_is_written(tmp_path: Path) -> None:
