@@ -182,7 +182,9 @@ def test_random_weights_are_new_throughout_and_the_network_stays(name: str) -> N
     fresh, again = randomised(model, 5), randomised(model, 5)
     assert same(model.state_dict(), before)
     assert same(fresh.state_dict(), again.state_dict())
-    drawn = [key for key, value in before.items() if value.ndim > 1 and value.is_floating_point() and len(value.unique()) > 1]
+    drawn = [
+        key for key, value in before.items() if value.ndim > 1 and value.is_floating_point() and len(value.unique()) > 1
+    ]
     assert drawn
     assert [key for key in drawn if torch.equal(fresh.state_dict()[key], before[key])] == []
 
