@@ -265,7 +265,8 @@ def require_room(path: Path, config: Config, found: Run | None = None) -> None:
     """
     trials = _trials_to_run(config, found)
     at_once = config.resources.max_concurrent or (1 if config.resources.address else os.cpu_count() or 1)
-    needed = _MARGIN * (trials + min(trials, at_once) * LAST) * checkpoint_bytes(config.network, config.train.hidden)
+    each = checkpoint_bytes(config.network, config.train.hidden)
+    needed = _MARGIN * (trials * each + min(trials, at_once) * LAST * each)
     place = path.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent

@@ -84,9 +84,10 @@ class TorchvisionNetwork(Network):
 
     def renew_body(self) -> None:
         """The body as before any training, in place, drawn from torch's global generator."""
-        fresh = TorchvisionNetwork(self._architecture, 1).body
-        device = next(self.parameters()).device
-        self.body.load_state_dict({name: tensor.to(device) for name, tensor in fresh.state_dict().items()})
+        fresh = TorchvisionNetwork(self._architecture, 1).body.state_dict()
+        with torch.no_grad():
+            for name, tensor in self.body.state_dict().items():
+                tensor.copy_(fresh[name])
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Takes plain dicts, too: MnasNet's own loading asks for the version that torch notes beside the tensors."""
