@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from sweep.runs.stages import first_of
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
     from sweep.config.config import ReportConfig
+
+_THREADS_FROM = 128  # pixels a side
 
 
 def report_of_run(
@@ -48,7 +51,31 @@ def report_of_run(
         own = images if images is not None and images.fingerprint == first.info["data"]["fingerprint"] else None
         report_of_run(first, own, settings, cams=cams, tell=tell)  # the page links to it
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
-    return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences), tell)
+    with _threads_of_maps(images.image_size if images is not None and cams else None):
+        return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences), tell)
+
+
+@contextlib.contextmanager
+def _threads_of_maps(image_size: int | None) -> Iterator[None]:
+    """One thread within it where maps of small images are made; torch's number of threads is put back.
+
+    Maps go image by image through a network, so that a layer of a small one is too little for two threads: they wait
+    for each other, on a busy machine for most of the time.
+
+    Args:
+        image_size: pixels a side; None makes no map.
+    """
+    if image_size is None or image_size >= _THREADS_FROM:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def add_decisions(run: Run, decisions: str | Sequence[str]) -> list[str]:

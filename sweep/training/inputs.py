@@ -47,20 +47,14 @@ class SplitImages:
     def stored(self, spec: TrialSpec) -> np.ndarray:
         """What the trial's network takes, as stored: pixels; behind a frozen body (R, D) float32, R >= N.
 
-        The first N rows are those of the images; the others are what its plans name besides: views and mixtures.
+        The first N rows are those of the images. Once the trial's method is made, those follow that its plans name
+        besides: views and mixtures; see ``frozen.rows``.
         """
         if not spec.frozen:
             return self.pixels
-        from sweep.training.frozen.rows import rows_of  # here: that looks at images in turn
-
-        return rows_of(spec, self).rows
-
-    def seen(self, spec: TrialSpec) -> np.ndarray:
-        """What it takes of the images alone: pixels, or (N, D) float32."""
-        if not spec.frozen:
-            return self.pixels
         assert self.vectors is not None
-        return self.vectors.rows
+        own = self.vectors.kept.get(spec.trial_id)
+        return self.vectors.rows if own is None else own.rows
 
 
 def network_input(stored: torch.Tensor, spec: TrialSpec) -> torch.Tensor:

@@ -167,7 +167,8 @@ class _Built:
         self.spec, self.images, self.technique = spec, images, technique_of(spec)
         self.n_classes = len(images.class_names)
         self.natural = TrainingPlan.of_rows(images.train, images.labels[images.train])
-        self.sampled = cache(lambda: rows_of(spec, images).plans if spec.frozen else build_plans(spec, images))
+        self.frozen = rows_of(spec, images, lambda: build_plans(spec, images)) if spec.frozen else None
+        self.sampled = cache(lambda: self.frozen.plans if self.frozen else build_plans(spec, images))
         self._loss, self._mix, self._step = cache(self._new_loss), cache(self._new_mix), cache(self._new_step)
         self.module, self.scale = cache(self._find_module), cache(self._find_scale)
         self._schedule = cache(self._new_schedule)
@@ -186,7 +187,7 @@ class _Built:
         found = spans(schedule, epoch, self.spec.epochs, self._steps)
         # An epoch without a step still has a plan.
         parts = tuple(self._part(epoch, span) for span in found or [Span(0, schedule[0], 0, 0, begins=False)])
-        return rows_of(self.spec, self.images).named(parts, epoch) if self.spec.frozen else parts
+        return self.frozen.named(parts, epoch) if self.frozen else parts
 
     def context(self, plan: TrainingPlan) -> TrainingContext:
         """What components are told where that plan trains."""

@@ -103,7 +103,7 @@ def predict_part(folder: TrialFolder, images: SplitImages, part: str, device: to
         raise UserError(f"trial {folder.path.name} can't be predicted with: {fault}; `sweep resume` trains it again")
     network, facts = restore(folder.best)
     spec = TrialSpec.from_dict(facts["spec"])
-    pixels = on_device(images.seen(spec), device, images.gpu_share)
+    pixels = on_device(images.stored(spec), device, images.gpu_share)
     found = predictions_of(to_device(network, spec, device), pixels, images, part, spec, device)
     folder.write_predictions(
         part, found.rows, found.labels, found.probabilities, facts.get("network", ""), found.logits

@@ -32,7 +32,7 @@ class Vectors:
         rows: (N, D) float32, a row for each image, as the body gave them; may be memory-mapped or read-only.
         mean, std: (D,) float32, of the training rows; std is 1 where all training rows are alike.
         source: where views and mixtures of images come from; None where nothing but the images is looked at.
-        kept: what trials were made of them; see ``frozen.rows``.
+        kept: trial id -> what the trial was made of them; see ``frozen.rows``.
     """
 
     rows: np.ndarray

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +42,24 @@ def load_body(path: Path) -> Network:
     """
     file = path / BODY
     try:
-        if not is_whole_zip(file):
-            raise ValueError("what it holds is not what its checksums say")
-        saved = torch.load(file, map_location="cpu", weights_only=True)
-        body = build(saved["architecture"], 1, stem=stem_in(saved["body"]))
-        body.load_state_dict(saved["body"], strict=False)
+        found = file.stat()
+        body = _loaded(file, found.st_mtime_ns, found.st_size)
     except Exception as error:  # a damaged file can raise almost anything
         raise UserError(
             f"{file}, the frozen body of this run, is missing or damaged; `sweep resume` writes it"
         ) from error
+    return copy.deepcopy(body)
+
+
+@lru_cache(maxsize=1)  # a report joins each technique's head to the same one
+def _loaded(file: Path, changed: int, size: int) -> Network:
+    if not is_whole_zip(file):
+        raise ValueError("what it holds is not what its checksums say")
+    saved = torch.load(file, map_location="cpu", weights_only=True)
+    body = build(saved["architecture"], 1, stem=stem_in(saved["body"]))
+    missing, unexpected = body.load_state_dict(saved["body"], strict=False)
+    if unexpected or any(not name.startswith("fc.") for name in missing):
+        raise ValueError(f"it is of another network: missing {missing}, unexpected {unexpected}")
     return body.eval()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from balancing.components.plans import EpochPlans, TrainingPlan
+from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.runs.spec import TrialSpec
 from sweep.training.frozen.extract import Eye, Looks, Views
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sweep.training.inputs import SplitImages
     from sweep.training.method import Part
 
+_KEPT = 32  # trials that may train side by side
 _VIEW, _PARTNER = 7, 8  # tell these draws from others of the same seed and epoch
 
 
@@ -62,9 +64,7 @@ class TrialRows:
     @cached_property
     def mixed(self) -> TrainingPlan | None:
         """The plan whose synthetic rows are mixtures of pixels; None where there are none."""
-        from sweep.training.method import technique_of
-
-        technique = technique_of(self.spec)
+        technique = get_technique(self.spec.technique)
         if technique.part("sampler") is None or "sampler" in technique.on_features:
             return None
         plan = self.plans.of(1)
@@ -154,15 +154,18 @@ class TrialRows:
         return TrainingPlan(base, mate, weight, plan.labels)
 
 
-def rows_of(spec: TrialSpec, images: SplitImages) -> TrialRows:
-    """A trial's, kept until those of another trial are asked for."""
-    from sweep.training.method import build_plans
+def rows_of(spec: TrialSpec, images: SplitImages, build: Callable[[], EpochPlans]) -> TrialRows:
+    """A trial's, kept with the vectors as ``SplitImages.stored`` looks for them, until many other trials came.
 
+    Args:
+        build: makes the trial's plans, in rows of the images.
+    """
     assert images.vectors is not None
     kept = images.vectors.kept
     if spec.trial_id not in kept:
-        kept.clear()
-        kept[spec.trial_id] = TrialRows(spec, images, lambda: build_plans(spec, images))
+        while len(kept) >= _KEPT:
+            del kept[next(iter(kept))]
+        kept[spec.trial_id] = TrialRows(spec, images, build)
     found: TrialRows = kept[spec.trial_id]
     return found
 

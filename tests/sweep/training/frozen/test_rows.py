@@ -10,8 +10,9 @@ import pytest
 
 from balancing.components.plans import EpochPlans, TrainingPlan
 from balancing.errors import UserError
+from sweep.runs.spec import TrialSpec
 from sweep.training.frozen import rows as module
-from sweep.training.frozen.rows import TrialRows, rows_of
+from sweep.training.frozen.rows import TrialRows
 from sweep.training.inputs import SplitImages
 from sweep.training.method import build_plans, method_of
 from sweep.training.vectors import Vectors
@@ -26,6 +27,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> SplitImages:
     return images_behind(tmp_path_factory.mktemp("run"), signal=20)
 
 
+def rows(spec: TrialSpec, images: SplitImages) -> np.ndarray:
+    """What a trial trains on."""
+    method_of(spec, images)
+    return images.stored(spec)
+
+
 def fresh(images: SplitImages) -> SplitImages:
     """As another process has them."""
     assert images.vectors is not None
@@ -36,7 +43,7 @@ def test_without_views_and_mixtures_the_rows_are_those_of_the_images(images: Spl
     assert images.vectors is not None
     for technique in ("baseline", "oversampling", "smote@features", "augmentation"):
         spec = frozen_spec(technique, strength=float(technique == "augmentation"))
-        assert images.stored(spec) is images.vectors.rows
+        assert rows(spec, images) is images.vectors.rows
         plan, built = method_of(spec, images).plan(1), build_plans(spec, images).of(1)
         assert np.array_equal(plan.base, built.base)
         assert np.array_equal(plan.mate, built.mate)
@@ -55,11 +62,11 @@ def test_mixtures_of_pixels_are_what_the_body_makes_of_them(images: SplitImages,
 
 def test_seeds_that_repeat_do_not_look_again(images: SplitImages, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = frozen_spec("smote", seed=11)
-    first = images.stored(spec)
+    first = rows(spec, images)
     monkeypatch.setattr(module, "load_body", lambda path: pytest.fail("looked again"))
-    assert np.array_equal(fresh(images).stored(replace(spec, lr=0.5)), first)
+    assert np.array_equal(rows(replace(spec, lr=0.5), fresh(images)), first)
     with pytest.raises(pytest.fail.Exception, match="looked again"):
-        fresh(images).stored(replace(spec, seed=12))
+        rows(replace(spec, seed=12), fresh(images))
 
 
 @pytest.mark.parametrize("technique", ["augmentation", "smote@features", "oversampling", "smote"])
@@ -95,8 +102,8 @@ def test_each_row_of_an_epoch_is_one_of_its_views(images: SplitImages, technique
 def test_images_of_validation_and_test_stay_as_they_are(images: SplitImages) -> None:
     assert images.vectors is not None
     spec = frozen_spec("augmentation", views=2, strength=1.0)
-    assert np.array_equal(images.stored(spec)[: len(images.pixels)], images.vectors.rows)
-    assert images.seen(spec) is images.vectors.rows
+    assert np.array_equal(rows(spec, images)[: len(images.pixels)], images.vectors.rows)
+    assert fresh(images).stored(spec) is images.vectors.rows  # before the trial's method is made
 
 
 def test_other_mixtures_in_each_epoch_are_refused(images: SplitImages) -> None:
@@ -119,7 +126,7 @@ def test_without_a_body_at_hand_it_says_so(images: SplitImages) -> None:
     assert images.vectors is not None
     alone = replace(images, vectors=Vectors.of(images.vectors.rows, images.train))
     with pytest.raises(UserError, match="'smote' needs the frozen network for more than the images as they are"):
-        alone.stored(frozen_spec("smote"))
+        rows(frozen_spec("smote"), alone)
 
 
 @pytest.mark.parametrize("technique", ["smote", "augmentation", "mixup", "crt", "smote+crt"])
@@ -131,9 +138,10 @@ def test_trials_with_views_train_and_repeat(images: SplitImages, technique: str,
     assert_same_trial(*folders)
 
 
-def test_rows_of_one_trial_are_kept_at_a_time(images: SplitImages) -> None:
-    assert images.vectors is not None
-    first = rows_of(frozen_spec(seed=1), images)
-    assert rows_of(frozen_spec(seed=1), images) is first
-    rows_of(frozen_spec(seed=2), images)
-    assert len(images.vectors.kept) == 1
+def test_rows_of_few_trials_are_kept(images: SplitImages) -> None:
+    own = fresh(images)
+    assert own.vectors is not None
+    for seed in range(40):
+        method_of(frozen_spec(seed=seed), own)
+    assert len(own.vectors.kept) == 32
+    assert frozen_spec(seed=39).trial_id in own.vectors.kept
