@@ -107,7 +107,7 @@ def network_facts(network: RunNetwork) -> list[tuple[str, str]]:
     seen = f"{network.views} augmented views" if network.views else "itself, once, not augmented"
     return [
         *rows,
-        ("Trained", f"a head alone ({head}), on features{many} standardised by the training images; the rest is frozen"),
+        ("Trained", f"a head alone ({head}), on features{many} standardised by the training images"),
         ("Seen of a training image", seen),
     ]
 
