@@ -10,20 +10,20 @@ from sweep.runs.network_name import NetworkName
 
 # Architecture as torchvision writes it -> as people do; the first that fits.
 _WRITTEN = (
-    (r"resnet(\d+)", r"ResNet\1"),
-    (r"wide_resnet(\d+)_2", r"Wide ResNet-\1-2"),
-    (r"resnext(\d+)_(\d+)x(\d+)d", r"ResNeXt-\1 (\2x\3d)"),
-    (r"densenet(\d+)", r"DenseNet-\1"),
-    (r"convnext_(\w+)", r"ConvNeXt-\1"),
-    (r"efficientnet_lite(\d)", r"EfficientNet-Lite\1"),
-    (r"efficientnet_b(\d)", r"EfficientNet-B\1"),
-    (r"efficientnet_v2_(\w)", r"EfficientNetV2-\1"),
+    (r"resnet(\d+)", r"ResNet{0}"),
+    (r"wide_resnet(\d+)_2", r"Wide ResNet-{0}-2"),
+    (r"resnext(\d+)_(\d+)x(\d+)d", r"ResNeXt-{0} ({1}x{2}d)"),
+    (r"densenet(\d+)", r"DenseNet-{0}"),
+    (r"convnext_(\w+)", r"ConvNeXt-{0}"),
+    (r"efficientnet_lite(\d)", r"EfficientNet-Lite{0}"),
+    (r"efficientnet_b(\d)", r"EfficientNet-B{0}"),
+    (r"efficientnet_v2_(\w)", r"EfficientNetV2-{0}"),
     (r"mobilenet_v2", r"MobileNetV2"),
-    (r"mobilenet_v3_(\w+)", r"MobileNetV3-\1"),
-    (r"vit_(\w)_(\d+)", r"ViT-\1/\2"),
-    (r"swin_(\w)", r"Swin-\1"),
-    (r"swin_v2_(\w)", r"SwinV2-\1"),
-    (r"vgg(\d+)(_bn)?", r"VGG-\1"),
+    (r"mobilenet_v3_(\w+)", r"MobileNetV3-{0}"),
+    (r"vit_(\w)_(\d+)", r"ViT-{0}/{1}"),
+    (r"swin_(\w)", r"Swin-{0}"),
+    (r"swin_v2_(\w)", r"SwinV2-{0}"),
+    (r"vgg(\d+)(_bn)?", r"VGG-{0}"),
 )
 
 
@@ -53,7 +53,7 @@ class RunNetwork:
         for pattern, written in _WRITTEN:
             found = re.fullmatch(pattern, self.architecture)
             if found:
-                return found.expand(written)
+                return written.format(*(group.capitalize() for group in found.groups("")))
         return self.architecture
 
     @property

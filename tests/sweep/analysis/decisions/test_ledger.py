@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from balancing.components.decisions.scaling import fit_scaling
+from balancing.components.techniques import get_technique
 from sweep.analysis.carried import trial_ledger
 from sweep.analysis.decisions.ledger import ledger_table
 from sweep.analysis.decisions.same_rule import RULES, only_moves_the_prior, same_rule_table, trained_otherwise
@@ -246,3 +247,27 @@ def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path
     ]
     unopened = fake_run(tmp_path / "unopened", images, techniques=("baseline",), failing=False, opened=False)
     assert prior_section(ReportContext(Results(Run(unopened.path)))) is None
+
+
+@pytest.mark.parametrize(
+    ("technique", "frozen", "removed"),
+    [
+        ("smote@features", True, 1.0),
+        ("smote@features+threshold", True, None),
+        ("smote@features+posthoc_logit_adjustment", True, 1.0),
+        ("mixup@features", True, 0.0),
+        ("smote@features", False, 0.0),
+    ],
+)
+def test_t_of_what_works_on_features_where_the_network_is_frozen(
+    technique: str, frozen: bool, removed: float | None
+) -> None:
+    """Behind a frozen body all training is on features; else none of this technique's is, and the prior stays."""
+    trained = technique.partition("+")[0]
+    parameters = get_technique(trained).complete({})
+    network = "frozen:resnet18" if frozen else "resnet18"
+    spec = TrialSpec(technique=trained, lr=0.01, epochs=4, seed=0, parameters=parameters, network=network)
+    for plan_counts in (None, (900, 100) if "mixup" in technique else (900, 900)):
+        ledger = trial_ledger(technique, spec, (900, 100), plan_counts)
+        assert ledger is not None
+        assert ledger.removed == (None if removed is None else pytest.approx(removed, abs=1e-9))
