@@ -22,7 +22,7 @@ SENSITIVITIES = (0.95, 0.90)
 FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 101)
 # Precision at recall 0 is precision over nothing.
 RECALLS = np.linspace(0.01, 1.0, 100)
-# Of more networks average precision has its interval from as many draws as the bands.
+# Of more networks average precision and operating points have their intervals from as many draws as the bands.
 MANY = 200
 _ROUNDING = 1e-9
 
@@ -197,7 +197,8 @@ def operating_points(
         ``score_curves`` gives None.
     """
     names = [point_name(sensitivity) for sensitivity in sensitivities]
-    ready = two_class_test(results, rng, samples)
+    many = results.test_set is not None and len(results.test_set) > MANY
+    ready = two_class_test(results, rng, min(samples, BANDED) if many else samples)
     if ready is None:
         return pd.DataFrame(columns=["technique", "seeds", *names])
     rows = []

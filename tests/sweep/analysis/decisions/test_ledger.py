@@ -14,6 +14,7 @@ from sweep.analysis.carried import trial_ledger
 from sweep.analysis.decisions.ledger import ledger_table
 from sweep.analysis.decisions.same_rule import RULES, only_moves_the_prior, same_rule_table, trained_otherwise
 from sweep.analysis.results import Results
+from sweep.analysis.statistics import calibrating
 from sweep.analysis.statistics.calibrating import weighted_biases
 from sweep.report.context import ReportContext
 from sweep.report.sections.prior import prior_section
@@ -271,3 +272,20 @@ def test_t_of_what_works_on_features_where_the_network_is_frozen(
         ledger = trial_ledger(technique, spec, (900, 100), plan_counts)
         assert ledger is not None
         assert ledger.removed == (None if removed is None else pytest.approx(removed, abs=1e-9))
+
+
+@pytest.mark.parametrize("skill", [0.2, 1.5, 6.0])
+def test_two_classes_are_fitted_as_several_are(skill: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their difference alone, in fewer sums; where one finds no fit the other finds none."""
+    rng = np.random.default_rng(3)
+    labels = (rng.random(150) < 0.25).astype(np.int64)
+    logits = rng.normal(size=(150, 2))
+    logits[np.arange(150), labels] += skill
+    weights = rng.multinomial(150, np.full(150, 1 / 150), size=40).astype(np.float64)
+    weights[7] = labels
+    start = fit_scaling(logits, labels, by_class=False)
+    by_difference = weighted_biases(logits, labels, weights, start)
+    monkeypatch.setattr(calibrating, "_fitted_two", calibrating._fitted)
+    np.testing.assert_allclose(by_difference, weighted_biases(logits, labels, weights, start), rtol=1e-7, atol=1e-9)
+    assert np.isnan(by_difference[7]).all()
+    np.testing.assert_allclose(by_difference.sum(axis=1)[~np.isnan(by_difference[:, 0])], 0, atol=1e-12)
