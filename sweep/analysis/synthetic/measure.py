@@ -194,7 +194,7 @@ def likeness(
     tried = np.isfinite(right)
 
     def medians(weights_made: np.ndarray, weights_real: np.ndarray) -> dict[str, np.ndarray]:
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for name, (made, real) in pairs.items():
             own, of_the_real = weighted_median(made, weights_made), weighted_median(real, weights_real)
             found |= {name: own, f"real_{name}": of_the_real, f"{name}_ratio": _ratio(own, of_the_real)}
