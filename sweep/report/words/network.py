@@ -103,11 +103,11 @@ def network_facts(network: RunNetwork) -> list[tuple[str, str]]:
     if not network.frozen:
         return [*rows, ("Trained", "the whole network")]
     head = f"one hidden layer of {network.hidden} units" if network.hidden else "linear"
-    many = f" of {network.features:,} features" if network.features else ""
+    many = f"{network.features:,} features" if network.features else "features"
     seen = f"{network.views} augmented views" if network.views else "itself, once, not augmented"
     return [
         *rows,
-        ("Trained", f"a head alone ({head}), on features{many} standardised by the training images"),
+        ("Trained", f"a head alone ({head}), on {many} standardised by the training images"),
         ("Seen of a training image", seen),
     ]
 

@@ -82,7 +82,7 @@ def test_a_frozen_run_says_so_first_and_in_its_provenance(run: Run, tmp_path: Pa
 
     jsonschema.validate(section.values, described(MadeSummary) | {"$defs": {}})
     facts = dict(network_facts(found))
-    assert facts["Trained"].startswith("a head alone (one hidden layer of 5 units), on features of 7 features")
+    assert facts["Trained"].startswith("a head alone (one hidden layer of 5 units), on 7 features")
     assert facts["Seen of a training image"] == "3 augmented views"
 
 
