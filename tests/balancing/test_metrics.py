@@ -9,6 +9,7 @@ import pytest
 from sklearn import metrics as oracle
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from balancing import metrics
 from balancing.metrics import (
     COUNTS,
     SELECTABLE,
@@ -231,3 +232,23 @@ def test_weights_are_repeated_rows_and_what_is_unknown_has_no_area() -> None:
     assert np.isnan(auroc(positive, np.where(positive, np.nan, scores)))
     assert np.isnan(auroc(np.zeros(60, dtype=bool), scores))
     assert np.isnan(auroc(positive[:0], scores[:0]))
+
+
+@pytest.mark.parametrize("ties", [0, 1])
+def test_auroc_by_pairs_and_by_rank_are_the_same_bit_for_bit(ties: int) -> None:
+    """Draws of patients are whole numbers; what leaves patients out is not, and stays as it was."""
+    rng = np.random.default_rng(ties)
+    is_positive = rng.random(90) < 0.3
+    scores = (rng.normal(size=90) + is_positive).round(ties).astype(np.float32)
+    scores[3] = np.inf
+    weights = rng.multinomial(90, np.full(90, 1 / 90), size=60).astype(np.float32)
+    weights[:9] *= np.float32(30 / 29)
+    weights[9] = is_positive
+    found = weighted_auroc(is_positive, scores, weights)
+    np.testing.assert_array_equal(found, metrics._auroc_by_rank(is_positive, scores, weights))
+    assert np.isnan(found[9])
+    assert metrics._of_whole_numbers(weights).sum() == 51  # type: ignore[union-attr]
+    for row in (12, 40):
+        repeated = np.repeat(np.arange(90), weights[row].astype(int))
+        finite = np.where(np.isinf(scores), 99, scores)
+        assert found[row] == pytest.approx(roc_auc_score(is_positive[repeated], finite[repeated]))

@@ -22,6 +22,8 @@ SENSITIVITIES = (0.95, 0.90)
 FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 101)
 # Precision at recall 0 is precision over nothing.
 RECALLS = np.linspace(0.01, 1.0, 100)
+# Of more networks average precision and operating points have their intervals from as many draws as the bands.
+MANY = 200
 _ROUNDING = 1e-9
 
 
@@ -154,23 +156,27 @@ def score_curves(
     ready = two_class_test(results, rng, samples)
     if ready is None:
         return None
+    # Sorted sums of every network under every draw: of many networks fewer draws tell as much.
+    few_draws = 1 + len(ready.few.rows) + (samples if len(ready.test) <= MANY else min(samples, banded))
     roc: list[pd.DataFrame] = []
     pr: list[pd.DataFrame] = []
     points = []
     for technique in ready.test.techniques:
         scores = ready.scores(technique)
-        all_counts = [weighted_counts(ready.is_positive, s, ready.weights) for s in scores]
+        all_counts = [weighted_counts(ready.is_positive, s, ready.weights[:few_draws]) for s in scores]
         band = few is None or technique in few
         first = [counts.first(1 + (len(ready.few.rows) + banded if band else 0)) for counts in all_counts]
         for lines, x, at in ((roc, FALSE_POSITIVE_RATES, roc_at), (pr, RECALLS, precision_at)):
             own = np.stack([at(counts) for counts in first])
             lines.append(line_of(technique, x, own, ready.few if band else None, (0.0, 1.0)))
-        areas = [
-            (weighted_auroc(ready.is_positive, s, ready.weights), average_precision(counts))
-            for s, counts in zip(scores, all_counts, strict=True)
-        ]
-        row = row_of(("auroc", "average_precision"), areas, 0, ready.few, ready.behind["fewest"])
-        points.append({"technique": technique, "seeds": len(areas), **row})
+        areas = {
+            "auroc": [weighted_auroc(ready.is_positive, s, ready.weights) for s in scores],
+            "average_precision": [average_precision(counts) for counts in all_counts],
+        }
+        row: dict[str, float] = {}
+        for name, of_seeds in areas.items():
+            row |= row_of((name,), [[own] for own in of_seeds], 0, ready.few, ready.behind["fewest"])
+        points.append({"technique": technique, "seeds": len(scores), **row})
     joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
     return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))
 
@@ -191,7 +197,8 @@ def operating_points(
         ``score_curves`` gives None.
     """
     names = [point_name(sensitivity) for sensitivity in sensitivities]
-    ready = two_class_test(results, rng, samples)
+    many = results.test_set is not None and len(results.test_set) > MANY
+    ready = two_class_test(results, rng, min(samples, BANDED) if many else samples)
     if ready is None:
         return pd.DataFrame(columns=["technique", "seeds", *names])
     rows = []

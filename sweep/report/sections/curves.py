@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-from sweep.analysis.decisions.operating_points import Curves, score_curves
+from sweep.analysis.decisions.operating_points import MANY, Curves, score_curves
+from sweep.analysis.decisions.two_class import BANDED
 from sweep.analysis.figures.precision_recall import precision_recall_plot
 from sweep.analysis.figures.roc import roc_plot
 from sweep.analysis.highlights import highlights
@@ -71,5 +72,7 @@ def _areas(curves: Curves) -> Table:
         "Areas under the curves, test split: AUROC (guessing: 0.5) and average precision (guessing: the prevalence, "
         f"{curves.prevalence:.3f}). {interval_sentence(curves.points['seeds'])}"
     )
+    if curves.points["seeds"].sum() > MANY:
+        caption += f" Intervals of average precision are from {BANDED} draws of patients."
     columns = [technique(), interval("auroc", "AUROC"), interval("average_precision", "Average precision")]
     return table_of("areas", caption, curves.points, columns)

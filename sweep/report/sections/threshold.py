@@ -10,10 +10,11 @@ import pandas as pd
 from balancing.data.patients import FEWEST
 from balancing.metrics import METRICS
 from sweep.analysis.decisions.net_benefit import benefit_curves
-from sweep.analysis.decisions.operating_points import SENSITIVITIES, operating_points, point_name
+from sweep.analysis.decisions.operating_points import MANY, SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
 from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.decisions.table import decision_table, reference_rule, split_prior
+from sweep.analysis.decisions.two_class import BANDED
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.highlights import highlights
@@ -315,6 +316,7 @@ def _operating(points: pd.DataFrame) -> Table:
     caption = (
         "Operating points looked up on each test curve: what a score could do, not what a threshold from validation "
         f"does. {interval_sentence(points['seeds'])}"
+        + (f" Intervals are from {BANDED} draws of patients." if points["seeds"].sum() > MANY else "")
     )
     return table_of("operating_points", caption, points, columns)
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from balancing.components.axes import TrainingData
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config
 from sweep.config.strict_yaml import read_yaml
-from sweep.planning.prepare import prepare
+from sweep.planning.compositions import check_compositions
+from sweep.planning.prepare import load_data, prepare
 from sweep.planning.space import trial_specs
 from tests.sweep.planning.test_prepare import write_source
 
@@ -95,3 +97,34 @@ def test_what_is_searched_by_default_corrects_nothing_twice(source: Path) -> Non
     names = "logit_adjusted,crt+logit_adjusted,undersampling+logit_adjusted,power_sampling+class_weights,drw"
     for search in ("grid", "optuna"):
         prepare(config_of(source, names, search, search_parameters=True, trials=4, lr="1e-4..1e-2"))
+
+
+def frozen_config(source: Path, techniques: str, **train: Any) -> Config:
+    config = config_of(source, "baseline")
+    values = {"network": "frozen", "weights": "imagenet", **train}
+    return build_config({**config.model_dump(), "space": {"techniques": techniques, "epochs": 6}, "train": values})
+
+
+def frozen_notes(source: Path, techniques: str, **train: Any) -> list[str]:
+    config = frozen_config(source, techniques, **train)
+    images, split, *_ = load_data(config.data)
+    return check_compositions(config, TrainingData(images.pixels, images.labels, split.train, 2, images.class_names))
+
+
+def test_what_groups_leave_out_behind_a_frozen_network_is_one_note(source: Path) -> None:
+    found = frozen_notes(source, "baseline,mixers,augmentations")
+    assert len(found) == 1
+    assert found[0].startswith("Techniques left out, since the network is frozen: ")
+    assert "cutmix (it cuts boxes out of images, and features have none)" in found[0]
+    assert found[0].count("without --views") == 1, "one reason for all that share it"
+    assert "rand_augment" in found[0]
+    assert frozen_notes(source, "baseline,mixup@features,smote@features,enn@features+class_weights") == []
+
+
+@pytest.mark.parametrize("name", ["crt", "easy_ensemble", "decoupled_smote"])
+def test_a_linear_head_that_starts_anew_keeps_nothing_and_a_hidden_layer_does(name: str, source: Path) -> None:
+    (found,) = frozen_notes(source, name)
+    assert found.startswith(f"technique '{name}': behind a frozen network ")
+    assert "of the stage before nothing is left; with a hidden layer (--hidden 128) there would be" in found
+    assert frozen_notes(source, name, hidden=8) == []
+    assert frozen_notes(source, "lws,drw") == []

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from balancing.components.decisions.scaling import fit_scaling
+from balancing.components.techniques import get_technique
 from sweep.analysis.carried import trial_ledger
 from sweep.analysis.decisions.ledger import ledger_table
 from sweep.analysis.decisions.same_rule import RULES, only_moves_the_prior, same_rule_table, trained_otherwise
 from sweep.analysis.results import Results
+from sweep.analysis.statistics import calibrating
 from sweep.analysis.statistics.calibrating import weighted_biases
 from sweep.report.context import ReportContext
 from sweep.report.sections.prior import prior_section
@@ -246,3 +248,44 @@ def test_the_section_shows_both_and_is_missing_where_nothing_was_tested(tmp_path
     ]
     unopened = fake_run(tmp_path / "unopened", images, techniques=("baseline",), failing=False, opened=False)
     assert prior_section(ReportContext(Results(Run(unopened.path)))) is None
+
+
+@pytest.mark.parametrize(
+    ("technique", "frozen", "removed"),
+    [
+        ("smote@features", True, 1.0),
+        ("smote@features+threshold", True, None),
+        ("smote@features+posthoc_logit_adjustment", True, 1.0),
+        ("mixup@features", True, 0.0),
+        ("smote@features", False, 0.0),
+    ],
+)
+def test_t_of_what_works_on_features_where_the_network_is_frozen(
+    technique: str, frozen: bool, removed: float | None
+) -> None:
+    """Behind a frozen body all training is on features; else none of this technique's is, and the prior stays."""
+    trained = technique.partition("+")[0]
+    parameters = get_technique(trained).complete({})
+    network = "frozen:resnet18" if frozen else "resnet18"
+    spec = TrialSpec(technique=trained, lr=0.01, epochs=4, seed=0, parameters=parameters, network=network)
+    for plan_counts in (None, (900, 100) if "mixup" in technique else (900, 900)):
+        ledger = trial_ledger(technique, spec, (900, 100), plan_counts)
+        assert ledger is not None
+        assert ledger.removed == (None if removed is None else pytest.approx(removed, abs=1e-9))
+
+
+@pytest.mark.parametrize("skill", [0.2, 1.5, 6.0])
+def test_two_classes_are_fitted_as_several_are(skill: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their difference alone, in fewer sums; where one finds no fit the other finds none."""
+    rng = np.random.default_rng(3)
+    labels = (rng.random(150) < 0.25).astype(np.int64)
+    logits = rng.normal(size=(150, 2))
+    logits[np.arange(150), labels] += skill
+    weights = rng.multinomial(150, np.full(150, 1 / 150), size=40).astype(np.float64)
+    weights[7] = labels
+    start = fit_scaling(logits, labels, by_class=False)
+    by_difference = weighted_biases(logits, labels, weights, start)
+    monkeypatch.setattr(calibrating, "_fitted_two", calibrating._fitted)
+    np.testing.assert_allclose(by_difference, weighted_biases(logits, labels, weights, start), rtol=1e-7, atol=1e-9)
+    assert np.isnan(by_difference[7]).all()
+    np.testing.assert_allclose(by_difference.sum(axis=1)[~np.isnan(by_difference[:, 0])], 0, atol=1e-12)
