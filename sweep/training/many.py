@@ -138,10 +138,14 @@ def _begin(spec: TrialSpec, place: int, folder: TrialFolder, images: SplitImages
 
     def fresh() -> tuple[Network, torch.optim.Optimizer]:
         network = new_network(spec, len(images.class_names), "linear", None, images.vectors).to(standard.device)
-        return network, new_optimizer(network, spec.lr, spec.weight_decay, None, spec.optimizer)
+        return network, _optimizer(network, spec)
 
     network, optimizer, progress = go_on_from(folder, fresh, spec, standard.device)
     return _Seed(spec, place, method, network, optimizer, progress, Records(folder, progress, held=True))
+
+
+def _optimizer(heads: nn.Module, spec: TrialSpec) -> torch.optim.Optimizer:
+    return new_optimizer(heads, spec.lr, spec.weight_decay, None, spec.optimizer, bias_decays=False)
 
 
 def _check(parts: Sequence[Part]) -> Part:
@@ -167,8 +171,7 @@ class _Together:
         self.places, self.n_classes = places, len(images.class_names)
         self.spec = seeds[0].spec
         self.heads = _Stacked(places * self.n_classes, standard.train.shape[1]).to(standard.device)
-        spec = self.spec
-        self.optimizer = new_optimizer(self.heads, spec.lr, spec.weight_decay, None, spec.optimizer)
+        self.optimizer = _optimizer(self.heads, self.spec)
         self.labels = torch.from_numpy(images.labels[images.train]).to(standard.device)
         eye = torch.eye(self.n_classes, device=standard.device)
         self.targets = eye[self.labels].repeat_interleave(places, dim=0)
@@ -373,7 +376,7 @@ class _Together:
         for number, values in enumerate((self.heads.weight, self.heads.bias)):
             for seed in self.seeds:
                 for name, was in seed.optimizer.state_dict()["state"].get(number, {}).items():
-                    whole = was.shape == seed.optimizer.param_groups[0]["params"][number].shape
+                    whole = was.shape == (seed.network.fc.weight, seed.network.fc.bias)[number].shape
                     state = self.optimizer.state[values]
                     if not whole:
                         state[name] = was.clone()

@@ -90,7 +90,7 @@ def test_a_bundle_is_its_configurations(images: SplitImages, tmp_path: Path) -> 
     together(kinds[0], images, tmp_path / "known")
     for spec in (*kinds[1], *kinds[2]):
         one_by_one(spec, images, tmp_path / "known")
-    for spec in sum(kinds, []):
+    for spec in (spec for kind in kinds for spec in kind):
         assert_bits(bundle.folder(spec), TrialFolder(tmp_path / "known" / spec.trial_id))
         assert bundle.folder(spec).status()["attempts"] == (2 if spec in kinds[2] else 1)
 
@@ -237,7 +237,7 @@ CONFIGURATIONS = [specs_of(name, seeds=60) for name in ("baseline", "undersampli
 
 @pytest.mark.parametrize("n_classes", [2, 5, 200])
 def test_groups_hold_each_waiting_trial_once_beside_those_planned(n_classes: int) -> None:
-    specs = sum(CONFIGURATIONS, [])
+    specs = [spec for seeds in CONFIGURATIONS for spec in seeds]
     waiting = {spec.trial_id for number, spec in enumerate(specs) if number % 7 and spec.technique != "focal"}
     groups = groups_of(specs, waiting, n_classes)
     trained = [spec.trial_id for group in groups for spec in group.to_train]
@@ -247,14 +247,14 @@ def test_groups_hold_each_waiting_trial_once_beside_those_planned(n_classes: int
         assert len({spec.configuration_id for spec in group.planned}) == 1
         assert Group.from_dict(group.to_dict()) == group
     # The places of a seed do not hang on what has ended.
-    places = {s.trial_id: place for g in groups_of(specs, set(s.trial_id for s in specs), n_classes)
+    places = {s.trial_id: place for g in groups_of(specs, {s.trial_id for s in specs}, n_classes)
               for place, s in enumerate(g.planned)}  # fmt: skip
     assert all(places[spec.trial_id] == place for group in groups for place, spec in enumerate(group.planned))
 
 
 @pytest.mark.parametrize("slots", [0, 1, 2, 8, 1000])
 def test_bundles_hold_each_group_once_and_get_smaller(slots: int) -> None:
-    specs = sum((specs_of("baseline", seeds=20, lr=0.001 * (number + 1)) for number in range(40)), [])
+    specs = [spec for number in range(40) for spec in specs_of("baseline", seeds=20, lr=0.001 * (number + 1))]
     groups = groups_of(specs, {spec.trial_id for spec in specs})
     bundles = bundles_of(groups, slots)
     assert sorted(g.planned[0].lr for b in bundles for g in b) == sorted(g.planned[0].lr for g in groups)
