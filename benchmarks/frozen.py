@@ -1,11 +1,11 @@
 """Many heads on a frozen network's features, and the same heads by scikit-learn and imbalanced-learn.
 
-    python -m benchmarks.frozen RUN                       # vectors, labels and split of a finished run of a frozen network
+    python -m benchmarks.frozen RUN --vectors RUN/vectors.npy     # labels and split of a finished run
     python -m benchmarks.frozen --vectors V.npy --split S.npz     # S: labels, train, validation, test
-    python -m benchmarks.frozen --synthetic 4448x1280     # rows and features of nobody, of the same shape
+    python -m benchmarks.frozen --synthetic 4448x1280             # rows and features of nobody, of the same shape
 
-Prints seconds of techniques x seeds by what they went to (plans, training, records; with ``--report`` analysis and
-report), the peak of memory, the same heads by scikit-learn in joblib processes, and how far results lie apart.
+Prints seconds of techniques x seeds by what they went to (plans, training, records), the peak of memory and, with
+``--same-seeds``, the same heads by scikit-learn in joblib processes, and how far results lie apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import argparse
 import os
 import tempfile
 import time
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,6 +27,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks.common import cores, peak_bytes
+from benchmarks.frozen_data import Data
+from benchmarks.frozen_reference import counterparts, fit
 
 # Forty that mean something on features, of every kind.
 TECHNIQUES = (
@@ -72,45 +73,6 @@ TECHNIQUES = (
     "ldam",
     "tversky",
 )
-
-
-@dataclass(frozen=True)
-class Data:
-    """Vectors with their labels and split, on disk, since processes share them."""
-
-    vectors: Path
-    split: Path
-
-    def load(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        with np.load(self.split, allow_pickle=False) as found:
-            split = {name: found[name] for name in ("labels", "train", "validation", "test")}
-        return np.load(self.vectors, mmap_mode="r", allow_pickle=False), split
-
-    @classmethod
-    def of_run(cls, path: Path, folder: Path, vectors: Path | None) -> Data:
-        from sweep.runs.run import Run
-
-        run = Run(path)
-        split, table = run.split_of_rows(), run.split()
-        labels = table.sort_values("row")["label"].to_numpy()
-        kept = folder / "split.npz"
-        np.savez(kept, labels=labels, train=split.train, validation=split.validation, test=split.test)
-        return cls(vectors or path / "vectors.npy", kept)
-
-    @classmethod
-    def synthetic(cls, shape: str, folder: Path) -> Data:
-        """Two classes, 26 : 74 as the X-rays', that linear heads tell apart about as well as X-rays."""
-        train, dimensions = (int(part) for part in shape.split("x"))
-        rng, rows = np.random.default_rng(0), round(train * 5856 / 4448)
-        labels = (rng.random(rows) < 0.742).astype(np.int64)
-        hidden = rng.normal(size=(rows, 40)) + labels[:, None] * rng.normal(size=40) * 0.45
-        vectors = hidden @ rng.normal(size=(40, dimensions)) / 6 + rng.normal(size=(rows, dimensions))
-        np.save(folder / "vectors.npy", np.maximum(vectors, 0).astype(np.float32))
-        parts = np.split(rng.permutation(rows), [train, train + (rows - train) * 784 // 1408])
-        names = ("train", "validation", "test")
-        split = {name: np.sort(part) for name, part in zip(names, parts, strict=True)}
-        np.savez(folder / "split.npz", labels=labels, **split)  # type: ignore[arg-type]
-        return cls(folder / "vectors.npy", folder / "split.npz")
 
 
 @dataclass(frozen=True)
@@ -179,7 +141,6 @@ def clocked(seconds: dict[str, float]) -> Iterator[None]:
     """Adds up what plans and records take, each without what it calls of the other."""
     import sweep.runs.files as files
     import sweep.runs.trial_folder as folders
-    import sweep.training.many as many
     from sweep.training import checkpoints, method
 
     running: list[str] = []
@@ -213,8 +174,7 @@ def clocked(seconds: dict[str, float]) -> Iterator[None]:
     try:
         for (module, name, kind), (_, _, function) in zip(changed, real, strict=True):
             setattr(module, name, timed(kind, function))
-        assert many is not None
-        yield
+            yield
     finally:
         seconds["training"] += time.perf_counter() - began[0]
         for module, name, function in real:
@@ -291,51 +251,6 @@ def train_all(path: Path, data: Data, jobs: int) -> float:
     return took
 
 
-def counterparts(seed: int) -> dict[str, Any]:
-    """Technique -> imbalanced-learn's sampler with the same defaults, or ``balanced``, or None."""
-    from imblearn import over_sampling as over
-    from imblearn import under_sampling as under
-
-    return {
-        "baseline": None,
-        "class_weights": "balanced",
-        "undersampling": under.RandomUnderSampler(random_state=seed),
-        "oversampling": over.RandomOverSampler(random_state=seed),
-        "smote@features": over.SMOTE(random_state=seed),
-        "borderline_smote@features": over.BorderlineSMOTE(random_state=seed),
-        "adasyn@features": over.ADASYN(random_state=seed),
-        "tomek_links@features": under.TomekLinks(),
-        "enn@features": under.EditedNearestNeighbours(),
-        "nearmiss@features": under.NearMiss(),
-    }
-
-
-def fit(data: Data, technique: str, seed: int, weight_decay: float) -> tuple[str, int, float, float]:
-    """One head by scikit-learn: StandardScaler, the sampler, LogisticRegression; AUROC and balanced accuracy on
-    validation.
-
-    Two softmax columns that share an L2 penalty of weight decay w equal one column with w / 2, so C = 2 / (w rows).
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-    from sklearn.preprocessing import StandardScaler
-
-    warnings.filterwarnings("ignore")
-    vectors, split = data.load()
-    labels = split["labels"]
-    scaler = StandardScaler().fit(vectors[split["train"]])
-    rows, own = scaler.transform(vectors[split["train"]]), labels[split["train"]]
-    how = counterparts(seed)[technique]
-    weights = how if isinstance(how, str) else None
-    if how is not None and weights is None:
-        rows, own = how.fit_resample(rows, own)
-    found = LogisticRegression(C=2 / (weight_decay * len(own)), class_weight=weights, max_iter=1000).fit(rows, own)
-    seen = split["validation"]
-    said = found.predict_proba(scaler.transform(vectors[seen]))[:, 1]
-    auroc = float(roc_auc_score(labels[seen], said))
-    return technique, seed, auroc, float(balanced_accuracy_score(labels[seen], said > 0.5))
-
-
 def compare(path: Path, data: Data, techniques: Sequence[str], asked: Asked, jobs: int) -> None:
     """The same heads by scikit-learn, and how far the last epoch's results lie apart."""
     from joblib import Parallel, delayed
@@ -364,16 +279,6 @@ def compare(path: Path, data: Data, techniques: Sequence[str], asked: Asked, job
         print(f"{technique:28} {mean[0]:+13.4f} {most[0]:12.4f} {mean[1]:+13.4f} {most[1]:8.4f}")
 
 
-def report_of(path: Path) -> None:
-    """Selection and report, without maps: there is no image."""
-    from sweep.analysis.results import Results
-    from sweep.runs.run import Run
-
-    began = time.perf_counter()
-    Results(Run(path)).table()
-    print(f"\nanalysis of the validation records: {time.perf_counter() - began:.1f} s")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?", type=Path)
@@ -383,8 +288,8 @@ def main() -> None:
     parser.add_argument("--techniques", type=int, default=len(TECHNIQUES), help="how many of them")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--lr", type=float, default=0.003)
-    parser.add_argument("--weight-decay", type=float, default=0.01)
+    parser.add_argument("--lr", type=float, default=0.05)
+    parser.add_argument("--weight-decay", type=float, default=0.1)
     parser.add_argument("--lr-schedule", default="cosine")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--same-seeds", type=int, default=0, help="also by scikit-learn, with so many seeds")

@@ -20,9 +20,9 @@ from sweep.planning.bundles import bundles_of, groups_of
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer, tell
-from sweep.runs.run import BUNDLE, Run
+from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
-from sweep.training.bundle import Ended
+from sweep.training.bundle import BUNDLE, Ended
 
 if TYPE_CHECKING:
     from sweep.config.config import Config

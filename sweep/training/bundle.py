@@ -25,6 +25,9 @@ from sweep.training.many import NotOneStep, fits, train_together
 from sweep.training.many_rows import Standard
 from sweep.training.trial import Trial
 
+# The key of a bundle's report to who started it: how some of its trials ended.
+BUNDLE = "trials"
+
 
 @dataclass(frozen=True)
 class Group:

@@ -1,4 +1,4 @@
-"""Bundles of head trials on Ray: what the driver tells and records, and that they are the same trials as without Ray."""
+"""Bundles of head trials on Ray: what the driver tells and records; the trials are those of a sweep without Ray."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import torch
 from sweep.planning.bundles import groups_of
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer
-from sweep.runs.run import BUNDLE, Run
-from sweep.training.bundle import Ended
+from sweep.runs.run import Run
+from sweep.training.bundle import BUNDLE, Ended
 from tests.sweep.cluster.sweeping import RAYS_WARNINGS, call, start, wait_for
 from tests.sweep.fake_run import fake_images, fake_run
 
