@@ -22,7 +22,7 @@ from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer, tell
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
-from sweep.training.bundle import BUNDLE, Ended
+from sweep.training.many.bundle import BUNDLE, Ended
 
 if TYPE_CHECKING:
     from sweep.config.config import Config

@@ -64,7 +64,7 @@ class WorkerContext:
 
 @dataclass(frozen=True)
 class Bundled:
-    """What bundles go by, as of ``sweep.training.bundle.Workplace``."""
+    """What bundles go by, as of ``sweep.training.many.bundle.Workplace``."""
 
     retries: int
     limit: float | None
@@ -160,7 +160,7 @@ def train_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: floa
 
 def train_bundle_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: float, gpus: float) -> None:
     """A bundle of head trials, on a worker: one trial of Tune's, which reports how each of them ended."""
-    from sweep.training.bundle import BUNDLE, Group, Workplace, train_bundle
+    from sweep.training.many.bundle import BUNDLE, Group, Workplace, train_bundle
 
     assert shared.bundled is not None
     device = _clean_worker(0, cpus, gpus)

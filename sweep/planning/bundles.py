@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from sweep.runs.spec import TrialSpec
-from sweep.training.bundle import Group
-from sweep.training.many import COLUMNS, fits
+from sweep.training.many.bundle import Group
+from sweep.training.many.together import COLUMNS, fits
 
 if TYPE_CHECKING:
     from sweep.config.config import Config

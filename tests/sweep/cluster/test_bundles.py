@@ -15,7 +15,7 @@ from sweep.planning.bundles import groups_of
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer
 from sweep.runs.run import Run
-from sweep.training.bundle import BUNDLE, Ended
+from sweep.training.many.bundle import BUNDLE, Ended
 from tests.sweep.cluster.sweeping import RAYS_WARNINGS, call, start, wait_for
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -93,7 +93,8 @@ def test_of_a_bundle_that_is_given_up_only_those_fail_that_have_not_ended(run: R
 def test_of_a_bundle_that_hangs_those_that_train_are_ended_and_the_rest_goes_on(run: Run) -> None:
     from sweep.cluster.bundled import BundlePatience
 
-    clock, killed, bundle = SimpleNamespace(now=0.0), [], bundle_of(run)
+    clock, bundle = SimpleNamespace(now=0.0), bundle_of(run)
+    killed: list[str] = []
     waiting: Any = SimpleNamespace(over=lambda: None, look=lambda what: None)
     patience = BundlePatience(run, waiting, 100.0, kill=killed.append, clock=lambda: clock.now)
     first = run.specs()[0].trial_id

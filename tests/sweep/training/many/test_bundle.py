@@ -12,10 +12,10 @@ from sweep.planning.bundles import bundles_of, cost_of, groups_of
 from sweep.runs.owner import NotOwner
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
-from sweep.training import many
-from sweep.training.bundle import Ended, Group, Workplace, train_bundle
 from sweep.training.inputs import SplitImages
-from sweep.training.many import COLUMNS
+from sweep.training.many import together as many
+from sweep.training.many.bundle import Ended, Group, Workplace, train_bundle
+from sweep.training.many.together import COLUMNS
 from tests.sweep.training.many.heads import make_vectors, specs_of, together
 from tests.sweep.training.many.test_many import assert_bits, numbers, one_by_one
 from tests.sweep.training.small import CPU

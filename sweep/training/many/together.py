@@ -32,9 +32,9 @@ from sweep.runs.trial_folder import TrialFolder
 from sweep.training.batches import batches_by_part
 from sweep.training.checkpoints import Progress, Records, best_of, go_on_from, save_last
 from sweep.training.inputs import SplitImages
-from sweep.training.many_metrics import evaluate_many
-from sweep.training.many_rows import LocalRows, Share, Standard
-from sweep.training.many_state import Stacked
+from sweep.training.many.metrics import evaluate_many
+from sweep.training.many.rows import LocalRows, Share, Standard
+from sweep.training.many.state import Stacked
 from sweep.training.method import Method, Part, method_of, technique_of
 from sweep.training.network import Network, new_network
 from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
@@ -120,9 +120,8 @@ def train_together(
 def _begin(spec: TrialSpec, place: int, folder: TrialFolder, images: SplitImages, standard: Standard) -> _Seed:
     """As ``Trial.restore``."""
     folder.write_spec(spec)
-    folder.write_status(
-        "running", started=folder.status().get("started", now()), device=str(standard.device), error=None
-    )
+    started = folder.status().get("started", now())
+    folder.write_status("running", started=started, device=str(standard.device), error=None)
     method = method_of(spec, images)
     _check(method.parts(1))
     if method.module() is not None or method.scale() != 1:
@@ -261,7 +260,7 @@ class _Together:
 
     def _step(self, epoch: int, parts: Mapping[str, Part]) -> list[float]:
         """One step of all heads; returns the loss of each place before it."""
-        first = parts[self.seeds[0].spec.trial_id]
+        first, weight, bias = parts[self.seeds[0].spec.trial_id], self.heads.weight, self.heads.bias
         if first.begins:
             for seed in self.seeds:
                 if first.phase.new_head and first.stage > 0:
@@ -270,7 +269,6 @@ class _Together:
             if first.forgets:
                 self.optimizer.state.clear()
         set_lr(self.optimizer, self.spec.lr * first.phase.lr_factor * lr_factor(self.spec, epoch, 0, 1))
-        weight, bias = self.heads.weight, self.heads.bias
         with torch.no_grad():
             logits = torch.addmm(bias, self.standard.train, weight.t())
         logits.requires_grad_()
@@ -278,8 +276,7 @@ class _Together:
         (gradient,) = torch.autograd.grad(means.sum(), logits)
         weight.grad, bias.grad = gradient.t() @ self.standard.train, gradient.sum(dim=0)
         self.optimizer.step()
-        found: list[float] = means.detach().tolist()
-        return found
+        return list(means.detach().tolist())
 
     def _means(self, logits: torch.Tensor, epoch: int, parts: Mapping[str, Part]) -> torch.Tensor:
         """(S,) float32: the mean loss of the rows of each place.
