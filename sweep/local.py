@@ -38,10 +38,10 @@ from sweep.training.attempt import (
     predict_test,
     train_with_events,
 )
-from sweep.training.bundle import Ended, Workplace, train_bundle
 from sweep.training.checkpoints import network_fault
 from sweep.training.dtype import fast_precision
 from sweep.training.inputs import SplitImages
+from sweep.training.many.bundle import Ended, Workplace, train_bundle
 from sweep.training.trial import Trial
 
 if TYPE_CHECKING:

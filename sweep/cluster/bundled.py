@@ -20,14 +20,14 @@ from sweep.planning.bundles import bundles_of, groups_of
 from sweep.runs.files import now
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer, tell
-from sweep.runs.run import BUNDLE, Run
+from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
-from sweep.training.bundle import Ended
+from sweep.training.many.bundle import BUNDLE, Ended
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
 
-# A worker ends a trial that takes too long by itself, after an epoch; who hangs for this much longer is ended from here.
+# A worker ends a trial that takes too long by itself, after an epoch; one that hangs for longer is ended from here.
 _GRACE = 1.2
 _GRACE_SECONDS = 10.0
 
@@ -75,7 +75,7 @@ class Bundles:
         most = (retries + 1) * max(sum(len(g["waiting"]) for g in bundle) for bundle in self._bundles) + largest
         return tune.Tuner(
             trainable,
-            param_space={"bundle": tune.grid_search(Values(Values(bundle) for bundle in self._bundles))},
+            param_space={"bundle": tune.grid_search(Values(self._bundles))},
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=slots.concurrent or None,
                 reuse_actors=True,

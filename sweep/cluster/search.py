@@ -19,7 +19,7 @@ from sweep.runs.spec import TrialSpec
 GRID = "grid"
 
 
-class Values(list[dict[str, Any]]):
+class Values(list[Any]):
     """A grid's values, which nobody changes. Tune copies the whole grid for each trial: 5,000 times 5,000 specs."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Values:

@@ -17,7 +17,7 @@ from balancing.components.registry import Component
 from sweep.cluster.travelling import arrived
 from sweep.runs.files import no_guard
 from sweep.runs.owner import Claim
-from sweep.runs.run import ASKS, BUNDLE, ENDED_AS, Run
+from sweep.runs.run import ASKS, ENDED_AS, Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
@@ -66,7 +66,7 @@ class WorkerContext:
 
 @dataclass(frozen=True)
 class Bundled:
-    """What bundles go by, as of ``sweep.training.bundle.Workplace``."""
+    """What bundles go by, as of ``sweep.training.many.bundle.Workplace``."""
 
     retries: int
     limit: float | None
@@ -196,7 +196,7 @@ def train_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: floa
 
 def train_bundle_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: float, gpus: float) -> None:
     """A bundle of head trials, on a worker: one trial of Tune's, which reports how each of them ended."""
-    from sweep.training.bundle import Ended, Group, Workplace, train_bundle
+    from sweep.training.many.bundle import BUNDLE, Group, Workplace, train_bundle
 
     assert shared.bundled is not None
     device = _clean_worker(0, cpus, gpus)

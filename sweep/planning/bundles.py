@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from sweep.runs.spec import TrialSpec
-from sweep.training.bundle import Group
-from sweep.training.many import COLUMNS, fits
+from sweep.training.many.bundle import Group
+from sweep.training.many.together import COLUMNS, fits
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -67,9 +67,11 @@ def bundles_of(groups: Sequence[Group], slots: int) -> list[list[Group]]:
     """
     slots = slots or _JOINING
     ordered = sorted(groups, key=cost_of, reverse=True)
-    left, found = sum(cost_of(group) for group in ordered), []
+    left = sum(cost_of(group) for group in ordered)
+    found: list[list[Group]] = []
     while ordered:
-        aim, bundle, cost = left / (_SHARE * slots), [], 0.0
+        aim, cost = left / (_SHARE * slots), 0.0
+        bundle: list[Group] = []
         while ordered and (not bundle or cost + cost_of(ordered[0]) <= aim):
             bundle.append(ordered.pop(0))
             cost += cost_of(bundle[-1])

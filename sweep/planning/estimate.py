@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from balancing.components.plans import TrainingPlan
 from balancing.components.samplers.targets import rows_to_add
 from balancing.components.technique import Technique
 from balancing.cpus import usable_cpus
+from sweep.planning.estimate_frozen import estimate_frozen
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM, fast_precision
@@ -44,6 +46,7 @@ class CostEstimate:
         slots: trials at once on this machine.
         device: where it was measured.
         costs: (len(specs),) what an image costs each trial, in those of plain training.
+        known_seconds: of all trials, where they don't follow from the images: of a frozen network.
     """
 
     specs: Sequence[TrialSpec]
@@ -52,10 +55,13 @@ class CostEstimate:
     slots: int
     device: str
     costs: np.ndarray | float = 1.0
+    known_seconds: float | None = None
 
     @property
     def seconds(self) -> float:
         """Of all trials, on all slots; validation and start-up are not counted."""
+        if self.known_seconds is not None:
+            return self.known_seconds
         return float((self.images * self.costs).sum()) / self.images_per_second / self.slots
 
 
@@ -113,9 +119,17 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
     threads = max(1, int(config.resources.cpus_per_trial or 1))
     places = torch.cuda.device_count() if cuda else max(1, usable_cpus() // threads)
     slots = min(config.resources.max_concurrent or places, places)
-    view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
-    speed = _measure(specs[0], view, torch.device("cuda" if cuda else "cpu"), threads)
+    device = torch.device("cuda" if cuda else "cpu")
     where = "the GPU here" if cuda else f"{threads} CPU core{'s' if threads > 1 else ''} here"
+    if config.network.frozen:
+        with _threads(threads):
+            heads = estimate_frozen(specs, inputs, device)
+        where += f", once through {config.network.architecture}, and {heads.epochs_per_second:,.0f} epochs of heads/s"
+        seconds = heads.images_seconds + heads.heads_seconds / slots
+        return CostEstimate(specs, np.array(total), heads.images_per_second, slots, where, known_seconds=seconds)
+    view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
+    with _threads(threads):
+        speed = _measure(specs[0], view, device)
     costs = np.array([cost_of(spec) for spec in specs])
     return CostEstimate(specs, np.array(total), speed * costs[0], slots, where, costs)
 
@@ -127,27 +141,33 @@ def _all_of(part: Part, plan: TrainingPlan, spec: TrialSpec) -> Part:
     return replace(part, phase=phase, plan=plan, start=0, rows=len(plan), steps=steps, members=())
 
 
-def _measure(spec: TrialSpec, images: SplitImages, device: torch.device, threads: int) -> float:
-    """Images a second of a few real training steps after a first one, with as many threads as a trial gets."""
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """As many as a trial gets, for a while."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    keep_freed_memory()
+    torch.set_num_threads(count)
     try:
-        method = method_of(spec, images)
-        network = new_model(
-            len(images.class_names), 0, head=method.head, stem=spec.stem, architecture=spec.architecture
-        )
-        network = to_device(network, spec, device)
-        optimizer = new_optimizer(network, 1e-5, loss=method.module(), kind=spec.optimizer)
-        pixels = on_device(images.pixels, device)
-        rows = images.train[: _STEPS * spec.batch_size]
-        first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
-        then = TrainingPlan.of_rows(rows, images.labels[rows])
-        part = method.parts(1)[0]
-        method = replace(method, parts=lambda epoch: (_all_of(part, first if epoch == 1 else then, spec),))
-        train_epoch(network, optimizer, pixels, method, spec, 1, device)
-        began = time.perf_counter()
-        _, seen = train_epoch(network, optimizer, pixels, method, spec, 2, device)
-        return seen / (time.perf_counter() - began)
+        yield
     finally:
         torch.set_num_threads(before)
+
+
+def _measure(spec: TrialSpec, images: SplitImages, device: torch.device) -> float:
+    """Images a second of a few real training steps after a first one, with as many threads as a trial gets."""
+    keep_freed_memory()
+    method = method_of(spec, images)
+    network = new_model(
+        len(images.class_names), 0, head=method.head, stem=spec.stem, architecture=spec.architecture
+    )
+    network = to_device(network, spec, device)
+    optimizer = new_optimizer(network, 1e-5, loss=method.module(), kind=spec.optimizer)
+    pixels = on_device(images.pixels, device)
+    rows = images.train[: _STEPS * spec.batch_size]
+    first = TrainingPlan.of_rows(rows[: spec.batch_size], images.labels[rows[: spec.batch_size]])
+    then = TrainingPlan.of_rows(rows, images.labels[rows])
+    part = method.parts(1)[0]
+    method = replace(method, parts=lambda epoch: (_all_of(part, first if epoch == 1 else then, spec),))
+    train_epoch(network, optimizer, pixels, method, spec, 1, device)
+    began = time.perf_counter()
+    _, seen = train_epoch(network, optimizer, pixels, method, spec, 2, device)
+    return seen / (time.perf_counter() - began)

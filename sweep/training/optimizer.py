@@ -14,7 +14,13 @@ _MOMENTUM = 0.9  # of sgd
 
 
 def new_optimizer(
-    model: nn.Module, lr: float, weight_decay: float = 0.0, loss: nn.Module | None = None, kind: str = "adam"
+    model: nn.Module,
+    lr: float,
+    weight_decay: float = 0.0,
+    loss: nn.Module | None = None,
+    kind: str = "adam",
+    *,
+    bias_decays: bool = True,
 ) -> torch.optim.Optimizer:
     """Adam as the study has it, or another; fused: one pass over the parameters instead of some ten.
 
@@ -24,11 +30,16 @@ def new_optimizer(
         weight_decay: an L2 penalty; of ``adamw`` decoupled from the gradient.
         loss: whose values train too, without weight decay; None: it has none.
         kind: ``adam``, ``adamw``, or ``sgd`` with momentum 0.9.
+        bias_decays: whether biases have the weight decay too. A head alone trains without: with imbalanced classes a
+            bias is what the frequencies are told by, and weights would grow to stand in for it.
     Reference: Kingma & Ba, ICLR 2015; Loshchilov & Hutter, ICLR 2019 (AdamW).
     """
     parts = dict(model.named_parameters())
     scales = parts.pop("fc.scales", None)
+    free = [] if bias_decays else [parts.pop(name) for name in list(parts) if name.rpartition(".")[2] == "bias"]
     groups: list[dict[str, Any]] = [{"params": list(parts.values())}]
+    if free:
+        groups.append({"params": free, "weight_decay": 0.0})
     if scales is not None:  # factors of the classes, which may have a learning rate of their own
         groups.append({"params": [scales], "scales": True})
     if loss is not None:

@@ -129,7 +129,10 @@ class Trial:
             self._new_loss = self._new_loss or copy.deepcopy(loss.state_dict())
             loss.load_state_dict(self._new_loss)
             loss.to(self.device)
-        return network, new_optimizer(network, spec.lr, spec.weight_decay, loss, spec.optimizer)
+        optimizer = new_optimizer(
+            network, spec.lr, spec.weight_decay, loss, spec.optimizer, bias_decays=not spec.frozen
+        )
+        return network, optimizer
 
     def save(self) -> None:
         """Writes what ``restore`` goes on from."""

@@ -13,8 +13,8 @@ from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.attempt import begin_attempt
 from sweep.training.inputs import SplitImages
-from sweep.training.many import train_together
-from sweep.training.many_rows import Standard
+from sweep.training.many.rows import Standard
+from sweep.training.many.together import train_together
 from sweep.training.vectors import Vectors
 from tests.sweep.training.small import CPU
 

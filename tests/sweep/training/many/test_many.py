@@ -14,9 +14,9 @@ from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.attempt import begin_attempt
 from sweep.training.inputs import SplitImages
-from sweep.training.many import NotOneStep, fits, train_together
-from sweep.training.many_metrics import evaluate_many
-from sweep.training.many_rows import Standard
+from sweep.training.many.metrics import evaluate_many
+from sweep.training.many.rows import Standard
+from sweep.training.many.together import NotOneStep, fits, train_together
 from sweep.training.network import restore
 from sweep.training.trial import Trial
 from tests.sweep.training.many.heads import make_vectors, specs_of, together
@@ -166,7 +166,7 @@ def test_what_was_stopped_at_once_goes_on_alone_and_back(images: SplitImages, tm
 def test_one_seed_that_diverges_fails_alone(
     images: SplitImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sweep.training import many
+    from sweep.training.many import together as many
 
     specs = specs_of("baseline")
     together(specs, images, tmp_path / "sound")
@@ -227,7 +227,7 @@ def test_an_epoch_of_several_steps_is_left_to_trial(images: SplitImages, tmp_pat
 def test_a_plan_that_cannot_be_made_fails_its_own_seed(
     images: SplitImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sweep.training import many
+    from sweep.training.many import together as many
 
     specs, real = specs_of("baseline", seeds=2), many.method_of
 

@@ -32,8 +32,9 @@ from sweep.runs.trial_folder import TrialFolder
 from sweep.training.batches import batches_by_part
 from sweep.training.checkpoints import Progress, Records, best_of, go_on_from, save_last
 from sweep.training.inputs import SplitImages
-from sweep.training.many_metrics import evaluate_many
-from sweep.training.many_rows import LocalRows, Share, Standard
+from sweep.training.many.metrics import evaluate_many
+from sweep.training.many.rows import LocalRows, Share, Standard
+from sweep.training.many.state import Stacked
 from sweep.training.method import Method, Part, method_of, technique_of
 from sweep.training.network import Network, new_network
 from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
@@ -78,15 +79,6 @@ class _Seed:
     ended: str = ""
 
 
-class _Stacked(nn.Module):
-    """The heads of all places: weights (S * C, D) and biases (S * C,), float32; 0 where nothing trains."""
-
-    def __init__(self, columns: int, dimensions: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(columns, dimensions))
-        self.bias = nn.Parameter(torch.zeros(columns))
-
-
 def train_together(
     planned: Sequence[TrialSpec],
     folders: Mapping[str, TrialFolder],
@@ -128,9 +120,8 @@ def train_together(
 def _begin(spec: TrialSpec, place: int, folder: TrialFolder, images: SplitImages, standard: Standard) -> _Seed:
     """As ``Trial.restore``."""
     folder.write_spec(spec)
-    folder.write_status(
-        "running", started=folder.status().get("started", now()), device=str(standard.device), error=None
-    )
+    started = folder.status().get("started", now())
+    folder.write_status("running", started=started, device=str(standard.device), error=None)
     method = method_of(spec, images)
     _check(method.parts(1))
     if method.module() is not None or method.scale() != 1:
@@ -138,10 +129,14 @@ def _begin(spec: TrialSpec, place: int, folder: TrialFolder, images: SplitImages
 
     def fresh() -> tuple[Network, torch.optim.Optimizer]:
         network = new_network(spec, len(images.class_names), "linear", None, images.vectors).to(standard.device)
-        return network, new_optimizer(network, spec.lr, spec.weight_decay, None, spec.optimizer)
+        return network, _optimizer(network, spec)
 
     network, optimizer, progress = go_on_from(folder, fresh, spec, standard.device)
     return _Seed(spec, place, method, network, optimizer, progress, Records(folder, progress, held=True))
+
+
+def _optimizer(heads: nn.Module, spec: TrialSpec) -> torch.optim.Optimizer:
+    return new_optimizer(heads, spec.lr, spec.weight_decay, None, spec.optimizer, bias_decays=False)
 
 
 def _check(parts: Sequence[Part]) -> Part:
@@ -166,16 +161,15 @@ class _Together:
         self.seeds, self.images, self.standard = list(seeds), images, standard
         self.places, self.n_classes = places, len(images.class_names)
         self.spec = seeds[0].spec
-        self.heads = _Stacked(places * self.n_classes, standard.train.shape[1]).to(standard.device)
-        spec = self.spec
-        self.optimizer = new_optimizer(self.heads, spec.lr, spec.weight_decay, None, spec.optimizer)
+        self.heads = Stacked(places, self.n_classes, standard.train.shape[1]).to(standard.device)
+        self.optimizer = _optimizer(self.heads, self.spec)
         self.labels = torch.from_numpy(images.labels[images.train]).to(standard.device)
         eye = torch.eye(self.n_classes, device=standard.device)
         self.targets = eye[self.labels].repeat_interleave(places, dim=0)
         self.eye = eye
         for seed in self.seeds:
-            self._put(seed)
-        self._join_optimizers()
+            self.heads.put(seed.place, seed.network)
+            self.heads.put_optimizer(seed.place, seed.optimizer, self.optimizer)
 
     def run(self, check: Callable[[], None], resume_seconds: float) -> dict[str, str | Exception]:
         """See ``train_together``."""
@@ -206,12 +200,7 @@ class _Together:
         """A trial that trains no more; its place is empty from now on."""
         self._each(seed, found, end)
         self.seeds = [other for other in self.seeds if other is not seed]
-        with torch.no_grad():
-            for values in (self.heads.weight, self.heads.bias):
-                values[self._columns(seed)] = 0
-                for state in self.optimizer.state.get(values, {}).values():
-                    if state.shape == values.shape:
-                        state[self._columns(seed)] = 0
+        self.heads.empty(seed.place, self.optimizer)
 
     def _diverge(self, seed: _Seed, found: dict[str, str | Exception], what: str) -> None:
         message = f"{what}; a lower learning rate than {self.spec.lr:g} may help"
@@ -259,7 +248,7 @@ class _Together:
                 numbers |= {"stage": part.stage + 1, "kept_epochs": kept if part.kept else 0}
             value = numbers[self.spec.metric]
             if part.kept and (value > seed.progress.best_value or seed.progress.best_epoch is None):
-                self._take(seed)
+                self.heads.take(seed.place, seed.network)
                 network = copy.deepcopy(seed.network)
                 head = network.head_numbers()
                 said = Predictions(rows, labels, probabilities[seed.place], logits[seed.place], head)
@@ -271,16 +260,15 @@ class _Together:
 
     def _step(self, epoch: int, parts: Mapping[str, Part]) -> list[float]:
         """One step of all heads; returns the loss of each place before it."""
-        first = parts[self.seeds[0].spec.trial_id]
+        first, weight, bias = parts[self.seeds[0].spec.trial_id], self.heads.weight, self.heads.bias
         if first.begins:
             for seed in self.seeds:
                 if first.phase.new_head and first.stage > 0:
                     seed.network.renew_head(seed.spec.seed, first.stage)
-                    self._put(seed)
+                    self.heads.put(seed.place, seed.network)
             if first.forgets:
                 self.optimizer.state.clear()
         set_lr(self.optimizer, self.spec.lr * first.phase.lr_factor * lr_factor(self.spec, epoch, 0, 1))
-        weight, bias = self.heads.weight, self.heads.bias
         with torch.no_grad():
             logits = torch.addmm(bias, self.standard.train, weight.t())
         logits.requires_grad_()
@@ -288,8 +276,7 @@ class _Together:
         (gradient,) = torch.autograd.grad(means.sum(), logits)
         weight.grad, bias.grad = gradient.t() @ self.standard.train, gradient.sum(dim=0)
         self.optimizer.step()
-        found: list[float] = means.detach().tolist()
-        return found
+        return list(means.detach().tolist())
 
     def _means(self, logits: torch.Tensor, epoch: int, parts: Mapping[str, Part]) -> torch.Tensor:
         """(S,) float32: the mean loss of the rows of each place.
@@ -353,45 +340,10 @@ class _Together:
             by_place = logits.view(len(logits), self.places, self.n_classes).transpose(0, 1).contiguous()
             return by_place.cpu().numpy(), by_place.softmax(dim=2).cpu().numpy()
 
-    def _columns(self, seed: _Seed) -> slice:
-        return slice(seed.place * self.n_classes, (seed.place + 1) * self.n_classes)
-
-    def _put(self, seed: _Seed) -> None:
-        """The seed's network goes to its place."""
-        with torch.no_grad():
-            self.heads.weight[self._columns(seed)] = seed.network.fc.weight
-            self.heads.bias[self._columns(seed)] = seed.network.fc.bias
-
-    def _take(self, seed: _Seed) -> None:
-        """What stands at the seed's place becomes its network."""
-        with torch.no_grad():
-            seed.network.fc.weight.copy_(self.heads.weight[self._columns(seed)])
-            seed.network.fc.bias.copy_(self.heads.bias[self._columns(seed)])
-
-    def _join_optimizers(self) -> None:
-        """The optimizer goes on from those of the seeds, which stand at the same step."""
-        for number, values in enumerate((self.heads.weight, self.heads.bias)):
-            for seed in self.seeds:
-                for name, was in seed.optimizer.state_dict()["state"].get(number, {}).items():
-                    whole = was.shape == seed.optimizer.param_groups[0]["params"][number].shape
-                    state = self.optimizer.state[values]
-                    if not whole:
-                        state[name] = was.clone()
-                        continue
-                    state.setdefault(name, torch.zeros_like(values))[self._columns(seed)] = was
-
     def _save(self) -> None:
         """As ``Trial.save``, of each."""
         for seed in self.seeds:
             seed.records.flush()
-            self._take(seed)
-            states = {}
-            for number, values in enumerate((self.heads.weight, self.heads.bias)):
-                known = self.optimizer.state.get(values, {}).items()
-                states[number] = {
-                    name: state[self._columns(seed)].clone() if state.shape == values.shape else state.clone()
-                    for name, state in known
-                }
-            mine = seed.optimizer.state_dict()
-            seed.optimizer.load_state_dict({**mine, "state": {n: state for n, state in states.items() if state}})
+            self.heads.take(seed.place, seed.network)
+            self.heads.take_optimizer(seed.place, self.optimizer, seed.optimizer)
             save_last(seed.records.folder, seed.network, seed.optimizer, seed.progress)

@@ -1,0 +1,1 @@
+"""Heads of frozen networks: many seeds at once, and bundles of trials."""
