@@ -148,8 +148,7 @@ def agreement(one: np.ndarray, other: np.ndarray) -> Agreement:
     nan = float("nan")
     if n < 3 or len(set(one)) == 1 or len(set(other)) == 1:
         return Agreement(n, same, nan, nan, nan)
-    ranks = [pd.Series(values).rank() for values in (one, other)]
-    r = float(np.corrcoef(*ranks)[0, 1])
+    r = float(np.corrcoef(pd.Series(one).rank(), pd.Series(other).rank())[0, 1])
     if n < FEWEST_PAIRS:
         return Agreement(n, same, r, nan, nan)
     middle = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))

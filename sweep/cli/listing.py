@@ -32,7 +32,7 @@ def presets(
     name: Annotated[str | None, typer.Argument(help="Print this one, to copy and change.")] = None,
 ) -> None:
     """Lists the presets, or prints one."""
-    from sweep.config.config import PRESETS, preset_names, read_file
+    from sweep.config.files import PRESETS, preset_names, read_file
 
     if name is None:
         for known in preset_names():

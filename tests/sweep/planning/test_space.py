@@ -14,7 +14,8 @@ from balancing.components.ranges import IntRange
 from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from sweep.config.config import build_config, preset_names, read_file
+from sweep.config.config import build_config
+from sweep.config.files import preset_names, read_file
 from sweep.config.size import trained
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
