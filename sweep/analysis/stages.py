@@ -106,13 +106,14 @@ class TwoStages:
     def _numbers(self, results: Results) -> dict[str, dict[str, float]]:
         """Column -> technique -> number."""
         tested, against = results.intervals(), results.differences()
-        own = tested[tested["metric"] == self.metric].set_index("technique")
-        paired = against.set_index("technique") if len(against) else against
+        tested = tested[tested["metric"] == self.metric]
         found: dict[str, dict[str, float]] = {}
-        for column, name in {"test": "mean", "test_low": "low", "test_high": "high"}.items():
-            found[column] = own[name].to_dict()
-        for column, name in {"difference": "difference", "difference_low": "low", "difference_high": "high"}.items():
-            found[column] = paired[name].to_dict() if len(paired) else {}
+        for table, columns in (
+            (tested, {"test": "mean", "test_low": "low", "test_high": "high"}),
+            (against, {"difference": "difference", "difference_low": "low", "difference_high": "high"}),
+        ):
+            for column, name in columns.items():
+                found[column] = dict(zip(table["technique"], table[name], strict=True)) if len(table) else {}
         return found
 
     @property
