@@ -11,7 +11,8 @@ from sweep.config.size import decided
 from sweep.duration import duration
 from sweep.hyperparameters import shown
 from sweep.planning.estimate import CostEstimate
-from sweep.planning.prepare import CHECKPOINT_BYTES
+from sweep.planning.networks import checkpoint_bytes
+from sweep.runs.network_name import NetworkName
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -82,7 +83,8 @@ def _short(value: Any) -> str:
 def cost_table(found: CostEstimate) -> list[Text]:
     """Sentences: images, time, room on disk."""
     total = int(found.images.sum())
-    kept = len(found.specs) * CHECKPOINT_BYTES / 1e9
+    first = found.specs[0]
+    kept = len(found.specs) * checkpoint_bytes(NetworkName.parse(first.network), first.hidden) / 1e9
     return [
         Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
         Text(

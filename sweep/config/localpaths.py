@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sweep.runs.run import Run
 
 PHANTOM = "phantom"
-# Starting weights that are no file.
+# Starting weights that are no file and no run.
 NAMED_WEIGHTS = ("imagenet", "none")
 
 
@@ -39,7 +39,8 @@ def with_absolute_paths(config: Config) -> Config:
         places = _of_tables(data)
         data = data.model_copy(update={"source": absolute(data.source), **places})
     if train.weights not in NAMED_WEIGHTS:
-        train = train.model_copy(update={"weights": absolute(train.weights)})
+        run, path = ("run:", train.weights[4:]) if train.weights.startswith("run:") else ("", train.weights)
+        train = train.model_copy(update={"weights": run + absolute(path) if path.strip() else train.weights})
     if report.masks is not None:
         report = report.model_copy(update={"masks": absolute(report.masks)})
     whole = config.model_copy(update={"data": data, "train": train, "report": report})

@@ -213,6 +213,10 @@ def _network(name: str) -> str:
     return str(NetworkName.parse(name))
 
 
+# Numbers, or ``auto``: those of the starting weights, which are known when they are loaded.
+Channels = Annotated[float | tuple[float, float, float] | Literal["auto"], BeforeValidator(parse_channels)]
+
+
 class TrainConfig(Section):
     """How one trial trains."""
 
@@ -230,12 +234,10 @@ class TrainConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="'auto': bfloat16 where the device multiplies it natively, else float32"
     )
-    mean: Annotated[float | tuple[float, float, float], BeforeValidator(parse_channels)] = Field(
-        default=0.5, description="of pixels in [0, 1]: a number, or three, one a channel"
+    mean: Channels = Field(
+        default=0.5, description="of pixels in [0, 1]: a number, or three, one a channel; 'auto': as the weights want"
     )
-    std: Annotated[float | tuple[float, float, float], BeforeValidator(parse_channels)] = Field(
-        default=0.5, description="as mean, each above 0"
-    )
+    std: Channels = Field(default=0.5, description="as mean, each above 0")
     optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="'sgd' with momentum 0.9")
     lr_schedule: Literal["constant", "cosine"] = Field(
         default="constant", description="'cosine': the learning rate falls to 0 over the training"
@@ -254,7 +256,9 @@ class TrainConfig(Section):
 
     @field_validator("std")
     @classmethod
-    def _above_0(cls, std: float | tuple[float, ...]) -> float | tuple[float, ...]:
+    def _above_0(cls, std: float | tuple[float, ...] | str) -> float | tuple[float, ...] | str:
+        if isinstance(std, str):
+            return std
         if min(std if isinstance(std, tuple) else (std,)) <= 0:
             raise ValueError(f"train.std must be above 0, but is {std}")
         return std

@@ -70,12 +70,14 @@ def parse_values(given: Any) -> float | list[float] | Interval:
     return values
 
 
-def parse_channels(given: Any) -> float | tuple[float, ...]:
-    """``0.5`` -> 0.5; ``0.485,0.456,0.406``, or a list of three -> three numbers, one a channel.
+def parse_channels(given: Any) -> float | tuple[float, ...] | str:
+    """``0.5`` -> 0.5; ``0.485,0.456,0.406``, or a list of three -> three numbers, one a channel; ``auto`` stays.
 
     Raises:
         ValueError: it is neither.
     """
+    if isinstance(given, str) and given.strip() == "auto":
+        return "auto"
     parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list | tuple) else [given]
     try:
         numbers = tuple(_number(part, given) for part in parts)

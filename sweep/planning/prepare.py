@@ -25,6 +25,7 @@ from balancing.quality.audit import Audit, audit
 from sweep.config.size import n_draws, trained
 from sweep.config.values import decision_parameters
 from sweep.planning.compositions import check_compositions
+from sweep.planning.networks import LAST, check_network, checkpoint_bytes, fixed_by, starting
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from sweep.runs.run import Run
     from sweep.training.vectors import Vectors
 
-# ResNet18's parameters in float32: what a trial's best network takes. To go on from, Adam's two moments come on top.
-CHECKPOINT_BYTES = 45e6
-_LAST_BYTES = 3 * CHECKPOINT_BYTES
 # For predictions, event files, the report, and what else the disk is needed for meanwhile.
 _MARGIN = 1.05
 _MANY = 100_000
@@ -153,22 +151,9 @@ def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None, tell: 
             f"train.precision=bfloat16 needs images of at least {BFLOAT16_FROM} pixels a side (a gradient of smaller "
             f"ones is not reliable on processors with AMX), but they have {config.data.image_size}; take float32"
         )
-    if config.train.stem == "small" and config.train.weights != "none":
-        raise UserError(
-            f"train.stem=small has no pretrained weights, but --weights is {config.train.weights}; give "
-            "--weights none, or --stem imagenet"
-        )
-    if config.network.frozen and config.train.weights == "none":
-        raise UserError(
-            "a frozen network looks at images with weights that it has, but --weights is none; give imagenet, the path "
-            "of a checkpoint, or run:RUN"
-        )
-    start: Mapping[str, Any] | None = None
-    weights, mended = "none", list[str]()
-    if config.train.weights != "none":
-        from sweep.training.network import load_weights  # here: torch takes seconds to import
-
-        start, weights = load_weights(config.train.weights, mended.append)
+    check_network(config)
+    mended: list[str] = []
+    start = starting(config, mended.append)
     images, split, positive, notes = load_data(config.data, bar=bar, run=run, tell=tell)
     found = audit(images, split)
     refuse_leaks(found, config.data)
@@ -183,12 +168,12 @@ def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None, tell: 
         "data": images.fingerprint[:16],
         "split": split_fingerprint(split),
         "positive": positive,
-        "weights": weights,
+        **fixed_by(config, start),
     }
     for note in (*mended, *left_out, *warnings):
         tell(note)
     notes = (*notes, *mended, *left_out, *warnings)
-    return SweepInputs(images, split, positive, notes, start, fixed, found, config)
+    return SweepInputs(images, split, positive, notes, start.state, fixed, found, config)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:
@@ -277,7 +262,7 @@ def require_room(path: Path, config: Config, found: Run | None = None) -> None:
     """
     trials = _trials_to_run(config, found)
     at_once = config.resources.max_concurrent or (1 if config.resources.address else os.cpu_count() or 1)
-    needed = _MARGIN * (trials * CHECKPOINT_BYTES + min(trials, at_once) * _LAST_BYTES)
+    needed = _MARGIN * (trials + min(trials, at_once) * LAST) * checkpoint_bytes(config.network, config.train.hidden)
     place = path.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent

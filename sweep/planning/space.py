@@ -131,15 +131,20 @@ def make_spec(
     """
     known = get_technique(technique)
     values: dict[str, Any] = {h.name: h.kind(shared[h.name]) for h in HYPERPARAMETERS}
-    train = {"weights": config.train.weights, "precision": config.train.precision, **fixed}
+    asked = config.train
+    train: dict[str, Any] = {
+        "weights": asked.weights,
+        "precision": asked.precision,
+        "mean": asked.mean,
+        "std": asked.std,
+    }
+    train = {**train, "stem": stem_of(config, fixed.get("weights", asked.weights)), **fixed}
     return TrialSpec(
         technique=known.name,
         parameters=dict(parameters),
         seed=config.space.seed + seed_index,
         image_size=config.data.image_size,
         metric=config.sweep.metric if can_tell(known.gives, config.sweep.metric) else RANKING,
-        mean=config.train.mean,
-        std=config.train.std,
         draw=draw,
         seed_index=seed_index,
         components=known.components,
@@ -148,7 +153,6 @@ def make_spec(
         optimizer=config.train.optimizer,
         lr_schedule=config.train.lr_schedule,
         warmup=config.train.warmup,
-        stem=stem_of(config, train["weights"]),
         network=config.train.network,
         hidden=config.train.hidden if config.network.frozen else 0,
         views=config.train.views if config.network.frozen else 0,

@@ -137,6 +137,11 @@ class TrialSpec(_LaterHyperparameters):
         return NetworkName.parse(self.network).frozen
 
     @property
+    def architecture(self) -> str:
+        """The name of the network that trains, or whose body does not."""
+        return NetworkName.parse(self.network).architecture
+
+    @property
     def trial_id(self) -> str:
         """12 hex digits: a hash of everything that can change this trial's numbers, and of nothing else."""
         return _hash({k: v for k, v in self.to_dict().items() if k not in _LABELS})

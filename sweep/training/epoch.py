@@ -10,10 +10,12 @@ from sweep.training.batches import batches_by_part
 from sweep.training.feature_stage import Place, train_on_features
 from sweep.training.method import Method, Part
 from sweep.training.network import Network
+from sweep.training.networks.drawing import drawing_alone
 from sweep.training.optimizer import is_constant, lr_factor, set_lr
 from sweep.training.step import training_step
 
 
+@drawing_alone
 def train_epoch(
     network: Network,
     optimizer: torch.optim.Optimizer,

@@ -11,7 +11,9 @@ from torch import nn
 
 from sweep.runs.spec import TrialSpec
 from sweep.training.hardware import resident_limit
-from sweep.training.network import new_model
+from sweep.training.network import Network, new_model
+from sweep.training.networks.head_network import HeadNetwork
+from sweep.training.networks.sizes import n_features
 from sweep.training.step import autocast
 
 PREDICTING = "while it predicted"
@@ -45,8 +47,20 @@ def _bytes_kept(model: nn.Module, spec: TrialSpec, images: int) -> int:
 
     packing = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
     with packing, autocast(torch.device("cpu"), spec.precision):
-        model.train()(torch.zeros(images, 3, spec.image_size, spec.image_size)).sum().backward()
+        if isinstance(model, HeadNetwork):
+            given = torch.zeros(images, len(model.mean))
+        else:
+            given = torch.zeros(images, 3, spec.image_size, spec.image_size)
+        model.train()(given).sum().backward()
     return sum(kept.values())
+
+
+def _like(spec: TrialSpec) -> Network:
+    """A network of the trial's shape, for two classes."""
+    if not spec.frozen:
+        return new_model(2, 0, stem=spec.stem, architecture=spec.architecture)
+    mean = torch.zeros(n_features(spec.architecture))
+    return HeadNetwork(mean, torch.ones_like(mean), 2, hidden=spec.hidden)
 
 
 def fitting_batch(batch_size: int, each: float, held: float, room: float | None) -> int | None:
@@ -78,7 +92,7 @@ def explain(
     """
     room, there = None, "the GPU's memory"
     held = 0.0
-    model = new_model(2, 0, stem=spec.stem)
+    model = _like(spec)
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         room = free + torch.cuda.memory_reserved(device)  # what others on the GPU leave

@@ -19,15 +19,18 @@ from sweep.training.networks.base import Network, State, Trained, new_head
 from sweep.training.networks.build import build
 from sweep.training.networks.head_network import HeadNetwork
 from sweep.training.networks.resnet18 import ResNet18, field_of
-from sweep.training.networks.weights import load_weights
+from sweep.training.networks.start import Start
+from sweep.training.networks.weights import load_start, load_weights
 from sweep.training.vectors import Vectors
 
 __all__ = [
     "Network",
     "ResNet18",
+    "Start",
     "State",
     "Trained",
     "field_of",
+    "load_start",
     "load_weights",
     "new_head",
     "new_model",

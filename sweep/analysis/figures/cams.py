@@ -15,7 +15,6 @@ from sweep.analysis.figures.style import Plot, style
 from sweep.analysis.maps.cases import Case, CaseMaps
 from sweep.analysis.maps.methods import METHOD, cam_method, fields
 from sweep.analysis.names import display_name
-from sweep.training.network import ResNet18
 
 _COLOURS = "inferno"
 _LESION = "#35e0ff"
@@ -117,7 +116,7 @@ def _caption(found: CaseMaps, n_classes: int, masks: Masks | None) -> str:
     shown = len({case.label for case in found.cases})
     each = "each class" if shown == n_classes else f"{shown} of the {n_classes} classes"
     text = (
-        f"{cam_method(found.method).name} on the last block ({ResNet18.last_block}) of each technique's best trial "
+        f"{cam_method(found.method).name} on {found.block}, of each technique's best trial "
         "(highest validation metric among the chosen ones), for the class that trial decided on. The same test images "
         f"for all: of {each} the one that most techniques get right and surest"
     )

@@ -86,6 +86,7 @@ class CaseMaps:
         missing: techniques without a kept network, of those whose maps are made.
         others: techniques whose maps are not made, for there are too many.
         field: pixels a side of one field of the networks' last block.
+        block: which block that is, in words.
     """
 
     cases: list[Case]
@@ -96,6 +97,7 @@ class CaseMaps:
     missing: int
     field: int = FIELD
     others: int = 0
+    block: str = "the last block"
 
 
 def case_maps(
@@ -126,11 +128,11 @@ def case_maps(
     cases = choose_cases(tested)
     rows = np.array([case.row for case in cases])
     pixels = images.pixels[rows]
-    probabilities, maps, field = {}, {}, FIELD
+    probabilities, maps, field, block = {}, {}, FIELD, ""
     for network in networks(run, device):
         own = network.of_rows(rows)
-        probabilities[network.technique], field = own, network.field
+        probabilities[network.technique], field, block = own, network.field, network.block
         maps[network.technique] = network.maps(pixels, own.argmax(axis=1), np.full(len(rows), seed), method)
     wanted = len(shown_trials(run))
     counts = {"missing": wanted - len(maps), "others": len(deciding_trials(run)) - wanted}
-    return CaseMaps(cases, pixels, probabilities, maps, method, field=field, **counts)
+    return CaseMaps(cases, pixels, probabilities, maps, method, field=field, block=block, **counts)

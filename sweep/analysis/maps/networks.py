@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from sweep.runs.spec import TrialSpec
 from sweep.training.frozen.joining import whole_network
 from sweep.training.inputs import to_input
 from sweep.training.network import field_of
+from sweep.training.networks.catalogue import seen_as, shown_name
 from sweep.training.predict import predict
 
 
@@ -48,6 +51,14 @@ def shown_trials(run: Results) -> pd.DataFrame:
     return best[best["technique"].isin(highlights(run, best["technique"]))] if len(best) else best
 
 
+@runtime_checkable
+class WithFields(Protocol):
+    """A network that tells how fine its last block sees."""
+
+    def field_at(self, size: int) -> int:
+        """Pixels a side of one field, of images of a size."""
+
+
 @dataclass(frozen=True)
 class Network:
     """A technique's best trial whose network was kept and that was tested.
@@ -69,10 +80,17 @@ class Network:
     labels: np.ndarray
     probabilities: np.ndarray
 
-    @property
+    @cached_property
     def field(self) -> int:
         """Pixels a side of one field of the last block."""
+        if isinstance(self.model, WithFields):
+            return self.model.field_at(self.spec.image_size)
         return field_of(self.spec.stem)
+
+    @property
+    def block(self) -> str:
+        """The last block in words, by the name that the network gives it."""
+        return block_in_words(str(self.model.last_block), self.spec.architecture)
 
     def of_rows(self, rows: np.ndarray) -> np.ndarray:
         """(n, C) recorded probabilities of some tested rows."""
@@ -94,6 +112,18 @@ class Network:
         return class_activation_maps(
             self.model, self.inputs(pixels), [int(t) for t in targets], [int(s) for s in seeds], method
         )
+
+
+def block_in_words(last_block: str, architecture: str) -> str:
+    """``the last block (layer4) of ResNet18``.
+
+    Args:
+        last_block: dotted name, as the whole network has it.
+        architecture: as of ``TrialSpec.architecture``.
+    """
+    name = last_block.removeprefix("body.").removeprefix("body.")  # behind a frozen body, and torchvision's own
+    seen = seen_as(architecture) or "the last block"
+    return f"{seen} ({name}) of {shown_name(architecture)}"
 
 
 def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:

@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from sweep.training.networks.torchvision import TorchvisionNetwork
+
 
 def randomised(model: nn.Module, seed: int) -> nn.Module:
     """A copy of the network with fresh random weights, as before any training.
 
     Convolutions are drawn as ResNet's are (He et al., ICCV 2015), batch normalisation forgets its statistics, every
-    other layer starts as PyTorch starts it.
+    other layer starts as PyTorch starts it; bodies of torchvision's other networks start as torchvision starts them.
     """
     fresh = copy.deepcopy(model).cpu()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -25,6 +27,9 @@ def randomised(model: nn.Module, seed: int) -> nn.Module:
                     nn.init.zeros_(layer.bias)
             elif hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()  # type: ignore[operator]
+        for layer in fresh.modules():
+            if isinstance(layer, TorchvisionNetwork):
+                layer.renew_body()
     return fresh.to(next(model.parameters()).device).eval()
 
 

@@ -12,6 +12,7 @@ from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.words.components import recorded
 from sweep.runs.foreign import where_from
+from sweep.training.networks.catalogue import reference_of, shown_name
 
 
 # Last, for it lists what the sections before it cite.
@@ -27,7 +28,10 @@ def references_section(context: ReportContext) -> SectionBody:
             rows += [(display_name(name), "", from_where) for from_where in _recorded_origins(run, name)]
             continue
         rows.append((display_name(name), technique.summary, technique.reference.rstrip(".")))
-    rows.append(("Network", "ResNet18.", "He et al., Deep Residual Learning for Image Recognition, CVPR 2016"))
+    rows += [
+        ("Network", f"{shown_name(network)}.", reference_of(network))
+        for network in dict.fromkeys(spec.architecture for spec in run.specs())
+    ]
     rows.append(
         ("Adjustment", "p-values for several techniques.", "Holm, Scandinavian Journal of Statistics 6(2), 1979")
     )

@@ -15,6 +15,7 @@ from sweep.training.network import restore
 from sweep.training.networks.base import Network, State
 from sweep.training.networks.build import build
 from sweep.training.networks.head_network import HeadNetwork, Joined
+from sweep.training.networks.resnet18 import stem_in
 
 BODY = "body.pt"  # in the run folder: the frozen body that all its trials stand behind
 
@@ -42,7 +43,7 @@ def load_body(path: Path) -> Network:
         if not is_whole_zip(file):
             raise ValueError("what it holds is not what its checksums say")
         saved = torch.load(file, map_location="cpu", weights_only=True)
-        body = build(saved["architecture"], 1)
+        body = build(saved["architecture"], 1, stem=stem_in(saved["body"]))
         body.load_state_dict(saved["body"], strict=False)
     except Exception as error:  # a damaged file can raise almost anything
         raise UserError(

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import nn
+from torchvision.ops import StochasticDepth
 
 from balancing.components.axes import Head
+from balancing.errors import UserError
 from sweep.training.networks.distances import Distances
 from sweep.training.networks.heads import Cosines, Scaled
 
@@ -110,6 +112,28 @@ class Network(nn.Module):
                 nn.init.ones_(module.weight.requires_grad_(False))
                 nn.init.zeros_(module.bias.requires_grad_(False))
 
+    @property
+    def draws(self) -> bool:
+        """Whether a pass in training draws numbers from torch's global generator, as dropout does."""
+        return any(isinstance(module, nn.Dropout | StochasticDepth) and module.p > 0 for module in self.modules())
+
+    def field_at(self, size: int) -> int:
+        """Pixels a side of one field of the last block, of images of a size; found by a pass of one image."""
+        seen: list[int] = []
+
+        def look(module: nn.Module, given: Any, out: torch.Tensor) -> None:
+            seen.append(out.shape[-1])
+
+        handle = self.get_submodule(self.last_block).register_forward_hook(look)
+        was_training = self.training
+        try:
+            with torch.inference_mode():
+                self.eval().features(torch.zeros(1, 3, size, size, device=next(self.parameters()).device))
+        finally:
+            handle.remove()
+            self.train(was_training)
+        return -(-size // seen[0])
+
     def renew_head(self, seed: int, stage: int) -> None:
         """A head as before any training, in place; of equal arguments an equal one, on every device.
 
@@ -117,6 +141,25 @@ class Network(nn.Module):
             seed, stage: of the random weights.
         """
         self.fc.load_state_dict(new_head(self.fc, seed, stage).state_dict())
+
+
+def refuse_biases(network: Network, name: str) -> None:
+    """Raises UserError where a network with a head of distances could send every image to one point.
+
+    Biases can do that (Ruff et al., ICML 2018, proposition 2), and units that saturate on both sides (proposition 3).
+    Those of batch norm are held at 0: see ``Network.unshift``.
+    """
+    if network._head != "distance":
+        return
+    network.unshift()
+    for module in network.modules():
+        own = [key for key, _ in module.named_parameters(recurse=False)]
+        shifts = not isinstance(module, nn.BatchNorm2d) and module is not network.fc and own not in ([], ["weight"])
+        if shifts or isinstance(module, nn.ReLU6 | nn.LayerNorm):
+            raise UserError(
+                f"a one-class technique needs a network without biases and without units that saturate, by which all "
+                f"images could be sent to one point, but {name} has such; take resnet18, resnet50 or densenet121"
+            )
 
 
 def new_head(head: nn.Linear, seed: int, stage: int, member: int = 0) -> nn.Linear:

@@ -68,6 +68,10 @@ class Joined(nn.Module):
         """Dotted name of the last block of the body."""
         return f"body.{self.body.last_block}"
 
+    def field_at(self, size: int) -> int:
+        """As of ``base.Network``: the body's."""
+        return self.body.field_at(size)
+
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) float, normalised -> (B, D) float, the body's."""
         return self.body.features(images)

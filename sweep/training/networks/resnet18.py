@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,6 +16,12 @@ from sweep.training.networks.base import Network, head_of
 def field_of(stem: str) -> int:
     """Pixels a side of one field of the last block of a network that begins so."""
     return {"imagenet": 32, "small": 8}[stem]
+
+
+def stem_in(state: Mapping[str, torch.Tensor]) -> str:
+    """The beginning of the ResNet18 whose tensors these are."""
+    first = state.get("conv1.weight")
+    return "small" if first is not None and not first.is_nested and first.shape[1:] == (3, 3, 3) else "imagenet"
 
 
 class ResNet18(Network, ResNet):
@@ -50,6 +57,10 @@ class ResNet18(Network, ResNet):
     @property
     def made(self) -> dict[str, Any]:
         return {**super().made, **({} if self._stem == "imagenet" else {"stem": self._stem})}
+
+    def field_at(self, size: int) -> int:
+        """Of images of any size."""
+        return self.field
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) float, normalised -> (B, 512) float: what the head decides by."""

@@ -22,7 +22,8 @@ from sweep.cli import jobs
 from sweep.config.config import Config, build_config, recorded_config
 from sweep.config.localpaths import recorded_source, require_writable, with_absolute_paths, written
 from sweep.planning import prepare
-from sweep.planning.prepare import CHECKPOINT_BYTES, require_room
+from sweep.planning.networks import CHECKPOINT_BYTES
+from sweep.planning.prepare import require_room
 from sweep.runs.files import write_atomically
 from sweep.runs.observer import Observer
 from sweep.runs.run import Run
