@@ -32,7 +32,7 @@ class TrainingData:
         rows: (T,) int64, the training rows.
         n_classes: C; labels lie in 0..C-1.
         class_names: (C,) for error messages; may be empty.
-        neighbours: where nearest neighbours among ``pixels`` are kept; None searches each time.
+        neighbours: where nearest neighbours are kept; None searches each time.
         vectors: (N, D) float32, what stands for the images where distances are measured and rows are mixed; only
             ``rows`` of it may be read. None: the pixels.
     """
@@ -66,9 +66,9 @@ class TrainingData:
     @cached_property
     def space(self) -> Space:
         """Where distances are measured: the vectors, or else the pixels."""
-        from balancing.components.neighbours.spaces import PixelSpace, VectorSpace
+        from balancing.components.neighbours.spaces import PixelSpace, vector_space
 
-        return PixelSpace(self.pixels) if self.vectors is None else VectorSpace(self.vectors, self.rows)
+        return PixelSpace(self.pixels) if self.vectors is None else vector_space(self.vectors, self.rows)
 
     def nearest(self, queries: np.ndarray, pool: np.ndarray, k: int) -> np.ndarray:
         """The k nearest other images of the pool: see `balancing.components.neighbours.search.nearest_neighbours`.
@@ -87,7 +87,10 @@ class TrainingData:
 
         if self.vectors is not None:
             from balancing.components.neighbours.real import nearest_real
+            from balancing.components.neighbours.spaces import VectorSpace
 
+            if self.neighbours is not None and isinstance(self.space, VectorSpace):
+                return self.neighbours.nearest_vectors(self.space, queries, pool, k)
             return nearest_real(self.space, queries, pool, k)
         if self.neighbours is not None:
             return self.neighbours.nearest(self.pixels, queries, pool, k)

@@ -112,6 +112,14 @@ def _of_spaces(technique: Technique, names: Mapping[str, str]) -> Iterator[tuple
             )
         elif part.name == "cutmix" and part.axis in technique.on_features:
             yield True, "CutMix cuts boxes out of images, and features have none; take mixup@features"
+    if technique.still and any(phase.moving_statistics for phase in _phases(technique)):
+        schedule = technique.part("schedule")
+        assert schedule is not None
+        yield (
+            True,
+            f"{schedule.label} lets batch-norm statistics follow balanced rows, and what trains behind a frozen "
+            "network has none; take lws or crt",
+        )
     loss = technique.part("loss")
     if loss is not None and loss.head == "cosine" and any(phase.heads > 1 for phase in _phases(technique)):
         yield (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from balancing.components.axes import AXES, TrainingContext
 from balancing.components.conflicts import conflicts
+from balancing.components.frozen_forms import frozen_form
 from balancing.components.named import NAMED
 from balancing.components.technique import Technique
 from balancing.components.techniques import BASELINE, JOINS, get_technique, techniques
@@ -26,25 +29,48 @@ GROUPS = {
 }
 
 
-def expand(names: Iterable[str], *, groups: bool = True) -> list[str]:
+@dataclass(frozen=True)
+class BehindFrozen:
+    """What groups stand for where the network's body is frozen; see ``frozen_forms``.
+
+    Args:
+        views: augmented views of each training image that the body has seen.
+    """
+
+    views: int = 0
+
+
+def expand(names: Iterable[str], *, groups: bool = True, behind: BehindFrozen | None = None) -> list[str]:
     """Names of techniques, groups put in their place; each technique once.
 
     Args:
         names: of techniques, of ``GROUPS``, or ``around:`` and a composition: it, each composition with one of its
             components taken away, and the baseline; without those that would be refused.
         groups: False leaves out what groups stand for, so that those asked for by name are left.
+        behind: where the network's body is frozen, so that groups stand for other forms, as ``smote@features``.
     Raises:
         UserError: there is no such technique, or nothing can be taken away from one.
     """
     found: list[str] = []
     for name in names:
         if name in GROUPS:
-            found += [technique.name for technique in _group(name)] if groups else []
+            found += [technique.name for technique in _group(name, behind)] if groups else []
         elif name.startswith(AROUND):
-            found += _around(name.removeprefix(AROUND))
+            found += _around(name.removeprefix(AROUND), behind)
         else:
             found.append(_one(name))
     return list(dict.fromkeys(found))
+
+
+def left_behind(names: Iterable[str], behind: BehindFrozen) -> dict[str, str]:
+    """Technique -> why it can't be behind a frozen body, of those that the groups among the names stand for else."""
+    found: dict[str, str] = {}
+    for technique in (technique for name in names if name in GROUPS for technique in _members(name, _listed())):
+        try:
+            frozen_form(technique, views=behind.views)
+        except UserError as error:
+            found[technique.name] = str(error)
+    return found
 
 
 def _one(name: str) -> str:
@@ -58,8 +84,22 @@ def _one(name: str) -> str:
         raise UserError(f"unknown technique '{name}'{near}") from None
 
 
-def _group(name: str) -> list[Technique]:
-    listed = [technique for technique in techniques() if not any(c.refused for c in conflicts(technique))]
+def _listed() -> list[Technique]:
+    return [technique for technique in techniques() if not any(c.refused for c in conflicts(technique))]
+
+
+def _group(name: str, behind: BehindFrozen | None) -> list[Technique]:
+    members = _members(name, _listed())
+    if behind is None:
+        return members
+    found = []
+    for technique in members:
+        with contextlib.suppress(UserError):
+            found.append(frozen_form(technique, views=behind.views))
+    return found
+
+
+def _members(name: str, listed: list[Technique]) -> list[Technique]:
     if name == "all":
         return listed
     if name == "cheap":
@@ -91,7 +131,7 @@ def cost(technique: Technique, context: TrainingContext = _EXAMPLE, **parameters
     return math.prod(part.cost for part in technique.parts) * (1 - on_features)
 
 
-def _around(name: str) -> list[str]:
+def _around(name: str, behind: BehindFrozen | None) -> list[str]:
     whole = get_technique(name)
     if len(whole.parts) < 2:
         raise UserError(
@@ -101,5 +141,7 @@ def _around(name: str) -> list[str]:
     without = [
         JOINS.join(whole.written(part) for part in whole.parts if part is not left) or BASELINE for left in whole.parts
     ]
-    fewer = [technique for technique in map(get_technique, without) if not any(c.refused for c in conflicts(technique))]
+    as_trained: Callable[[Technique], Technique] = Technique.behind_frozen if behind else lambda technique: technique
+    found = map(get_technique, without)
+    fewer = [technique for technique in found if not any(c.refused for c in conflicts(as_trained(technique)))]
     return [BASELINE, whole.name, *(technique.name for technique in fewer)]

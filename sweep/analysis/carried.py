@@ -36,7 +36,7 @@ def trial_ledger(
         neither on record nor follow from the split's alone.
     """
     try:
-        technique, trained = get_technique(name), get_technique(spec.technique)
+        technique, trained = _as_trained(name, spec), _as_trained(spec.technique, spec)
         parameters = _parameters(technique, trained, spec.parameters, own or {})
         split = np.array(split_counts, dtype=np.int64)
         if not len(split) or split.min() < 1:
@@ -50,6 +50,11 @@ def trial_ledger(
         return technique.ledger(context, **parameters)
     except UserError:  # a technique, or a parameter, that this version or this machine does not have
         return None
+
+
+def _as_trained(name: str, spec: TrialSpec) -> Technique:
+    found = get_technique(name)
+    return found.behind_frozen() if spec.frozen else found
 
 
 def _parameters(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from balancing.components.conflicts import conflicts
+from balancing.components.groups import BehindFrozen
 from balancing.components.named import NAMED
 from balancing.components.ranges import Interval
 from balancing.components.technique import Technique
@@ -211,7 +212,7 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
             place = place[part]
         place[leaf] = plain(value)
     try:
-        return Config.model_validate(merged)
+        return Config.model_validate(merged, context={"behind": _behind_frozen(merged.get("train"))})
     except ValidationError as error:
         found = error.errors()
         sentences = list(dict.fromkeys(_sentence(e) for e in found[:_MOST_ERRORS]))
@@ -219,6 +220,15 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
         raise UserError("; ".join([*sentences, *more])) from error
     except UnicodeEncodeError as error:  # within a list or a mapping
         raise UserError(f"{error.object!r} is no text in UTF-8; write it anew") from error
+
+
+def _behind_frozen(train: Any) -> BehindFrozen | None:
+    """Whether groups of techniques stand for what works behind a frozen network; None too where a value is wrong."""
+    try:
+        found = TrainConfig.model_validate(train or {})
+    except ValidationError:
+        return None
+    return BehindFrozen(found.views) if NetworkName.parse(found.network).frozen else None
 
 
 def recorded_config(run: Run, assignments: Mapping[str, Any] | None = None) -> Config:

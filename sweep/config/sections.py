@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from balancing.components.groups import BehindFrozen
 from balancing.components.named import STUDY
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
@@ -26,7 +27,7 @@ from balancing.data.options import Options, Reading, parse_merge, parse_pairs
 from balancing.errors import suggestion
 from balancing.metrics import SELECTABLE
 from sweep.config.bounds import check_shares, seconds_of
-from sweep.config.technique_files import expand_names
+from sweep.config.technique_files import expand_names, names_left_behind
 from sweep.config.values import check_decided, own_parameters, parse_channels, parse_names, parse_values
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
 from sweep.runs.network_name import NetworkName
@@ -138,6 +139,11 @@ else:
     _Shared = create_model("_Shared", __base__=_Techniques, **{h.name: _values_of(h) for h in HYPERPARAMETERS})
 
 
+def _behind(info: ValidationInfo) -> BehindFrozen | None:
+    """What groups stand for: the whole configuration says so as the context in which its sections are validated."""
+    return info.context.get("behind") if isinstance(info.context, Mapping) else None
+
+
 class SpaceConfig(_Shared):
     """What is crossed: lists are crossed in full, ranges are drawn ``trials`` times, each with ``seeds`` seeds."""
 
@@ -164,11 +170,17 @@ class SpaceConfig(_Shared):
 
     # Those that were not asked for by name: what the data rule out is left out of them.
     _of_groups: tuple[str, ...] = PrivateAttr(())
+    _left_behind: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def of_groups(self) -> tuple[str, ...]:
         """The techniques that a group alone stands for; none once they are written out, as in a run's config.yaml."""
         return self._of_groups
+
+    @property
+    def left_behind(self) -> Mapping[str, str]:
+        """Technique -> why a group does not stand for it behind a frozen network; none as of ``of_groups``."""
+        return self._left_behind
 
     def __eq__(self, other: object) -> bool:
         """By what is set: how techniques were asked for is no setting."""
@@ -176,18 +188,21 @@ class SpaceConfig(_Shared):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _remember_groups(cls, given: Any, build: ModelWrapValidatorHandler[SpaceConfig]) -> SpaceConfig:
-        found = build(given)
+    def _remember_groups(
+        cls, given: Any, build: ModelWrapValidatorHandler[SpaceConfig], info: ValidationInfo
+    ) -> SpaceConfig:
+        found, behind = build(given), _behind(info)
         names = parse_names(given.get("techniques")) if isinstance(given, Mapping) else None
         if isinstance(names, list):
-            by_name = expand_names(names, groups=False)
+            by_name = expand_names(names, groups=False, behind=behind)
             found._of_groups = tuple(name for name in found.techniques if name not in by_name)
+            found._left_behind = names_left_behind(names, behind) if behind else {}
         return found
 
     @field_validator("techniques")
     @classmethod
-    def _known(cls, names: list[str]) -> list[str]:
-        return expand_names(names)
+    def _known(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        return expand_names(names, behind=_behind(info))
 
     @model_validator(mode="after")
     def _in_range(self) -> SpaceConfig:

@@ -12,7 +12,7 @@ from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.conflicts import conflicts
 from balancing.components.doubts import double_correction, doubts, planned_counts
 from balancing.components.ranges import Choice, Interval, Range
-from balancing.components.techniques import Technique, get_technique, training_of
+from balancing.components.techniques import Technique, training_of
 from balancing.errors import UserError
 from sweep.config.size import n_draws
 from sweep.config.values import decision_parameters
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Axes that change neither how much of the prior is taken out nor what the others do.
 _APART = {"sampler", "augmentation", "optimizer"}
 _MOST_CORNERS = 256
+# A schedule is looked at with made-up counts: what trains in its stages does not depend on them.
+_EXAMPLE = TrainingContext(np.array([90, 10]), 10, split_counts=np.array([90, 10]))
 
 
 def check_compositions(config: Config, data: TrainingData) -> list[str]:
@@ -35,8 +37,8 @@ def check_compositions(config: Config, data: TrainingData) -> list[str]:
         UserError: a technique corrects the class prior twice with parameters that it will get, and that was not asked
             for.
     """
-    found: list[str] = []
-    for technique in map(get_technique, config.space.techniques):
+    found = _left_behind(config.space.left_behind)
+    for technique in map(config.technique, config.space.techniques):
         found += [conflict.sentence for conflict in conflicts(technique) if not conflict.refused]
         if config.train.optimizer != "sgd" and any(part.name == "tau_norm" for part in technique.parts):
             found.append(
@@ -44,6 +46,7 @@ def check_compositions(config: Config, data: TrainingData) -> list[str]:
                 f"images, which {config.train.optimizer} need not leave (Menon et al., ICLR 2021); take "
                 "train.optimizer=sgd, or threshold"
             )
+        found += _of_linear_heads(config, technique)
         if {part.axis for part in technique.parts} <= _APART:
             continue
         doubtful: list[str] = []
@@ -58,6 +61,36 @@ def check_compositions(config: Config, data: TrainingData) -> list[str]:
             doubtful = doubtful or doubts(technique, context, own)
         found += doubtful
     return found
+
+
+def _left_behind(why: Mapping[str, str]) -> list[str]:
+    """One sentence for the techniques that groups do not stand for behind a frozen network; none where there are none.
+
+    Args:
+        why: technique -> the reason.
+    """
+    if not why:
+        return []
+    names: dict[str, list[str]] = {}
+    for name, reason in why.items():
+        names.setdefault(reason, []).append(name)
+    said = "; ".join(f"{', '.join(some)} ({reason})" for reason, some in names.items())
+    return [f"Techniques left out, since the network is frozen: {said}."]
+
+
+def _of_linear_heads(config: Config, technique: Technique) -> list[str]:
+    """Whether all that a stage has trained goes when the next begins: of a head alone, renewed."""
+    if not config.network.frozen or config.train.hidden:
+        return []
+    stages = technique.schedule(_EXAMPLE)
+    if not any(stage.phase.new_head for stage in stages[1:]):
+        return []
+    schedule = technique.part("schedule")
+    assert schedule is not None
+    return [
+        f"technique '{technique.name}': behind a frozen network {schedule.label} starts a linear head anew, and of the "
+        "stage before nothing is left; with a hidden layer (--hidden 128) there would be"
+    ]
 
 
 def _context(

@@ -15,7 +15,6 @@ from balancing.components.groups import cost
 from balancing.components.plans import TrainingPlan
 from balancing.components.samplers.targets import rows_to_add
 from balancing.components.technique import Technique
-from balancing.components.techniques import get_technique
 from balancing.cpus import usable_cpus
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
@@ -23,7 +22,7 @@ from sweep.training.dtype import BFLOAT16_FROM, fast_precision
 from sweep.training.epoch import train_epoch
 from sweep.training.hardware import keep_freed_memory, on_device
 from sweep.training.inputs import SplitImages
-from sweep.training.method import Part, method_of
+from sweep.training.method import Part, method_of, technique_of
 from sweep.training.network import new_model, to_device
 from sweep.training.optimizer import new_optimizer
 from sweep.training.stages import steps_of
@@ -69,7 +68,7 @@ def rows_per_epoch(spec: TrialSpec, labels: np.ndarray, rows: np.ndarray, n_clas
     natural = len(rows) - (len(rows) % spec.batch_size == 1)
     if spec.budget == "steps":
         return natural
-    technique = get_technique(spec.technique)
+    technique = technique_of(spec)
     counts = np.bincount(labels[rows], minlength=n_classes)
     sampled = _rows_of_plan(technique, spec, labels, rows, counts)
     schedule = technique.schedule(TrainingContext(counts, spec.epochs, split_counts=counts), **spec.parameters)
@@ -92,7 +91,7 @@ def _rows_of_plan(
 
 def cost_of(spec: TrialSpec) -> float:
     """What a training image costs a trial, in passes forward and back of plain training; see ``groups.cost``."""
-    return cost(get_technique(spec.technique), **spec.parameters)
+    return cost(technique_of(spec), **spec.parameters)
 
 
 def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:

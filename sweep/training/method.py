@@ -262,7 +262,8 @@ class _Built:
         """Those that the sampler makes of the features; before there are any, the rows as they are."""
         if not self.features.there:
             return EpochPlans.always(self.natural)
-        data = replace(training_data(self.images), vectors=self.features.vectors)
+        # Another trial's features are others, so nothing is kept for it.
+        data = replace(training_data(self.images), vectors=self.features.vectors, neighbours=None)
         return self.technique.plans(data, self.spec.seed, **self.spec.parameters)
 
     def _new_members(self, heads: int) -> tuple[TrainingPlan, ...]:

@@ -15,7 +15,9 @@ from balancing.components.axes import TrainingData
 from balancing.components.laws.common import SEED, assert_same_plan, make_data
 from balancing.components.laws.samplers import accepted
 from balancing.components.neighbours import store as neighbour_store
+from balancing.components.neighbours.real import nearest_real
 from balancing.components.neighbours.search import nearest_in_both, nearest_neighbours
+from balancing.components.neighbours.spaces import VectorSpace
 from balancing.components.neighbours.store import NeighbourStore
 from balancing.components.techniques import get_technique, techniques
 
@@ -39,6 +41,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
     monkeypatch.setattr(neighbour_store, "nearest_neighbours", counting(nearest_neighbours))
     monkeypatch.setattr(neighbour_store, "nearest_in_both", counting(nearest_in_both))
+    monkeypatch.setattr(neighbour_store, "nearest_real", counting(nearest_real))
     return made
 
 
@@ -164,3 +167,84 @@ def test_a_folder_that_cannot_be_made_costs_a_search_only(tmp_path: Path, search
         store = NeighbourStore(tmp_path / "file" / "nearest")
         np.testing.assert_array_equal(store.nearest(PIXELS, QUERIES, POOL, 4), wanted(4))
     assert len(searches) == 2
+
+
+VECTORS = np.random.default_rng(5).normal(size=(60, 7)).astype(np.float32)
+
+
+def test_neighbours_of_vectors_are_searched_for_once_too(
+    store: NeighbourStore, searches: list[tuple[int, ...]]
+) -> None:
+    space = VectorSpace(VECTORS, POOL)
+    for k in (5, 1, 16):
+        found = store.nearest_vectors(space, POOL[:20], POOL, k)
+        np.testing.assert_array_equal(found, nearest_real(space, POOL[:20], POOL, k))
+    assert searches == [(20, 50, 16)]
+
+
+@pytest.mark.parametrize("changed", ["vectors", "rows", "type", "pixels"])
+def test_other_vectors_or_rows_are_another_search(
+    changed: str, store: NeighbourStore, searches: list[tuple[int, ...]]
+) -> None:
+    """Pixels of the same shape, too: one folder holds both."""
+    store.nearest_vectors(VectorSpace(VECTORS, POOL), POOL, POOL, 4)
+    other, rows = VECTORS.copy(), POOL
+    other[7] += np.float32(1e-6)
+    if changed == "pixels":
+        pixels = np.random.default_rng(6).integers(0, 256, size=(60, 7), dtype=np.uint8)
+        found, wanted = store.nearest(pixels, POOL, POOL, 4), nearest_neighbours(pixels, POOL, POOL, 4)
+    else:
+        vectors = {"vectors": other, "rows": VECTORS, "type": VECTORS.astype(np.float64)}[changed]
+        rows = POOL[:-1] if changed == "rows" else POOL
+        space = VectorSpace(vectors, rows)
+        found, wanted = store.nearest_vectors(space, rows, rows, 4), nearest_real(space, rows, rows, 4)
+    np.testing.assert_array_equal(found, wanted)
+    assert len(searches) == 2
+
+
+def test_what_other_rows_hold_is_no_other_search(store: NeighbourStore, searches: list[tuple[int, ...]]) -> None:
+    other = VECTORS.copy()
+    other[51:] = np.nan
+    for vectors in (VECTORS, other):
+        store.nearest_vectors(VectorSpace(vectors, POOL), POOL, POOL, 4)
+    assert len(searches) == 1
+
+
+def in_features(**more: Any) -> TrainingData:
+    data = make_data((40, 16, 22))
+    rng = np.random.default_rng(9)
+    vectors = rng.normal(size=(len(data.labels), 5)) + 1.2 * data.labels[:, None]
+    return replace(data, vectors=vectors.astype(np.float32), **more)
+
+
+@pytest.mark.parametrize("name", ["smote", "adasyn", "eos", "enn", "nearmiss", "smote_tomek", "svm_smote"])
+def test_a_sweep_in_features_searches_once_in_all_its_processes(
+    name: str, tmp_path: Path, searches: list[tuple[int, ...]]
+) -> None:
+    """Each with vectors of its own in memory, as another process has them; support vectors are found once too."""
+    technique = get_technique(name)
+    for random_state in range(3):
+        data = in_features(neighbours=NeighbourStore(tmp_path))
+        assert_same_plan(technique.build(data, random_state), technique.build(in_features(), random_state))
+        made = len(searches) if random_state == 0 else made
+    assert len(searches) == made
+    if name == "svm_smote":
+        kept = [file for file in tmp_path.iterdir() if np.load(file).ndim == 1]
+        assert len(kept) == 1
+        for damaged in (np.array([999]), np.zeros((2, 2), dtype=np.int64), np.array([0.5])):
+            np.save(kept[0], damaged)
+            data = in_features(neighbours=NeighbourStore(tmp_path))
+            assert_same_plan(technique.build(data, 0), technique.build(in_features(), 0))
+
+
+def test_memory_holds_what_was_asked_for_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the folder's files what is in memory still answers; what would be too much goes, oldest first."""
+    monkeypatch.setattr(neighbour_store, "_MEMORY_BYTES", 2 * 20 * 16 * 8)
+    store, space = NeighbourStore(tmp_path), VectorSpace(VECTORS, POOL)
+    for start in (0, 10, 20):
+        store.nearest_vectors(space, POOL[start : start + 20], POOL, 4)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    for start, made_anew in ((20, 0), (10, 0), (0, 1)):
+        store.nearest_vectors(space, POOL[start : start + 20], POOL, 4)
+        assert len(list(tmp_path.iterdir())) == made_anew

@@ -11,11 +11,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from balancing.components.axes import TrainingData
 from balancing.components.laws.common import make_data
-from balancing.components.neighbours import mixtures, real
+from balancing.components.neighbours import mixtures, real, spaces
 from balancing.components.neighbours.mixtures import nearest_rows
 from balancing.components.neighbours.real import extreme_distances, nearest_real
 from balancing.components.neighbours.search import nearest_neighbours
-from balancing.components.neighbours.spaces import PixelSpace, VectorSpace
+from balancing.components.neighbours.spaces import PixelSpace, VectorSpace, vector_space
 from balancing.components.techniques import get_technique
 
 VECTORS = np.random.default_rng(1).normal(50, 1, size=(70, 9)).astype(np.float32)
@@ -110,6 +110,36 @@ def test_a_plan_without_mixtures_has_the_neighbours_of_its_rows() -> None:
     nearest = data.nearest(data.rows, data.rows, 3)
     found = nearest_rows(data.space, get_technique("baseline").build(data, 0), nearest)
     np.testing.assert_array_equal(found, places[nearest])
+
+
+@pytest.mark.parametrize("held", [0, 2**28])
+@pytest.mark.parametrize("block", [1, 7, 2048])
+def test_products_are_those_of_the_rows_in_blocks_and_held(
+    held: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spaces, "_PRODUCTS_BYTES", held)
+    monkeypatch.setattr(spaces, "_LARGEST_BLOCK", block)
+    space = VectorSpace(VECTORS, ROWS)
+    centred = VECTORS.astype(np.float64) - VECTORS[ROWS].mean(axis=0, dtype=np.float64)
+    for a, b in ((ROWS[:3], ROWS[5:9]), (ROWS, ROWS), (ROWS[7:20], ROWS[:30]), (ROWS[:0], ROWS)):
+        np.testing.assert_allclose(space.products(a, b).numpy(), centred[a] @ centred[b].T, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(space.squared_norms(a), (centred[a] ** 2).sum(axis=1), rtol=1e-9)
+    assert ("_products_TT" in vars(space)) == bool(held)
+    whole = space.products(ROWS, ROWS)
+    if held:
+        assert bool((whole == whole.T).all()), "each pair is multiplied once"
+
+
+def test_trials_with_the_same_vectors_share_a_space() -> None:
+    found = vector_space(VECTORS, ROWS)
+    assert vector_space(VECTORS, ROWS.copy()) is found
+    assert vector_space(VECTORS.copy(), ROWS) is found, "as another trial has opened them"
+    moved = VECTORS.copy()
+    moved[ROWS[0], 0] += 1
+    other = vector_space(moved, ROWS)
+    assert other is not found
+    assert vector_space(moved, ROWS[::-1]) is other, "their order is no matter"
+    assert vector_space(moved, ROWS[1:]) is not other
 
 
 def test_a_matrix_holds_vectors_or_else_pixels() -> None:
