@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,10 @@ def small(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sweep.config.files.read_file", small)
     monkeypatch.setitem(jobs._DEMO_NETWORK, "data.phantom_images", 300)
     monkeypatch.setitem(jobs._DEMO_NETWORK, "space.epochs", 1)
-    yield
 
 
 def test_heads_are_compared_on_the_network_that_learned_from_other_drawings(
