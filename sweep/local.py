@@ -15,7 +15,7 @@ from balancing.components.neighbours.store import NeighbourStore
 from balancing.cpus import usable_cpus
 from balancing.errors import UserError
 from sweep.borrowed import borrowed_process
-from sweep.duration import duration
+from sweep.planning.bundles import groups_of, is_bundled
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import PairedHalving, halving_epochs
 from sweep.planning.prepare import SweepInputs
@@ -29,7 +29,16 @@ from sweep.runs.observer import Observer, tell
 from sweep.runs.owner import NotOwner
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
-from sweep.training.attempt import begin_attempt, clean_process, predict_test, train_with_events
+from sweep.training.attempt import (
+    TooLong,
+    begin_attempt,
+    check_time,
+    clean_process,
+    last_line,
+    predict_test,
+    train_with_events,
+)
+from sweep.training.bundle import Ended, Workplace, train_bundle
 from sweep.training.checkpoints import network_fault
 from sweep.training.dtype import fast_precision
 from sweep.training.inputs import SplitImages
@@ -41,10 +50,6 @@ if TYPE_CHECKING:
 
 class _Stopped(Exception):
     """Early stopping ended the trial after an epoch."""
-
-
-class _TooLong(Exception):
-    """The trial has run for longer than it may."""
 
 
 def check_local(config: Config) -> None:
@@ -129,10 +134,33 @@ class _Here:
             halving = PairedHalving(run, *halving_epochs(run, config))
         tell(self.observer.begin, specs, ended, metric, 1)
         try:
+            if is_bundled(config):
+                left = {spec.trial_id for spec in waiting}
+                train_bundle(groups_of(specs, left, self.inputs.images.n_classes), self._workplace())
+                return
             for spec in self._in_rounds() if searched else waiting:
                 self._train(spec, halving)
         finally:
             tell(self.observer.end)
+
+    def _workplace(self) -> Workplace:
+        config = self.config
+
+        def ended(trial: Ended) -> None:
+            trial.tell(self.observer)
+
+        return Workplace(
+            run=self.run,
+            images=self.images,
+            clean=lambda: clean_process(0, self.cpus, self.gpus),
+            retries=config.sweep.retries,
+            resume_seconds=config.train.resume_seconds,
+            limit=config.resources.trial_timeout,
+            events=config.draws_events,
+            started=partial(tell, self.observer.started),
+            ended=ended,
+            check=self.interrupts.check,
+        )
 
     def _in_rounds(self) -> Iterator[TrialSpec]:
         rounds = RecordedRounds(OptunaRounds(self.config, self.inputs.fixed), self.run)
@@ -160,8 +188,8 @@ class _Here:
                 if not folder.fault():  # it had ended before something beside it went wrong
                     ended, error = str(folder.status()["status"]), ""
                     break
-                ended, error, text = "failed", _last_line(failure), traceback.format_exc()
-                if isinstance(failure, _TooLong):  # tried again it would take as long
+                ended, error, text = "failed", last_line(failure), traceback.format_exc()
+                if isinstance(failure, TooLong):  # tried again it would take as long
                     break
         if error:
             folder.write_error(text)
@@ -186,22 +214,14 @@ class _Here:
             if halving and not halving.goes_on(spec, numbers):
                 raise _Stopped
             if numbers["epoch"] < spec.epochs:
-                self._check_time(time.monotonic() - began)
+                check_time(time.monotonic() - began, self.config.resources.trial_timeout)
 
         trial = Trial(spec, self.images, folder, device=device, start=self.inputs.start)
-        events = SafeEvents(run.events_folder(spec))
+        events = SafeEvents(run.events_folder(spec) if self.config.draws_events else None)
         try:
             return train_with_events(trial, events, report, self.config.train.resume_seconds)
         except _Stopped:
             return record_stop(run, spec, len(trial.progress.epochs))
-
-    def _check_time(self, ran: float) -> None:
-        limit = self.config.resources.trial_timeout
-        if limit is not None and ran > limit:
-            raise _TooLong(
-                f"it ran for {duration(ran)}, and --trial-timeout is {duration(limit)}: ended; give more time, or find "
-                "out what takes so long"
-            )
 
     def faults(self, trial_ids: Sequence[str]) -> dict[str, str]:
         """See ``sweep.planning.finish.Tester``."""
@@ -211,11 +231,3 @@ class _Here:
     def open_test(self, trial_ids: Sequence[str]) -> None:
         """See ``sweep.planning.finish.Tester``."""
         predict_test(self.run, self.images, trial_ids, clean_process(0, self.cpus, self.gpus))
-
-
-def _last_line(error: Exception) -> str:
-    """An error without its traceback, as a record of a trial shows it."""
-    if isinstance(error, _TooLong):
-        return str(error)
-    lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
-    return lines[-1][:500]

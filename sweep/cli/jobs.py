@@ -99,8 +99,9 @@ def _reported(config: Config, console: Console) -> tuple[Step, Step]:
             )
             return
         show_results(made, console)
-        watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"
-        console.print(f"Watch the trials' curves:  {watch}", soft_wrap=True, markup=False)
+        if (made.path / "tensorboard").is_dir():
+            watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"
+            console.print(f"Watch the trials' curves:  {watch}", soft_wrap=True, markup=False)
         console.print(f"Report: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False)
 
     return write, show

@@ -209,6 +209,14 @@ _ALL = (
     Option("scheduler", "none or asha (early stopping).", _HOW, "sweep.scheduler"),
     Option("search", "grid (paired draws) or optuna.", _HOW, "sweep.search"),
     Option(
+        "tensorboard",
+        "Event files of each trial; by default not of a frozen network's heads.",
+        _HOW,
+        "sweep.tensorboard",
+        bool,
+        ("--tensorboard/--no-tensorboard",),
+    ),
+    Option(
         "local",
         "Train in this process, one trial after the other, without Ray.",
         _WHERE,

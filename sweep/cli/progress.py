@@ -78,8 +78,9 @@ class Progress(Observer):
 
     def epoch(self, trial_id: str, numbers: Mapping[str, Any]) -> None:
         self.state[trial_id] = "running"
+        # Of trials whose records come at their end, several epochs at once.
+        self.worked += max(1, int(numbers["epoch"]) - self.epochs_done[trial_id])
         self.epochs_done[trial_id] = int(numbers["epoch"])
-        self.worked += 1
         if may_be_best(numbers):
             self._keep_best(self.specs[trial_id], numbers.get(self.specs[trial_id].metric))
 

@@ -19,16 +19,16 @@ from sweep.runs.spec import TrialSpec
 GRID = "grid"
 
 
-class _Values(list[dict[str, Any]]):
+class Values(list[Any]):
     """A grid's values, which nobody changes. Tune copies the whole grid for each trial: 5,000 times 5,000 specs."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Values:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Values:
         return self
 
 
 def grid_of(specs: Sequence[TrialSpec]) -> dict[str, Any]:
     """Tune's space of the trials of a list, in its order."""
-    return {"spec": tune.grid_search(_Values(spec.to_dict() for spec in specs))}
+    return {"spec": tune.grid_search(Values(spec.to_dict() for spec in specs))}
 
 
 class PairedASHA(FIFOScheduler):

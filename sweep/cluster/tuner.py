@@ -1,6 +1,6 @@
 """The sweep on Ray: tuner, resume, selection, test.
 
-Only this file, ``session``, ``waiting``, ``worker`` and ``search`` import ray.
+Only this file, ``bundled``, ``session``, ``waiting``, ``worker`` and ``search`` import ray.
 
 The records are the truth: a trial that ended by them is not run again, whatever Ray remembers. So a sweep is resumed
 by starting a new tuner over the trials that have not ended, and nothing is ever unpickled from disk.
@@ -21,11 +21,13 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from sweep.cluster import ray_token
+from sweep.cluster.bundled import Bundles
 from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
 from sweep.cluster.session import Slots, fit_slots, ray_session
 from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import WorkerContext, check_networks, open_test, precision_here, train_on_worker
+from sweep.planning.bundles import is_bundled
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import halving_epochs
 from sweep.planning.prepare import SweepInputs
@@ -64,6 +66,7 @@ def share(run: Run, inputs: SweepInputs, config: Config, claim: Claim | None) ->
         resume_seconds=config.train.resume_seconds,
         claim=claim,
         halving=halving_epochs(run, config) if config.sweep.scheduler == "asha" else None,
+        events=config.draws_events,
     )
 
 
@@ -221,7 +224,6 @@ class Sweep:
     def _tune(self, inputs: SweepInputs, shared: WorkerContext) -> None:
         """Every trial that has not ended, by Tune."""
         config, run, slots = self.config, self.run, self.slots
-        metric = config.sweep.metric
         specs = run.specs() or (inputs.specs(config) if config.sweep.search == GRID else [])
         ended = ended_trials(run, specs)
         searcher = None
@@ -231,6 +233,10 @@ class Sweep:
             if not waiting:
                 return
             space, samples = grid_of(waiting), 1
+            if is_bundled(config):
+                bundles = Bundles(run, config, self.observer, self.interrupts, specs, waiting, slots.concurrent)
+                self._fit(bundles.tuner(shared, slots, self._waiting(), self._storage), specs, ended)
+                return
         else:
             rounds = OptunaRounds(config, inputs.fixed)
             searcher = RoundSearcher(rounds, run, self.observer)
@@ -253,17 +259,25 @@ class Sweep:
             ),
             run_config=self._run_config(),
         )
-        tell(self.observer.begin, specs, ended, metric, slots.concurrent)
+        self._fit(tuner, specs, ended)
+
+    def _fit(self, tuner: tune.Tuner, specs: Sequence[TrialSpec], ended: Mapping[str, Any]) -> None:
+        tell(self.observer.begin, specs, ended, self.config.sweep.metric, self.slots.concurrent)
         try:
             tuner.fit()
         finally:
             tell(self.observer.end)
 
+    @property
+    def _storage(self) -> str:
+        """Where Tune keeps its own state."""
+        return str(self.run.path.resolve() / "ray")
+
     def _run_config(self) -> tune.RunConfig:
         patience = Patience(self._waiting(), self.config.resources.trial_timeout)
         return tune.RunConfig(
             name="tune",
-            storage_path=str(self.run.path.resolve() / "ray"),
+            storage_path=self._storage,
             verbose=1 if self.observer.verbose else 0,
             callbacks=[patience, _Watcher(self.run, self.observer, patience.reasons, self.interrupts)],
             failure_config=tune.FailureConfig(max_failures=self.config.sweep.retries),

@@ -1,4 +1,4 @@
-"""What runs on a Ray worker: one trial, or the opening of the test split for chosen trials."""
+"""What runs on a Ray worker: one trial, a bundle of head trials, or the opening of the test split for chosen trials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from balancing.components.registry import Component
 from sweep.cluster.travelling import arrived
 from sweep.runs.files import no_guard
 from sweep.runs.owner import Claim
-from sweep.runs.run import ASKS, ENDED_AS, Run
+from sweep.runs.run import ASKS, BUNDLE, ENDED_AS, Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 
@@ -37,6 +37,8 @@ class WorkerContext:
         halving: the most epochs of any trial and the epochs of grace where configurations are halved, else None.
         vectors_path: what a frozen body made of the images; "" where none is frozen.
         vectors: (D,) mean and (D,) std of the training rows of these; None where none is frozen.
+        events: whether trials write event files.
+        bundled: of trials that train in bundles what a ``Workplace`` must know; None where each is a trial of Tune's.
         components: those that a worker can't find by itself, as of a notebook.
     """
 
@@ -55,7 +57,18 @@ class WorkerContext:
     halving: tuple[int, int] | None = None
     vectors_path: str = ""
     vectors: tuple[np.ndarray, np.ndarray] | None = None
+    events: bool = True
+    bundled: Bundled | None = None
     components: tuple[Component, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What bundles go by, as of ``sweep.training.bundle.Workplace``."""
+
+    retries: int
+    limit: float | None
+    start: str
 
 
 def _open_shared(shared: WorkerContext, gpus: float) -> tuple[Any, Run]:
@@ -140,8 +153,39 @@ def train_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: floa
         tune.report({name: numbers[name] for name in ("epoch", spec.metric)} | {"numbers": numbers})
 
     trial = Trial(spec, images, folder, device=device, start=shared.start)
-    train_with_events(trial, SafeEvents(run.events_folder(spec)), report, shared.resume_seconds)
+    events = SafeEvents(run.events_folder(spec) if shared.events else None)
+    train_with_events(trial, events, report, shared.resume_seconds)
     tune.report(_last_word(folder))
+
+
+def train_bundle_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: float, gpus: float) -> None:
+    """A bundle of head trials, on a worker: one trial of Tune's, which reports how each of them ended."""
+    from sweep.training.bundle import Group, Workplace, train_bundle
+
+    assert shared.bundled is not None
+    device = _clean_worker(0, cpus, gpus)
+    images, run = _open_shared(shared, gpus)
+    told: list[dict[str, Any]] = []
+
+    def report() -> None:
+        tune.report({BUNDLE: list(told)})
+        told.clear()
+
+    place = Workplace(
+        run=run,
+        images=images,
+        clean=lambda: device,
+        retries=shared.bundled.retries,
+        resume_seconds=shared.resume_seconds,
+        limit=shared.bundled.limit,
+        events=shared.events,
+        started=lambda trial_id: None,
+        ended=lambda ended: told.append(ended.to_dict()),
+        start=shared.bundled.start,
+    )
+    for group in config["bundle"]:
+        train_bundle([Group.from_dict(group)], place)
+        report()
 
 
 def _last_word(folder: TrialFolder) -> dict[str, Any]:

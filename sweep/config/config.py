@@ -94,6 +94,12 @@ class Config(Section):
         """Which network trains."""
         return NetworkName.parse(self.train.network)
 
+    @property
+    def draws_events(self) -> bool:
+        """Whether trials write TensorBoard's event files: hundreds of heads' would help nobody."""
+        asked = self.sweep.tensorboard
+        return not self.network.frozen if asked == "auto" else asked
+
     def technique(self, name: str) -> Technique:
         """A technique as trials of this configuration train with it: see ``Technique.behind_frozen``."""
         found = get_technique(name)

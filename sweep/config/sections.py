@@ -293,6 +293,9 @@ class SweepConfig(Section):
     )
     search: Literal["grid", "optuna"] = "grid"
     retries: int = Field(default=2, ge=0, le=20, description="how often a trial that failed is tried again")
+    tensorboard: bool | Literal["auto"] = Field(
+        default="auto", description="event files of each trial; 'auto': of networks that train whole, not of heads"
+    )
 
     @field_validator("metric")
     @classmethod

@@ -29,8 +29,9 @@ def record_stop(run: Run, spec: TrialSpec, epoch: int) -> str:
     folder.write_spec(spec)  # one that was not begun has none yet
     folder.write_status(ended, finished=now())
     folder.tidy()
-    if epoch:
-        events = SafeEvents(run.events_folder(spec))
+    events_folder = run.events_folder(spec)
+    if epoch and events_folder.exists():
+        events = SafeEvents(events_folder)
         events.finish_trial(spec, folder, run.class_names)
         if events.error:
             folder.write_status(ended, events_error=events.error)

@@ -29,10 +29,10 @@ class SafeEvents:
     """The event files of one trial, from its first epoch to its end, whose failure is no failure of the trial.
 
     Args:
-        folder: the trial's own; its name is the run's name in TensorBoard.
+        folder: the trial's own; its name is the run's name in TensorBoard. None: nothing is written.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path | None):
         self._folder = folder
         self._events: TrialEvents | None = None
         self.error = ""
@@ -41,6 +41,7 @@ class SafeEvents:
         """As ``TrialEvents.epoch``; the first one opens the files."""
 
         def draw() -> None:
+            assert self._folder is not None
             self._events = self._events or TrialEvents(self._folder, numbers["epoch"])
             self._events.epoch(numbers)
 
@@ -50,6 +51,7 @@ class SafeEvents:
         """As ``TrialEvents.finish_trial``, and closes the files; opens them where no epoch did."""
 
         def draw() -> None:
+            assert self._folder is not None
             self._events = self._events or TrialEvents(self._folder, first_epoch=None)
             self._events.finish_trial(spec, folder, class_names)
 
@@ -63,7 +65,7 @@ class SafeEvents:
             self._safely(events.close)
 
     def _safely(self, draw: Callable[[], None]) -> None:
-        if self.error:
+        if self.error or self._folder is None:
             return
         try:
             draw()

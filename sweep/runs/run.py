@@ -73,6 +73,8 @@ FORMAT = 1
 ENDED_AS = "ended"
 # The key of a report before the first epoch, by which a trial asks whether it is worth beginning.
 ASKS = "asks"
+# The key of a bundle's report: how some of its trials ended.
+BUNDLE = "trials"
 
 
 class Run:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from balancing.errors import UserError
+from sweep.duration import duration
 from sweep.runs.events import SafeEvents
 from sweep.runs.files import now
 from sweep.runs.owner import NotOwner
@@ -49,8 +50,33 @@ def clean_process(seed: int, cpus: float, gpus: float) -> torch.device:
     return torch.device("cpu")
 
 
-def begin_attempt(folder: TrialFolder) -> None:
-    """Notes who trains from here on and with what; an attempt that another one followed may write no more."""
+class TooLong(Exception):
+    """A trial has run for longer than it may; tried again it would take as long."""
+
+
+def check_time(ran: float, limit: float | None) -> None:
+    """Raises TooLong where a trial ran for more seconds than its limit; None sets none."""
+    if limit is not None and ran > limit:
+        raise TooLong(
+            f"it ran for {duration(ran)}, and --trial-timeout is {duration(limit)}: ended; give more time, or find "
+            "out what takes so long"
+        )
+
+
+def last_line(error: Exception) -> str:
+    """An error without its traceback, as a record of a trial shows it."""
+    if isinstance(error, TooLong):
+        return str(error)
+    lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
+    return lines[-1][:500]
+
+
+def begin_attempt(folder: TrialFolder, **more: Any) -> None:
+    """Notes who trains from here on and with what; an attempt that another one followed may write no more.
+
+    Args:
+        more: goes into its status besides.
+    """
     status, attempt, here = folder.status(), uuid.uuid4().hex[:12], versions()
     trained_with = [known for known in status.get("trained_with", []) if known != here]
     folder.write_status(
@@ -60,6 +86,7 @@ def begin_attempt(folder: TrialFolder) -> None:
         node=socket.gethostname(),
         pid=os.getpid(),
         trained_with=[*trained_with, here] if folder.last.exists() else [here],
+        **more,
     )
     owners = folder.guard
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from balancing.metrics import evaluate
-from sweep.runs.files import DamagedFile, is_whole_zip, write_torch
+from sweep.runs.files import DamagedFile, is_whole_zip, now, write_torch
 from sweep.runs.predictions import Predictions, class_values
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder, network_fingerprint
@@ -27,6 +27,7 @@ class Progress:
     Args:
         network: fingerprint of the best network.
         kept: fingerprint of the best network that the file to go on from speaks of.
+        written: fingerprint of the network in the file of the best one; another's where records wait in memory.
     """
 
     epochs: list[dict[str, Any]]
@@ -34,50 +35,129 @@ class Progress:
     best_value: float = -math.inf
     network: str = ""
     kept: str = ""
+    written: str = ""
 
     def best(self) -> dict[str, Any]:
         """For the trial's status."""
         return {"best_epoch": self.best_epoch, "network": self.network}
 
 
-def keep_best(
-    folder: TrialFolder,
-    model: nn.Module,
-    progress: Progress,
-    spec: TrialSpec,
-    class_names: Sequence[str],
-    numbers: Mapping[str, Any],
-    validation: Predictions,
-) -> None:
-    """Writes the network of a new best epoch with its predictions, in one file, so that they are of one attempt.
+@dataclass(frozen=True)
+class Best:
+    """The network of a new best epoch with its predictions, which go into one file, so that they are of one attempt.
+
+    Args:
+        model: of which ``save_best`` keeps the weights as they are when it is called.
+        about: what is kept with it.
+        validation: its predictions.
+        network: its fingerprint.
+    """
+
+    model: nn.Module
+    about: Mapping[str, Any]
+    validation: Predictions
+    network: str
+
+
+def best_of(
+    model: nn.Module, spec: TrialSpec, class_names: Sequence[str], numbers: Mapping[str, Any], validation: Predictions
+) -> Best:
+    """The best so far, as ``write_best`` takes it.
+
+    Args:
+        model: as it is now; a copy, where it trains on before it is written.
+        numbers: the epoch's, see ``sweep.training.trial.Trial.epoch``.
+        validation: its predictions.
+    """
+    epoch = numbers["epoch"]
+    network = network_fingerprint(epoch, validation.probabilities)
+    about = {
+        **{name: numbers[name] for name in ("epoch", "stage") if name in numbers},
+        "spec": spec.to_dict(),
+        "class_names": list(class_names),
+        "positive": spec.positive,
+        "network": network,
+    }
+    return Best(model, about, validation, network)
+
+
+def write_best(folder: TrialFolder, best: Best, progress: Progress) -> None:
+    """Writes a new best network with its predictions.
 
     The best network that the file to go on from speaks of is put aside: an attempt that ends before the next such file
     is written goes on with that one, and need not find the new one again.
 
     Args:
-        progress: its network becomes the new one.
-        numbers: the epoch's, see ``sweep.training.trial.Trial.epoch``.
-        validation: its predictions.
+        progress: what is written becomes the new one.
     """
-    if progress.kept and progress.kept == progress.network and folder.best.exists():
+    if progress.kept and progress.kept == progress.written and folder.best.exists():
         folder.guard()
         os.replace(folder.best, folder.best_before)
-    epoch = numbers["epoch"]
-    progress.network = network_fingerprint(epoch, validation.probabilities)
-    save_best(
-        folder.best,
-        model,
-        folder.guard,
-        **{name: numbers[name] for name in ("epoch", "stage") if name in numbers},
-        spec=spec.to_dict(),
-        class_names=list(class_names),
-        positive=spec.positive,
-        network=progress.network,
-        validation={
-            name: torch.from_numpy(np.array(part)) for name, part in validation._asdict().items() if part is not None
-        },
-    )
-    _write_validation(folder, validation, progress.network)
+    parts = best.validation._asdict().items()
+    validation = {name: torch.from_numpy(np.array(part)) for name, part in parts if part is not None}
+    save_best(folder.best, best.model, folder.guard, **best.about, validation=validation)
+    progress.written = best.network
+    _write_validation(folder, best.validation, best.network)
+
+
+class Records:
+    """The records of a trial under way: in its folder after each epoch, or held in memory until ``flush``.
+
+    A head trains in less time than it takes to bring a file to the disk. Held back, all of them are written once, and
+    are then what they would have been.
+
+    Args:
+        held: keep them in memory.
+    """
+
+    def __init__(self, folder: TrialFolder, progress: Progress, *, held: bool = False):
+        self.folder, self.progress, self.held = folder, progress, held
+        self._best: Best | None = None
+        self._trained_on: dict[str, list[int]] = {}  # rows of each class, when the best network was found
+        self._written = len(progress.epochs)
+
+    def keep(self, best: Best, epoch: int, value: float, class_counts: Sequence[int]) -> None:
+        """A new best network.
+
+        Args:
+            epoch, value: whose, and what it was chosen by.
+            class_counts: (C,), of the plan that trained it.
+        """
+        self.progress.network = best.network
+        self.progress.best_epoch, self.progress.best_value = epoch, value
+        self._trained_on = {"plan_counts": list(class_counts)}
+        self._best = best
+        if not self.held:
+            self._write_best()
+
+    def add(self, numbers: dict[str, Any]) -> None:
+        """An epoch's numbers, after its ``keep``."""
+        self.progress.epochs.append(numbers)
+        if not self.held:
+            self.flush()
+
+    def flush(self) -> None:
+        """All that is known goes into the folder, where it is not there yet."""
+        self._write_best()
+        if self._written == len(self.progress.epochs):
+            return
+        self.folder.write_epochs(self.progress.epochs)
+        self.folder.write_status("running", **self.progress.best(), **self._trained_on)
+        self._written = len(self.progress.epochs)
+
+    def end(self, status: str, **more: Any) -> str:
+        """The last word; returns the status."""
+        self._write_best()
+        if self._written < len(self.progress.epochs) or more:
+            self.folder.write_epochs(self.progress.epochs)
+        self.folder.write_status(status, **more, **self.progress.best(), **self._trained_on, finished=now())
+        self.folder.tidy()
+        return status
+
+    def _write_best(self) -> None:
+        best, self._best = self._best, None
+        if best is not None:
+            write_best(self.folder, best, self.progress)
 
 
 def _write_validation(folder: TrialFolder, found: Predictions, network: str) -> None:
@@ -148,7 +228,7 @@ def go_on_from(
             raise
         why = f"{folder.last.name} was damaged"
     else:
-        found.kept = found.network
+        found.kept = found.written = found.network
         if _put_back_best(folder, found, spec):
             return model, optimizer, found
         why = f"the best network that {folder.last.name} speaks of was gone"

@@ -18,7 +18,7 @@ from sweep.runs.predictions import Predictions
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.centre import has_collapsed, set_centre
-from sweep.training.checkpoints import Progress, go_on_from, keep_best, save_last
+from sweep.training.checkpoints import Progress, Records, best_of, go_on_from, save_last
 from sweep.training.epoch import train_epoch
 from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
@@ -44,6 +44,8 @@ class Trial:
         device: where to train.
         start: starting weights without a head, or None.
         method: what to train with; the spec's where None.
+        held: records stay in memory until the end, or until there is a file to go on from: for what trains in less time
+            than the disk takes. What then lies in the folder is the same.
     Attributes:
         network, optimizer: as they stand; there after ``restore``.
         progress: the epochs done and which was best; there after ``restore``.
@@ -52,6 +54,7 @@ class Trial:
     network: Network
     optimizer: torch.optim.Optimizer
     progress: Progress
+    _records: Records
 
     def __init__(
         self,
@@ -62,10 +65,10 @@ class Trial:
         device: torch.device,
         start: State | None = None,
         method: Method | None = None,
+        held: bool = False,
     ):
         self.spec, self.images, self.folder, self.device = spec, images, folder, device
-        self._start, self._method = start, method
-        self._trained_on: dict[str, list[int]] = {}  # rows of each class, when the best network was found
+        self._start, self._method, self._held = start, method, held
         self._new_loss: State = {}  # of a loss whose values train too
 
     @cached_property
@@ -101,14 +104,8 @@ class Trial:
                     saved = time.monotonic()
                 report(numbers)
         except Diverged as error:
-            self.folder.write_epochs(self.progress.epochs)
-            return self._end("diverged", error=str(error))
-        return self._end("done")
-
-    def _end(self, status: str, **more: Any) -> str:
-        self.folder.write_status(status, **more, **self.progress.best(), finished=now())
-        self.folder.tidy()
-        return status
+            return self._records.end("diverged", error=str(error))
+        return self._records.end("done")
 
     def restore(self) -> None:
         """Network, optimizer and progress as they were, where the folder has them; else new, and the folder cleared."""
@@ -117,6 +114,7 @@ class Trial:
         self.method.features.clear()
         loss = self.method.module()
         self.network, self.optimizer, self.progress = go_on_from(self.folder, self._fresh, self.spec, self.device, loss)
+        self._records = Records(self.folder, self.progress, held=self._held)
 
     def _fresh(self) -> tuple[Network, torch.optim.Optimizer]:
         spec, method = self.spec, self.method
@@ -135,6 +133,7 @@ class Trial:
 
     def save(self) -> None:
         """Writes what ``restore`` goes on from."""
+        self._records.flush()
         save_last(self.folder, self.network, self.optimizer, self.progress, self.method.module())
 
     def epoch(self) -> dict[str, Any]:
@@ -173,9 +172,7 @@ class Trial:
         if last.kept:
             self._keep(numbers, predicted)
         numbers["seconds"] = time.perf_counter() - began
-        self.progress.epochs.append(numbers)
-        self.folder.write_epochs(self.progress.epochs)
-        self.folder.write_status("running", **self.progress.best(), **self._trained_on)
+        self._records.add(numbers)
         return numbers
 
     def _check(self, sound: bool, what: str) -> None:
@@ -186,7 +183,7 @@ class Trial:
         """Keeps the network where the epoch is the best so far."""
         progress, value = self.progress, numbers[self.spec.metric]
         if value > progress.best_value or progress.best_epoch is None:
-            keep_best(self.folder, self.network, progress, self.spec, self.images.class_names, numbers, predicted)
-            progress.best_epoch, progress.best_value = numbers["epoch"], value
             counts = self.method.parts(numbers["epoch"])[-1].plan.class_counts(len(self.images.class_names))
-            self._trained_on = {"plan_counts": counts.tolist()}
+            network = copy.deepcopy(self.network) if self._held else self.network
+            best = best_of(network, self.spec, self.images.class_names, numbers, predicted)
+            self._records.keep(best, numbers["epoch"], value, counts.tolist())

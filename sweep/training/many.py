@@ -1,0 +1,397 @@
+"""Heads of many seeds of one configuration, trained at once.
+
+Where a head is linear and an epoch is one step on all of its rows, the logits of every row are linear in the weights:
+``Z = X [W_1 .. W_S]`` is one product for all seeds, synthetic rows are mixtures of logits as they are mixtures of
+vectors, rows that train several times count several times, and Adam, AdamW and SGD work element by element. So the
+numbers are those of ``sweep.training.trial.Trial`` to rounding, at a fraction of its time.
+
+Each planned seed has its place in the product, whether it trains or not: the numbers of a seed do not depend on which
+others train along, bit for bit on one machine, so that a resume changes none.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from balancing.components.losses.cross_entropy import cross_entropy
+from balancing.metrics import told
+from sweep.runs.files import now
+from sweep.runs.owner import NotOwner
+from sweep.runs.predictions import Predictions
+from sweep.runs.spec import TrialSpec
+from sweep.runs.trial_folder import TrialFolder
+from sweep.training.batches import batches_by_part
+from sweep.training.checkpoints import Progress, Records, best_of, go_on_from, save_last
+from sweep.training.inputs import SplitImages
+from sweep.training.many_metrics import evaluate_many
+from sweep.training.many_rows import LocalRows, Share, Standard
+from sweep.training.method import Method, Part, method_of, technique_of
+from sweep.training.network import Network, new_network
+from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
+
+# Mixers whose rows are convex combinations of a row and its partner, in shares that do not hang on the rows.
+_CONVEX = ("mixup", "remix", "unimix", "balanced_mixup")
+# Of one product: more are no faster.
+COLUMNS = 96
+
+
+class NotOneStep(Exception):
+    """An epoch of the trial is more than one step on all of its rows."""
+
+
+def fits(spec: TrialSpec) -> bool:
+    """Whether the seeds of a configuration may train at once; a trial whose epochs turn out to be longer does not."""
+    if not spec.frozen or spec.hidden or spec.views:
+        return False
+    technique = technique_of(spec)
+    loss, mixer, step = (technique.part(axis) for axis in ("loss", "mixer", "optimizer"))
+    convex = mixer is None or (mixer.origin.own and mixer.name in _CONVEX)
+    return technique.head == "linear" and convex and step is None and not (loss is not None and loss.batchwise)
+
+
+@dataclass
+class _Seed:
+    """One trial among those that train together.
+
+    Args:
+        place: its columns in the product, as a number of heads.
+        share: what its rows are, as they were last.
+    """
+
+    spec: TrialSpec
+    place: int
+    method: Method
+    network: Network
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+    records: Records
+    share: Share | None = None
+    ended: str = ""
+
+
+class _Stacked(nn.Module):
+    """The heads of all places: weights (S * C, D) and biases (S * C,), float32; 0 where nothing trains."""
+
+    def __init__(self, columns: int, dimensions: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(columns, dimensions))
+        self.bias = nn.Parameter(torch.zeros(columns))
+
+
+def train_together(
+    planned: Sequence[TrialSpec],
+    folders: Mapping[str, TrialFolder],
+    images: SplitImages,
+    standard: Standard,
+    *,
+    check: Callable[[], None] = lambda: None,
+    resume_seconds: float = 30.0,
+) -> dict[str, str | Exception]:
+    """Trains some of the planned seeds of a configuration to their ends, or from where their folders say they stopped.
+
+    Args:
+        planned: the seeds of one configuration, those that train and others, always in the same order; at most
+            ``COLUMNS`` / C.
+        folders: trial id -> folder, of those to train.
+        standard: the rows of the same images.
+        check: called after each epoch; may raise to stop all of them.
+        resume_seconds: least time between two files to go on from.
+    Returns:
+        Trial id -> ``done`` or ``diverged``; or what that trial alone failed by: ``NotOneStep``, where it is to be
+        trained by ``Trial``.
+    """
+    found: dict[str, str | Exception] = {}
+    seeds = []
+    for place, spec in enumerate(planned):
+        if spec.trial_id in folders:
+            try:
+                seeds.append(_begin(spec, place, folders[spec.trial_id], images, standard))
+            except NotOwner:
+                raise
+            except Exception as error:  # its own, such as a plan that can't be made
+                found[spec.trial_id] = error
+    for done in sorted({len(seed.progress.epochs) for seed in seeds}):
+        at_once = [seed for seed in seeds if len(seed.progress.epochs) == done]
+        found |= _Together(at_once, len(planned), images, standard).run(check, resume_seconds)
+    return found
+
+
+def _begin(spec: TrialSpec, place: int, folder: TrialFolder, images: SplitImages, standard: Standard) -> _Seed:
+    """As ``Trial.restore``."""
+    folder.write_spec(spec)
+    folder.write_status(
+        "running", started=folder.status().get("started", now()), device=str(standard.device), error=None
+    )
+    method = method_of(spec, images)
+    _check(method.parts(1))
+    if method.module() is not None or method.scale() != 1:
+        raise NotOneStep
+
+    def fresh() -> tuple[Network, torch.optim.Optimizer]:
+        network = new_network(spec, len(images.class_names), "linear", None, images.vectors).to(standard.device)
+        return network, new_optimizer(network, spec.lr, spec.weight_decay, None, spec.optimizer)
+
+    network, optimizer, progress = go_on_from(folder, fresh, spec, standard.device)
+    return _Seed(spec, place, method, network, optimizer, progress, Records(folder, progress, held=True))
+
+
+def _check(parts: Sequence[Part]) -> Part:
+    """The one part of an epoch."""
+    (part, *more) = parts
+    phase = part.phase
+    other = phase.space != "pixels" or phase.trained == "scales" or phase.scales_lr is not None or part.members
+    if more or part.steps != 1 or part.step is not None or other:
+        raise NotOneStep
+    return part
+
+
+class _Together:
+    """Seeds that stand at the same epoch.
+
+    Args:
+        seeds: those that train.
+        places: how many heads the product has.
+    """
+
+    def __init__(self, seeds: Sequence[_Seed], places: int, images: SplitImages, standard: Standard):
+        self.seeds, self.images, self.standard = list(seeds), images, standard
+        self.places, self.n_classes = places, len(images.class_names)
+        self.spec = seeds[0].spec
+        self.heads = _Stacked(places * self.n_classes, standard.train.shape[1]).to(standard.device)
+        spec = self.spec
+        self.optimizer = new_optimizer(self.heads, spec.lr, spec.weight_decay, None, spec.optimizer)
+        self.labels = torch.from_numpy(images.labels[images.train]).to(standard.device)
+        eye = torch.eye(self.n_classes, device=standard.device)
+        self.targets = eye[self.labels].repeat_interleave(places, dim=0)
+        self.eye = eye
+        for seed in self.seeds:
+            self._put(seed)
+        self._join_optimizers()
+
+    def run(self, check: Callable[[], None], resume_seconds: float) -> dict[str, str | Exception]:
+        """See ``train_together``."""
+        found: dict[str, str | Exception] = {}
+        saved = time.monotonic()
+        for epoch in range(len(self.seeds[0].progress.epochs) + 1, self.spec.epochs + 1):
+            self._epoch(epoch, found)
+            if not self.seeds:
+                return found
+            if epoch < self.spec.epochs and time.monotonic() - saved >= resume_seconds:
+                self._save()
+                saved = time.monotonic()
+            check()
+        for seed in self.seeds:
+            self._each(seed, found, lambda seed: seed.records.end("done"))
+        return found
+
+    def _each(self, seed: _Seed, found: dict[str, str | Exception], end: Callable[[_Seed], str]) -> None:
+        """Ends a trial; what goes wrong there is its own."""
+        try:
+            found[seed.spec.trial_id] = end(seed)
+        except NotOwner:
+            raise
+        except Exception as error:
+            found[seed.spec.trial_id] = error
+
+    def _leave(self, seed: _Seed, found: dict[str, str | Exception], end: Callable[[_Seed], str]) -> None:
+        """A trial that trains no more; its place is empty from now on."""
+        self._each(seed, found, end)
+        self.seeds = [other for other in self.seeds if other is not seed]
+        with torch.no_grad():
+            for values in (self.heads.weight, self.heads.bias):
+                values[self._columns(seed)] = 0
+                for state in self.optimizer.state.get(values, {}).values():
+                    if state.shape == values.shape:
+                        state[self._columns(seed)] = 0
+
+    def _diverge(self, seed: _Seed, found: dict[str, str | Exception], what: str) -> None:
+        message = f"{what}; a lower learning rate than {self.spec.lr:g} may help"
+        self._leave(seed, found, lambda seed: seed.records.end("diverged", error=message))
+
+    def _epoch(self, epoch: int, found: dict[str, str | Exception]) -> None:
+        """See ``Trial.epoch``."""
+        began = time.perf_counter()
+        parts: dict[str, Part] = {}
+        for seed in list(self.seeds):
+            try:
+                parts[seed.spec.trial_id] = _check(seed.method.parts(epoch))
+            except NotOneStep as error:
+                self._leave(seed, {}, lambda seed: "")
+                found[seed.spec.trial_id] = error
+        if not self.seeds:
+            return
+        losses = self._step(epoch, parts)
+        trained = (time.perf_counter() - began) / len(self.seeds)
+        for seed in list(self.seeds):
+            loss = losses[seed.place]
+            if not math.isfinite(loss):
+                self._diverge(seed, found, f"the training loss became {loss} in epoch {epoch}")
+        logits, probabilities = self._validated()
+        for seed in list(self.seeds):
+            if not np.isfinite(probabilities[seed.place]).all():
+                self._diverge(seed, found, f"the network's outputs were no numbers after epoch {epoch}")
+        if not self.seeds:
+            return
+        rows = self.images.validation
+        labels, at = self.images.labels[rows], [seed.place for seed in self.seeds]
+        evaluated = evaluate_many(labels, probabilities[at], self.spec.positive)
+        for seed, values in zip(self.seeds, evaluated, strict=True):
+            part = parts[seed.spec.trial_id]
+            numbers: dict[str, Any] = {
+                "epoch": epoch,
+                **told(values, seed.method.gives),
+                "train_loss": losses[seed.place],
+                "images": part.rows,
+                "steps": 1,
+                "images_per_second": part.rows / trained,
+            }
+            if part.stages > 1:
+                kept = sum(e["kept_epochs"] > 0 for e in seed.progress.epochs) + 1
+                numbers |= {"stage": part.stage + 1, "kept_epochs": kept if part.kept else 0}
+            value = numbers[self.spec.metric]
+            if part.kept and (value > seed.progress.best_value or seed.progress.best_epoch is None):
+                self._take(seed)
+                network = copy.deepcopy(seed.network)
+                head = network.head_numbers()
+                said = Predictions(rows, labels, probabilities[seed.place], logits[seed.place], head)
+                best = best_of(network, seed.spec, self.images.class_names, numbers, said)
+                counts = part.plan.class_counts(self.n_classes)
+                seed.records.keep(best, epoch, value, counts.tolist())
+            numbers["seconds"] = (time.perf_counter() - began) / len(self.seeds)
+            seed.records.add(numbers)
+
+    def _step(self, epoch: int, parts: Mapping[str, Part]) -> list[float]:
+        """One step of all heads; returns the loss of each place before it."""
+        first = parts[self.seeds[0].spec.trial_id]
+        if first.begins:
+            for seed in self.seeds:
+                if first.phase.new_head and first.stage > 0:
+                    seed.network.renew_head(seed.spec.seed, first.stage)
+                    self._put(seed)
+            if first.forgets:
+                self.optimizer.state.clear()
+        set_lr(self.optimizer, self.spec.lr * first.phase.lr_factor * lr_factor(self.spec, epoch, 0, 1))
+        weight, bias = self.heads.weight, self.heads.bias
+        with torch.no_grad():
+            logits = torch.addmm(bias, self.standard.train, weight.t())
+        logits.requires_grad_()
+        means = self._means(logits, epoch, parts)
+        (gradient,) = torch.autograd.grad(means.sum(), logits)
+        weight.grad, bias.grad = gradient.t() @ self.standard.train, gradient.sum(dim=0)
+        self.optimizer.step()
+        found: list[float] = means.detach().tolist()
+        return found
+
+    def _means(self, logits: torch.Tensor, epoch: int, parts: Mapping[str, Part]) -> torch.Tensor:
+        """(S,) float32: the mean loss of the rows of each place.
+
+        Args:
+            logits: (T, S * C) float32, of the training rows.
+        """
+        rows, means = len(logits), torch.zeros(self.places, device=logits.device)
+        of_places = logits.view(rows, self.places, self.n_classes)
+        alike: dict[Any, tuple[Part, list[_Seed]]] = {}
+        added: list[tuple[int, torch.Tensor]] = []
+        for seed in self.seeds:
+            part = parts[seed.spec.trial_id]
+            if part.mix is not None:
+                added.append((seed.place, self._ordered(of_places[:, seed.place], seed, epoch)))
+                continue
+            if seed.share is None or not seed.share.is_of(part):
+                seed.share = Share.of(part, seed.spec, self.standard)
+            key = 0 if part.loss is cross_entropy else tuple(part.plan.class_counts(self.n_classes).tolist())
+            alike.setdefault(key, (part, []))[1].append(seed)
+            mixed = seed.share.mixed
+            if mixed is not None:
+                own = of_places[:, seed.place]
+                made = torch.lerp(own[mixed.base], own[mixed.mate], mixed.weight)
+                losses = part.loss(made, self.eye[mixed.labels])
+                added.append((seed.place, (losses * mixed.times).sum()))
+        # All of them at once, so that each has its place among the others whichever train.
+        for part, seeds in alike.values():
+            losses = part.loss(logits.view(-1, self.n_classes), self.targets).view(rows, self.places)
+            times = torch.zeros(rows, self.places, device=logits.device)
+            for seed in seeds:
+                assert seed.share is not None
+                times[:, seed.place] = seed.share.times
+            means = means + (losses * times).sum(dim=0)
+        for place, mean in added:
+            means = means + mean * nn.functional.one_hot(torch.tensor(place), self.places).to(means)
+        return means
+
+    def _ordered(self, logits: torch.Tensor, seed: _Seed, epoch: int) -> torch.Tensor:
+        """() float32: the mean loss of rows that mix with partners, for which their order counts.
+
+        What is done to vectors is done to their logits.
+
+        Args:
+            logits: (T, C) float32, the seed's.
+        """
+        local = LocalRows(self.standard)
+        method = seed.method.with_parts(
+            lambda epoch, part: replace(
+                part, plan=local(part.plan), partners=None if part.partners is None else local(part.partners)
+            )
+        )
+        ((part, batches),) = batches_by_part(logits, method, seed.spec, epoch, logits.device)
+        ((made, targets),) = batches
+        return part.loss(made, targets).mean()
+
+    def _validated(self) -> tuple[np.ndarray, np.ndarray]:
+        """(S, V, C) float32 each: logits and probabilities of the validation rows."""
+        with torch.no_grad():
+            logits = torch.addmm(self.heads.bias, self.standard.validation, self.heads.weight.t())
+            by_place = logits.view(len(logits), self.places, self.n_classes).transpose(0, 1).contiguous()
+            return by_place.cpu().numpy(), by_place.softmax(dim=2).cpu().numpy()
+
+    def _columns(self, seed: _Seed) -> slice:
+        return slice(seed.place * self.n_classes, (seed.place + 1) * self.n_classes)
+
+    def _put(self, seed: _Seed) -> None:
+        """The seed's network goes to its place."""
+        with torch.no_grad():
+            self.heads.weight[self._columns(seed)] = seed.network.fc.weight
+            self.heads.bias[self._columns(seed)] = seed.network.fc.bias
+
+    def _take(self, seed: _Seed) -> None:
+        """What stands at the seed's place becomes its network."""
+        with torch.no_grad():
+            seed.network.fc.weight.copy_(self.heads.weight[self._columns(seed)])
+            seed.network.fc.bias.copy_(self.heads.bias[self._columns(seed)])
+
+    def _join_optimizers(self) -> None:
+        """The optimizer goes on from those of the seeds, which stand at the same step."""
+        for number, values in enumerate((self.heads.weight, self.heads.bias)):
+            for seed in self.seeds:
+                for name, was in seed.optimizer.state_dict()["state"].get(number, {}).items():
+                    whole = was.shape == seed.optimizer.param_groups[0]["params"][number].shape
+                    state = self.optimizer.state[values]
+                    if not whole:
+                        state[name] = was.clone()
+                        continue
+                    state.setdefault(name, torch.zeros_like(values))[self._columns(seed)] = was
+
+    def _save(self) -> None:
+        """As ``Trial.save``, of each."""
+        for seed in self.seeds:
+            seed.records.flush()
+            self._take(seed)
+            states = {}
+            for number, values in enumerate((self.heads.weight, self.heads.bias)):
+                known = self.optimizer.state.get(values, {}).items()
+                states[number] = {
+                    name: state[self._columns(seed)].clone() if state.shape == values.shape else state.clone()
+                    for name, state in known
+                }
+            mine = seed.optimizer.state_dict()
+            seed.optimizer.load_state_dict({**mine, "state": {n: state for n, state in states.items() if state}})
+            save_last(seed.records.folder, seed.network, seed.optimizer, seed.progress)
