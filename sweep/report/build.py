@@ -22,6 +22,7 @@ from sweep.report.section import Section
 from sweep.report.shared_names import data_name, own_places, run_name, without_folders
 from sweep.report.words.added import added_lines
 from sweep.report.words.components import component_lines
+from sweep.report.words.network import network_of
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
 from sweep.report.words.versions import mixed_lines
 
@@ -63,13 +64,19 @@ def gather(context: ReportContext) -> Content:
     version = info["versions"].get("balancing-act", "")
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),
-        kicker=f"Balancing Act · {data_name(info['data'])} · {info['created'][:10]}",
+        kicker=_kicker(run),
         verdict=verdict(run),
         aside=_aside(run, sections),
         warnings=found_warnings(run),
         sections=sections,
         footer=f"Made by Balancing Act {version} from the records of run {info['id']}, begun {info['created']}.",
     )
+
+
+def _kicker(run: Results) -> str:
+    network, info = network_of(run), run.info
+    trained = [] if network is None else [network.phrase]
+    return " · ".join(["Balancing Act", data_name(info["data"]), info["created"][:10], *trained])
 
 
 def _aside(run: Results, sections: Sequence[Section]) -> str:

@@ -61,14 +61,14 @@ def nearest_real(space: Space, queries: np.ndarray, pool: np.ndarray, k: int) ->
     norms, asked_norms = space.squared_norms(pool), space.squared_norms(queries)
     largest_norm = max(float(norms.max()), float(asked_norms.max())) if len(queries) else 1.0
     scale, places = scale_of(largest_norm, len(pool)), torch.arange(len(pool))
-    own = torch.from_numpy(pool)
+    own = torch.from_numpy(np.array(pool))  # may be read-only
     found = []
     step = max(1, _AT_ONCE // len(pool))
     for first in range(0, len(queries), step):
         asked = queries[first : first + step]
         squared = space.products(asked, pool).mul_(-2).add_(asked_norms[first : first + step, None]).add_(norms)
         keys = to_keys(squared, scale, places)
-        keys[torch.from_numpy(asked)[:, None] == own] = EXCLUDED
+        keys[torch.from_numpy(np.array(asked))[:, None] == own] = EXCLUDED
         best = keys.topk(k, dim=1, largest=False, sorted=True).values
         found.append(pool[best.remainder(len(pool)).numpy()])
     return np.concatenate(found) if found else np.empty((0, k), dtype=np.int64)

@@ -126,13 +126,14 @@ def _row(across: np.ndarray, mixture: Mixture, *, first: bool) -> None:
     notes = ("", f"{mixture.weight:.2f} of the way", "")
     pictures = (mixture.base, mixture.image, mixture.mate)
     for axes, head, note, name, pixels in zip(across, heads, notes, mixture.names, pictures, strict=True):
-        _picture(axes, pixels)
+        picture(axes, pixels)
         name = shortened(name, 20 if not note else 14)
         text = f"{note}\n{name}" if note else name
         axes.set_title(f"{head}\n{text}" if head else text, fontsize=9, linespacing=1.25, pad=4)
 
 
-def _picture(axes: Axes, pixels: np.ndarray) -> None:
+def picture(axes: Axes, pixels: np.ndarray) -> None:
+    """An image without ticks or edges: (H, W) or (H, W, 3), 0..255."""
     shown = np.clip(pixels, 0, 255).round().astype(np.uint8)
     axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_xticks([])

@@ -6,7 +6,7 @@ A mixture of two images is smoother than they are and lies between them (Blagus 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -153,41 +153,63 @@ def measure(sampled: Sampled, pool: Pool, groups: pd.Series, rng: np.random.Gene
     base, mate = sampled.plan.base[sampled.synthetic], sampled.plan.mate[sampled.synthetic]
     real = pool.pixels[sampled.real]
     made = sampled.plan.realise(pool.pixels, sampled.synthetic)
-    of_real, of_base, of_mate = (groups.loc[rows].to_numpy(dtype=str) for rows in (sampled.real, base, mate))
-    both = np.concatenate([of_real, of_base])
-    weights = group_weights(both, _RESAMPLES, rng)
-    real_weights, made_weights = weights[:, : len(real)], weights[:, len(real) :]
-
     distance, nearest = pool.nearest(made)
     real_distance, _ = pool.nearest(real, own=sampled.real)
     sharp, real_sharp = _in_parts(sharpness, made), _in_parts(sharpness, real)
-    right = classifier_two_sample_test(
-        _in_parts(features, real), _in_parts(features, made), both, np.concatenate([of_real, of_mate])
-    )
-    tried = np.isfinite(right)
     near = ((nearest == base) | (nearest == mate)).astype(float)
+    seen = (_in_parts(features, real), _in_parts(features, made))
+    pairs = {"sharpness": (sharp, real_sharp), "distance": (distance, real_distance)}
+    found = likeness(sampled, groups, rng, seen, near, pairs)
+    for key in [key for key in found if key.startswith(("sharpness", "real_sharpness")) and "ratio" not in key]:
+        del found[key]
+    return found
+
+
+def likeness(
+    sampled: Sampled,
+    groups: pd.Series,
+    rng: np.random.Generator,
+    seen: tuple[np.ndarray, np.ndarray],
+    near: np.ndarray,
+    pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+) -> dict[str, Any]:
+    """Numbers of S synthetic rows beside as many real ones, each with a 95 % interval from drawing groups anew.
+
+    Args:
+        sampled: these rows.
+        groups: of each row of the image set (patients), by row.
+        rng: of the bootstrap.
+        seen: (S, F) of the real and (S, F) of the synthetic rows: what a small classifier sees.
+        near: (S,) 1 where the nearest real row of a synthetic one is one of its parents, else 0.
+        pairs: name -> (S,) of the synthetic and (S,) of the real rows.
+    Returns:
+        sample; of each pair NAME and real_NAME (medians) and NAME_ratio; near_parent; accuracy. All but ``sample`` also
+        with ``_low`` and ``_high``.
+    """
+    base, mate = sampled.plan.base[sampled.synthetic], sampled.plan.mate[sampled.synthetic]
+    of_real, of_base, of_mate = (groups.loc[rows].to_numpy(dtype=str) for rows in (sampled.real, base, mate))
+    both, n_real = np.concatenate([of_real, of_base]), len(sampled.real)
+    weights = group_weights(both, _RESAMPLES, rng)
+    right = classifier_two_sample_test(*seen, both, np.concatenate([of_real, of_mate]))
+    tried = np.isfinite(right)
 
     def medians(weights_made: np.ndarray, weights_real: np.ndarray) -> dict[str, np.ndarray]:
-        far, real_far = weighted_median(distance, weights_made), weighted_median(real_distance, weights_real)
-        crisp, real_crisp = weighted_median(sharp, weights_made), weighted_median(real_sharp, weights_real)
-        return {
-            "sharpness_ratio": _ratio(crisp, real_crisp),
-            "distance": far,
-            "real_distance": real_far,
-            "distance_ratio": _ratio(far, real_far),
-            "near_parent": _ratio(weights_made @ near, weights_made.sum(axis=1)),
-        }
+        found = {}
+        for name, (made, real) in pairs.items():
+            own, of_the_real = weighted_median(made, weights_made), weighted_median(real, weights_real)
+            found |= {name: own, f"real_{name}": of_the_real, f"{name}_ratio": _ratio(own, of_the_real)}
+        return {**found, "near_parent": _ratio(weights_made @ near, weights_made.sum(axis=1))}
 
-    values = medians(np.ones((1, len(made))), np.ones((1, len(real))))
-    resampled = medians(made_weights, real_weights)
-    enough = min(tried[: len(real)].sum(), tried[len(real) :].sum()) >= _FEWEST
+    values = medians(np.ones((1, len(base))), np.ones((1, n_real)))
+    resampled = medians(weights[:, n_real:], weights[:, :n_real])
+    enough = min(tried[:n_real].sum(), tried[n_real:].sum()) >= _FEWEST
     values["accuracy"] = np.array([right[tried].mean() if enough else np.nan])
     resampled["accuracy"] = (
         _ratio(weights[:, tried] @ right[tried], weights[:, tried].sum(axis=1))
         if enough
         else np.full(len(weights), np.nan)
     )
-    row: dict[str, Any] = {"sample": len(made)}
+    row: dict[str, Any] = {"sample": len(base)}
     for name, value in values.items():
         found = resampled[name][np.isfinite(resampled[name])]
         low, high = np.quantile(found, (0.025, 0.975)) if len(found) else (np.nan, np.nan)

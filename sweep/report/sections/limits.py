@@ -9,6 +9,7 @@ from sweep.report.blocks import Listing
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
+from sweep.report.words.network import limits_of_frozen, network_of
 from sweep.report.words.verdict import fewest_in_words
 
 
@@ -19,6 +20,7 @@ def limits_section(context: ReportContext) -> SectionBody:
     lines = ["This is research software, not for diagnosis; no number here says how a network does on other patients."]
     if is_phantom(run):
         lines.append("The images are drawings made by a program, not patients; no result carries over to medicine.")
+    lines += limits_of_frozen(network_of(run))
     tested = max((len(chosen["seeds"]) for chosen in run.selection()), default=0)
     if tested == 1:
         lines.append("One seed: intervals hold the chance in which patients were tested, not that in training.")

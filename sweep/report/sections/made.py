@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from dataclasses import asdict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from sweep.analysis.results import Results
 from sweep.analysis.tables import times_opened
@@ -11,7 +12,8 @@ from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
-from sweep.report.summary_types import ANYTHING
+from sweep.report.summary_types import ANYTHING, Count
+from sweep.report.words.network import network_facts, network_of
 from sweep.report.words.versions import mixed_lines
 
 
@@ -20,10 +22,20 @@ class OpeningSummary(TypedDict):
     trials: list[str]
 
 
+class NetworkSummary(TypedDict):
+    architecture: str
+    weights: Annotated[str, "none, imagenet, or sha256:... of a checkpoint"]
+    frozen: Annotated[bool, "whether a head alone trained"]
+    hidden: Annotated[Count, "units of a frozen network's hidden layer"]
+    views: Annotated[Count, "augmented views of each training image that a frozen network saw"]
+    features: Annotated[int | None, "how many a frozen network gives"]
+
+
 class MadeSummary(TypedDict):
-    """when the test split was opened, and for which trials"""
+    """when the test split was opened, and for which trials; and which network was frozen, where one was"""
 
     test_openings: list[Annotated[OpeningSummary, ANYTHING]]
+    network: NotRequired[NetworkSummary]
 
 
 @section(
@@ -44,6 +56,9 @@ def made_section(context: ReportContext) -> SectionBody:
         Heading("Data"),
         Facts(_data(info["data"])),
     ]
+    network = network_of(run)
+    if network is not None:
+        blocks += [Heading("Network"), Facts(network_facts(network))]
     bad = run.bad_images()
     if bad:
         lines = [f"{image['name']}: {without_folders(image['reason'], places)}" for image in bad]
@@ -59,7 +74,10 @@ def made_section(context: ReportContext) -> SectionBody:
         Folded("The resolved configuration, whole", [Code(shown_config(run.config_yaml, info["data"]), "yaml")]),
     ]
     answered = {"made"} | ({"made.bad"} if bad else set())
-    return SectionBody(blocks, values={"test_openings": run.test_openings()}, answered=answered)
+    values: dict[str, Any] = {"test_openings": run.test_openings()}
+    if network is not None and network.frozen:
+        values["network"] = asdict(network)
+    return SectionBody(blocks, values=values, answered=answered)
 
 
 def opening_lines(run: Results) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from sweep.analysis.figures.gallery import MOST_TECHNIQUES, gallery_plot
 from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name
+from sweep.analysis.synthetic.in_features import feature_mixtures, feature_specs
 from sweep.analysis.synthetic.measure import SAMPLE, chosen_specs, synthetic_numbers
 from sweep.analysis.synthetic.two_sample import FOLDS
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
@@ -24,6 +25,7 @@ from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, limits, ranged
 from sweep.report.text.lists import techniques_listed
 from sweep.report.text.numbers import NONE, decimals, percent
+from sweep.report.words.feature_mixtures import feature_blocks
 
 
 def _one(value: float) -> str:
@@ -61,6 +63,7 @@ class SyntheticSummary(TypedDict):
     """how real synthetic training images look"""
 
     techniques: list[Annotated[SyntheticRow, CELLS]]
+    features: NotRequired[Annotated[list[Annotated[SyntheticRow, CELLS]], "of mixtures of features"]]
 
 
 @section(
@@ -73,36 +76,44 @@ class SyntheticSummary(TypedDict):
     references=REFERENCES,
 )
 def synthetic_section(context: ReportContext) -> SectionBody | None:
-    """What the techniques that mix images made.
+    """What the techniques that mix images, or features behind a frozen body, made.
 
     Returns:
-        None where no chosen technique mixes images.
+        None where no chosen technique mixes any.
     Raises:
-        UserError: other images than the run's.
+        UserError: other images than the run's, or a frozen run's body is missing.
     """
     run, images = context.run, context.images
-    specs = chosen_specs(run)
-    if not specs:
+    specs, on_features = chosen_specs(run), feature_specs(run)
+    if not specs and not on_features:
         return None
     if images is None:
-        names = techniques_listed(specs)
+        names = techniques_listed([*specs, *on_features])
         again = f"sweep report {run_name(run)} --data {shlex.quote(data_name(run.info['data']))}"
         text = (
-            f"{names} trained with mixtures of images. The images were not at hand when this report was written; add "
-            f"this part by `{again}` with the run's own data."
+            f"{names} trained with mixtures of images{' or of their features' if on_features else ''}. The images were "
+            f"not at hand when this report was written; add this part by `{again}` with the run's own data."
         )
         return SectionBody([Paragraph(text)], {"reason": text}, references=())
-    for_gallery, for_numbers = context.rng.spawn(2)
-    data = synthetic_numbers(run, images, for_numbers)
-    few = data["technique"].isin(highlights(run, data["technique"], MOST_TECHNIQUES))
-    blocks, values = _in_words(data[few]), {"techniques": data.to_dict("records")}
-    if not few.all():
-        blocks.append(Folded(f"The {int((~few).sum())} others in words", _in_words(data[~few])))
-    plot = gallery_plot(run, images, for_gallery)
-    if plot is not None:
-        blocks.append(Figures([plot]))
-        blocks.append(_table(data))
-        blocks.append(Folded("How these numbers are made", [Listing(_method(data))]))
+    for_gallery, for_numbers, for_features = context.rng.spawn(3)
+    blocks: list[Block] = []
+    values: dict[str, Any] = {"techniques": []}
+    if specs:
+        data = synthetic_numbers(run, images, for_numbers)
+        few = data["technique"].isin(highlights(run, data["technique"], MOST_TECHNIQUES))
+        blocks, values = _in_words(data[few]), {"techniques": data.to_dict("records")}
+        if not few.all():
+            blocks.append(Folded(f"The {int((~few).sum())} others in words", _in_words(data[~few])))
+        plot = gallery_plot(run, images, for_gallery)
+        if plot is not None:
+            blocks.append(Figures([plot]))
+            blocks.append(_table(data))
+            blocks.append(Folded("How these numbers are made", [Listing(_method(data))]))
+    mixtures = feature_mixtures(run, images)
+    if mixtures is not None:
+        more, numbers = feature_blocks(run, images, mixtures, for_features)
+        blocks += more
+        values["features"] = numbers.to_dict("records")
     return SectionBody(blocks, values)
 
 

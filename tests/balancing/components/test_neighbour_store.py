@@ -222,7 +222,7 @@ def test_a_sweep_in_features_searches_once_in_all_its_processes(
     name: str, tmp_path: Path, searches: list[tuple[int, ...]]
 ) -> None:
     """Each with vectors of its own in memory, as another process has them; support vectors are found once too."""
-    technique = get_technique(name)
+    technique, made = get_technique(name), 0
     for random_state in range(3):
         data = in_features(neighbours=NeighbourStore(tmp_path))
         assert_same_plan(technique.build(data, random_state), technique.build(in_features(), random_state))
