@@ -37,7 +37,7 @@ def presets(
     if name is None:
         for known in preset_names():
             first = (PRESETS / f"{known}.yaml").read_text().splitlines()[0].lstrip("# ")
-            typer.echo(f"{known:8} {first}")
+            typer.echo(f"{known:12} {first}")
         return
     read_file(name)
     typer.echo((PRESETS / f"{name}.yaml").read_text(), nl=False)
