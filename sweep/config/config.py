@@ -22,7 +22,7 @@ from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from sweep.config.bounds import check_trials
 from sweep.config.files import read_file
-from sweep.config.funnel import FunnelConfig, check_first, first_sections, with_baseline, with_first_stage, written
+from sweep.config.funnel import FunnelConfig, first_stage, with_first_stage, written_out
 from sweep.config.sections import (
     DataConfig,
     ReportConfig,
@@ -71,7 +71,11 @@ class Config(Section):
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
         if self.funnel is not None:
-            check_first(self)
+            try:
+                first = self.first_stage
+            except UserError as error:
+                raise ValueError(f"funnel.first: {error}") from error
+            self.__dict__["funnel"] = written_out(self, first, first._written())
         # Of two stages the first tells which techniques the second has, in their end-to-end form.
         for name in self.space.techniques if self.funnel is None else ():
             refused = next((conflict for conflict in conflicts(self.technique(name)) if conflict.refused), None)
@@ -87,7 +91,7 @@ class Config(Section):
         Raises:
             UserError: it breaks a rule.
         """
-        return with_baseline(build_config(first_sections(self)))
+        return first_stage(self, build_config)
 
     @property
     def network(self) -> NetworkName:
@@ -108,8 +112,9 @@ class Config(Section):
     def to_yaml(self) -> str:
         """The resolved whole, as a file that ``sweep run FILE`` reads back to an equal object."""
         values = self._written()
-        first = {} if self.funnel is None else self.first_stage._written()
-        return yaml.safe_dump(written(self, values, first), sort_keys=False, allow_unicode=True)
+        if self.funnel is None:
+            del values["funnel"]  # files of one stage are as they were
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     def _written(self) -> dict[str, Any]:
         values = self.model_dump()

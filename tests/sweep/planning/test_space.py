@@ -312,4 +312,5 @@ def test_specs_have_the_recipe_and_the_budget_of_the_configuration() -> None:
         assert (spec.optimizer, spec.lr_schedule, spec.warmup, spec.budget) == ("sgd", "cosine", 0.1, "epochs")
         assert (spec.mean, spec.std) == ((0.5, 0.4, 0.3), 0.5)
     budgets = {name: build_config(read_file(name)).space.budget for name in preset_names()}
-    assert budgets == {"compare": "steps", "demo": "steps", "paper": "epochs", "quick": "steps"}
+    others = dict.fromkeys(("compare", "demo", "demo_frozen", "frozen", "funnel", "quick"), "steps")
+    assert budgets == {**others, "paper": "epochs"}
