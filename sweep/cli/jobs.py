@@ -40,7 +40,7 @@ def start(config: Config, name: str, given: Given) -> None:
 _DEMO_NETWORK = {
     "space.techniques": ["baseline"],
     "space.seeds": 1,
-    "space.epochs": 8,
+    "space.epochs": 3,
     "space.batch_size": 64,
     "data.phantom_images": 1200,
     "data.phantom_seed": 1,
