@@ -106,13 +106,14 @@ class TwoStages:
     def _numbers(self, results: Results) -> dict[str, dict[str, float]]:
         """Column -> technique -> number."""
         tested, against = results.intervals(), results.differences()
-        own = tested[tested["metric"] == self.metric].set_index("technique")
-        paired = against.set_index("technique") if len(against) else against
+        tested = tested[tested["metric"] == self.metric]
         found: dict[str, dict[str, float]] = {}
-        for column, name in {"test": "mean", "test_low": "low", "test_high": "high"}.items():
-            found[column] = own[name].to_dict()
-        for column, name in {"difference": "difference", "difference_low": "low", "difference_high": "high"}.items():
-            found[column] = paired[name].to_dict() if len(paired) else {}
+        for table, columns in (
+            (tested, {"test": "mean", "test_low": "low", "test_high": "high"}),
+            (against, {"difference": "difference", "difference_low": "low", "difference_high": "high"}),
+        ):
+            for column, name in columns.items():
+                found[column] = dict(zip(table["technique"], table[name], strict=True)) if len(table) else {}
         return found
 
     @property
@@ -148,8 +149,7 @@ def agreement(one: np.ndarray, other: np.ndarray) -> Agreement:
     nan = float("nan")
     if n < 3 or len(set(one)) == 1 or len(set(other)) == 1:
         return Agreement(n, same, nan, nan, nan)
-    ranks = [pd.Series(values).rank() for values in (one, other)]
-    r = float(np.corrcoef(*ranks)[0, 1])
+    r = float(np.corrcoef(pd.Series(one).rank(), pd.Series(other).rank())[0, 1])
     if n < FEWEST_PAIRS:
         return Agreement(n, same, r, nan, nan)
     middle = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))

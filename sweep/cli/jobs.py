@@ -6,6 +6,7 @@ import functools
 import shlex
 import webbrowser
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,43 @@ def start(config: Config, name: str, given: Given) -> None:
     observer = Progress(console, verbose=given.verbose)
     steps = _reported(config, console)
     sweeps.start(config, name, given.out, observer, executor=given.executor, resume=given.resume, steps=steps)
+
+
+# How the demo's network is trained: on other drawings than those that techniques are then compared on.
+_DEMO_NETWORK = {
+    "space.techniques": ["baseline"],
+    "space.seeds": 1,
+    "space.epochs": 3,
+    "space.batch_size": 64,
+    "data.phantom_images": 1200,
+    "data.phantom_seed": 1,
+}
+
+
+def demo(given: Given) -> None:
+    """A network is trained on drawings, in RUN-network; then techniques on what it makes of others, in RUN."""
+    from balancing.cpus import usable_cpus
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+    from sweep.config.config import build_config
+    from sweep.config.files import read_file
+    from sweep.planning.prepare import free_run_folder
+    from sweep.runs.out import check_free
+
+    out = (given.out or free_run_folder(Path("runs"), "demo")).absolute()
+    network = out.with_name(f"{out.name}-network")
+    for path in (out, network):
+        check_free(path)  # before minutes of training
+    console = make_console()
+    console.print(
+        f"1 of 2: a network learns to look at drawings (a run of its own, in {network}).", soft_wrap=True, markup=False
+    )
+    threads = {"resources.cpus_per_trial": float(min(4, usable_cpus()))}
+    config = build_config(read_file("demo"), _DEMO_NETWORK | threads)
+    sweeps.start(config, "demo", network, Progress(console, verbose=given.verbose), executor="local")
+    console.print("\n2 of 2: techniques are compared on its features of other drawings.", soft_wrap=True, markup=False)
+    config = build_config(read_file("demo_frozen"), {"train.weights": f"run:{network}"})
+    start(config, "demo", replace(given, out=out))
 
 
 def resume(path: Path, config: Config, given: Given) -> None:

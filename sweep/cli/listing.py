@@ -32,12 +32,12 @@ def presets(
     name: Annotated[str | None, typer.Argument(help="Print this one, to copy and change.")] = None,
 ) -> None:
     """Lists the presets, or prints one."""
-    from sweep.config.config import PRESETS, preset_names, read_file
+    from sweep.config.files import PRESETS, preset_names, read_file
 
     if name is None:
         for known in preset_names():
             first = (PRESETS / f"{known}.yaml").read_text().splitlines()[0].lstrip("# ")
-            typer.echo(f"{known:8} {first}")
+            typer.echo(f"{known:12} {first}")
         return
     read_file(name)
     typer.echo((PRESETS / f"{name}.yaml").read_text(), nl=False)

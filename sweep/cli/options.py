@@ -76,7 +76,8 @@ class Given:
 
     def config(self, preset: str) -> Config:
         """The validated configuration: a preset or file with what was given laid over it."""
-        from sweep.config.config import build_config, parse_assignment, read_file
+        from sweep.config.config import build_config, parse_assignment
+        from sweep.config.files import read_file
 
         assigned = dict(parse_assignment(text) for text in self.sets)
         return build_config(read_file(preset), {**self.settings, **assigned})

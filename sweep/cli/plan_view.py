@@ -16,6 +16,7 @@ from sweep.runs.network_name import NetworkName
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+    from sweep.planning.funnel import Stages
 
 
 _MANY = 8  # techniques
@@ -57,6 +58,22 @@ def decided_lines(config: Config) -> list[Text]:
     """A sentence on the techniques that have no trials of their own; [] where each has."""
     names = ", ".join(decided(config))
     return [Text(f"Decided anew on the trials of what they decide on, without training: {names}.")] if names else []
+
+
+def stage_lines(stages: Stages) -> list[Text]:
+    """Of two stages: what stands above each one's trials, and how those that go on are chosen."""
+    funnel = stages.config.funnel
+    assert funnel is not None
+    metric = stages.first.sweep.metric
+    without = [name for name, form in stages.forms.items() if form is None]
+    first = f"First stage: {len(stages.first.space.techniques)} techniques, in RUN/first."
+    second = (
+        f"Second stage: baseline and the best {funnel.keep} by {metric} on validation, end to end; here the first that "
+        "can be stand for them."
+    )
+    if without:
+        second += f" Without a form in the second stage: {', '.join(without)}."
+    return [Text(first, style="bold"), Text(second, style="bold")]
 
 
 def _short(value: Any) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweep.cli import jobs
 from sweep.cli.options import DATA_OPTIONS, OPTIONS, SHARED, Given, Preset, RunFolder, named, takes
 from sweep.cli.printing import make_console
 
+if TYPE_CHECKING:
+    from sweep.config.config import Config
+    from sweep.planning.prepare import SweepInputs
+
 
 @takes(*named("out", "local", "verbose"))
 def demo(given: Given) -> None:
-    """The first run: six techniques on drawn, chest-like images, in two to three minutes on a laptop."""
-    jobs.start(given.config("demo"), "demo", given)
+    """The first run: a network learns from drawings of chests, then nine techniques are compared on its features."""
+    jobs.demo(given)
 
 
 @takes(*OPTIONS.values())
@@ -77,14 +82,34 @@ def resume(given: Given, run_folder: RunFolder) -> None:
 def plan(given: Given, preset: Preset = "compare") -> None:
     """Lists the trials of a sweep and what they will cost here, without running them."""
     from sweep.cli.decoding_bar import decoding_bar
-    from sweep.cli.plan_view import cost_table, decided_lines, trials_table
-    from sweep.planning.estimate import estimate
+    from sweep.cli.plan_view import stage_lines
+    from sweep.planning.funnel import prepare_stages
     from sweep.planning.prepare import prepare
 
     config, console = given.config(preset), make_console()
-    inputs = prepare(config, bar=decoding_bar, tell=lambda note: console.print(note, soft_wrap=True, markup=False))
-    config = inputs.config or config
-    found = estimate(config, inputs)
+
+    def tell(note: str) -> None:
+        console.print(note, soft_wrap=True, markup=False)
+
+    if config.funnel is None:
+        inputs = prepare(config, bar=decoding_bar, tell=tell)
+        _show_plan(inputs.config or config, inputs)
+        return
+    stages = prepare_stages(config, bar=decoding_bar, tell=tell)
+    first, second = stage_lines(stages)
+    console.print(first)
+    _show_plan(stages.first, stages.first_inputs)
+    console.print()
+    console.print(second)
+    _show_plan(stages.largest, stages.inputs)
+
+
+def _show_plan(config: Config, inputs: SweepInputs) -> None:
+    """The trials of a sweep and what they will cost."""
+    from sweep.cli.plan_view import cost_table, decided_lines, trials_table
+    from sweep.planning.estimate import estimate
+
+    console, found = make_console(), estimate(config, inputs)
     console.print(trials_table(found))
     for part in [*decided_lines(config), *cost_table(found)]:
         console.print(part)

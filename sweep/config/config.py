@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -22,7 +21,8 @@ from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
 from sweep.config.bounds import check_trials
-from sweep.config.funnel import FunnelConfig, check_first, first_sections, with_baseline, with_first_stage, written
+from sweep.config.files import read_file
+from sweep.config.funnel import FunnelConfig, first_stage, with_first_stage, written_out
 from sweep.config.sections import (
     DataConfig,
     ReportConfig,
@@ -42,7 +42,6 @@ from sweep.runs.network_name import NetworkName
 if TYPE_CHECKING:
     from sweep.runs.run import Run
 
-PRESETS = Path(__file__).parent / "presets"
 _MOST_ERRORS = 5
 _FIRST = "funnel.first."
 # What a run's configuration meant before these keys were there.
@@ -72,7 +71,11 @@ class Config(Section):
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
         if self.funnel is not None:
-            check_first(self)
+            try:
+                first = self.first_stage
+            except UserError as error:
+                raise ValueError(f"funnel.first: {error}") from error
+            self.__dict__["funnel"] = written_out(self, first, first._written())
         # Of two stages the first tells which techniques the second has, in their end-to-end form.
         for name in self.space.techniques if self.funnel is None else ():
             refused = next((conflict for conflict in conflicts(self.technique(name)) if conflict.refused), None)
@@ -88,7 +91,7 @@ class Config(Section):
         Raises:
             UserError: it breaks a rule.
         """
-        return with_baseline(build_config(first_sections(self)))
+        return first_stage(self, build_config)
 
     @property
     def network(self) -> NetworkName:
@@ -109,8 +112,9 @@ class Config(Section):
     def to_yaml(self) -> str:
         """The resolved whole, as a file that ``sweep run FILE`` reads back to an equal object."""
         values = self._written()
-        first = {} if self.funnel is None else self.first_stage._written()
-        return yaml.safe_dump(written(self, values, first), sort_keys=False, allow_unicode=True)
+        if self.funnel is None:
+            del values["funnel"]  # files of one stage are as they were
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     def _written(self) -> dict[str, Any]:
         values = self.model_dump()
@@ -141,50 +145,6 @@ def _written(values: Interval, *, log: bool = False) -> str | dict[str, Any]:
     if values.log != log:
         return {"low": values.low, "high": values.high, "log": values.log}
     return f"{values.low!r}..{values.high!r}"
-
-
-def preset_names() -> list[str]:
-    """The presets that come with the package."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
-
-
-def read_file(name: str) -> dict[str, Any]:
-    """A preset by name, or a YAML file by path, as nested dicts, not yet validated.
-
-    Raises:
-        UserError: there is neither, or the file is no mapping.
-    """
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        try:
-            text = path.read_text(encoding="utf-8") if path.is_file() else None
-        except OSError as error:
-            raise UserError(
-                f"configuration file {shown_text(name)} cannot be read ({error.strerror}); give one that can"
-            ) from None
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"configuration file {path} is no valid YAML: it is no UTF-8 ({error}); save it as that"
-            ) from None
-        if text is None:
-            raise UserError(
-                f"there is no configuration file {shown_text(name)}; give the path of one, or a preset: "
-                f"{', '.join(preset_names())}"
-            )
-    elif name in preset_names():
-        path = PRESETS / f"{name}.yaml"
-        text = path.read_text(encoding="utf-8")
-    else:
-        raise UserError(
-            f"unknown preset '{shown_text(name)}'{suggestion(name, preset_names())} (a file's name ends in .yaml)"
-        )
-    loaded = read_yaml(text, f"configuration file {path}")
-    if not isinstance(loaded, dict):
-        raise UserError(
-            f"configuration file {path} must hold sections such as 'data:' and 'space:'; "
-            f"it holds {shown_text(repr(loaded))}"
-        )
-    return loaded
 
 
 def known_keys() -> Iterator[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
-from balancing.errors import UserError, suggestion
+from balancing.errors import suggestion
 from sweep.config.sections import Section
 from sweep.runs.network_name import USUAL, NetworkName
 
@@ -34,6 +34,20 @@ class FunnelConfig(Section):
         default_factory=dict,
         description=f"'preset' ({PRESET} unless named), and space, train, sweep and data.image_size laid over it",
     )
+
+    _of_groups: tuple[str, ...] | None = PrivateAttr(None)
+
+    @property
+    def of_groups(self) -> tuple[str, ...] | None:
+        """As ``SpaceConfig.of_groups``, of the first stage; None where that is still to be found out."""
+        return self._of_groups
+
+    def __eq__(self, other: object) -> bool:
+        """By what is set."""
+        return isinstance(other, FunnelConfig) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.keep)
 
 
 def with_first_stage(given: Any, read: Callable[[str], Mapping[str, Any]]) -> Any:
@@ -110,41 +124,42 @@ def first_sections(config: Config) -> dict[str, Any]:
     return {**found, "resources": config.resources.model_dump(), "report": config.report.model_dump()}
 
 
-def with_baseline(first: Config) -> Config:
-    """The first stage's configuration, with the baseline among its techniques."""
+def first_stage(config: Config, build: Callable[[Mapping[str, Any]], Config]) -> Config:
+    """The first stage's configuration, with the baseline among its techniques.
+
+    Args:
+        build: makes a configuration of sections.
+    """
+    assert config.funnel is not None
+    first = build(first_sections(config))
+    if config.funnel.of_groups is not None:
+        first.space._of_groups = config.funnel.of_groups
     if BASELINE in first.space.techniques:
         return first
     space = first.space.model_copy(update={"techniques": [BASELINE, *first.space.techniques]})
     return first.model_copy(update={"space": space})
 
 
-def check_first(config: Config) -> None:
-    """Raises ValueError where the first stage can't be, naming it."""
-    try:
-        first = config.first_stage
-    except UserError as error:
-        raise ValueError(f"funnel.first: {error}") from error
-    if first.data.image_size != config.data.image_size and first.network == config.network:
-        return
+def written_out(config: Config, first: Config, values: Mapping[str, Any]) -> FunnelConfig:
+    """The funnel with all that its first stage is, so that equal ones are equal however they were asked for.
+
+    Args:
+        first: the first stage.
+        values: its sections as a file has them.
+    Raises:
+        ValueError: it is the second stage once more.
+    """
+    assert config.funnel is not None
     if (first.network, first.data, first.space) == (config.network, config.data, config.space):
         raise ValueError(
             "funnel.first is the second stage once more, so it would decide nothing more cheaply; give it another "
             "network, size or space, or leave funnel out"
         )
-
-
-def written(config: Config, values: dict[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
-    """A whole configuration for its file: without a funnel where there is none, else with all that its first stage is.
-
-    Args:
-        values: of the configuration, section -> keys.
-        first: the same of the first stage.
-    """
-    if config.funnel is None:
-        return {section: part for section, part in values.items() if section != "funnel"}
-    whole: dict[str, Any] = {"preset": None, **{section: dict(first[section]) for section in SECTIONS}}
+    whole: dict[str, Any] = {"preset": None, **{section: dict(values[section]) for section in SECTIONS}}
     if "weights" not in config.funnel.first.get("train", {}):
         del whole["train"]["weights"]
     if "data" in config.funnel.first:
         whole["data"] = config.funnel.first["data"]
-    return {**values, "funnel": {"keep": config.funnel.keep, "first": whole}}
+    found = FunnelConfig(keep=config.funnel.keep, first=whole)
+    found._of_groups = first.space.of_groups
+    return found

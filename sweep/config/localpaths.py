@@ -28,6 +28,12 @@ def absolute(path: str | Path) -> str:
     return os.path.abspath(os.path.expanduser(path))
 
 
+def absolute_weights(weights: str) -> str:
+    """Starting weights with their path, or their run's, from the root; a name as it is."""
+    run, path = ("run:", weights[4:]) if weights.startswith("run:") else ("", weights)
+    return weights if weights in NAMED_WEIGHTS or not path.strip() else run + absolute(path)
+
+
 def with_absolute_paths(config: Config) -> Config:
     """The configuration with data, their tables, lists and layout, weights and masks as absolute paths, where they are
     local; an equal one elsewhere.
@@ -38,16 +44,14 @@ def with_absolute_paths(config: Config) -> Config:
     if data.source != PHANTOM and local_path(data.source) is not None:
         places = _of_tables(data)
         data = data.model_copy(update={"source": absolute(data.source), **places})
-    if train.weights not in NAMED_WEIGHTS:
-        run, path = ("run:", train.weights[4:]) if train.weights.startswith("run:") else ("", train.weights)
-        train = train.model_copy(update={"weights": run + absolute(path) if path.strip() else train.weights})
+    train = train.model_copy(update={"weights": absolute_weights(train.weights)})
     if report.masks is not None:
         report = report.model_copy(update={"masks": absolute(report.masks)})
     whole = config.model_copy(update={"data": data, "train": train, "report": report})
     own = config.funnel.first.get("train", {}).get("weights") if config.funnel else None
-    if config.funnel is None or own is None or own in NAMED_WEIGHTS:
+    if config.funnel is None or own is None:
         return whole
-    first = {**config.funnel.first, "train": {**config.funnel.first["train"], "weights": absolute(own)}}
+    first = {**config.funnel.first, "train": {**config.funnel.first["train"], "weights": absolute_weights(own)}}
     return whole.model_copy(update={"funnel": config.funnel.model_copy(update={"first": first})})
 
 

@@ -149,12 +149,12 @@ def decide(first: Run, stages: Stages) -> dict[str, Any]:
         elif form is None:
             why = stages.why_not.get(name, "it has no form where the whole network trains")
         elif form in goes_on:
-            why, form = f"end to end it is the same as {goes_on[form]}, which was ahead", None
+            why, form = f"end to end it is the same as {_label(goes_on[form])}, which was ahead", None
         elif len(goes_on) >= keep:
             why, form = f"not among the best {keep}", None
         else:
             goes_on[form] = name
-            why = f"among the best {keep}" + (f"; end to end it is {form}" if form != name else "")
+            why = f"among the best {keep}" + (f"; end to end it is {_label(form)}" if form != name else "")
         rows.append(
             {
                 "technique": name,
@@ -171,6 +171,10 @@ def decide(first: Run, stages: Stages) -> dict[str, Any]:
         "techniques": [BASELINE, *goes_on, *_decisions(stages, [BASELINE, *goes_on])],
         "ranked": rows,
     }
+
+
+def _label(name: str) -> str:
+    return get_technique(name).label
 
 
 def _decisions(stages: Stages, trained: list[str]) -> list[str]:

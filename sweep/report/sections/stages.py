@@ -90,9 +90,9 @@ def stages_section(context: ReportContext) -> SectionBody | None:
         blocks.append(
             table_of(
                 "stages",
-                f"Each technique of the first stage by {name}, the highest on validation first, which alone decided what "
-                f"went on; with 95\N{NO-BREAK SPACE}% intervals over patients and seeds where it was tested, and the same "
-                "of the second stage. Gains are over the same stage's baseline.",
+                f"Each technique of the first stage by {name}, the highest on validation first, by which alone "
+                "it was decided what went on (bold); beside its test result that of what it went on as, each with its "
+                f"gain over the same stage's baseline. {INTERVAL}s are over patients and seeds.",
                 shown,
                 [
                     technique(),

@@ -13,7 +13,8 @@ from balancing.components.conflicts import conflicts
 from balancing.components.ranges import Interval
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from sweep.config.config import Config, build_config, known_keys, parse_assignment, preset_names, read_file
+from sweep.config.config import Config, build_config, known_keys, parse_assignment
+from sweep.config.files import preset_names, read_file
 from sweep.config.size import decided, trained
 
 STUDY_TECHNIQUES = ["baseline", "undersampling", "oversampling", "augmentation", "smote", "borderline_smote"]

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from balancing.errors import UserError
-from sweep.config.config import build_config, parse_assignment, preset_names, read_file
+from sweep.config.config import build_config, parse_assignment
+from sweep.config.files import preset_names, read_file
 from sweep.config.strict_yaml import read_yaml
 from tests.sweep.config.test_config import is_one_sentence
 

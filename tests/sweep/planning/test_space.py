@@ -14,7 +14,8 @@ from balancing.components.ranges import IntRange
 from balancing.components.registry import COMPONENTS
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError
-from sweep.config.config import build_config, preset_names, read_file
+from sweep.config.config import build_config
+from sweep.config.files import preset_names, read_file
 from sweep.config.size import trained
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
@@ -311,4 +312,5 @@ def test_specs_have_the_recipe_and_the_budget_of_the_configuration() -> None:
         assert (spec.optimizer, spec.lr_schedule, spec.warmup, spec.budget) == ("sgd", "cosine", 0.1, "epochs")
         assert (spec.mean, spec.std) == ((0.5, 0.4, 0.3), 0.5)
     budgets = {name: build_config(read_file(name)).space.budget for name in preset_names()}
-    assert budgets == {"compare": "steps", "demo": "steps", "paper": "epochs", "quick": "steps"}
+    others = dict.fromkeys(("compare", "demo", "demo_frozen", "frozen", "funnel", "quick"), "steps")
+    assert budgets == {**others, "paper": "epochs"}
