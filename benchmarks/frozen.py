@@ -91,6 +91,7 @@ def specs_of(technique: str, asked: Asked) -> list[Any]:
     from sweep.runs.spec import TrialSpec
 
     parameters = get_technique(technique).complete({})
+    # A field that is made of the table of hyperparameters.
     more: dict[str, Any] = {"weight_decay": asked.weight_decay}
     return [
         TrialSpec(
@@ -103,7 +104,7 @@ def specs_of(technique: str, asked: Asked) -> list[Any]:
             parameters=parameters,
             batch_size=1 << 20,
             network="frozen:efficientnet_lite0",
-            weight_decay=asked.weight_decay,  # a field that is made of the table of hyperparameters
+            **more,
         )
         for seed in range(asked.seeds)
     ]

@@ -156,9 +156,7 @@ def _measure(spec: TrialSpec, images: SplitImages, device: torch.device) -> floa
     """Images a second of a few real training steps after a first one, with as many threads as a trial gets."""
     keep_freed_memory()
     method = method_of(spec, images)
-    network = new_model(
-        len(images.class_names), 0, head=method.head, stem=spec.stem, architecture=spec.architecture
-    )
+    network = new_model(len(images.class_names), 0, head=method.head, stem=spec.stem, architecture=spec.architecture)
     network = to_device(network, spec, device)
     optimizer = new_optimizer(network, 1e-5, loss=method.module(), kind=spec.optimizer)
     pixels = on_device(images.pixels, device)

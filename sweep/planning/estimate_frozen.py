@@ -15,7 +15,7 @@ from sweep.planning.bundles import cost_of, groups_of
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
-from sweep.training.frozen.extract import body_of, extract
+from sweep.training.frozen.extract import body_of, vectors_of
 from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
 from sweep.training.many.rows import Standard
@@ -57,9 +57,9 @@ def estimate_frozen(specs: Sequence[TrialSpec], inputs: SweepInputs, device: tor
     images, split, spec = inputs.images, inputs.split, specs[0]
     some = on_device(np.ascontiguousarray(images.pixels[: _IMAGES + 1]), torch.device("cpu"))
     body = body_of(spec, inputs.start)
-    extract(body, some[:1], spec, torch.device("cpu"))  # what a first pass prepares
+    vectors_of(body, some[:1], spec, torch.device("cpu"))  # what a first pass prepares
     began = time.perf_counter()
-    vectors = extract(body, some[1:], spec, torch.device("cpu"))
+    vectors = vectors_of(body, some[1:], spec, torch.device("cpu"))
     images_per_second = max(1, len(some) - 1) / (time.perf_counter() - began)
     # Which numbers the vectors hold changes no time.
     drawn = np.random.default_rng(0).normal(size=(len(images), vectors.shape[1])).astype(np.float32)

@@ -1,7 +1,8 @@
-"""What a run's frozen body makes of its images, read or made again from the run folder alone."""
+"""What a run's frozen body makes of its images: as kept beside them, or made again by the run folder's body."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,14 +26,20 @@ def vectors_of(run: Results, images: ImageSet, spec: TrialSpec) -> Vectors:
     """
     import torch
 
-    from sweep.training.frozen.extract import extract
+    from sweep.training.frozen.extract import Eye, Looks, all_cores
     from sweep.training.frozen.joining import load_body
+    from sweep.training.frozen.store import VectorStore, key_of
     from sweep.training.hardware import on_device
     from sweep.training.vectors import Vectors
 
-    path, cpu = run.path / "vectors.npy", torch.device("cpu")
-    if path.is_file():
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    else:
-        rows = extract(load_body(run.path), on_device(images.pixels, cpu), spec, cpu)
-    return Vectors.of(rows, run.rows_of("train"))
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+
+    def made() -> Generator[np.ndarray]:
+        device = torch.device(kind)
+        eye = Eye(load_body(run.path), on_device(images.pixels, device), spec, device)
+        with all_cores():
+            yield from eye.vectors(Looks.at_all(len(images)))
+
+    folder = images.pixels_path.parent.parent  # where trials found them, or left them
+    stored = VectorStore(str(folder)).opened(key_of(spec, kind), len(images), made)
+    return Vectors.of(stored.rows, run.rows_of("train"))

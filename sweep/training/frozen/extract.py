@@ -208,3 +208,8 @@ class Eye:
                 f"{self.spec.precision} is no number; give other --weights, or --precision float32"
             )
         return vectors
+
+
+def vectors_of(body: Network, pixels: torch.Tensor, spec: TrialSpec, device: torch.device) -> np.ndarray:
+    """What a body makes of images as they are: (N, D) float32. Arguments as of ``Eye``; N >= 1."""
+    return np.concatenate(list(Eye(body, pixels, spec, device).vectors(Looks.at_all(len(pixels)))))
