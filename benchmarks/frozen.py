@@ -103,7 +103,7 @@ def specs_of(technique: str, asked: Asked) -> list[Any]:
             parameters=parameters,
             batch_size=1 << 20,
             network="frozen:efficientnet_lite0",
-            weight_decay=asked.weight_decay,  # a field that is made of the table of hyperparameters
+            **more,
         )
         for seed in range(asked.seeds)
     ]
@@ -175,7 +175,7 @@ def clocked(seconds: dict[str, float]) -> Iterator[None]:
     try:
         for (module, name, kind), (_, _, function) in zip(changed, real, strict=True):
             setattr(module, name, timed(kind, function))
-            yield
+        yield
     finally:
         seconds["training"] += time.perf_counter() - began[0]
         for module, name, function in real:
