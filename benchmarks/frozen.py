@@ -176,7 +176,7 @@ def clocked(seconds: dict[str, float]) -> Iterator[None]:
     try:
         for (module, name, kind), (_, _, function) in zip(changed, real, strict=True):
             setattr(module, name, timed(kind, function))
-            yield
+        yield
     finally:
         seconds["training"] += time.perf_counter() - began[0]
         for module, name, function in real:
