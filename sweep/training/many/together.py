@@ -55,6 +55,9 @@ def fits(spec: TrialSpec) -> bool:
         return False
     technique = technique_of(spec)
     loss, mixer, step = (technique.part(axis) for axis in ("loss", "mixer", "optimizer"))
+    sampler = technique.part("sampler")
+    if sampler is not None and sampler.mixes and "sampler" not in technique.on_features:
+        return False  # its mixtures of pixels are rows of their own, behind those of the images
     convex = mixer is None or (mixer.origin.own and mixer.name in _CONVEX)
     return technique.head == "linear" and convex and step is None and not (loss is not None and loss.batchwise)
 
