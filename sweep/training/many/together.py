@@ -41,8 +41,7 @@ from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
 
 # Mixers whose rows are convex combinations of a row and its partner, in shares that do not hang on the rows.
 _CONVEX = ("mixup", "remix", "unimix", "balanced_mixup")
-# Of one product: more are no faster.
-COLUMNS = 96
+COLUMNS = 96  # of one product: more are no faster
 
 
 class NotOneStep(Exception):
@@ -54,10 +53,9 @@ def fits(spec: TrialSpec) -> bool:
     if not spec.frozen or spec.hidden or spec.views:
         return False
     technique = technique_of(spec)
-    loss, mixer, step = (technique.part(axis) for axis in ("loss", "mixer", "optimizer"))
-    sampler = technique.part("sampler")
+    sampler, loss, mixer, step = (technique.part(axis) for axis in ("sampler", "loss", "mixer", "optimizer"))
     if sampler is not None and sampler.mixes and "sampler" not in technique.on_features:
-        return False  # its mixtures of pixels are rows of their own, behind those of the images
+        return False  # mixtures of pixels are rows of their own
     convex = mixer is None or (mixer.origin.own and mixer.name in _CONVEX)
     return technique.head == "linear" and convex and step is None and not (loss is not None and loss.batchwise)
 
