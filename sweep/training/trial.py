@@ -24,6 +24,7 @@ from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
 from sweep.training.method import Method, method_of
 from sweep.training.network import Network, State, new_network, to_device
+from sweep.training.networks.head_network import HeadNetwork
 from sweep.training.optimizer import new_optimizer
 from sweep.training.predict import predictions_of
 
@@ -78,8 +79,13 @@ class Trial:
 
     @cached_property
     def pixels(self) -> torch.Tensor:
-        """What the network takes of all images, as stored, on the device where it fits: pixels, or vectors."""
-        return on_device(self.images.stored(self.spec), self.device, self.images.gpu_share)
+        """What the network takes of all images, on the device where it fits: pixels, or vectors, standardised once."""
+        stored = on_device(self.images.stored(self.spec), self.device, self.images.gpu_share)
+        vectors = self.images.vectors
+        if not self.spec.frozen or vectors is None:
+            return stored
+        mean, std = (torch.from_numpy(values).to(stored.device) for values in (vectors.mean, vectors.std))
+        return (stored.float() - mean).div_(std)
 
     def run(self, report: Report = lambda epoch: None, resume_seconds: float = 30.0) -> str:
         """Trains to the end, or from where the folder says it stopped.
@@ -121,6 +127,8 @@ class Trial:
         images = self.images
         network = new_network(spec, len(images.class_names), method.head, self._start, images.vectors)
         network = to_device(network, spec, self.device)
+        if isinstance(network, HeadNetwork):
+            network.takes_standard = True
         network.scale = self.method.scale()
         if method.head == "distance":
             set_centre(network, self.pixels, method.plan(1), spec, self.device)

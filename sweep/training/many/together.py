@@ -39,7 +39,7 @@ from sweep.training.method import Method, Part, method_of, technique_of
 from sweep.training.network import Network, new_network
 from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
 
-# Mixers whose rows are convex combinations of a row and its partner, in shares that do not hang on the rows.
+# Mixers whose rows are convex combinations of two rows, in shares that do not hang on the rows.
 _CONVEX = ("mixup", "remix", "unimix", "balanced_mixup")
 COLUMNS = 96  # of one product: more are no faster
 
@@ -53,11 +53,11 @@ def fits(spec: TrialSpec) -> bool:
     if not spec.frozen or spec.hidden or spec.views:
         return False
     technique = technique_of(spec)
-    sampler, loss, mixer, step = (technique.part(axis) for axis in ("sampler", "loss", "mixer", "optimizer"))
+    sampler, mixer, step = (technique.part(axis) for axis in ("sampler", "mixer", "optimizer"))
     if sampler is not None and sampler.mixes and "sampler" not in technique.on_features:
         return False  # mixtures of pixels are rows of their own
     convex = mixer is None or (mixer.origin.own and mixer.name in _CONVEX)
-    return technique.head == "linear" and convex and step is None and not (loss is not None and loss.batchwise)
+    return technique.head == "linear" and convex and step is None
 
 
 @dataclass
@@ -165,9 +165,9 @@ class _Together:
         self.heads = Stacked(places, self.n_classes, standard.train.shape[1]).to(standard.device)
         self.optimizer = _optimizer(self.heads, self.spec)
         self.labels = torch.from_numpy(images.labels[images.train]).to(standard.device)
-        eye = torch.eye(self.n_classes, device=standard.device)
-        self.targets = eye[self.labels].repeat_interleave(places, dim=0)
-        self.eye = eye
+        self.eye = torch.eye(self.n_classes, device=standard.device)
+        self.targets = self.eye[self.labels].repeat_interleave(places, dim=0)
+        self.whole = any(part.batchwise for part in technique_of(self.spec).parts)  # rows' losses depend on each other
         for seed in self.seeds:
             self.heads.put(seed.place, seed.network)
             self.heads.put_optimizer(seed.place, seed.optimizer, self.optimizer)
@@ -286,12 +286,12 @@ class _Together:
             logits: (T, S * C) float32, of the training rows.
         """
         rows, means = len(logits), torch.zeros(self.places, device=logits.device)
-        of_places = logits.view(rows, self.places, self.n_classes)
+        of_places = logits.view(rows, self.places, -1)
         alike: dict[Any, tuple[Part, list[_Seed]]] = {}
         added: list[tuple[int, torch.Tensor]] = []
         for seed in self.seeds:
             part = parts[seed.spec.trial_id]
-            if part.mix is not None:
+            if part.mix is not None or self.whole:
                 added.append((seed.place, self._ordered(of_places[:, seed.place], seed, epoch)))
                 continue
             if seed.share is None or not seed.share.is_of(part):
@@ -317,7 +317,7 @@ class _Together:
         return means
 
     def _ordered(self, logits: torch.Tensor, seed: _Seed, epoch: int) -> torch.Tensor:
-        """() float32: the mean loss of rows that mix with partners, for which their order counts.
+        """() float32: the mean loss of a seed's rows in their order, as those need that mix with partners.
 
         What is done to vectors is done to their logits.
 

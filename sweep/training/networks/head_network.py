@@ -31,6 +31,7 @@ class HeadNetwork(Network):
         self.register_buffer("mean", mean.detach().clone())
         self.register_buffer("std", std.detach().clone())
         self._hidden = hidden
+        self.takes_standard = False  # vectors that are standardised already, as a trial keeps them
         self.hidden = nn.Sequential(nn.Linear(len(mean), hidden), nn.ReLU()) if hidden else nn.Identity()
         self.scale = 1.0
         self._head = head
@@ -43,7 +44,8 @@ class HeadNetwork(Network):
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """(B, D) vectors -> (B, F) float32."""
         with torch.autocast(images.device.type, enabled=False):
-            found: torch.Tensor = self.hidden((images.float() - self.mean) / self.std)
+            vectors = images.float()
+            found: torch.Tensor = self.hidden(vectors if self.takes_standard else (vectors - self.mean) / self.std)
             return found
 
     def head(self, features: torch.Tensor) -> torch.Tensor:

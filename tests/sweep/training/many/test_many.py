@@ -39,6 +39,7 @@ TECHNIQUES = (
     "remix@features",
     "undersampling+class_weights",
     "smote@features+focal",
+    "tversky",
 )
 TIMES = ("started", "changed", "finished", "attempt", "pid")
 
@@ -208,7 +209,6 @@ def test_the_folder_is_what_a_trial_leaves(images: SplitImages, tmp_path: Path) 
         ("ldam", {}),  # cosines
         ("deep_svdd", {}),
         ("sam", {}),
-        ("tversky", {}),
         ("baseline", {"hidden": 8}),
         ("baseline", {"views": 2}),
         ("baseline", {"network": "resnet18"}),
