@@ -56,7 +56,7 @@ def with_vectors(
         cuda: whether trials have a GPU.
         elsewhere: who looks; this process, on all its cores or its GPU, by default.
     Raises:
-        UserError: what the body makes of the images is no number, or there is no room.
+        UserError: what the body makes of the images is no number or the same for all, or there is no room.
         KeyboardInterrupt: the user stopped it; nothing that is half is kept.
     """
     if not config.network.frozen:
@@ -69,6 +69,7 @@ def with_vectors(
     beside = _folder_beside(inputs.images.pixels_path, run, say)
     name, images = config.network.architecture, len(inputs.images)
     stored = pass_.opened(beside, specs[0], Looks.at_all(images), f"{images:,} images", name)
+    _check_apart(stored.rows[inputs.split.train], name)
     _same_as_before(run, stored, say)
     # On a cluster every node sees the run folder, and perhaps no cache but its own.
     folder = str(run.path / _FOLDER) if config.resources.address else beside
@@ -78,6 +79,20 @@ def with_vectors(
         what = f"{views.count} views of {len(inputs.split.train):,} training images ({views.augmentation})"
         pass_.opened(folder, spec, looks, what, name, first=stored.rows)
     return replace(inputs, vectors=vectors, vectors_path=stored.path)
+
+
+def _check_apart(rows: np.ndarray, name: str) -> None:
+    """Raises UserError where a body makes the same of all images: no head could tell any of them apart.
+
+    Args:
+        rows: (T, D) float32, of the training images.
+        name: of the architecture.
+    """
+    if (np.ptp(rows, axis=0) <= 1e-5 * np.maximum(1.0, np.abs(rows[0]))).all():
+        raise UserError(
+            f"what the frozen {name} makes of the training images is the same for all of them, so no head could tell "
+            "them apart; give other --weights"
+        )
 
 
 def _folder_beside(pixels: Path, run: Run, say: Callable[[str], None]) -> str:

@@ -210,3 +210,20 @@ def test_augmentation_without_views_is_refused_or_said(weights: Path) -> None:
     assert any(note.startswith("--views has no effect: nothing here augments") for note in notes)
     quiet = prepare(config_of(weights, space__techniques=["baseline", "augmentation"], train__views=2)).notes
     assert not any("no effect" in note for note in quiet)
+
+
+def test_what_only_a_frozen_network_has_is_said_to_have_no_effect(weights: Path) -> None:
+    whole = {"train__network": "resnet18", "train__hidden": 8, "train__views": 2}
+    notes = prepare(config_of(weights, space__techniques=["baseline"], **whole)).notes
+    assert [note.split(":")[0] for note in notes if "no effect" in note] == [
+        "--views has no effect",
+        "--hidden has no effect",
+    ]
+
+
+def test_a_body_that_makes_the_same_of_all_images_is_refused_before_heads_train(tmp_path: Path) -> None:
+    blind = new_model(2, 0).state_dict()
+    torch.save({name: torch.zeros_like(tensor) for name, tensor in blind.items()}, tmp_path / "blind.pt")
+    with pytest.raises(UserError, match="the same for all of them, so no head could tell them apart; give other"):
+        sweep_here(tmp_path / "run", config_of(tmp_path / "blind.pt"))
+    assert not list((tmp_path / "run").glob("trials/*"))
