@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import shutil
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +76,9 @@ class VectorStore:
         cache = Cache(Path(self.folder))
         before = 0 if first is None else len(first)
         entry = cache.find(key)
-        found = None if entry is None else _read(entry, before + count)
+        found = None if entry is None else _read(entry, key, before + count)
+        if entry is not None and found is None:
+            shutil.rmtree(entry.folder, ignore_errors=True)  # whole, but another's: it would stand in the way
         if cache.notes or (entry is not None and found is None):
             self.notes.append(
                 f"The features in {cache.folder / key} were damaged (their checksum is another), so they are made "
@@ -87,9 +90,9 @@ class VectorStore:
         def fill(folder: Path) -> dict[str, Any]:
             with contextlib.closing(made()) as rows:  # what it changed of the process is put back at once
                 parts = rows if first is None else itertools.chain([np.asarray(first)], rows)
-                return {"fingerprint": _write(folder / _FILE, before + count, parts)}
+                return {"key": key, "fingerprint": _write(folder / _FILE, before + count, parts)}
 
-        found = _read(cache.build(key, fill), before + count)
+        found = _read(cache.build(key, fill), key, before + count)
         assert found is not None
         return found
 
@@ -115,9 +118,11 @@ def _write(path: Path, count: int, made: Iterable[np.ndarray]) -> str:
     return sha256.hexdigest()
 
 
-def _read(entry: Entry, count: int) -> Stored | None:
-    """An entry's vectors; None where it holds something else."""
+def _read(entry: Entry, key: str, count: int) -> Stored | None:
+    """An entry's vectors; None where it holds something else, such as those of another name that were put there."""
     try:
+        if entry.meta.get("key", key) != key:
+            return None
         path = entry.folder / _FILE
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
         sound = rows.dtype == np.float32 and rows.ndim == 2 and len(rows) == count
