@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from typing import Any
 import numpy as np
 
 from balancing.data.cache import Cache, Entry, entry_key
+from balancing.errors import UserError
 from sweep.runs.network_name import NetworkName
 from sweep.runs.spec import TrialSpec
 from sweep.training.frozen.extract import Looks
 
 VERSION = 1  # of what is stored: another where the same body would be given other numbers of the same image
 _FILE = "vectors.npy"
+FOLDER = "vectors"  # of a run, where vectors can't lie beside the images
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,23 @@ class VectorStore:
         found = _read(cache.build(key, fill), key, before + count)
         assert found is not None
         return found
+
+
+def folder_of(pixels: Path, run: Path) -> tuple[str, bool]:
+    """Where what a run's body makes of its images is kept.
+
+    Args:
+        pixels: the file of the images, in an entry of a cache.
+        run: the run folder.
+    Returns:
+        (the folder of that cache, True), or where nothing can be written there (one in the run, False).
+    """
+    folder = pixels.parent.parent
+    with contextlib.suppress(UserError):
+        Cache(folder)
+        if os.access(folder, os.W_OK):
+            return str(folder), True
+    return str(run / FOLDER), False
 
 
 def _write(path: Path, count: int, made: Iterable[np.ndarray]) -> str:
