@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from sweep.runs.owner import Claim
 from sweep.runs.run import ASKS, ENDED_AS, Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
+
+# A bundle tells of trials that ended at most so often: that costs more than many a trial.
+_TOLD_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -196,16 +200,25 @@ def train_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: floa
 
 def train_bundle_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpus: float, gpus: float) -> None:
     """A bundle of head trials, on a worker: one trial of Tune's, which reports how each of them ended."""
-    from sweep.training.many.bundle import BUNDLE, Group, Workplace, train_bundle
+    from sweep.training.many.bundle import BUNDLE, Ended, Group, Workplace, train_bundle
 
     assert shared.bundled is not None
     device = _clean_worker(0, cpus, gpus)
     images, run = _open_shared(shared, gpus)
     told: list[dict[str, Any]] = []
+    last = time.monotonic()
 
     def report() -> None:
+        nonlocal last
         tune.report({BUNDLE: list(told)})
         told.clear()
+        last = time.monotonic()
+
+    def ended(trial: Ended) -> None:
+        told.append(trial.to_dict())
+        # Seeds that train one after the other may take long, and each has its own time; see ``BundlePatience``.
+        if time.monotonic() - last >= _TOLD_SECONDS:
+            report()
 
     place = Workplace(
         run=run,
@@ -216,7 +229,7 @@ def train_bundle_on_worker(config: dict[str, Any], *, shared: WorkerContext, cpu
         limit=shared.bundled.limit,
         events=shared.events,
         started=lambda trial_id: None,
-        ended=lambda ended: told.append(ended.to_dict()),
+        ended=ended,
         start=shared.bundled.start,
     )
     for group in config["bundle"]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from balancing.data.cache import Cache
 from balancing.errors import UserError
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.observer import Observer, tell
@@ -22,7 +19,7 @@ from sweep.runs.spec import TrialSpec
 from sweep.training.frozen.extract import Eye, Looks, Views, all_cores, body_of
 from sweep.training.frozen.joining import save_body
 from sweep.training.frozen.rows import train_looks
-from sweep.training.frozen.store import Stored, VectorStore, key_of
+from sweep.training.frozen.store import FOLDER, Stored, VectorStore, folder_of, key_of
 from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
 from sweep.training.vectors import Source, Vectors
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
 
 # Who looks where it is not this process: (a trial's spec, at what) -> vectors in their order, (B, D) float32 at a time.
 Elsewhere = Callable[[TrialSpec, Looks], Iterable[np.ndarray]]
-_FOLDER = "vectors"  # of the run, where vectors can't lie beside the images
 
 
 def with_vectors(
@@ -56,7 +52,7 @@ def with_vectors(
         cuda: whether trials have a GPU.
         elsewhere: who looks; this process, on all its cores or its GPU, by default.
     Raises:
-        UserError: what the body makes of the images is no number, or there is no room.
+        UserError: what the body makes of the images is no number or the same for all, or there is no room.
         KeyboardInterrupt: the user stopped it; nothing that is half is kept.
     """
     if not config.network.frozen:
@@ -66,12 +62,16 @@ def with_vectors(
     save_body(run.path, config.train.network, inputs.start, run.guard)
     specs = inputs.specs(config)
     pass_ = _Pass(run, inputs, observer, "cuda" if cuda else "cpu", elsewhere)
-    beside = _folder_beside(inputs.images.pixels_path, run, say)
+    beside, in_cache = folder_of(inputs.images.pixels_path, run.path)
+    if not in_cache:
+        cache = inputs.images.pixels_path.parent.parent
+        say(f"The cache {cache} can't be written, so what the frozen network makes of the images is kept in the run.")
     name, images = config.network.architecture, len(inputs.images)
     stored = pass_.opened(beside, specs[0], Looks.at_all(images), f"{images:,} images", name)
+    _check_apart(stored.rows[inputs.split.train], name)
     _same_as_before(run, stored, say)
     # On a cluster every node sees the run folder, and perhaps no cache but its own.
-    folder = str(run.path / _FOLDER) if config.resources.address else beside
+    folder = str(run.path / FOLDER) if config.resources.address else beside
     vectors = Vectors.of(stored.rows, inputs.split.train, Source(str(run.path.resolve()), folder, pass_.device))
     for views, spec in _all_views(specs, inputs).items():
         looks = train_looks(_split_images(inputs), views)
@@ -80,17 +80,18 @@ def with_vectors(
     return replace(inputs, vectors=vectors, vectors_path=stored.path)
 
 
-def _folder_beside(pixels: Path, run: Run, say: Callable[[str], None]) -> str:
-    """Where vectors lie: in the cache that holds the images, or in the run where nothing can be written there."""
-    folder = pixels.parent.parent
-    try:
-        Cache(folder)
-        if os.access(folder, os.W_OK):
-            return str(folder)
-    except UserError:
-        pass
-    say(f"The cache {folder} can't be written, so what the frozen network makes of the images is kept in the run.")
-    return str(run.path / _FOLDER)
+def _check_apart(rows: np.ndarray, name: str) -> None:
+    """Raises UserError where a body makes the same of all images: no head could tell any of them apart.
+
+    Args:
+        rows: (T, D) float32, of the training images.
+        name: of the architecture.
+    """
+    if (np.ptp(rows, axis=0) <= 1e-5 * np.maximum(1.0, np.abs(rows[0]))).all():
+        raise UserError(
+            f"what the frozen {name} makes of the training images is the same for all of them, so no head could tell "
+            "them apart; give other --weights"
+        )
 
 
 def _same_as_before(run: Run, stored: Stored, say: Callable[[str], None]) -> None:

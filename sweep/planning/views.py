@@ -26,7 +26,7 @@ def check_views(config: Config, technique: Technique) -> None:
 
 
 def notes_on_views(config: Config) -> list[str]:
-    """What a user should know of augmentation that has no effect, or of views that nothing augments; a sentence each.
+    """What a user should know of augmentation, views or a hidden layer that have no effect; a sentence each.
 
     Args:
         config: whose techniques passed ``check_views``.
@@ -47,9 +47,12 @@ def notes_on_views(config: Config) -> list[str]:
         return found
     if config.network.frozen and not any(t.part("augmentation") or t.strength(asked) > 0 for t in trained):
         return ["--views has no effect: nothing here augments; give --strength, or a technique that does."]
+    found = []
     if config.train.views and not config.network.frozen:
-        return ["--views has no effect: a network that trains as a whole sees each image anew in each epoch."]
-    return []
+        found.append("--views has no effect: a network that trains as a whole sees each image anew in each epoch.")
+    if config.train.hidden and not config.network.frozen:
+        found.append("--hidden has no effect: that layer is part of a frozen network's head, and no network is frozen.")
+    return found
 
 
 def _sees_once(config: Config) -> bool:

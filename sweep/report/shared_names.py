@@ -20,8 +20,9 @@ _PATTERNS = frozenset(
     for name in ("patient-pattern", "label-pattern", "label-map", "split-map", "merge")
     for begin, one in (("--", name), ("data.", name.replace("-", "_")))
 )
+_RUN = "run:"  # before the folder of a run whose network is a start
 # An absolute path within a sentence; not the rest of an address such as https://host/path, nor a lone slash.
-_PATH = re.compile(r"(?<![\w/.:~<-])(?:file://|~)?(?:/[^\s/'\"`:;,()<>|]+)+/?")
+_PATH = re.compile(rf"(?:(?<![\w/.:~<-])|(?<=\b{_RUN}))(?:file://|~)?(?:/[^\s/'\"`:;,()<>|]+)+/?")
 _OWN_KEYS = (
     *(("data", key) for key in ("source", "labels", "patient_table", "split_list", "layout")),
     ("train", "weights"),
@@ -71,7 +72,8 @@ def _shown_word(word: str) -> str:
     key, equals, value = word.partition("=")
     if equals and re.fullmatch(r"[\w.-]+", key):
         return word if key in _PATTERNS else f"{key}={_shown_word(value)}"
-    return place_name(word) if word.startswith(("/", "~", "..")) else word
+    start, place = (_RUN, word.removeprefix(_RUN)) if word.startswith(_RUN) else ("", word)
+    return start + place_name(place) if place.startswith(("/", "~", "..")) else word
 
 
 def shown_config(config_yaml: str, data: Mapping[str, Any]) -> str:
@@ -107,6 +109,7 @@ def own_places(run: Results) -> list[str]:
     given = [(sections.get(section) or {}).get(key) for section, key in _OWN_KEYS]
     given.append(_first_train(sections).get("weights"))
     named = [word for one in given for word in (one.values() if isinstance(one, dict) else [one])]
+    named = [word.removeprefix(_RUN) if isinstance(word, str) else word for word in named]
     own = [str(run.path.absolute()), str(run.path.resolve()), run.info["data"]["source"], *named]
     with contextlib.suppress(RuntimeError):  # nobody's home
         own.append(str(Path.home()))

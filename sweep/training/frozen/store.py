@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import os
+import shutil
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +19,14 @@ from typing import Any
 import numpy as np
 
 from balancing.data.cache import Cache, Entry, entry_key
+from balancing.errors import UserError
 from sweep.runs.network_name import NetworkName
 from sweep.runs.spec import TrialSpec
 from sweep.training.frozen.extract import Looks
 
 VERSION = 1  # of what is stored: another where the same body would be given other numbers of the same image
 _FILE = "vectors.npy"
+FOLDER = "vectors"  # of a run, where vectors can't lie beside the images
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class VectorStore:
         cache = Cache(Path(self.folder))
         before = 0 if first is None else len(first)
         entry = cache.find(key)
-        found = None if entry is None else _read(entry, before + count)
+        found = None if entry is None else _read(entry, key, before + count)
+        if entry is not None and found is None:
+            shutil.rmtree(entry.folder, ignore_errors=True)  # whole, but another's: it would stand in the way
         if cache.notes or (entry is not None and found is None):
             self.notes.append(
                 f"The features in {cache.folder / key} were damaged (their checksum is another), so they are made "
@@ -87,11 +93,28 @@ class VectorStore:
         def fill(folder: Path) -> dict[str, Any]:
             with contextlib.closing(made()) as rows:  # what it changed of the process is put back at once
                 parts = rows if first is None else itertools.chain([np.asarray(first)], rows)
-                return {"fingerprint": _write(folder / _FILE, before + count, parts)}
+                return {"key": key, "fingerprint": _write(folder / _FILE, before + count, parts)}
 
-        found = _read(cache.build(key, fill), before + count)
+        found = _read(cache.build(key, fill), key, before + count)
         assert found is not None
         return found
+
+
+def folder_of(pixels: Path, run: Path) -> tuple[str, bool]:
+    """Where what a run's body makes of its images is kept.
+
+    Args:
+        pixels: the file of the images, in an entry of a cache.
+        run: the run folder.
+    Returns:
+        (the folder of that cache, True), or where nothing can be written there (one in the run, False).
+    """
+    folder = pixels.parent.parent
+    with contextlib.suppress(UserError):
+        Cache(folder)
+        if os.access(folder, os.W_OK):
+            return str(folder), True
+    return str(run / FOLDER), False
 
 
 def _write(path: Path, count: int, made: Iterable[np.ndarray]) -> str:
@@ -115,9 +138,11 @@ def _write(path: Path, count: int, made: Iterable[np.ndarray]) -> str:
     return sha256.hexdigest()
 
 
-def _read(entry: Entry, count: int) -> Stored | None:
-    """An entry's vectors; None where it holds something else."""
+def _read(entry: Entry, key: str, count: int) -> Stored | None:
+    """An entry's vectors; None where it holds something else, such as those of another name that were put there."""
     try:
+        if entry.meta.get("key", key) != key:
+            return None
         path = entry.folder / _FILE
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
         sound = rows.dtype == np.float32 and rows.ndim == 2 and len(rows) == count

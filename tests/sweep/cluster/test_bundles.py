@@ -115,6 +115,40 @@ def test_of_a_bundle_that_hangs_those_that_train_are_ended_and_the_rest_goes_on(
     assert len(killed) == 1
 
 
+def test_of_seeds_that_train_one_after_the_other_each_has_its_own_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sweep.cluster import worker
+    from sweep.cluster.bundled import BundlePatience
+    from sweep.training.many import bundle as bundles
+
+    clock, bundle = SimpleNamespace(now=0.0), bundle_of(run)
+    killed: list[str] = []
+    waiting: Any = SimpleNamespace(over=lambda: None, look=lambda what: None)
+    patience = BundlePatience(run, waiting, 100.0, kill=killed.append, clock=lambda: clock.now)
+
+    def train(groups: Any, place: Any) -> None:
+        for group in groups:
+            for trial_id in group.waiting:
+                clock.now += 90.0  # which is less than it may take
+                place.ended(Ended.of(run.trial(trial_id)))
+                patience.on_step_end(0, [bundle])
+
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: clock.now), raising=False)
+    monkeypatch.setattr(worker, "_open_shared", lambda shared, gpus: (None, run))
+    monkeypatch.setattr(worker, "_clean_worker", lambda seed, cpus, gpus: torch.device("cpu"))
+    monkeypatch.setattr(worker.tune, "report", lambda result: patience.on_trial_result(0, [], bundle, result))
+    monkeypatch.setattr(bundles, "train_bundle", train)
+    for group in bundle.config["bundle"]:
+        assert len(group["waiting"]) > 1
+    group = bundle.config["bundle"][0]
+    bundle.config["bundle"] = [{**group, "waiting": group["waiting"] * 4}]
+    shared: Any = SimpleNamespace(bundled=worker.Bundled(1, 100.0, "start"), resume_seconds=30.0, events=False)
+    patience.on_trial_start(0, [], bundle)
+    worker.train_bundle_on_worker(bundle.config, shared=shared, cpus=1, gpus=0)
+    assert not killed
+
+
 HEADS = """
 data: {source: phantom, image_size: 32, phantom_images: 300}
 space:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sweep.config.config import build_config
 from sweep.report.render import write_report
@@ -99,6 +100,19 @@ def test_a_command_without_local_places_is_shown_as_it_was() -> None:
     assert shlex.split(shown_command(command)) == shlex.split(command)
     text = build_config({}).to_yaml()
     assert shown_config(text, {"source": "phantom", "kind": "phantom"}) == text
+
+
+@pytest.mark.parametrize("place", ["/home/ada/study/x", "~/study/x", "../ada/study/x"])
+def test_a_run_whose_network_is_a_start_loses_its_folders(place: str) -> None:
+    for words in ("--weights run:{}", "--weights=run:{}", "--set train.weights=run:{}"):
+        command = f"sweep run quick {words}"
+        assert shlex.split(shown_command(command.format(place))) == shlex.split(command.format("x"))
+    first = {"train": {"weights": f"run:{place}"}}
+    whole = yaml.safe_dump({"train": {"weights": f"run:{place}"}, "funnel": {"keep": 2, "first": first}})
+    shown = yaml.safe_load(shown_config(whole, {"source": "phantom"}))
+    assert shown["train"] == shown["funnel"]["first"]["train"] == {"weights": "run:x"}
+    if place.startswith("/"):
+        assert without_folders(f"run:{place} has no trial") == "run:x has no trial"
 
 
 def test_tables_lists_and_layouts_lose_their_folders() -> None:

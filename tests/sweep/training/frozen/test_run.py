@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from PIL import Image
 
 from balancing.errors import UserError
 from sweep.analysis.maps.methods import class_activation_map
+from sweep.analysis.results import Results
+from sweep.analysis.synthetic.vectors import vectors_of
 from sweep.cli.predict import best_trial, predict_images
 from sweep.config.config import Config, build_config
 from sweep.local import run_locally
@@ -210,3 +213,37 @@ def test_augmentation_without_views_is_refused_or_said(weights: Path) -> None:
     assert any(note.startswith("--views has no effect: nothing here augments") for note in notes)
     quiet = prepare(config_of(weights, space__techniques=["baseline", "augmentation"], train__views=2)).notes
     assert not any("no effect" in note for note in quiet)
+
+
+def test_what_only_a_frozen_network_has_is_said_to_have_no_effect(weights: Path) -> None:
+    whole = {"train__network": "resnet18", "train__hidden": 8, "train__views": 2}
+    notes = prepare(config_of(weights, space__techniques=["baseline"], **whole)).notes
+    assert [note.split(":")[0] for note in notes if "no effect" in note] == [
+        "--views has no effect",
+        "--hidden has no effect",
+    ]
+
+
+def test_a_body_that_makes_the_same_of_all_images_is_refused_before_heads_train(tmp_path: Path) -> None:
+    blind = new_model(2, 0).state_dict()
+    torch.save({name: torch.zeros_like(tensor) for name, tensor in blind.items()}, tmp_path / "blind.pt")
+    with pytest.raises(UserError, match="the same for all of them, so no head could tell them apart; give other"):
+        sweep_here(tmp_path / "run", config_of(tmp_path / "blind.pt"))
+    assert not list((tmp_path / "run").glob("trials/*"))
+
+
+def test_where_the_cache_can_only_be_read_the_run_keeps_them_and_its_report_finds_them(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, asked = config_of(weights, space__seeds=1), os.access
+    images = prepare(config).images
+    cache = images.pixels_path.parent.parent
+    before = {path.name for path in cache.iterdir()}
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: mode != os.W_OK and asked(path, mode, **more))
+    run, heard = sweep_here(tmp_path / "run", config)
+    assert any(note.startswith(f"The cache {cache} can't be written") for note in heard.notes)
+    (kept,) = (run.path / "vectors").glob("*/vectors.npy")
+    monkeypatch.setattr(Eye, "vectors", None)  # nobody looks again
+    found = vectors_of(Results(run), images, run.specs()[0])
+    assert np.array_equal(found.rows, np.load(kept))
+    assert {path.name for path in cache.iterdir()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import threading
 from collections.abc import Generator
@@ -77,6 +78,13 @@ def test_an_entry_of_another_length_is_made_anew(tmp_path: Path) -> None:
     store(tmp_path).opened(KEY, 7, made)
     with pytest.raises(ValueError, match="8 vectors were to be made, but 7 were"):
         store(tmp_path).opened(KEY, 8, made)
+
+
+def test_a_whole_entry_of_another_name_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    other = store(tmp_path).opened("other-32-" + "0" * 20, 7, lambda: (rows + 1 for rows in made()))
+    shutil.copytree(other.path.parent, other.path.parent.with_name(KEY))
+    assert np.array_equal(store(tmp_path).opened(KEY, 7, made).rows, ROWS)
+    assert np.array_equal(store(tmp_path).opened(KEY, 7, never).rows, ROWS)
 
 
 def test_a_stop_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
