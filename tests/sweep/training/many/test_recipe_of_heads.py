@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -20,8 +21,9 @@ def test_heads_of_the_preset_end_at_logistic_regression(technique: str, tmp_path
     # As many features for each row as photographs' have here: where the steps are too few, chance is in the answers.
     images = make_vectors(train=(300, 100), held_out=60, dimensions=200)
     assert images.vectors is not None
-    decay, space = config.space.weight_decay, config.space
-    recipe = {"optimizer": config.train.optimizer, "lr_schedule": config.train.lr_schedule}
+    space: Any = config.space  # numbers, no ranges
+    decay = space.weight_decay
+    recipe: dict[str, Any] = {"optimizer": config.train.optimizer, "lr_schedule": config.train.lr_schedule}
     whole = {"epochs": int(space.epochs), "batch_size": int(space.batch_size)}
     specs = specs_of(technique, seeds=2, lr=space.lr, weight_decay=decay, **recipe, **whole)
     together(specs, images, tmp_path)
