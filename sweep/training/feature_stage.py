@@ -134,7 +134,10 @@ def _train_members(
     if not features.heads:
         for number in range(len(part.members)):
             linear = new_head(network.fc, spec.seed, part.stage, number + 1)
-            features.heads.append(Head(linear, new_optimizer(linear, spec.lr, spec.weight_decay, kind=spec.optimizer)))
+            # As of every head of the trial.
+            decays = not spec.frozen
+            own = new_optimizer(linear, spec.lr, spec.weight_decay, kind=spec.optimizer, bias_decays=decays)
+            features.heads.append(Head(linear, own))
         for epoch in range(1, place.epoch):
             before = method.parts(epoch)
             for at, earlier in enumerate(before):

@@ -28,7 +28,7 @@ def vectors_of(run: Results, images: ImageSet, spec: TrialSpec) -> Vectors:
 
     from sweep.training.frozen.extract import Eye, Looks, all_cores
     from sweep.training.frozen.joining import load_body
-    from sweep.training.frozen.store import VectorStore, key_of
+    from sweep.training.frozen.store import VectorStore, folder_of, key_of
     from sweep.training.hardware import on_device
     from sweep.training.vectors import Vectors
 
@@ -40,6 +40,6 @@ def vectors_of(run: Results, images: ImageSet, spec: TrialSpec) -> Vectors:
         with all_cores():
             yield from eye.vectors(Looks.at_all(len(images)))
 
-    folder = images.pixels_path.parent.parent  # where trials found them, or left them
-    stored = VectorStore(str(folder)).opened(key_of(spec, kind), len(images), made)
+    folder, _ = folder_of(images.pixels_path, run.path)  # where trials found them, or left them
+    stored = VectorStore(folder).opened(key_of(spec, kind), len(images), made)
     return Vectors.of(stored.rows, run.rows_of("train"))

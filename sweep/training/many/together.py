@@ -313,7 +313,7 @@ class _Together:
                 times[:, seed.place] = seed.share.times
             means = means + (losses * times).sum(dim=0)
         for place, mean in added:
-            means = means + mean * nn.functional.one_hot(torch.tensor(place), self.places).to(means)
+            means = means.index_add(0, torch.tensor([place], device=means.device), mean.view(1))
         return means
 
     def _ordered(self, logits: torch.Tensor, seed: _Seed, epoch: int) -> torch.Tensor:

@@ -164,12 +164,13 @@ def test_what_was_stopped_at_once_goes_on_alone_and_back(images: SplitImages, tm
         assert is_now == pytest.approx(was, abs=ROUNDING)
 
 
+@pytest.mark.parametrize("technique", ["baseline", "undersampling", "smote@features", "mixup@features"])
 def test_one_seed_that_diverges_fails_alone(
-    images: SplitImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    technique: str, images: SplitImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sweep.training.many import together as many
 
-    specs = specs_of("baseline")
+    specs = specs_of(technique)
     together(specs, images, tmp_path / "sound")
     real = many._begin
 
