@@ -11,17 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import sweep as sweep_package
 from balancing.errors import UserError
 from sweep import sweeps
 from sweep.analysis.results import Results
-from sweep.analysis.stages import Agreement, TwoStages, agreement
-from sweep.config.config import Config, build_config, parse_assignment, recorded_config
-from sweep.config.files import read_file
+from sweep.analysis.stages import TwoStages
+from sweep.config.config import Config, build_config, recorded_config
 from sweep.planning.funnel import Stages, decide, end_to_end, prepare_stages, second_stage
-from sweep.report.sections.stages import agreement_sentence
 from sweep.reports import report_of_run
 from sweep.runs.observer import Observer
 from sweep.runs.run import Run
@@ -82,91 +79,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = sweeps.start(funnel(), "funnel", tmp_path_factory.mktemp("funnel") / "run", observer, executor="local")
     assert observer.epochs == 4 * 2 * 2 + 2 * 2, "four techniques that train, two epochs; then two, one epoch"
     return run
-
-
-# What is asked for
-
-
-def test_the_presets_stages_are_the_frozen_and_the_end_to_end_one() -> None:
-    config = build_config(read_file("funnel"))
-    assert config.funnel is not None
-    frozen, first = build_config(read_file("frozen")), config.first_stage
-    assert first.network.frozen
-    assert not config.network.frozen
-    assert first.space == frozen.space
-    assert first.data == config.data
-    assert config.space.techniques == first.space.techniques, "what the second may have"
-
-
-@pytest.mark.parametrize("changes", [{}, {"space__techniques": ["smote", "focal"]}, {"funnel__first": {}}])
-def test_a_configuration_with_two_stages_is_read_back_equal(changes: dict[str, Any], tmp_path: Path) -> None:
-    config = funnel(**changes)
-    (tmp_path / "config.yaml").write_text(config.to_yaml())
-    again = build_config(read_file(str(tmp_path / "config.yaml")))
-    assert again.first_stage == config.first_stage
-    assert (again.space, again.train, again.data) == (config.space, config.train, config.data)
-    assert again.funnel is not None
-    assert again.funnel.keep == 1
-
-
-def test_one_stage_is_written_as_before() -> None:
-    assert "funnel" not in Config().to_yaml()
-    assert "first_stage" not in Config().to_yaml()
-
-
-def test_both_stages_share_data_metric_seed_techniques_and_weights() -> None:
-    config = funnel(
-        data__split_seed=3, sweep__metric="auroc", space__seed=5, resources__max_concurrent=1, funnel__first={}
-    )
-    first = config.first_stage
-    assert first.data == config.data
-    assert (first.sweep.metric, first.space.seed, first.resources) == ("auroc", 5, config.resources)
-    assert first.train.weights == str(WEIGHTS), "one architecture, one start"
-    asked = funnel(space__techniques="smote,focal", funnel__first={})
-    assert asked.first_stage.space.techniques == ["baseline", "smote", "focal"]
-
-
-def test_weights_that_moved_are_the_first_stages_too(tmp_path: Path) -> None:
-    written = build_config(json.loads(json.dumps(FILE)))
-    (tmp_path / "config.yaml").write_text(written.to_yaml())
-    again = build_config(read_file(str(tmp_path / "config.yaml")), {"train.weights": "moved.pt"})
-    assert again.first_stage.train.weights == "moved.pt"
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [("funnel.keep=3", 3), ("funnel.first.space.seeds=7", 7), ("funnel.first.data.image_size=64", 64)],
-)
-def test_every_key_of_either_stage_can_be_set(text: str, key: int) -> None:
-    config = build_config(FILE, dict([parse_assignment(text)]))
-    assert config.funnel is not None
-    first = config.first_stage
-    assert key in (config.funnel.keep, first.space.seeds, first.data.image_size)
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"funnel__keep": 0}, "funnel.keep"),
-        ({"funnel__first": {"spaec": {}}}, "unknown section 'funnel.first.spaec'; did you mean 'space'?"),
-        ({"funnel__first": {"space": {"seed": 0, "seedz": 1}}}, "funnel.first: unknown key 'space.seedz'"),
-        ({"funnel__first": {"data": {"split_seed": 1}}}, "may hold image_size alone"),
-        ({"funnel__first": {"preset": "funnel"}}, "has two stages itself"),
-        ({"funnel__first": {"preset": "frozne"}}, "unknown preset 'frozne'"),
-        ({"funnel__first": "frozen"}, "must hold sections"),
-        ({"funnel__first": {"space": 3}}, "funnel.first.space must hold keys"),
-        ({"funnel__first": {"space": {"techniques": ["smoot"]}}}, "did you mean 'smote'"),
-    ],
-)
-def test_what_a_first_stage_cannot_be_is_said(changes: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UserError) as error:
-        funnel(**changes)
-    assert sentence in str(error.value)
-
-
-def test_a_first_stage_that_is_the_second_decides_nothing() -> None:
-    with pytest.raises(UserError, match="the second stage once more"):
-        build_config({**read_file("quick"), "funnel": {"first": {"preset": "quick"}}})
 
 
 # What goes on
@@ -353,42 +265,6 @@ def test_from_python_both_stages_are_runs(undisturbed: Run) -> None:
     assert set(run.first.results.table()["technique"]) == {
         "baseline", "undersampling", "smote@features", "mixup@features", "baseline+threshold",
     }  # fmt: skip
-
-
-# Agreement
-
-
-def test_agreement_is_spearmans_with_the_interval_of_bonett_and_wright() -> None:
-    rng = np.random.default_rng(0)
-    one = rng.normal(size=20)
-    other = one + rng.normal(size=20)
-    found = agreement(one, other)
-    r = stats.spearmanr(one, other).statistic
-    assert found.correlation == pytest.approx(r)
-    half = 1.96 * np.sqrt((1 + r**2 / 2) / 17)
-    assert (found.low, found.high) == pytest.approx(
-        (np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)), 1e-4
-    )
-    assert found.same_sign == int(((one > 0) == (other > 0)).sum())
-
-
-def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
-    rng, rho = np.random.default_rng(1), 0.6
-    truth = 6 / np.pi * np.arcsin(rho / 2)  # Spearman's of a normal pair with correlation rho
-    covers = 0
-    for _ in range(1000):
-        x, noise = rng.normal(size=(2, 15))
-        found = agreement(x, rho * x + np.sqrt(1 - rho**2) * noise)
-        covers += found.low <= truth <= found.high
-    assert 0.93 < covers / 1000 < 0.98
-
-
-def test_few_techniques_are_too_few_to_say() -> None:
-    assert "Too few to say" in agreement_sentence(agreement(np.arange(4.0), np.arange(4.0)))
-    assert "nothing tells" in agreement_sentence(agreement(np.array([]), np.array([])))
-    assert "too wide" in agreement_sentence(Agreement(12, 6, 0.1, -0.5, 0.6))
-    assert "the stages agree" in agreement_sentence(Agreement(12, 11, 0.8, 0.4, 0.9))
-    assert "other way round" in agreement_sentence(Agreement(12, 2, -0.8, -0.9, -0.4))
 
 
 # By the command line, on Ray
