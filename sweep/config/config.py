@@ -213,7 +213,7 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
                 f"but holds {shown_text(repr(part))}"
             )
     # A section with nothing beneath it, as a file has it where all its lines are comments.
-    merged = {name: {} if part is None else part for name, part in merged.items()}
+    merged = {name: {} if part is None and name != "funnel" else part for name, part in merged.items()}
     for key, value in (assignments or {}).items():
         *path, leaf = key.split(".")
         place: dict[str, Any] = merged

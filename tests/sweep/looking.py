@@ -55,7 +55,7 @@ def centre_window(fields: int, frame: int) -> torch.Tensor:
 
 
 def restored(run: Run, windows: dict[str, torch.Tensor]) -> Callable[[Path], tuple[nn.Module, dict[str, Any]]]:
-    """In place of ``sweep.training.network.restore``: each technique's network looks through its window."""
+    """In place of ``sweep.training.frozen.joining.whole_network``: each network looks through its window."""
     specs = {spec.trial_id: spec for spec in run.specs()}
 
     def restore(path: Path) -> tuple[nn.Module, dict[str, Any]]:

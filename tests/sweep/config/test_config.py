@@ -89,7 +89,10 @@ def test_the_printed_configuration_reads_back_to_an_equal_one(assignments: list[
 
 def test_the_printed_configuration_names_every_key() -> None:
     printed = yaml.safe_load(Config().to_yaml())
-    assert {f"{section}.{key}" for section, values in printed.items() for key in values} == set(known_keys())
+    keys = {f"{section}.{key}" for section, values in printed.items() for key in values}
+    assert keys == {key for key in known_keys() if not key.startswith("funnel.")}, (
+        "a first stage where one is asked for"
+    )
 
 
 def test_a_file_is_read_and_single_values_lie_over_it(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ OTHERWISE: dict[str, Any] = {
     "lr_schedule": "cosine",
     "warmup": 0.1,
     "stem": "small",
+    "network": "frozen:resnet18",
+    "hidden": 16,
+    "views": 4,
     "components": {"loss": "my_loss@0123456789ab"},
     **{shared.name: shared.most for shared in HYPERPARAMETERS if shared.later},
 }

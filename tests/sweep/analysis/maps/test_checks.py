@@ -55,7 +55,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ImageSet]:
 
 def look_with(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     windows = {"smote": corner_window(12, 1), "oversampling": centre_window(12, 2)}
-    monkeypatch.setattr(sweep.analysis.maps.networks, "restore", restored(run, windows))
+    monkeypatch.setattr(sweep.analysis.maps.networks, "whole_network", restored(run, windows))
 
 
 def brightness(pixels: np.ndarray) -> np.ndarray:

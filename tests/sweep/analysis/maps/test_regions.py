@@ -51,7 +51,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ImageSet]:
 @pytest.fixture(autouse=True)
 def _known_networks(looked: tuple[Run, ImageSet], monkeypatch: pytest.MonkeyPatch) -> None:
     windows = {"smote": corner_window(12, 2), "oversampling": centre_window(12, 3)}
-    monkeypatch.setattr(sweep.analysis.maps.networks, "restore", restored(looked[0], windows))
+    monkeypatch.setattr(sweep.analysis.maps.networks, "whole_network", restored(looked[0], windows))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (32, 32), (224, 224), (50, 70)])
@@ -152,7 +152,7 @@ def test_a_network_that_finds_drawn_lesions(looked: tuple[Run, ImageSet], monkey
         masks[row] = next(lesions, masks[row])
     drawn = replace(images, pixels=np.where(masks, 255, 60).astype(np.uint8))
     whole = {name: corner_window(24, 24) for name in PAIR}
-    monkeypatch.setattr(sweep.analysis.maps.networks, "restore", restored(run, whole))
+    monkeypatch.setattr(sweep.analysis.maps.networks, "whole_network", restored(run, whole))
     sampled = sample_maps(Results(run), drawn, "gradcam", 40, rng=np.random.default_rng(0))
     assert sampled is not None
     table = numbers_of(Results(run), sampled, as_masks(masks), np.random.default_rng(0))

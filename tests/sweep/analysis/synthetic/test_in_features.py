@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from balancing.components.plans import TrainingPlan
 from balancing.data.images import ImageSet
@@ -27,6 +28,7 @@ from sweep.report.context import ReportContext
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.table import Table
 from sweep.runs.run import Run
+from sweep.training.frozen.store import VectorStore, folder_of, key_of
 from sweep.training.vectors import Vectors
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -110,9 +112,16 @@ def frozen(run: Run, images: ImageSet) -> Run:
     run.write_specs(specs)
     run.write_selection([{**one, "trial_ids": [ids[old] for old in one["trial_ids"]]} for one in chosen])
     rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(len(images), 9)) + 0.8 * images.labels[:, None]
-    np.save(run.path / "vectors.npy", vectors.astype(np.float32))
+    vectors = (rng.normal(size=(len(images), 9)) + 0.8 * images.labels[:, None]).astype(np.float32)
+    store, key = store_of(run, images)
+    store.opened(key, len(images), lambda: (part for part in (vectors,)))
     return run
+
+
+def store_of(run: Run, images: ImageSet) -> tuple[VectorStore, str]:
+    """Where the report looks for what the run's body made of the images, and by which key."""
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    return VectorStore(folder_of(images.pixels_path, run.path)[0]), key_of(run.specs()[0], kind)
 
 
 def test_which_techniques_mix_features(made: tuple[Results, ImageSet]) -> None:
@@ -184,6 +193,7 @@ def test_a_run_without_its_body_or_vectors_says_what_to_do(made: tuple[Results, 
     import shutil
 
     run = Run(shutil.copytree(made[0].run.path, tmp_path / "run"))
-    (run.path / "vectors.npy").unlink()
+    store, key = store_of(made[0].run, made[1])
+    shutil.rmtree(Path(store.opened(key, len(made[1]), lambda: (part for part in ())).path).parent)
     with pytest.raises(UserError, match="body of this run, is missing or damaged; `sweep resume` writes it"):
         synthetic_section(ReportContext(Results(run), made[1]))
