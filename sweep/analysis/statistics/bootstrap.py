@@ -85,14 +85,13 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def class_weights(of_class: np.ndarray, n_classes: int, weights: np.ndarray) -> np.ndarray:
-    """(B, C) float64: the weight of each class, from (N,) int64 classes (-1: of none) and (B, N) weights.
+    """(B, C) float64: the weight of each class, from (N,) int64 classes and (B, N) weights.
 
     Rates need no more than the sums of a confusion matrix and its diagonal: with many classes and samples the matrices
     would take gigabytes.
     """
     one_hot = np.zeros((len(of_class), n_classes), dtype=np.float32)
-    known = np.flatnonzero(of_class >= 0)  # weights are many: their columns are not copied
-    one_hot[known, of_class[known]] = 1.0
+    one_hot[np.arange(len(of_class)), of_class] = 1.0
     return (weights @ one_hot).astype(np.float64)
 
 
@@ -122,7 +121,7 @@ def weighted_metrics(
     n_classes = probabilities.shape[1]
     decided = probabilities.argmax(axis=1) if decisions is None else decisions
     right = labels == decided
-    tp = class_weights(np.where(right, labels, -1), n_classes, weights)
+    tp = class_weights(labels[right], n_classes, weights[:, right])
     actual, called = (class_weights(of_class, n_classes, weights) for of_class in (labels, decided))
     total = actual.sum(axis=1)
     classes = judged_classes(labels, n_classes, positive)

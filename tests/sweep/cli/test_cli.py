@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import sweep.cli.main
-from sweep.config.config import build_config, preset_names, read_file
+from sweep.config.config import build_config
+from sweep.config.files import preset_names, read_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
