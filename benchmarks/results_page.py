@@ -132,7 +132,7 @@ def threshold_of(found: Found, what: str) -> str:
             f"{words} With a threshold tuned alike for all, {len(ahead)} of {len(others)} techniques are still "
             f"significantly ahead of it: {shown}{more}; the largest gain is {gain}."
         )
-    return f"{words} With a threshold tuned alike for all, no technique is significantly ahead of it: at most {gain}."
+    return f"{words} With a threshold tuned alike for all, no technique is significantly ahead of it (Holm): at most {gain}."
 
 
 def rho(told: tuple[float, float, float, int]) -> str:
@@ -222,7 +222,7 @@ def facts(found: Found) -> list[str]:
         f"{techniques} techniques that train, {seeds} seeds, {len(specs)} trials",
         f"epochs {_span(epochs)}, learning rate {_span(lrs)}, batch {batches}",
         f"{counts['train']:,} training, {counts['validation']:,} validation, {counts['test']:,} test images",
-        f"balancing-act {info['versions'].get('balancing-act', '?')}, torch {info['versions'].get('torch', '?')}",
+        f"torch {info['versions'].get('torch', '?')}",
     ]
 
 
