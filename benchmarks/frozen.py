@@ -256,7 +256,7 @@ def train_all(path: Path, data: Data, jobs: int) -> float:
 
 def compare(path: Path, data: Data, techniques: Sequence[str], asked: Asked, jobs: int) -> None:
     """The same heads by scikit-learn, and how far the last epoch's results lie apart."""
-    from joblib import Parallel, delayed  # type: ignore[import-untyped]
+    from sklearn.utils.parallel import Parallel, delayed
 
     from sweep.runs.run import Run
 

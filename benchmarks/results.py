@@ -72,9 +72,9 @@ _LIMITS = """
 - The imbalance is mild (1 to 2.9). None of this says what helps at 1 to 100.
 - End to end means ResNet18 from scratch on small images for a few epochs: trained longer, or from ImageNet's weights at
   full size, it may order techniques otherwise. The frozen network was trained on photographs and sees nothing else.
-- One configuration a technique: learning rate and weight decay were not searched for each one. Those of the frozen heads
-  (the preset's) were chosen on this data set's validation split, to reach what logistic regression reaches; test numbers
-  of the baseline and of class weights were seen meanwhile by those who chose.
+- One configuration a technique: learning rate and weight decay were not searched for each one. Those of the frozen
+  heads (the preset's) were chosen on this data set's validation split, to reach what logistic regression reaches; test
+  numbers of the baseline and of class weights were seen meanwhile by those who chose.
 - "Not significant" is not "equal": each interval says what was excluded.
 """
 

@@ -132,7 +132,8 @@ def threshold_of(found: Found, what: str) -> str:
             f"{words} With a threshold tuned alike for all, {len(ahead)} of {len(others)} techniques are still "
             f"significantly ahead of it: {shown}{more}; the largest gain is {gain}."
         )
-    return f"{words} With a threshold tuned alike for all, no technique is significantly ahead of it (Holm): at most {gain}."
+    alike = "With a threshold tuned alike for all, no technique is significantly ahead of it (Holm)"
+    return f"{words} {alike}: at most {gain}."
 
 
 def rho(told: tuple[float, float, float, int]) -> str:
