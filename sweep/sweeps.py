@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
+from sweep.runs.interrupts import Interrupted as Interrupted  # what its callers catch
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.run import Run
 from sweep.runs.stages import decision_of, first_of, first_path, is_first, mark_first, write_decision
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
     # What is done with a run whose sweep has ended while it is still this process's own, such as writing its report.
     Step = Callable[[Run, SweepInputs], None]
-
-
-class Interrupted(Exception):
-    """The user stopped the run; what to do next has been said."""
 
 
 def start(

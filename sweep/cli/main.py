@@ -13,7 +13,7 @@ import typer
 
 from balancing.errors import UserError
 from sweep.cli import data, listing, report, run
-from sweep.sweeps import Interrupted
+from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -23,6 +23,10 @@ _LAST_RESORT = 60.0  # seconds from the request on, after which the process ends
 EXIT_CODE = 130
 
 
+class Interrupted(Exception):
+    """The user stopped the run; what to do next has been said."""
+
+
 class Interrupts:
     """Turns signals into KeyboardInterrupt in the main thread, surely, while it is entered.
 
