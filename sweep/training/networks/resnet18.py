@@ -21,7 +21,7 @@ def field_of(stem: str) -> int:
 def stem_in(state: Mapping[str, torch.Tensor]) -> str:
     """The beginning of the ResNet18 whose tensors these are."""
     first = state.get("conv1.weight")
-    return "small" if first is not None and not first.is_nested and first.shape[1:] == (3, 3, 3) else "imagenet"
+    return "small" if first is not None and not first.is_nested and first.shape == (64, 3, 3, 3) else "imagenet"
 
 
 class ResNet18(Network, ResNet):
