@@ -101,6 +101,7 @@ def test_a_figure_that_cannot_be_drawn_leaves_the_trial_stopped_for_the_reason_i
         raise MemoryError("std::bad_alloc")
 
     monkeypatch.setattr(TrialEvents, "finish", broken)
+    run.events_folder(run.specs()[0]).mkdir(parents=True)  # of the epochs before
     trial, told = stopped_by_the_scheduler(run), []
     progress = SimpleNamespace(ended=lambda *given: told.append(given))
     watcher(run, progress).on_trial_complete(0, [], trial)
