@@ -29,7 +29,14 @@ class Data:
         labels = table.sort_values("row")["label"].to_numpy()
         kept = folder / "split.npz"
         np.savez(kept, labels=labels, train=split.train, validation=split.validation, test=split.test)
-        return cls(vectors or path / "vectors.npy", kept)
+        if vectors is None:  # as kept beside the images
+            from sweep.analysis.results import Results
+            from sweep.analysis.synthetic.vectors import vectors_of
+            from sweep.reports import recorded_images
+
+            vectors = folder / "vectors.npy"
+            np.save(vectors, vectors_of(Results(run), recorded_images(run), run.specs()[0]).rows)
+        return cls(vectors, kept)
 
     @classmethod
     def synthetic(cls, shape: str, folder: Path) -> Data:
