@@ -40,6 +40,8 @@ class Killed(BaseException):
 class Small(nn.Module):
     """In place of ResNet18."""
 
+    draws = False
+
     def __init__(self) -> None:
         super().__init__()
         self.seen, self.decided = nn.Conv2d(3, 4, 3, stride=4), nn.Linear(4, 2)
@@ -52,9 +54,9 @@ class Small(nn.Module):
         return found
 
 
-def small(n_classes: int, seed: int, start: Any = None, **more: Any) -> nn.Module:
-    """As ``sweep.training.network.new_model``."""
-    torch.manual_seed(seed)
+def small(spec: TrialSpec, *given: Any) -> nn.Module:
+    """As ``sweep.training.network.new_network``."""
+    torch.manual_seed(spec.seed)
     return Small()
 
 
@@ -91,7 +93,7 @@ def attempt(folder: TrialFolder, spec: TrialSpec, every: int, at: int | None = N
 
     with ExitStack() as stack:
         for target, name, value in (
-            (trial, "new_model", small),
+            (trial, "new_network", small),
             (trial, "save_last", save_last),
             (os, "replace", kills.around(os.replace)),
             (Path, "unlink", kills.around(Path.unlink)),
