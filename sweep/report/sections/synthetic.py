@@ -26,6 +26,7 @@ from sweep.report.text.intervals import INTERVAL, limits, ranged
 from sweep.report.text.lists import techniques_listed
 from sweep.report.text.numbers import NONE, decimals, percent
 from sweep.report.words.feature_mixtures import feature_blocks
+from sweep.report.words.two_sample import told_apart
 
 
 def _one(value: float) -> str:
@@ -35,6 +36,9 @@ def _one(value: float) -> str:
 def _two(value: float) -> str:
     return decimals(value, 2)
 
+
+# Where a classifier tells them from real ones.
+_APART = "only grown classes have them, so a network may take how they look for a sign of the class"
 
 _WRITTEN: dict[str, Callable[[float], str]] = {
     "sharpness_ratio": _two,
@@ -133,19 +137,8 @@ def _in_words(data: pd.DataFrame) -> list[Block]:
             f"the sharpness of real ones ({INTERVAL} {sharpness}), and lie {row['distance']:.1f} grey levels from "
             f"the nearest real training image, where a real one lies {row['real_distance']:.1f} from the nearest other."
         )
-        paragraphs.append(Paragraph(f"{text} {_apart(row)}"))
+        paragraphs.append(Paragraph(f"{text} {told_apart(row, _APART)}"))
     return paragraphs
-
-
-def _apart(row: pd.Series) -> str:
-    if np.isnan(row["accuracy"]):
-        return "There are too few to train a classifier that tells them apart."
-    ends = (row["accuracy_low"], row["accuracy_high"])
-    text = f"A small classifier tells the two apart in {percent(row['accuracy'])} of the cases "
-    text += f"({percent(ends[0])} to {percent(ends[1])}; guessing: {percent(0.5)})"
-    if ends[0] > 0.5:
-        return text + ": only grown classes have them, so a network may take how they look for a sign of the class."
-    return text + ": not significantly better than guessing."
 
 
 def _table(data: pd.DataFrame) -> Table:

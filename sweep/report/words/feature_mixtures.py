@@ -20,6 +20,7 @@ from sweep.report.blocks import Block, Figures, Folded, Heading, Listing, Paragr
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, limits, ranged
 from sweep.report.text.numbers import NONE, decimals, percent
+from sweep.report.words.two_sample import told_apart
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 def _two(value: float) -> str:
     return decimals(value, 2)
 
+
+# Where a classifier tells them from real ones.
+_APART = "to the head that trains on them they are another kind of row than real ones"
 
 _WRITTEN: dict[str, Callable[[float], str]] = {
     "distance": _two,
@@ -75,19 +79,8 @@ def _in_words(data: pd.DataFrame) -> list[Block]:
             f"{row['real_distance']:.2f} from the nearest other: {row['distance_ratio']:.2f} times as far ({INTERVAL} "
             f"{ratio})."
         )
-        paragraphs.append(Paragraph(f"{text} {_told_apart(row)}"))
+        paragraphs.append(Paragraph(f"{text} {told_apart(row, _APART)}"))
     return paragraphs
-
-
-def _told_apart(row: pd.Series) -> str:
-    if np.isnan(row["accuracy"]):
-        return "There are too few to train a classifier that tells them apart."
-    low, high = row["accuracy_low"], row["accuracy_high"]
-    text = f"A small classifier tells the two apart in {percent(row['accuracy'])} of the cases "
-    text += f"({percent(low)} to {percent(high)}; guessing: {percent(0.5)})"
-    if low > 0.5:
-        return text + ": to the head that trains on them they are another kind of row than real ones."
-    return text + ": not significantly better than guessing."
 
 
 def _table(data: pd.DataFrame) -> Table:

@@ -18,7 +18,6 @@ from sweep.analysis.results import Results
 from sweep.analysis.synthetic.vectors import vectors_of
 from sweep.cli.predict import best_trial, predict_images
 from sweep.config.config import Config, build_config
-from sweep.local import run_locally
 from sweep.planning.prepare import prepare
 from sweep.planning.resumable import check_data
 from sweep.runs.observer import Observer
@@ -28,6 +27,7 @@ from sweep.training.frozen.extract import Eye
 from sweep.training.frozen.joining import BODY, load_body, whole_network
 from sweep.training.inputs import to_input
 from sweep.training.network import new_model
+from tests.sweep.test_local import sweep_here as begun_or_gone_on
 from tests.sweep.training.frozen.bodies import body
 
 SIZE = 32
@@ -78,20 +78,8 @@ def config_of(weights: Path, **changes: Any) -> Config:
 
 
 def sweep_here(path: Path, config: Config) -> tuple[Run, Hears]:
-    inputs, heard = prepare(config), Hears()
-    if (path / "run.json").exists():
-        run = Run(path)
-    else:
-        run = Run.create(
-            path,
-            config_yaml=config.to_yaml(),
-            images=inputs.images,
-            split=inputs.split,
-            positive=inputs.positive,
-            notes=inputs.notes,
-        )
-    run_locally(run, config, inputs, heard)
-    return Run(path), heard
+    heard = Hears()
+    return begun_or_gone_on(path, config, heard), heard
 
 
 def results(run: Run) -> dict[str, Any]:
