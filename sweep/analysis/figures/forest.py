@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style
 from sweep.analysis.figures.text import first_few, signed
@@ -50,6 +51,7 @@ def _axes(height: float) -> Axes:
     axes = Figure(figsize=(WIDTH, height), layout="constrained").add_subplot()
     light_grid(axes, "x")
     axes.axvline(0, color=INK, linewidth=0.9)
+    axes.xaxis.set_major_locator(MaxNLocator(5))  # so few that their labels stand apart
     axes.tick_params(axis="y", length=0)
     return axes
 

@@ -21,7 +21,7 @@ def signed(value: float, digits: int = 3) -> str:
 
 def percent(share: float, digits: int = 0) -> str:
     """``0.712`` -> ``71 %``, not to be broken; a dash where there is no number."""
-    return NONE if math.isnan(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+    return NONE if math.isnan(share) else f"{100 * share:z.{digits}f}\N{NO-BREAK SPACE}%"  # z: no -0
 
 
 def first_few(parts: Sequence[str], most: int = 4) -> list[str]:
