@@ -149,6 +149,12 @@ class SpaceConfig(_Shared):
 
     trials: int = Field(default=8, ge=1, le=10_000, description="draws of each technique where anything is drawn")
     seeds: int = Field(default=3, ge=1, le=1000)
+    confirm: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="fresh seeds of each technique's chosen configuration, which alone speak in the verdict; 0: none",
+    )
     budget: Literal["steps", "epochs"] = Field(
         default="steps",
         description="an epoch of each technique: as many optimisation 'steps' as the baseline's, or a pass of its rows",
@@ -329,6 +335,9 @@ class ReportConfig(Section):
 
     cam: Literal["smoothgradcampp", "gradcam", "layercam"] = "smoothgradcampp"
     masks: str | None = Field(default=None, description="folder of masks (lungs, lesions), one an image, same names")
+    margin: float = Field(
+        default=0.02, gt=0, le=0.5, description="a difference to the baseline within it does not matter"
+    )
     sensitivity: float = Field(default=0.95, gt=0, le=1, description="wanted of the baseline's tuned threshold")
     cost_ratio: float = Field(default=5.0, gt=0, le=1e6, description="what a miss costs in false alarms")
     prevalence: float | None = Field(

@@ -119,6 +119,7 @@ class Estimate:
         seeds: S.
         freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for, NaN
             where nothing can be told.
+        equivalence_p: of a mean as far from 0 as a margin or farther, the larger of two one-sided tests; NaN as p.
     """
 
     mean: float
@@ -130,9 +131,12 @@ class Estimate:
     patient_sd: float
     seeds: int
     freedom: float = math.inf
+    equivalence_p: float = math.nan
 
 
-def estimate(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Estimate:
+def estimate(
+    values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None, margin: float = 0.0
+) -> Estimate:
     """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
 
     The bootstrap distribution of the mean, narrowed to the covariance between the seeds' bootstrap values (never below
@@ -146,6 +150,7 @@ def estimate(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: F
             ``few`` as many more before them as it has rows, of patients left out.
         few: corrects for few patients; None takes the bootstrap for what it is. Where it has a stratum of one patient,
             the interval is infinite and p is 1.
+        margin: of ``equivalence_p``.
     Reference: Obuchowski & Rockette, Communications in Statistics 1995 (variance; here with a bootstrap's covariance);
         the sum is Behrens and Fisher's (Fisher, Annals of Eugenics 1935).
     """
@@ -162,16 +167,23 @@ def estimate(values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: F
     if seeds < 2:
         return Estimate(mean, float(low), float(high), np.nan, np.nan, *rest)
     p = max(_two_sided(found.both), _two_sided(found.patients))
+    equivalence = max(_not_within(found.both, margin), _not_within(found.patients, margin))
     # No spread over seeds to judge by (chance can give that, most of all with two seeds), or none over patients.
     if np.ptp(values) < 1e-12 or not found.known.all():
-        p = 1.0
-    return Estimate(mean, float(low), float(high), p, float(values.std(ddof=1)), *rest)
+        p = equivalence = 1.0
+    return Estimate(mean, float(low), float(high), p, float(values.std(ddof=1)), *rest, equivalence)
 
 
 def _two_sided(values: np.ndarray) -> float:
     """How much of a distribution lies beyond zero, twice; never 0."""
     beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
     return min(1.0, 2 * (beyond + 1) / (len(values) + 1))
+
+
+def _not_within(values: np.ndarray, margin: float) -> float:
+    """How much of a distribution lies beyond the nearer end of -margin..margin; never 0."""
+    beyond = max(int((values <= -margin).sum()), int((values >= margin).sum()))
+    return min(1.0, (beyond + 1) / (len(values) + 1))
 
 
 def bounded(

@@ -24,6 +24,8 @@ from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
 
 BASELINE = "baseline"
 CONFIDENCE = 0.95
+# A difference below this matters to few; of a margin where the user states none.
+RELEVANT = 0.02
 
 
 @dataclass(frozen=True)
@@ -100,33 +102,41 @@ def metric_intervals(
     return pd.DataFrame(rows, columns=columns)
 
 
-def compare(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients | None = None) -> pd.DataFrame:
-    """Each technique's difference to the baseline over seeds and patients, Holm-adjusted together.
+def compare(
+    differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients | None = None, margin: float = RELEVANT
+) -> pd.DataFrame:
+    """Each technique's difference to the baseline over seeds and patients, adjusted together.
 
     Args:
         differences: technique -> ((S,) its value minus the baseline's, seed by seed; (S, B) the same in each bootstrap
             sample of patients).
         few: corrects for few patients, see ``spread``; of the metric, paired.
+        margin: > 0, within which a difference does not matter.
     Returns:
-        technique, seeds, difference (mean), low, high (95 %, in [-1, 1]: metrics lie in [0, 1]), p, p_holm, seed_sd,
+        technique, seeds, difference (mean), low, high (95 %, in [-1, 1]: metrics lie in [0, 1]), p, p_holm, p_adjusted
+        (what is judged by), adjustment (how: ``holm`` or ``max-t``), equivalence_p (two one-sided tests of a difference
+        of ``margin`` or more, the larger; 1 where p is 1 for want of anything to judge by), margin, seed_sd,
         patient_se, patient_sd, patient_freedom (degrees of freedom of patient_se), fewest_patients (of a class; NaN
         where ``few`` is None). With one seed the interval holds patients alone and both p are 1; p is 1 too where every
         seed differs by the same amount (no spread over seeds to judge by), and with fewer than
         ``balancing.data.patients.FEWEST`` patients of a class.
+    Reference: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15(6), 1987 (two one-sided tests).
     """
     rows = []
     fewest = float("nan") if few is None else float(few.fewest)
     for technique, (values, resampled) in differences.items():
-        found = estimate(values, resampled, few)
+        found = estimate(values, resampled, few, margin)
         row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": max(found.low, -1.0)}
         judged = np.isfinite(found.p) and not fewest < FEWEST
         row |= {"high": min(found.high, 1.0), "p": found.p if judged else 1.0, "fewest_patients": fewest}
+        row |= {"equivalence_p": found.equivalence_p if judged else 1.0, "margin": margin}
         row |= {name: getattr(found, name) for name in ("seed_sd", "patient_se", "patient_sd")}
         rows.append({**row, "patient_freedom": found.freedom})
     columns = ["technique", "seeds", "difference", "low", "high", "p", "seed_sd", "patient_se", "patient_sd"]
-    columns += ["patient_freedom", "fewest_patients"]
+    columns += ["patient_freedom", "fewest_patients", "equivalence_p", "margin"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(p_holm=holm(table["p"].to_numpy(dtype=float)))
+    adjusted = holm(table["p"].to_numpy(dtype=float))
+    return table.assign(p_holm=adjusted, p_adjusted=adjusted, adjustment="holm")
 
 
 def _pairs(known: Mapping[tuple[str, int], Resampled]) -> dict[str, dict[int, tuple[Resampled, Resampled]]]:
@@ -143,13 +153,16 @@ def _pairs(known: Mapping[tuple[str, int], Resampled]) -> dict[str, dict[int, tu
     return found
 
 
-def paired_differences(known: Mapping[tuple[str, int], Resampled], metric: str, positive: int | None) -> pd.DataFrame:
+def paired_differences(
+    known: Mapping[tuple[str, int], Resampled], metric: str, positive: int | None, margin: float = RELEVANT
+) -> pd.DataFrame:
     """Each technique against the baseline, paired by seed and patient.
 
     Args:
         known: of ``resample``.
         metric: one of ``METRICS``.
         positive: its index for two classes, else None.
+        margin: as of ``compare``.
     Returns:
         As ``compare``; empty without a baseline, or where no seed was tested with both. Techniques whose answers have
         no such metric are left out, and are no comparison that others are adjusted for.
@@ -162,7 +175,7 @@ def paired_differences(known: Mapping[tuple[str, int], Resampled], metric: str, 
         resampled = np.stack([own.resampled[metric] - base.resampled[metric] for own, base in pairs.values()])
         differences[technique] = (values, resampled)
         few = next(iter(pairs.values()))[0].few.about(metric, positive, paired=True)
-    return compare(differences, few)
+    return compare(differences, few, margin)
 
 
 def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, positive: int | None) -> pd.DataFrame:

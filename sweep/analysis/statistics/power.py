@@ -7,8 +7,6 @@ import math
 from scipy import stats
 
 POWER = 0.8
-# A difference below this matters to few; what the verdict speaks of where nothing larger was seen.
-RELEVANT = 0.02
 _MOST_SEEDS = 1000
 
 

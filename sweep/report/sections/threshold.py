@@ -20,8 +20,7 @@ from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
-from sweep.analysis.statistics.power import RELEVANT
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE, RELEVANT
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.columns import interval, label, ranged_cell, signed_interval, table_of, technique, value
 from sweep.report.context import ReportContext

@@ -12,8 +12,8 @@ from sweep.analysis.comparison import fewest_test_patients, winners_and_losers
 from sweep.analysis.names import display_name, in_order, inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import is_phantom
-from sweep.analysis.statistics.paired import BASELINE
-from sweep.analysis.statistics.power import POWER, RELEVANT, detectable, seed_spread, seeds_needed, times_the_patients
+from sweep.analysis.statistics.paired import BASELINE, RELEVANT
+from sweep.analysis.statistics.power import POWER, detectable, seed_spread, seeds_needed, times_the_patients
 from sweep.analysis.statistics.significance import significant
 from sweep.report.text.intervals import INTERVAL, signed_limits
 from sweep.report.text.lists import first_few, listed
