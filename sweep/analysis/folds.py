@@ -17,12 +17,12 @@ from balancing.components.techniques import order_of
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
-from sweep.analysis.statistics.folds import widening
+from sweep.analysis.statistics.folds import pooled, widening
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
 from sweep.runs.folds import Place, begun_folds, places_of
 from sweep.runs.run import Run
 from sweep.runs.trial_folder import TrialFolder
-from sweep.runs.trial_table import TrialRecord
+from sweep.runs.trial_table import TrialRecord, trial_table
 
 # A seed of repeat r stands in tables as itself and r - 1 times this: one number, one set of networks.
 REPEAT = 100_000
@@ -49,7 +49,7 @@ class FoldResults(Results):
         return found
 
     @cached_property
-    def pooled(self) -> Mapping[Place, Results]:
+    def counted(self) -> Mapping[Place, Results]:
         """The folds that are put together: of the repeats that are whole; else those of the first that are tested."""
         tested = {place: fold for place, fold in self.folds.items() if fold.predictions}
         counts = pd.Series([place.repeat for place in tested], dtype=int).value_counts()
@@ -62,25 +62,25 @@ class FoldResults(Results):
     @cached_property
     def predictions(self) -> tuple[TrialPredictions, ...]:
         """Of each technique and seed over the images of all folds, by technique (the registry's order), then seed."""
-        return self._put_together(fold.predictions for fold in self.pooled.values())
+        return self._put_together(fold.predictions for fold in self.counted.values())
 
     @cached_property
     def _of_networks(self) -> tuple[TrialPredictions, ...]:
-        return self._put_together(fold._of_networks for fold in self.pooled.values())
+        return self._put_together(fold._of_networks for fold in self.counted.values())
 
     def _put_together(self, predictions: Iterable[Sequence[TrialPredictions]]) -> tuple[TrialPredictions, ...]:
         found: dict[tuple[str, int], dict[Place, TrialPredictions]] = {}
-        for place, trials in zip(self.pooled, predictions, strict=True):
+        for place, trials in zip(self.counted, predictions, strict=True):
             for trial in trials:
                 key = (trial.technique, trial.seed + (place.repeat - 1) * REPEAT)
                 found.setdefault(key, {})[place] = trial
-        wanted = pd.Series([place.repeat for place in self.pooled], dtype=int).value_counts()
+        wanted = pd.Series([place.repeat for place in self.counted], dtype=int).value_counts()
         whole = []
         for (technique, seed), parts in found.items():
             if len(parts) < wanted[next(iter(parts)).repeat]:
-                self._left_out.setdefault(f"{technique}, seed {seed % REPEAT}", _lacking(parts, self.pooled))
+                self._left_out.setdefault(f"{technique}, seed {seed % REPEAT}", _lacking(parts, self.counted))
                 continue
-            whole.append(pooled(technique, seed, parts))
+            whole.append(pooled([_told_apart(trial, place, seed) for place, trial in parts.items()]))
         return tuple(sorted(whole, key=lambda trial: (order_of(trial.technique), trial.technique, trial.seed)))
 
     def left_out(self) -> list[str]:
@@ -93,6 +93,13 @@ class FoldResults(Results):
     def records(self) -> dict[str, TrialRecord]:
         """Trial id -> record, of all folds."""
         return {trial_id: record for fold in self.folds.values() for trial_id, record in fold.records.items()}
+
+    @cached_property
+    def _trials(self) -> pd.DataFrame:
+        """Configurations are named alike in all folds, whose trials' own names tell of the split."""
+        names = {one: replace(record.spec, split="").configuration_id for one, record in self.records.items()}
+        table = trial_table(self.records.values())
+        return table if table.empty else table.assign(configuration=table["trial_id"].map(names))
 
     @cached_property
     def _of_fold(self) -> dict[str, Results]:
@@ -152,6 +159,17 @@ class FoldResults(Results):
         known = [trial for trial in self.predictions if trial.known_validation is not None]
         return {(trial.technique, trial.seed): trial.validation for trial in known}
 
+    @cached_property
+    def best(self) -> tuple[Place, Results] | None:
+        """The fold whose chosen trials did best on validation, for what needs one network and one split."""
+        ranked = [
+            (float(np.mean([choice["mean"] for choice in chosen])), -place.number, place)
+            for place, fold in self.counted.items()
+            if (chosen := fold.selection())
+        ]
+        place = max(ranked, default=(0.0, 0, None))[2]
+        return None if place is None else (place, self.folds[place])
+
     def fold_table(self) -> pd.DataFrame:
         """What each fold chose for each technique, and what came of it.
 
@@ -205,29 +223,11 @@ def _together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def pooled(technique: str, seed: int, parts: Mapping[Place, TrialPredictions]) -> TrialPredictions:
-    """The same technique and seed in several folds as one trial over the images of all.
-
-    Args:
-        parts: of folds of one repeat, whose test images are apart; those that validate may stand in several.
-    """
-    test = _pooled({place: part.test for place, part in parts.items()}, in_order=True)
-    known = {place: part.known_validation for place, part in parts.items() if part.known_validation is not None}
-    validation = _pooled(known) if len(known) == len(parts) else None
-    return TrialPredictions(technique, seed, test, validation, parts=tuple(parts.values()))
+def _of_fold(part: Predictions, place: Place) -> Predictions:
+    return replace(part, folds=np.full(len(part.rows), place.fold), of_folds=place.folds)
 
 
-def _pooled(parts: Mapping[Place, Predictions], *, in_order: bool = False) -> Predictions:
-    folds = np.concatenate([np.full(len(part.rows), place.fold) for place, part in parts.items()])
-    first = next(iter(parts.values()))
-
-    def all_of(name: str) -> np.ndarray | None:
-        found = [getattr(part, name) for part in parts.values()]
-        return None if any(one is None for one in found) else np.concatenate(found)
-
-    names = ("rows", "labels", "probabilities", "patients", "kept_logits", "log_odds")
-    values: dict[str, Any] = {name: all_of(name) for name in names} | {"folds": folds}
-    if in_order:
-        order = np.argsort(values["rows"], kind="stable")
-        values = {name: None if value is None else value[order] for name, value in values.items()}
-    return replace(first, **values, of_folds=next(iter(parts)).folds)
+def _told_apart(trial: TrialPredictions, place: Place, seed: int) -> TrialPredictions:
+    """A fold's trial that says of which fold it is."""
+    validation = None if trial.known_validation is None else _of_fold(trial.known_validation, place)
+    return replace(trial, seed=seed, test=_of_fold(trial.test, place), known_validation=validation)

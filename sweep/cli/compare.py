@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.errors import UserError
-from sweep.analysis.folds import results_of
+from sweep.analysis.folds import FoldResults, results_of
 from sweep.analysis.names import SHOWN_METRICS, display_name, in_order, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
@@ -94,7 +94,7 @@ def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
     differ = "their numbers can't be set against each other"
     facts = {
         "images": ([run.info["data"]["fingerprint"] for run in runs], differ),
-        "splits": ([run.info["data"]["split_fingerprint"] for run in runs], differ),
+        "splits": ([_split(run) for run in runs], differ),
         "positive classes": ([_positive(run) for run in runs], differ),
         "selection metrics": (
             [run.metric for run in runs],
@@ -108,6 +108,12 @@ def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
             lines.append(f"The runs have different {what} ({named}): {so}.")
     ranking = [scores_sentence(run, "balanced_accuracy", "AUROC alone") for run in runs]
     return lines + [f"{name}: {said}" for name, said in zip(names, ranking, strict=True) if said]
+
+
+def _split(run: Results) -> object:
+    """What tells splits apart; of folds all of theirs."""
+    each = run.folds.values() if isinstance(run, FoldResults) else [run]
+    return [one.info["data"]["split_fingerprint"] for one in each]
 
 
 def _positive(run: Results) -> str:

@@ -16,6 +16,7 @@ from sweep.runs.network_name import NetworkName
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+    from sweep.planning.folds import FoldedInputs
     from sweep.planning.funnel import Stages
 
 
@@ -76,20 +77,37 @@ def stage_lines(stages: Stages) -> list[Text]:
     return [Text(first, style="bold"), Text(second, style="bold")]
 
 
+def fold_line(folds: FoldedInputs) -> Text:
+    """Of folds: what stands above the trials of the first."""
+    k, repeats = folds.folds.folds, folds.folds.repeats
+    again = f", cut {repeats} times" if repeats > 1 else ""
+    return Text(f"{k} folds{again}: {k * repeats} sweeps, one after the other; here fold 1.", style="bold")
+
+
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def cost_table(found: CostEstimate) -> list[Text]:
-    """Sentences: images, time, room on disk."""
-    total = int(found.images.sum())
+def cost_table(found: CostEstimate, times: int = 1) -> list[Text]:
+    """Sentences: images, time, room on disk.
+
+    Args:
+        times: how many such sweeps there will be, of folds.
+    """
+    total = int(found.images.sum()) * times
     first = found.specs[0]
     kept = len(found.specs) * checkpoint_bytes(NetworkName.parse(first.network), first.hidden) / 1e9
+    chosen = len({(spec.technique, spec.seed) for spec in found.specs})
+    kept_of_folds = kept * (times - 1) * chosen / len(found.specs)
+    trials = f"{len(found.specs) * times:,} trials in all {times} folds: " if times > 1 else ""
+    seconds = found.seconds_of(times)
     return [
-        Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
+        Text(f"{trials}{total:,} training images in {times * sum(s.epochs for s in found.specs):,} epochs."),
         Text(
-            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(found.seconds)} with "
+            f"Measured {found.images_per_second:,.0f} images/s on {found.device}: about {duration(seconds)} with "
             f"{found.slots} trial{'s' if found.slots > 1 else ''} at once, validation and start-up not counted."
         ),
-        Text(f"At most {kept:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."),
+        Text(
+            f"At most {kept + kept_of_folds:.1f} GB of checkpoints while it runs; only those of chosen trials are kept."
+        ),
     ]

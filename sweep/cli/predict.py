@@ -108,7 +108,7 @@ def predict_images(
         raise UserError(
             f"{len(broken)} of {len(files)} images cannot be read; check or leave out\n  " + "\n  ".join(broken)
         )
-    model, facts = whole_network(run.trial(trial_id).best)
+    model, facts = whole_network(results_of(run).trial(trial_id).best)
     mean, std, classes = facts["spec"]["mean"], facts["spec"]["std"], list(facts["class_names"])
     found = []
     for path, picture, image in zip(files, _pictures(files, out), decoded, strict=True):

@@ -82,7 +82,8 @@ def resume(given: Given, run_folder: RunFolder) -> None:
 def plan(given: Given, preset: Preset = "compare") -> None:
     """Lists the trials of a sweep and what they will cost here, without running them."""
     from sweep.cli.decoding_bar import decoding_bar
-    from sweep.cli.plan_view import stage_lines
+    from sweep.cli.plan_view import fold_line, stage_lines
+    from sweep.planning.folds import prepare_folds
     from sweep.planning.funnel import prepare_stages
     from sweep.planning.prepare import prepare
 
@@ -91,6 +92,11 @@ def plan(given: Given, preset: Preset = "compare") -> None:
     def tell(note: str) -> None:
         console.print(note, soft_wrap=True, markup=False)
 
+    if config.data.folds:
+        folds = prepare_folds(config, bar=decoding_bar, tell=tell)
+        console.print(fold_line(folds))
+        _show_plan(folds.config_of_each, folds.each[0], len(folds.each))
+        return
     if config.funnel is None:
         inputs = prepare(config, bar=decoding_bar, tell=tell)
         _show_plan(inputs.config or config, inputs)
@@ -104,12 +110,12 @@ def plan(given: Given, preset: Preset = "compare") -> None:
     _show_plan(stages.largest, stages.inputs)
 
 
-def _show_plan(config: Config, inputs: SweepInputs) -> None:
-    """The trials of a sweep and what they will cost."""
+def _show_plan(config: Config, inputs: SweepInputs, times: int = 1) -> None:
+    """The trials of a sweep and what they will cost; ``times``: of the first of as many, and of all."""
     from sweep.cli.plan_view import cost_table, decided_lines, trials_table
     from sweep.planning.estimate import estimate
 
     console, found = make_console(), estimate(config, inputs)
     console.print(trials_table(found))
-    for part in [*decided_lines(config), *cost_table(found)]:
+    for part in [*decided_lines(config), *cost_table(found, times)]:
         console.print(part)

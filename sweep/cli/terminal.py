@@ -29,13 +29,14 @@ def results(run: Run) -> list[RenderableType]:
     from sweep.analysis.folds import results_of
     from sweep.analysis.highlights import MOST
     from sweep.analysis.names import METRIC_NAMES, display_name, inline_name
+    from sweep.report.words.folds import tested_on
     from sweep.report.words.scores import scores_sentence
     from sweep.report.words.verdict import verdict
 
     read = results_of(run)  # the same numbers serve table and answer
     found = read.intervals()
     by_technique = list(found.groupby("technique", sort=False))
-    title = TITLE
+    title = TITLE.replace("Test split", tested_on(read))
     if len(by_technique) > MOST:
         means = found[found["metric"] == read.metric].set_index("technique")["mean"]
         by_technique.sort(key=lambda own: float(-means.fillna(-1.0)[own[0]]))

@@ -47,6 +47,7 @@ class CostEstimate:
         device: where it was measured.
         costs: (len(specs),) what an image costs each trial, in those of plain training.
         known_seconds: of all trials, where they don't follow from the images: of a frozen network.
+        once_seconds: of these, what folds share.
     """
 
     specs: Sequence[TrialSpec]
@@ -56,6 +57,11 @@ class CostEstimate:
     device: str
     costs: np.ndarray | float = 1.0
     known_seconds: float | None = None
+    once_seconds: float = 0.0
+
+    def seconds_of(self, times: int) -> float:
+        """Of as many such sweeps, of folds: what is done once for all is counted once."""
+        return times * self.seconds - (times - 1) * self.once_seconds
 
     @property
     def seconds(self) -> float:
@@ -126,7 +132,15 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
             heads = estimate_frozen(specs, inputs, device)
         where += f", once through {config.network.architecture}, and {heads.epochs_per_second:,.0f} epochs of heads/s"
         seconds = heads.images_seconds + heads.heads_seconds / slots
-        return CostEstimate(specs, np.array(total), heads.images_per_second, slots, where, known_seconds=seconds)
+        return CostEstimate(
+            specs,
+            np.array(total),
+            heads.images_per_second,
+            slots,
+            where,
+            known_seconds=seconds,
+            once_seconds=heads.images_seconds,
+        )
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     with _threads(threads):
         speed = _measure(specs[0], view, device)

@@ -165,3 +165,18 @@ class Citations(Block):
     )
 
     rows: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class PageLink(Block):
+    """A link to another page of the same run.
+
+    Args:
+        href: from this report's folder.
+    """
+
+    html: ClassVar[str] = '<p><a href="{{ block.href }}">{{ block.text }}</a></p>'
+    markdown: ClassVar[str] = "[{{ block.text | md }}]({{ block.href }})"
+
+    text: str
+    href: str

@@ -22,6 +22,7 @@ from sweep.report.section import Section
 from sweep.report.shared_names import data_name, own_places, run_name, without_folders
 from sweep.report.words.added import added_lines
 from sweep.report.words.components import component_lines
+from sweep.report.words.folds import unfinished
 from sweep.report.words.network import network_of
 from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
 from sweep.report.words.versions import mixed_lines
@@ -122,6 +123,7 @@ def found_warnings(run: Results) -> list[str]:
         lines.append(
             f"The trials were not all trained alike, so what is compared is not wholly paired: {' '.join(mixed)}"
         )
+    lines += [line for line in [unfinished(run)] if line]
     unended = int(trials["status"].isin(("waiting", "running")).sum()) if len(trials) else 0
     if unended:
         lines.append(

@@ -57,7 +57,7 @@ def ledger_table(results: Results, rng: np.random.Generator, samples: int = DRAW
         key = part.rows.tobytes()
         if key not in draws:
             draws[key] = results.patient_draws(part.rows, part.labels, samples, rng)
-        found[trial.technique, trial.seed] = _measured(part, _split_counts(results, part), draws[key].weights)
+        found[trial.technique, trial.seed] = _measured_in_each(results, trial, draws[key].weights)
     rows = []
     for technique in in_order(trial.technique for trial in trials):
         own = [trial for trial in trials if trial.technique == technique]
@@ -89,6 +89,18 @@ def _split_counts(results: Results, validation: Predictions) -> np.ndarray:
     return counts if counts.any() else np.bincount(validation.labels, minlength=len(results.class_names))
 
 
+def _measured_in_each(results: Results, trial: TrialPredictions, weights: np.ndarray) -> tuple[float, np.ndarray]:
+    """As ``_measured``; of folds the mean over them, each on its own validation images."""
+    found, start = [], 0
+    for part in trial.of_each:
+        own = part.validation
+        found.append(_measured(own, _split_counts(results, own), weights[:, start : start + len(own.rows)]))
+        start += len(own.rows)
+    if len(found) == 1:
+        return found[0]
+    return float(np.mean([whole for whole, _ in found])), np.mean([drawn for _, drawn in found], axis=0)
+
+
 def _measured(part: Predictions, split: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
     """T on validation as it is, and (B,) under each weighting: see ``decisions.bcts.removed_prior``."""
     counts = np.bincount(part.labels, minlength=len(split))
@@ -110,7 +122,7 @@ def _measured(part: Predictions, split: np.ndarray, weights: np.ndarray) -> tupl
 
 
 def _designed(results: Results, trials: list[TrialPredictions]) -> dict[str, Any]:
-    found = [results.ledger_of(trial.trial_id, trial.technique) for trial in trials]
+    found = [results.ledger_of(part.trial_id, part.technique) for trial in trials for part in trial.of_each]
     known = [ledger.removed for ledger in found if ledger is not None]
     values = [value for value in known if value is not None]
     unknown = dict.fromkeys(name for ledger in found if ledger is not None for name in ledger.unknown)

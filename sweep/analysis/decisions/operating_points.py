@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from balancing.metrics import weighted_auroc
-from sweep.analysis.decisions.two_class import BANDED, line_of, row_of, two_class_test
+from sweep.analysis.decisions.two_class import BANDED, TwoClassTest, line_of, row_of, two_class_test
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
+from sweep.analysis.statistics.folds import mean_of_folds
 
 SENSITIVITIES = (0.95, 0.90)
 FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 101)
@@ -143,7 +144,7 @@ def score_curves(
     banded: int = BANDED,
     few: Collection[str] | None = None,
 ) -> Curves | None:
-    """Curves and their areas for every technique at its chosen configuration.
+    """Curves and their areas for every technique at its chosen configuration; of folds the mean over them.
 
     Args:
         rng: of the patients drawn.
@@ -163,15 +164,18 @@ def score_curves(
     points = []
     for technique in ready.test.techniques:
         scores = ready.scores(technique)
-        all_counts = [weighted_counts(ready.is_positive, s, ready.weights[:few_draws]) for s in scores]
+        all_counts = [_counts(ready, s, few_draws) for s in scores]
         band = few is None or technique in few
-        first = [counts.first(1 + (len(ready.few.rows) + banded if band else 0)) for counts in all_counts]
+        shown = 1 + (len(ready.few.rows) + banded if band else 0)
         for lines, x, at in ((roc, FALSE_POSITIVE_RATES, roc_at), (pr, RECALLS, precision_at)):
-            own = np.stack([at(counts) for counts in first])
+            own = np.stack([_mean([at(counts.first(shown)) for counts in each]) for each in all_counts])
             lines.append(line_of(technique, x, own, ready.few if band else None, (0.0, 1.0)))
         areas = {
-            "auroc": [weighted_auroc(ready.is_positive, s, ready.weights) for s in scores],
-            "average_precision": [average_precision(counts) for counts in all_counts],
+            "auroc": [
+                _mean([weighted_auroc(ready.is_positive[n], s[n], ready.weights[:, n]) for n in ready.networks])
+                for s in scores
+            ],
+            "average_precision": [_mean([average_precision(counts) for counts in each]) for each in all_counts],
         }
         row: dict[str, float] = {}
         for name, of_seeds in areas.items():
@@ -179,6 +183,15 @@ def score_curves(
         points.append({"technique": technique, "seeds": len(scores), **row})
     joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
     return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))
+
+
+def _counts(ready: TwoClassTest, scores: np.ndarray, draws: int) -> list[WeightedCounts]:
+    """Of each network that a trial is of: scores of different ones have no common order."""
+    return [weighted_counts(ready.is_positive[n], scores[n], ready.weights[:draws, n]) for n in ready.networks]
+
+
+def _mean(of_networks: Sequence[np.ndarray]) -> np.ndarray:
+    return of_networks[0] if len(of_networks) == 1 else mean_of_folds(np.stack(of_networks))
 
 
 def operating_points(
@@ -205,8 +218,8 @@ def operating_points(
     for technique in ready.test.techniques:
         seeds = []
         for scores in ready.scores(technique):
-            counts = weighted_counts(ready.is_positive, scores, ready.weights)
-            seeds.append(list(specificity_at(counts, sensitivities).T))
+            found = [specificity_at(counts, sensitivities) for counts in _counts(ready, scores, len(ready.weights))]
+            seeds.append(list(_mean(found).T))
         row = row_of(names, seeds, ready.behind["specificity"], ready.few)
         rows.append({"technique": technique, "seeds": len(seeds), **row})
     return pd.DataFrame(rows)

@@ -54,9 +54,14 @@ def reliability(
 
 
 def staged(trial: TrialPredictions) -> tuple[dict[str, np.ndarray], float]:
-    """A trial's test probabilities ``before`` and ``after`` temperature scaling, and its temperature."""
-    temperature = fit_temperature(trial.validation.labels, trial.validation.probabilities)
-    return {"before": trial.probabilities, "after": temper(trial.probabilities, temperature)}, temperature
+    """A trial's test probabilities ``before`` and ``after`` temperature scaling, and its temperature.
+
+    Of folds each has its own temperature, and their geometric mean is told.
+    """
+    own = [fit_temperature(part.validation.labels, part.validation.probabilities) for part in trial.of_each]
+    after = [temper(part.probabilities, heat) for part, heat in zip(trial.of_each, own, strict=True)]
+    temperature = own[0] if len(own) == 1 else float(np.exp(np.mean(np.log(own))))
+    return {"before": trial.probabilities, "after": trial.in_order(after)}, temperature
 
 
 def reliability_curves(results: Results, bins: int = BINS, binning: Binning = "equal_count") -> pd.DataFrame:

@@ -17,6 +17,7 @@ from balancing.errors import UserError
 from sweep.analysis.decided import decided
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
+from sweep.analysis.statistics.folds import pooled
 from sweep.analysis.statistics.paired import BASELINE, metric_intervals, paired_differences, resample
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
 from sweep.hyperparameters import HYPERPARAMETERS
@@ -80,17 +81,20 @@ def _under(results: Results, trials: list[TrialPredictions], rule: str) -> Mappi
     found: dict[tuple[str, int], Predictions] = {}
     lost = set()
     for trial in trials:
-        if rule == "threshold" and len(np.unique(trial.validation.labels)) < len(results.class_names):
-            lost.add(trial.technique)  # no threshold can be told from it
-            continue
-        ledger = results.ledger_of(trial.trial_id)
-        prior = None if ledger is None else ledger.prior
-        try:
-            own = decided(trial, trial.technique, decision, decision.complete({}), prior)
-        except UserError:
-            lost.add(trial.technique)
+        parts = []
+        for part in trial.of_each:
+            if rule == "threshold" and len(np.unique(part.validation.labels)) < len(results.class_names):
+                lost.add(trial.technique)  # no threshold can be told from it
+                break
+            ledger = results.ledger_of(part.trial_id)
+            prior = None if ledger is None else ledger.prior
+            try:
+                parts.append(decided(part, part.technique, decision, decision.complete({}), prior))
+            except UserError:
+                lost.add(trial.technique)
+                break
         else:
-            found[trial.technique, trial.seed] = own.test
+            found[trial.technique, trial.seed] = (pooled(parts) if trial.parts else parts[0]).test
     return {key: value for key, value in found.items() if key[0] not in lost}
 
 

@@ -8,7 +8,7 @@ untouched. Thresholds are on the probability of the positive class: positive whe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,16 +22,17 @@ from balancing.components.decisions.threshold import (
     threshold_sensitivity,
 )
 from balancing.errors import UserError
-from balancing.metrics import METRICS, decide, evaluate
+from balancing.metrics import METRICS, decide
 from sweep.analysis.decisions.ledger import carried_prior
 from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
+from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.few_patients import FewPatients
+from sweep.analysis.statistics.folds import weighted
 from sweep.analysis.statistics.intervals import metric_estimate, n_patients
 from sweep.analysis.statistics.paired import BASELINE, compare
-from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
+from sweep.analysis.statistics.predictions import Predictions, TestSet, TrialPredictions
 
 
 def split_prior(results: Results, part: str = "train") -> np.ndarray:
@@ -107,10 +108,13 @@ def by_argmax(trial: TrialPredictions, positive: int | None) -> Decided:
 
 
 def by_threshold(trial: TrialPredictions, positive: int, rule: str, stated: DecisionPreferences = USUAL) -> Decided:
-    """By the threshold that ``rule`` sets on the trial's own validation predictions."""
-    threshold = fit_threshold(rule, trial.validation.labels, trial.validation.probabilities, positive, stated)
-    decided = decide_by_threshold(trial.probabilities, positive, threshold)
-    return Decided(trial.probabilities, trial.scores, decided, threshold)
+    """By the threshold that ``rule`` sets on the trial's own validation predictions; of folds each by its own."""
+    decided, thresholds = [], []
+    for part in trial.of_each:
+        threshold = fit_threshold(rule, part.validation.labels, part.validation.probabilities, positive, stated)
+        thresholds.append(threshold)
+        decided.append(decide_by_threshold(part.probabilities, positive, threshold))
+    return Decided(trial.probabilities, trial.scores, trial.in_order(decided), float(np.mean(thresholds)))
 
 
 def by_prior(trial: TrialPredictions, positive: int | None, prior: np.ndarray) -> Decided:
@@ -169,17 +173,10 @@ def decision_table(
         for seed, one in of_seeds.items():
             # A threshold leaves the scores, and so their area, as they are; so does prior correction of two classes.
             same_area = seed in known and one.probabilities.shape[1] == 2
-            found = weighted_metrics(
-                test.labels,
-                one.probabilities,
-                results.positive,
-                draws.weights,
-                one.decisions,
-                scores=one.scores,
-                areas=not same_area,
-            )
+            part = replace(test[0].test, probabilities=one.probabilities, log_odds=one.scores)
+            found = weighted(part, results.positive, draws.weights, one.decisions, areas=not same_area)
             resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
-            values[technique, rule][seed] = _numbers(test.labels, one, results.positive)
+            values[technique, rule][seed] = _numbers(part, one.decisions, results.positive)
     rows = []
     for (technique, rule), of_seeds in decided.items():
         name = display_name(technique)
@@ -235,13 +232,10 @@ def decisions(
     return found
 
 
-def _numbers(labels: np.ndarray, decided: Decided, positive: int | None) -> dict[str, float]:
+def _numbers(part: Predictions, decisions: np.ndarray, positive: int | None) -> dict[str, float]:
     """``METRICS`` of one trial's decisions on the test split as it is."""
-    area = evaluate(labels, decided.probabilities, positive, decided.scores)["auroc"]
-    once = weighted_metrics(
-        labels, decided.probabilities, positive, np.ones((1, len(labels)), np.float32), decided.decisions, areas=False
-    )
-    return {**{name: float(value[0]) for name, value in once.items()}, "auroc": area}
+    once = weighted(part, positive, np.ones((1, len(part.rows)), np.float32), decisions, areas=True)
+    return {name: float(value[0]) for name, value in once.items()}
 
 
 def _with_differences(

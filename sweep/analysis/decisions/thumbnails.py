@@ -12,6 +12,7 @@ import pandas as pd
 
 from balancing.data.splits import PARTS
 from balancing.metrics import evaluate
+from sweep.analysis.folds import FoldResults
 from sweep.analysis.results import Results
 from sweep.runs.floors import read_floor, write_floor
 
@@ -26,11 +27,20 @@ _AT_ONCE = 256
 def thumbnail_predictions(results: Results, images: ImageSet | None) -> pd.DataFrame | None:
     """The logistic regression's test predictions, from the run's folder or else computed and kept there.
 
+    Of folds each one's own.
+
     Returns:
-        Columns row, label, p_0..p_{C-1}, test rows in order; None where they are not kept and images are None.
+        Columns row, label, p_0..p_{C-1}, of folds also fold; test rows in order. None where they are not kept and images
+        are None.
     Raises:
         UserError: other images than the run's.
     """
+    if isinstance(results, FoldResults):
+        parts_of = {
+            place: thumbnail_predictions(fold, images) for place, fold in results.counted.items() if place.repeat == 1
+        }
+        known = [own.assign(fold=place.fold) for place, own in parts_of.items() if own is not None]
+        return pd.concat(known).sort_values("row") if len(known) == len(parts_of) and known else None
     parts = {part: results.rows_of(part) for part in PARTS}
     test = parts["test"]
     kept = read_floor(results.path, test, len(results.class_names))

@@ -13,7 +13,9 @@ from sweep.analysis.decisions.thumbnails import SIDE, thumbnail_predictions
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients
+from sweep.analysis.statistics.folds import evaluated, weighted
 from sweep.analysis.statistics.intervals import estimate, metric_estimate, n_patients, near_boundary
+from sweep.analysis.statistics.predictions import Predictions
 from sweep.analysis.tables import floors
 from sweep.runs.floors import floor_settings
 
@@ -54,14 +56,16 @@ def trivial_baselines(
 
     rows = []
     found = thumbnail_predictions(results, images) if results.is_of_run and results.test_openings() else None
-    if found is not None:
+    if found is not None and np.isin(rows_tested, found["row"]).all():
         predicted = found.set_index("row").loc[tested["row"]]
         probabilities = predicted[[f"p_{c}" for c in range(len(names))]].to_numpy(dtype=np.float64)
         side = floor_settings(results.path).get("side", SIDE)
         answer = f"Logistic regression on {side} x {side} pixels"
-        own = evaluate(labels, probabilities, positive)
-        resampled = weighted_metrics(labels, probabilities, positive, draws.weights)
-        behind = n_patients(labels, results.patients_of(rows_tested), positive)
+        patients = results.patients_of(rows_tested)
+        folds = predicted["fold"].to_numpy() if "fold" in predicted else None
+        part = Predictions(rows_tested, labels, probabilities, patients, folds=folds)
+        own, resampled = evaluated(part, positive), weighted(part, positive, draws.weights, areas=True)
+        behind = n_patients(labels, patients, positive)
         rows.append(
             {"answer": answer, "kind": "thumbnail", **_of_a_network(own, resampled, behind, draws.few, positive)}
         )

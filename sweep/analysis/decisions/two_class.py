@@ -35,6 +35,14 @@ class TwoClassTest:
     behind: Mapping[str, float]
     few: FewPatients
 
+    @property
+    def networks(self) -> list[np.ndarray]:
+        """(N,) bool of each of the networks that a trial is of: whose scores can be ranked together."""
+        folds = self.test[0].test.folds
+        if folds is None:
+            return [np.ones(len(self.is_positive), dtype=bool)]
+        return [folds == fold for fold in np.unique(folds)]
+
     def scores(self, technique: str) -> list[np.ndarray]:
         """(N,) of each seed, by which images are ranked: see ``Predictions.scores``."""
         return [trial.scores[:, self.positive] for trial in self.test.of(technique)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from balancing.metrics import RANKING, auroc, evaluate, judged_classes, told, we
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 
 if TYPE_CHECKING:
-    from sweep.analysis.statistics.predictions import Predictions
+    from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
 
 
 def evaluated(part: Predictions, positive: int | None) -> dict[str, float]:
@@ -28,11 +30,19 @@ def evaluated(part: Predictions, positive: int | None) -> dict[str, float]:
     return told(found, part.gives)
 
 
-def weighted(part: Predictions, positive: int | None, weights: np.ndarray, *, areas: bool) -> dict[str, np.ndarray]:
+def weighted(
+    part: Predictions,
+    positive: int | None,
+    weights: np.ndarray,
+    decisions: np.ndarray | None = None,
+    *,
+    areas: bool,
+) -> dict[str, np.ndarray]:
     """Every metric in each bootstrap sample, as ``evaluated`` has it: metric -> (B,) float64.
 
     Args:
         weights: (B, N), how often each image counts.
+        decisions: (N,) int64; the most probable class by default.
         areas: whether AUROC is wanted.
     """
     found = weighted_metrics(
@@ -40,12 +50,43 @@ def weighted(part: Predictions, positive: int | None, weights: np.ndarray, *, ar
         part.probabilities,
         positive,
         weights,
+        decisions,
         scores=part.scores,
         areas=areas and part.folds is None,
     )
     if areas and part.folds is not None:
         found[RANKING] = _fold_areas(part, positive, weights)
     return found
+
+
+def pooled(parts: Sequence[TrialPredictions]) -> TrialPredictions:
+    """One technique and seed in several folds, as one trial over the test images of all.
+
+    Args:
+        parts: whose predictions say of which fold they are; no image is tested in two. Those that validate may stand
+            in several. The whole has the trial id of the first.
+    """
+    test = _together([part.test for part in parts])
+    order = np.argsort(test.rows, kind="stable")
+    arrays = {name: own[order] for name in _ARRAYS if (own := getattr(test, name)) is not None}
+    known = [part.known_validation for part in parts if part.known_validation is not None]
+    return replace(
+        parts[0],
+        test=replace(test, **arrays),
+        known_validation=_together(known) if len(known) == len(parts) else None,
+        parts=tuple(parts),
+    )
+
+
+_ARRAYS = ("rows", "labels", "probabilities", "patients", "kept_logits", "log_odds", "folds")
+
+
+def _together(parts: Sequence[Predictions]) -> Predictions:
+    values: dict[str, Any] = {}
+    for name in _ARRAYS:
+        own = [getattr(part, name) for part in parts]
+        values[name] = None if any(one is None for one in own) else np.concatenate(own)
+    return replace(parts[0], **values)
 
 
 def _fold_areas(part: Predictions, positive: int | None, weights: np.ndarray | None) -> np.ndarray:
@@ -63,12 +104,12 @@ def _fold_areas(part: Predictions, positive: int | None, weights: np.ndarray | N
             of_class = [np.array([auroc(labels == label, scores[:, label])]) for label in classes]
         else:
             of_class = [weighted_auroc(labels == label, scores[:, label], weights[:, own]) for label in classes]
-        areas.append(_mean(np.stack(of_class)))
-    return _mean(np.stack(areas))
+        areas.append(mean_of_folds(np.stack(of_class)))
+    return mean_of_folds(np.stack(areas))
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """(B,) mean over the first axis of what is a number; NaN where none is."""
+def mean_of_folds(values: np.ndarray) -> np.ndarray:
+    """(...) mean over the first axis of (K, ...) of what is a number; NaN where none is."""
     there = ~np.isnan(values)
     count = there.sum(axis=0)
     found: np.ndarray = np.where(count > 0, np.where(there, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)

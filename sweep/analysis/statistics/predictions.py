@@ -65,7 +65,7 @@ class TrialPredictions:
         technique, seed: whose.
         test: of the test split.
         known_validation: of the validation split, None where there are none.
-        trial_id: "" where the predictions are not a run's, or several folds'.
+        trial_id: "" where the predictions are not a run's; of several folds the first one's.
         parts: of several folds each one's; () of one network. What is fitted on validation is fitted on each.
     """
 
@@ -80,6 +80,14 @@ class TrialPredictions:
     def of_each(self) -> tuple[TrialPredictions, ...]:
         """Each network's: of several folds their own, else this alone."""
         return self.parts or (self,)
+
+    def in_order(self, of_each: Sequence[np.ndarray]) -> np.ndarray:
+        """(N, ...) in the order of ``rows``, from as much of the test rows of ``of_each``, (n, ...) each."""
+        if not self.parts:
+            return of_each[0]
+        order = np.argsort(np.concatenate([part.rows for part in self.parts]), kind="stable")
+        found: np.ndarray = np.concatenate(of_each)[order]
+        return found
 
     @property
     def validation(self) -> Predictions:

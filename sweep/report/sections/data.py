@@ -18,6 +18,7 @@ from sweep.report.section import SectionBody
 from sweep.report.summary_types import ANYTHING, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE
+from sweep.report.words.folds import audited_fold, of_one_fold
 
 _MOST_GROUPS = 40
 _MOST_PROPERTIES = 8
@@ -96,16 +97,18 @@ def data_section(context: ReportContext) -> SectionBody:
     if audit is None:
         unaudited = "This run was made by a version that did not audit its data; `sweep audit --data ...` does."
         return SectionBody([Paragraph(unaudited)], references=())
-    blocks: list[Block] = [counts_table(audit), Paragraph(_patients(audit)), Paragraph(_sizes(audit))]
+    about = [Paragraph(text) for text in [audited_fold(context.run)] if text]
+    blocks: list[Block] = [*about, counts_table(audit), Paragraph(_patients(audit)), Paragraph(_sizes(audit))]
     if audit.findings:
         blocks.append(findings_table(audit))
         blocks += [_files(finding) for finding in audit.findings if finding.files]
     else:
         blocks.append(Paragraph("The audit found nothing to report."))
     blocks += _shortcuts(audit)
+    context, which = of_one_fold(context)  # which: whose images trained
     plot = None if context.images is None else edges_plot(context.run, context.images)
     if plot is not None:
-        blocks.append(Figures([plot]))
+        blocks += [*which, Figures([plot])]
     values = audit.to_dict()
     values["findings"] = [{k: v for k, v in found.items() if k != "files"} for found in values["findings"]]
     told_apart = "data.patients" if audit.patients["known"] else "data.images"

@@ -9,6 +9,7 @@ from sweep.report.blocks import Listing
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
+from sweep.report.words.folds import fold_places, whose_answer
 from sweep.report.words.network import limits_of_frozen, network_of
 from sweep.report.words.verdict import fewest_in_words
 
@@ -28,6 +29,9 @@ def limits_section(context: ReportContext) -> SectionBody:
         lines.append(
             f"Intervals hold the chance in training ({tested} seeds) and in which patients were tested, on one fixed "
             "split: not that in which patients trained, and not the choice of configuration."
+            if not fold_places(run)
+            else f"{whose_answer(run)} The configuration is chosen anew in each fold, so that choice is in them as far as "
+            "folds choose differently."
         )
     fewest, label = fewest_test_patients(run)
     if 0 < fewest < SPARSE:

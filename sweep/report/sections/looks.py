@@ -20,6 +20,7 @@ from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged
 from sweep.report.text.numbers import NONE, decimals, percent
+from sweep.report.words.folds import of_one_fold
 
 if TYPE_CHECKING:
     from sweep.analysis.figures.style import Plot
@@ -102,6 +103,8 @@ def looks_section(context: ReportContext) -> SectionBody:
 
     method, device = options.cam_method, options.device
     masks = masks_of(images, options.masks)
+    context, which = of_one_fold(context)
+    run = context.run
     shown = case_maps(run, images, method=method, device=device)
     found = looks(run, images, method=method, masks=masks, rng=context.rng, device=device, sizes=options.map_sizes)
     if shown is None or found is None:
@@ -110,7 +113,7 @@ def looks_section(context: ReportContext) -> SectionBody:
     sentences = sentences_of(found.table, found.checks, found.field)
     blocks, values = _blocks(plot, found, sentences), _values(found, sentences)
     ranking = no_maps(run)
-    blocks += [Paragraph(ranking)] if ranking else []
+    blocks = [*which, *blocks, *([Paragraph(ranking)] if ranking else [])]
     return SectionBody(blocks, values, references=references(method), answered=_answered(found))
 
 

@@ -101,6 +101,8 @@ def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
     if data["positive"] is not None:
         rows.append(("Positive class", str(names[data["positive"]])))
     for part, counts in data["class_counts"].items():
+        if not any(counts):  # of folds, which have parts of their own
+            continue
         ratio = f"imbalance ratio {max(counts) / min(counts):.2f}" if min(counts) else "a class is missing"
         named = ", ".join(f"{count:,} {name}" for name, count in zip(names, counts, strict=True))
         rows.append((part.capitalize(), f"{named} ({ratio})"))

@@ -11,6 +11,7 @@ from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Bounds
 from sweep.report.tables import results as shown_tables
+from sweep.report.words.folds import fold_places
 
 
 class ResultRow(TypedDict):
@@ -56,7 +57,7 @@ def results_section(context: ReportContext) -> SectionBody:
     study = shown_tables.study(run)
     if study:
         blocks += [Heading("Beside the study"), study]
-    configurations = shown_tables.configurations(run)
+    configurations = None if fold_places(run) else shown_tables.configurations(run)  # each fold has its own
     if configurations:
         blocks += [Heading("Chosen configurations"), configurations]
     shift = shown_tables.shift_sentence(run)

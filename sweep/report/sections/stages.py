@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
 
 from sweep.analysis.names import display_name, inline_name
 from sweep.analysis.stages import FEWEST_PAIRS, Agreement, TwoStages
-from sweep.report.blocks import Block, Heading, Listing, Paragraph
+from sweep.report.blocks import Block, Heading, Listing, PageLink, Paragraph
 from sweep.report.columns import interval, signed_interval, table_of, technique, text, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
@@ -21,21 +20,6 @@ from sweep.report.text.numbers import NONE, signed
 from sweep.report.words.verdict import verdict
 
 _PAGE = "first/report/index.html"
-
-
-@dataclass(frozen=True)
-class PageLink(Block):
-    """A link to another page of the same run.
-
-    Args:
-        href: from this report's folder.
-    """
-
-    html: ClassVar[str] = '<p><a href="{{ block.href }}">{{ block.text }}</a></p>'
-    markdown: ClassVar[str] = "[{{ block.text | md }}]({{ block.href }})"
-
-    text: str
-    href: str
 
 
 class StageRow(TypedDict):

@@ -26,6 +26,7 @@ from sweep.report.text.intervals import INTERVAL, limits, ranged
 from sweep.report.text.lists import techniques_listed
 from sweep.report.text.numbers import NONE, decimals, percent
 from sweep.report.words.feature_mixtures import feature_blocks
+from sweep.report.words.folds import of_one_fold
 from sweep.report.words.two_sample import told_apart
 
 
@@ -87,13 +88,14 @@ def synthetic_section(context: ReportContext) -> SectionBody | None:
     Raises:
         UserError: other images than the run's, or a frozen run's body is missing.
     """
+    again = f"sweep report {run_name(context.run)} --data {shlex.quote(data_name(context.run.info['data']))}"
+    context, which = of_one_fold(context)
     run, images = context.run, context.images
     specs, on_features = chosen_specs(run), feature_specs(run)
     if not specs and not on_features:
         return None
     if images is None:
         names = techniques_listed([*specs, *on_features])
-        again = f"sweep report {run_name(run)} --data {shlex.quote(data_name(run.info['data']))}"
         text = (
             f"{names} trained with mixtures of images{' or of their features' if on_features else ''}. The images were "
             f"not at hand when this report was written; add this part by `{again}` with the run's own data."
@@ -118,7 +120,7 @@ def synthetic_section(context: ReportContext) -> SectionBody | None:
         more, numbers = feature_blocks(run, images, mixtures, for_features)
         blocks += more
         values["features"] = numbers.to_dict("records")
-    return SectionBody(blocks, values)
+    return SectionBody([*which, *blocks], values)
 
 
 def _in_words(data: pd.DataFrame) -> list[Block]:

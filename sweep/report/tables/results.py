@@ -30,6 +30,7 @@ from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import with_interval
 from sweep.report.text.lists import first_few
 from sweep.report.text.numbers import NONE, parameters, three
+from sweep.report.words.folds import fold_places, tested_on
 from sweep.report.words.scores import scores_sentence
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def result_values(run: Results) -> dict[str, Any]:
 def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     counts = run.info["data"]["class_counts"]["test"]
     named = ", ".join(f"{n} {name}" for name, n in zip(run.class_names, counts, strict=True))
-    text = f"Test split ({named}), each technique at the configuration chosen for it on validation"
+    where = "its fold's validation" if fold_places(run) else "validation"
+    text = f"{tested_on(run)} ({named}), each technique at the configuration chosen for it on {where}"
     if data["seeds"].max() > 1:
         text += "; mean over seeds (95 % interval over patients and seeds). "
     else:
