@@ -57,7 +57,10 @@ class Jobs:
         self._pool: ProcessPoolExecutor | None = None
         if out is not None and out.exists():
             for line in out.read_text(encoding="utf-8").splitlines():
-                known = json.loads(line)
+                try:
+                    known = json.loads(line)
+                except json.JSONDecodeError:  # cut off in the middle
+                    continue
                 self._done[known["key"]] = known["result"]
 
     def __enter__(self) -> Jobs:
@@ -103,7 +106,9 @@ class Jobs:
             if self.out is not None:
                 kept = {"key": key, "kind": kind, "world": about, "repeats": repeats, "samples": self.samples}
                 kept |= {"seed": self.seed, "code": self._code, "seconds": round(seconds, 1), "result": result}
+                cut = self.out.exists() and not self.out.read_bytes().endswith(b"\n")
                 with self.out.open("a", encoding="utf-8") as file:
+                    file.write("\n" if cut else "")
                     file.write(json.dumps(kept) + "\n")
             print(f"{kind} {name}: {repeats:,} in {seconds:.0f} s", file=sys.stderr, flush=True)
         return self._done[key]
