@@ -97,7 +97,7 @@ class Jobs:
         about = asdict(world) if is_dataclass(world) and not isinstance(world, type) else world
         told = [kind, about, repeats, self.samples, self.seed, self._code]
         key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-        name = about.get("name", "") if isinstance(about, dict) else ""
+        name = (about.get("name") or about.get("patients")) if isinstance(about, dict) else about
         if key not in self._done:
             began = time.perf_counter()
             result = make()

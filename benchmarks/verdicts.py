@@ -208,9 +208,9 @@ def main(arguments: list[str] | None = None) -> None:
             show_promises(worlds["promise"], given.repeats, jobs)
         if "rates" in parts:
             show_rates(given.repeats, jobs)
-    if "patients" in parts:
-        show_patients(given.repeats, given.samples, given.seed)
-        show_unseen_kind(given.repeats, given.samples, given.seed)
+        if "patients" in parts:
+            show_patients(given.repeats, jobs)
+            show_unseen_kind(given.repeats, jobs)
 
 
 if __name__ == "__main__":
