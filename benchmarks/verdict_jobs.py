@@ -87,24 +87,26 @@ class Jobs:
         return pd.DataFrame(found)
 
     def line(self, kind: str, world: Any, repeats: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """One line of a table: as kept, or made now and kept.
+        """One line of a table: as kept, of so many sweeps or more, or made now and kept.
 
         Args:
             kind: which table's.
             world: a dataclass, or anything JSON can hold.
             make: gives the line; JSON can hold it.
+        Returns:
+            What ``make`` gave, and ``sweeps``: how many.
         """
         about = asdict(world) if is_dataclass(world) and not isinstance(world, type) else world
-        told = [kind, about, repeats, self.samples, self.seed, self._code]
+        told = [kind, about, self.samples, self.seed, self._code]
         key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
         name = (about.get("name") or about.get("patients")) if isinstance(about, dict) else about
-        if key not in self._done:
+        if self._done.get(key, {"sweeps": 0})["sweeps"] < repeats:
             began = time.perf_counter()
-            result = make()
+            result = {**make(), "sweeps": repeats}
             seconds = time.perf_counter() - began
             self._done[key] = json.loads(json.dumps(result))
             if self.out is not None:
-                kept = {"key": key, "kind": kind, "world": about, "repeats": repeats, "samples": self.samples}
+                kept = {"key": key, "kind": kind, "world": about, "samples": self.samples}
                 kept |= {"seed": self.seed, "code": self._code, "seconds": round(seconds, 1), "result": result}
                 cut = self.out.exists() and not self.out.read_bytes().endswith(b"\n")
                 with self.out.open("a", encoding="utf-8") as file:

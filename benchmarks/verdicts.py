@@ -54,15 +54,15 @@ def _number(value: float, digits: int = 3) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _about(world: World) -> list[Any]:
+def _about(world: World, sweeps: float) -> list[Any]:
     patients = f"{sum(world.patients):,}" if min(world.patients) > 20 else " + ".join(map(str, world.patients))
     seeds: Any = world.seeds
     if world.exploration is not None:
         seeds = world.exploration.fresh or world.exploration.seeds
-    return [world.name, patients, world.techniques, seeds]
+    return [world.name, patients, world.techniques, seeds, f"{sweeps:,.0f}"]
 
 
-_ABOUT = ["world", "test patients", "techniques", "seeds"]
+_ABOUT = ["world", "test patients", "techniques", "seeds", "sweeps"]
 
 
 def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs) -> None:
@@ -71,7 +71,7 @@ def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs) -
     for world in worlds:
         r = simulate(world, repeats, jobs)
         gained = bool(world.gains)
-        line = [*_about(world), _number(r["seed_sd"])]
+        line = [*_about(world, r["sweeps"]), _number(r["seed_sd"])]
         for way, end in (("before", "_before"), ("now", "")):
             line += [_percent(r[f"false_winner_{way}"]), _percent(r[f"false_loser_{way}"])]
             line += [_percent(r[f"power_{way}"], 0) if gained else ""]
@@ -81,10 +81,10 @@ def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs) -
         for name in ("one", "t", "drawn"):
             both = (r[f"false_winner_{name}"], r[f"power_{name}"])
             ways += [_percent(both[0]), _percent(both[1], 0) if gained else ""]
-        usual.append([*_about(world), *ways])
+        usual.append([*_about(world, r["sweeps"]), *ways])
     measures = ["false winner", "false loser", "power", "coverage", "half width"]
     show(
-        f"{title}: {repeats:,} simulated sweeps a line",
+        f"{title}",
         [*_ABOUT, "sd over seeds", *(f"before: {name}" for name in measures), *measures],
         lines,
         ["False winner: one or more techniques that are truly no better are named (2.5 % is allowed); false loser "
@@ -112,15 +112,16 @@ def show_explored(worlds: Sequence[World], repeats: int, jobs: Jobs) -> None:
     for world in worlds:
         r = simulate(world, repeats, jobs)
         assert world.exploration is not None
-        line = [*_about(world)[:1], world.exploration.trials(world.techniques)]
+        line = [world.name, f"{r['sweeps']:,.0f}", world.exploration.trials(world.techniques)]
         for way, end in (("before", "_before"), ("now", "")):
             line += [_percent(r[f"false_winner_{way}"]), _percent(r[f"false_loser_{way}"])]
             line += [_percent(r[f"power_{way}"], 0) if world.gains else "", _percent(r[f"covered{end}"])]
         lines.append([*line, _number(r["half_width"]), f"{r['error_last']:+.3f}"])
     measures = ["false winner", "false loser", "power", "coverage"]
     show(
-        f"Configurations chosen on validation: {repeats:,} simulated sweeps a line",
-        ["world", "trials", *(f"before: {name}" for name in measures), *measures, "half width", "mean error, last"],
+        "Configurations chosen on validation",
+        ["world", "sweeps", "trials", *(f"before: {name}" for name in measures), *measures, "half width",
+         "mean error, last"],
         lines,
         ["8 x 3: 8 configurations of each technique (and of the baseline) with 3 seeds each; those of the chosen one "
          "speak. 8 x 1 + 10: one seed each, then 10 fresh seeds of the chosen one, which alone speak. The true "
@@ -135,11 +136,11 @@ def show_equivalence(worlds: Sequence[World], repeats: int, jobs: Jobs) -> None:
     for world in worlds:
         r = simulate(world, repeats, jobs)
         lines.append([
-            *_about(world), world.margin, _percent(r["equivalent"]), _percent(r["false_equivalent"]),
+            *_about(world, r["sweeps"]), world.margin, _percent(r["equivalent"]), _percent(r["false_equivalent"]),
             _percent(r["all_equivalent"]), _number(r["half_width"]),
         ])  # fmt: skip
     show(
-        f"Equivalence: {repeats:,} simulated sweeps a line",
+        "Equivalence",
         [*_ABOUT, "margin", "equal techniques called equivalent", "techniques at the margin called so",
          "all of them called so", "half width"],
         lines,
@@ -151,7 +152,7 @@ def show_promises(worlds: Sequence[World], repeats: int, jobs: Jobs) -> None:
     lines = []
     for world in worlds:
         r = jobs.line("promise", world, repeats, lambda world=world: promise(world, repeats, jobs))  # type: ignore[misc]
-        line = _about(world)
+        line = _about(world, r["sweeps"])
         for end in ("_before", ""):
             true, error = r[f"true{end}"], r[f"error{end}"]
             line += [_number(r[f"promised{end}"])]
@@ -159,7 +160,7 @@ def show_promises(worlds: Sequence[World], repeats: int, jobs: Jobs) -> None:
             line += ["" if math.isnan(true) else f"{r[f'promised{end}'] / true - 1:+.0%}"]
         lines.append([*line, f"{r['promised_low']:.3f} to {r['promised_high']:.3f}"])
     show(
-        f"The gain that is seen with 80 % power: {repeats:,} simulated sweeps a line",
+        "The gain that is seen with 80 % power",
         [*_ABOUT, "before: promised", "true", "off by", "promised", "true", "off by", "80 % of promises"],
         lines,
         ["Promised: what a report says (median). True: in each sweep the first technique has another gain; the one "

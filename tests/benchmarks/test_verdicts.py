@@ -15,11 +15,12 @@ from benchmarks import verdicts
 from benchmarks.verdict_before import before
 from benchmarks.verdict_jobs import Jobs
 from benchmarks.verdict_promise import probit
-from benchmarks.verdict_sweeps import balanced_accuracies, judged, networks_of
+from benchmarks.verdict_sweeps import balanced_accuracies, judged, mcnemar, networks_of
 from benchmarks.verdict_worlds import Exploration, World, one_sweep, seeds_of, separation
 from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import patient_draws
 from sweep.analysis.statistics.intervals import estimate
+from sweep.analysis.statistics.tests import mcnemar_exact
 
 LARGE = World("large", patients=(1000, 1000), seeds=120, gains=(0.03,), techniques=1)
 
@@ -48,7 +49,7 @@ def observed(world: World, sweeps: int) -> tuple[np.ndarray, float]:
 def test_the_true_accuracy_is_that_of_a_huge_test_set(world: World) -> None:
     found, error = observed(world, 12)
     assert found == pytest.approx([world.accuracy, world.accuracy + 0.03], abs=4 * error + 1e-4)
-    assert 4 * error < 0.02, "a spread that were forgotten would move it by 0.037"
+    assert 4 * error < 0.02, "a spread that was forgotten would move it by 0.037"
 
 
 def test_seeds_of_a_technique_are_correlated_with_the_baseline_s() -> None:
@@ -167,3 +168,11 @@ def test_an_unknown_world_is_named() -> None:
 
 def test_separation_is_the_inverse_of_accuracy() -> None:
     assert stats.norm.cdf(separation(0.8, 0.3, 0.4) / np.sqrt(1 + 0.09 + 0.16)) == pytest.approx(0.8)
+
+
+def test_mcnemars_test_of_many_is_that_of_each() -> None:
+    right = np.random.default_rng(0).random((5, 40)) < np.linspace(0.5, 1, 5)[:, None]
+    right[1] = right[0]
+    found = mcnemar(right[1:], right[0])
+    assert found == pytest.approx([mcnemar_exact(own, right[0]) for own in right[1:]])
+    assert found[0] == 1
