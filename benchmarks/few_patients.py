@@ -181,7 +181,8 @@ def show_patients(repeats: int, jobs: Jobs) -> None:
     show(
         "One comparison at the 5 % level where nothing is true",
         ["test patients of both classes", "seeds", "sd over patients", "", "sweeps",
-         "bootstrap alone, balanced accuracy", "as in the report: balanced accuracy", "recall", "F1", "AUROC", "coverage", "power"],
+         "bootstrap alone, balanced accuracy", "as in the report: balanced accuracy", "recall", "F1", "AUROC",
+         "coverage", "power"],
         lines,
         ["Sd over patients: of how a technique shifts the logits of all images of one, of whom there are 12 where "
          "nothing else is said. Coverage: of the 95 % interval of balanced accuracy. Power: to see in it a technique "
