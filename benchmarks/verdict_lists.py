@@ -81,9 +81,9 @@ def explored_worlds() -> list[World]:
             World(f"{told}: a gain", gains=_GAIN, exploration=unequal),
             World(f"{told}: equal", exploration=how),
             replace(_SKILLED, name=f"{told}: one five times", outlier=5.0, exploration=how),
-            World(f"{told}: shifted", exploration=replace(how, shift=0.03, easier=0.05)),
+            World(f"{told}: a gain, shifted", gains=_GAIN, exploration=replace(unequal, shift=0.03, easier=0.05)),
         ]
-    return [world for world in found if "16" not in world.name or "a gain" in world.name]
+    return [world for world in found if "16" not in world.name or world.name.endswith("a gain")]
 
 
 def promise_worlds() -> list[World]:
