@@ -70,6 +70,11 @@ class Config(Section):
             isinstance(getattr(self.space, shared.name), Interval) for shared in HYPERPARAMETERS
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
+        if self.data.folds and self.funnel is not None:
+            raise ValueError(
+                f"data.folds={self.data.folds} can't be had with a funnel, whose second stage would be another in each "
+                "fold; run the funnel first, then its techniques with --folds"
+            )
         if self.funnel is not None:
             try:
                 first = self.first_stage

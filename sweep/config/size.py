@@ -38,7 +38,12 @@ def n_trials(config: Config) -> int:
     lists = [len(values) for h in HYPERPARAMETERS if isinstance(values := getattr(config.space, h.name), list)]
     crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
     draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
-    return len(trained(config)) * draws * config.space.seeds * crossed
+    return len(trained(config)) * draws * config.space.seeds * crossed * n_runs(config)
+
+
+def n_runs(config: Config) -> int:
+    """How many runs a sweep makes one after the other: one, or one a fold and repeat."""
+    return max(1, config.data.folds) * config.data.repeats
 
 
 def span(values: float | list[float] | Interval) -> tuple[float, float]:

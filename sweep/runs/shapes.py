@@ -89,6 +89,8 @@ RUN: Shape = {
     "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
     "decisions_added?": [{"time": str, "techniques": {"*": {}}}],
     "stage?": str,
+    "folds?": {"folds": int, "repeats": int},
+    "fold?": {"number": int, "folds": int, "repeats": int},
     "decision?": {
         "time": str,
         "metric": _METRIC,
