@@ -9,11 +9,18 @@ this size, seeds and patients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
+
+from benchmarks.common import show
+from benchmarks.verdict_jobs import Jobs
+from benchmarks.verdict_sweeps import METRIC, balanced_accuracies
+from sweep.analysis.statistics.few_patients import patient_draws
+from sweep.analysis.statistics.folds import widening
+from sweep.analysis.statistics.intervals import estimate
 
 _DIMENSIONS, _UNITS = 6, 24
 _OF_PATIENT, _OF_IMAGE = 0.6, 0.8  # standard deviations of a patient's own shift and an image's, in each dimension
@@ -48,7 +55,7 @@ class FoldWorld:
 
 
 @dataclass(frozen=True)
-class Tested:
+class DataSet:
     """A data set on which every patient was tested.
 
     Args:
@@ -130,7 +137,7 @@ def trained(
     return Model(inner, offsets, np.linalg.solve(form, design.T @ (weights * (2 * labels - 1))))
 
 
-def one_data_set(world: FoldWorld, rng: np.random.Generator) -> Tested:
+def one_data_set(world: FoldWorld, rng: np.random.Generator) -> DataSet:
     """A data set, cut into folds within classes, trained and tested."""
     features, labels, patients = people(world, world.patients, rng)
     positive = np.arange(world.patients) >= world.patients - round(world.prevalence * world.patients)
@@ -148,7 +155,7 @@ def one_data_set(world: FoldWorld, rng: np.random.Generator) -> Tested:
                 for place, kind in enumerate(world.pair):
                     model = trained(kind, features[~tests], labels[~tests], np.random.default_rng(seed), rng)
                     decisions[place, repeat, s, tests] = model.decide(features[tests])
-    return Tested(labels, patients, fold, decisions)
+    return DataSet(labels, patients, fold, decisions)
 
 
 def true_difference(world: FoldWorld, sets: int, seed: int) -> tuple[float, float]:
@@ -174,28 +181,97 @@ def true_difference(world: FoldWorld, sets: int, seed: int) -> tuple[float, floa
     return float(found.mean()), float(found.std(ddof=1) / np.sqrt(sets))
 
 
-# A tested data set -> low, high, p of the technique's difference to the baseline.
-Judge = Callable[[Tested, np.random.Generator], tuple[float, float, float]]
+# low, high, p of a technique's difference to the baseline.
+Said = tuple[float, float, float]
 
 
-def naive(tested: Tested, _: np.random.Generator) -> tuple[float, float, float]:
-    """The usual way: Student's t over folds (and repeats), as if they were independent."""
-    return _student(tested.by_fold().mean(axis=2).ravel(), 1.0, 0.0)
+def by_folds(tested: DataSet, shared: float) -> Said:
+    """Student's t over folds (and repeats) whose variance is (1 / J + shared) times that of the J parts.
 
-
-def corrected(tested: Tested, _: np.random.Generator) -> tuple[float, float, float]:
-    """Nadeau and Bengio's corrected resampled t-test over folds (and repeats).
-
+    Args:
+        shared: 0 as if folds were independent, the usual way; n_test / n_train = 1 / (K - 1) as Nadeau and Bengio have
+            it.
     Reference: Nadeau & Bengio, Machine Learning 52, 2003; Bouckaert & Frank, PAKDD 2004 (repeats).
     """
-    each = tested.by_fold().mean(axis=2)
-    return _student(each.ravel(), 1.0, 1 / (each.shape[1] - 1))
-
-
-def _student(each: np.ndarray, own: float, shared: float) -> tuple[float, float, float]:
-    """Student's interval of a mean whose variance is (own / J + shared) times that of its J parts."""
-    error = float(each.std(ddof=1)) * np.sqrt(own / len(each) + shared)
-    mean = float(each.mean())
+    each = tested.by_fold().mean(axis=2).ravel()
+    error, mean = float(each.std(ddof=1)) * math.sqrt(1 / len(each) + shared), float(each.mean())
     reach = float(stats.t.ppf(0.975, len(each) - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, len(each) - 1)) if error else 1.0
     return mean - reach, mean + reach, p
+
+
+def by_patients(tested: DataSet, samples: int, widening: float, rng: np.random.Generator) -> Said:
+    """As the report: pooled predictions as those of one test split, seeds of all repeats; patients resampled.
+
+    Args:
+        widening: of the patients' variance; 1 as if one network of each seed had tested all.
+    """
+    draws = patient_draws(tested.labels, tested.patients, samples, rng)
+    _, first = np.unique(tested.patients, return_index=True)
+    times = np.concatenate([np.ones((1, len(first)), np.float32), draws.weights[:, first]])
+    right = (tested.decisions == (tested.labels == 1)).reshape(-1, len(tested.labels))
+    found = balanced_accuracies(right, tested.labels, tested.patients, times)
+    apart = np.diff(found.reshape(2, -1, found.shape[1]), axis=0)[0]
+    few = replace(draws.few, factor=draws.few.factor * widening).about(METRIC, 1, paired=True)
+    said = estimate(apart[:, 0], apart[:, 1:], few)
+    return said.low, said.high, said.p
+
+
+def judged_folds(about: tuple[FoldWorld, float], samples: int, seed: int, number: int) -> dict[str, float]:
+    """Of one data set of this number: whether each interval holds the population's difference, its half width, error.
+
+    Args:
+        about: the world and its true difference.
+    """
+    world, truth = about
+    rng = np.random.default_rng([seed, number])
+    tested = one_data_set(world, rng)
+    ways = {
+        "folds": by_folds(tested, 0.0),
+        "corrected": by_folds(tested, 1 / (world.folds - 1)),
+        "pooled": by_patients(tested, samples, 1.0, rng),
+        "report": by_patients(tested, samples, widening(world.folds), rng),
+    }
+    found = {}
+    for name, (low, high, p) in ways.items():
+        found |= {f"held_{name}": float(low <= truth <= high), f"half_{name}": (high - low) / 2}
+        found[f"seen_{name}"] = float(p < 0.05)
+    return found
+
+
+def fold_worlds() -> list[FoldWorld]:
+    """No difference, a small one and a large one; few and more patients; one cut and several."""
+    none, small, large = ("undersampled", "undersampled"), ("weighted", "undersampled"), ("plain", "weighted")
+    found = []
+    for told, pair in (("none", none), ("small", small), ("large", large)):
+        found += [
+            FoldWorld(f"{told}, 200 patients", pair),
+            FoldWorld(f"{told}, 60 patients", pair, patients=60, prevalence=0.3),
+            FoldWorld(f"{told}, 5 repeats", pair, repeats=5, seeds=1),
+        ]
+    return [*found, FoldWorld("none, 10 folds", none, folds=10), FoldWorld("large, 10 folds", large, folds=10)]
+
+
+def show_folds(worlds: list[FoldWorld], repeats: int, jobs: Jobs) -> None:
+    """The table."""
+    lines = []
+    for world in worlds:
+
+        def make(world: FoldWorld = world) -> dict[str, float]:
+            truth, error = true_difference(world, 4 * repeats, jobs.seed)
+            found = jobs.sweeps(judged_folds, (world, truth), repeats)
+            return {"truth": truth, "error": error, **found.mean()}
+
+        r = jobs.line("folds", world, repeats, make)
+        line = [world.name, world.folds, world.repeats, world.seeds, f"{r['sweeps']:,}"]
+        line += ["0" if world.pair[0] == world.pair[1] else f"{r['truth']:+.3f} ± {1.96 * r['error']:.3f}"]
+        for name in ("folds", "corrected", "pooled", "report"):
+            line += [f"{r[f'held_{name}']:.1%}", f"{r[f'half_{name}']:.3f}"]
+        lines.append(line)
+    ways = ["t over folds", "Nadeau & Bengio", "pooled, as one split", "as in the report"]
+    show(
+        "Every patient tested: does the 95 % interval hold the population's difference?",
+        ["difference", "folds", "repeats", "seeds", "data sets", "true", *(
+            told for way in ways for told in (f"{way}: coverage", "half width"))],
+        lines,
+    )  # fmt: skip

@@ -22,6 +22,7 @@ import pandas as pd
 
 from benchmarks.common import cores, show
 from benchmarks.few_patients import show_patients, show_unseen_kind
+from benchmarks.verdict_folds import fold_worlds, show_folds
 from benchmarks.verdict_jobs import Jobs
 from benchmarks.verdict_lists import equivalence_worlds, explored_worlds, hard_worlds, promise_worlds, usual_worlds
 from benchmarks.verdict_promise import promise
@@ -30,7 +31,7 @@ from benchmarks.verdict_sweeps import judged
 from benchmarks.verdict_worlds import World
 
 _MEDIANS = ("half_width", "half_width_before", "promised", "promised_before", "seed_sd")
-PARTS = ("usual", "hard", "explored", "equivalence", "promise", "rates", "patients")
+PARTS = ("usual", "hard", "explored", "equivalence", "promise", "folds", "rates", "patients")
 
 
 def summary(outcomes: pd.DataFrame) -> dict[str, float]:
@@ -194,7 +195,8 @@ def main(arguments: list[str] | None = None) -> None:
         "promise": promise_worlds,
     }
     worlds = {part: chosen(lists[part](), names) for part in parts if part in lists}
-    known = {world.name for part in lists for world in lists[part]()}
+    folded = [world for world in fold_worlds() if "folds" in parts and (not names or world.name in names)]
+    known = {world.name for make in (*lists.values(), fold_worlds) for world in make()}  # type: ignore[operator]
     if unknown := set(names) - known:
         parser.error(f"--worlds: {'; '.join(sorted(unknown))} is none of {'; '.join(sorted(known))}")
     with Jobs(given.jobs, given.samples, given.seed, given.out) as jobs:
@@ -207,6 +209,8 @@ def main(arguments: list[str] | None = None) -> None:
             show_equivalence(worlds["equivalence"], given.repeats, jobs)
         if worlds.get("promise"):
             show_promises(worlds["promise"], given.repeats, jobs)
+        if folded:
+            show_folds(folded, given.repeats, jobs)
         if "rates" in parts:
             show_rates(given.repeats, jobs)
         if "patients" in parts:
