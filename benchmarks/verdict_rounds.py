@@ -13,7 +13,6 @@ import numpy as np
 
 from benchmarks.verdict_sweeps import Networks, networks_of
 from benchmarks.verdict_worlds import World, one_sweep
-from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.significance import HARMS, HELPS, answers
 
 
@@ -49,7 +48,7 @@ def unadjusted(networks: Networks, looks: Sequence[int], look: int, margin: floa
 
 def named_by_report(networks: Networks, margin: float) -> np.ndarray:
     """(T,) +1, -1 or 0 as the report of these networks alone says."""
-    said = answers(compare(networks.differences(), networks.few, margin))
+    said = answers(networks.compared(margin))
     return (said == HELPS).to_numpy().astype(int) - (said == HARMS).to_numpy().astype(int)
 
 

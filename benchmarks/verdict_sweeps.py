@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from benchmarks.verdict_before import Before, before
@@ -18,6 +19,7 @@ from benchmarks.verdict_worlds import Sweep, World, one_sweep
 from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
 from sweep.analysis.statistics.paired import compare
 from sweep.analysis.statistics.power import detectable, seed_spread
+from sweep.analysis.statistics.seed_prior import SeedPrior
 from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, answers
 from sweep.analysis.statistics.tests import holm
 
@@ -49,6 +51,16 @@ class Networks:
         """As ``compare`` takes them: technique ("1", "2", ...) -> (values (S,), resampled (S, J + B))."""
         values, resampled = self.values[1:] - self.values[0], self.resampled[1:] - self.resampled[0]
         return {str(i + 1): (values[i], resampled[i]) for i in range(len(values))}
+
+    def compared(self, margin: float) -> pd.DataFrame:
+        """As the report compares techniques with the baseline."""
+        names = ["baseline", *map(str, range(1, len(self.values)))]
+        of_seeds = {
+            name: dict(enumerate(zip(own.tolist(), resampled, strict=True)))
+            for name, own, resampled in zip(names, self.values, self.resampled, strict=True)
+        }
+        prior = SeedPrior.of_differences(of_seeds, "baseline", self.few)
+        return compare(self.differences(), self.few, margin, prior)
 
 
 def balanced_accuracies(
@@ -124,7 +136,7 @@ def promised(row: Mapping[str, float], seeds: int, comparisons: int) -> float:
     Args:
         row: of ``compare``.
     """
-    sd = seed_spread(row["seed_sd"], row["patient_se"], row["patient_sd"], seeds)
+    sd = seed_spread(row["moderated_sd"], row["patient_se"], row["patient_sd"], seeds)
     return detectable(sd, row["patient_se"], seeds, comparisons, freedom=row["patient_freedom"])
 
 
@@ -145,7 +157,7 @@ def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = Tr
         ``any_false_equivalent``: 0 or 1; ``error_first`` and ``error_last``: estimated less true difference.
     """
     differences, truth = networks.differences(), sweep.truth
-    table = compare(differences, networks.few, margin).reset_index(drop=True)
+    table = networks.compared(margin).reset_index(drop=True)
     said = answers(table)
     own = before(differences, networks.few)
     named = {"now": (said == HELPS).to_numpy().astype(int) - (said == HARMS).to_numpy().astype(int)}
