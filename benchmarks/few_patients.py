@@ -8,12 +8,12 @@ that counts is how often the report's own interval and p-value call the two diff
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmarks.common import show
+from benchmarks.verdict_jobs import Jobs
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
 from sweep.analysis.statistics.intervals import Estimate, estimate
 
@@ -122,23 +122,22 @@ def is_called_different(found: Estimate) -> bool:
     return found.p < 0.05 and (found.low > 0 or found.high < 0)
 
 
-def rates(world: World, repeats: int, samples: int, seed: int) -> dict[str, float]:
-    """Shares of ``repeats`` simulated sweeps in which the two are called different.
+def called_different(world: World, samples: int, seed: int, number: int) -> dict[str, float]:
+    """Whether the two are called different in the simulated sweep of this number: 0 or 1.
 
     Returns:
         Each of ``METRICS``; ``bootstrap``: balanced accuracy by the bootstrap alone, not corrected for few patients;
-        ``held``: how often the 95 % interval of balanced accuracy holds 0.
+        ``held``: whether the 95 % interval of balanced accuracy holds 0.
     """
-    count = dict.fromkeys((*METRICS, "bootstrap", "held"), 0)
-    for number in range(repeats):
-        draws, found = differences_of(world, samples, np.random.default_rng([seed, number]))
-        for metric, (values, resampled) in found.items():
-            judged = estimate(values, resampled, draws.few.about(metric, 1, paired=True))
-            count[metric] += is_called_different(judged)
-            if metric == "balanced_accuracy":
-                count["held"] += judged.low <= 0 <= judged.high
-                count["bootstrap"] += is_called_different(estimate(values, draws.few.parted(resampled)[1]))
-    return {name: n / repeats for name, n in count.items()}
+    draws, found = differences_of(world, samples, np.random.default_rng([seed, number]))
+    said: dict[str, float] = {}
+    for metric, (values, resampled) in found.items():
+        judged = estimate(values, resampled, draws.few.about(metric, 1, paired=True))
+        said[metric] = float(is_called_different(judged))
+        if metric == "balanced_accuracy":
+            said["held"] = float(judged.low <= 0 <= judged.high)
+            said["bootstrap"] = float(is_called_different(estimate(values, draws.few.parted(resampled)[1])))
+    return said
 
 
 def worlds() -> list[tuple[str, World]]:
@@ -152,14 +151,18 @@ def worlds() -> list[tuple[str, World]]:
     return found + [("one patient in ten read far worse", World((k, k), skewed=True)) for k in (5, 10, 20)]
 
 
-def show_patients(repeats: int, samples: int, seed: int) -> None:
+def show_patients(repeats: int, jobs: Jobs) -> None:
     """The table: how often techniques that do not differ are called different, and power."""
+
+    def shares(world: World, n: int) -> dict[str, float]:
+        return jobs.line("patients", world, n, lambda: dict(jobs.sweeps(called_different, world, n).mean()))
+
     lines = []
     for told, world in worlds():
-        found = rates(world, repeats, samples, seed)
-        power = (
-            rates(replace(world, gain=_GAIN), repeats // 4, samples, seed) if not told and world.differs == 0.8 else {}
-        )
+        found = shares(world, repeats)
+        power = {}
+        if not told and world.differs == 0.8:
+            power = shares(replace(world, gain=_GAIN), max(repeats // 4, 1))
         # With another threshold recall and F1 do differ.
         same = [m for m in METRICS if not world.threshold or m in ("balanced_accuracy", "auroc")]
         lines.append(
@@ -168,52 +171,52 @@ def show_patients(repeats: int, samples: int, seed: int) -> None:
                 world.seeds,
                 f"{world.differs:g}",
                 told,
+                f"{found['sweeps']:,}",
                 f"{found['bootstrap']:.1%}",
                 *(f"{found[m]:.1%}" if m in same else "" for m in METRICS),
                 f"{found['held']:.1%}",
                 f"{power['balanced_accuracy']:.0%}" if power else "",
             ]
         )
-        print(lines[-1], file=sys.stderr, flush=True)
     show(
-        f"One comparison at the 5 % level where nothing is true, {repeats:,} simulated sweeps a line",
-        ["test patients of both classes", "seeds", "sd over patients", "", "bootstrap alone, balanced accuracy",
-         "as in the report: balanced accuracy", "recall", "F1", "AUROC", "coverage", "power"],
+        "One comparison at the 5 % level where nothing is true",
+        ["test patients of both classes", "seeds", "sd over patients", "", "sweeps",
+         "bootstrap alone, balanced accuracy", "as in the report: balanced accuracy", "recall", "F1", "AUROC",
+         "coverage", "power"],
         lines,
         ["Sd over patients: of how a technique shifts the logits of all images of one, of whom there are 12 where "
          "nothing else is said. Coverage: of the 95 % interval of balanced accuracy. Power: to see in it a technique "
-         f"that is {_GAIN:g} logits better, in {repeats // 4:,} sweeps. No minimum of patients is asked for here."],
+         f"that is {_GAIN:g} logits better, in a quarter of the sweeps. No minimum of patients is asked for here."],
     )  # fmt: skip
 
 
-def unseen_kind(patients: int, repeats: int, samples: int, seed: int) -> float:
-    """How often a technique is called better that gains 0.03 in nine patients of ten and loses 0.27 in the tenth.
+def unseen_kind(patients: int, samples: int, seed: int, number: int) -> dict[str, float]:
+    """Whether a technique is called better that gains 0.03 in nine patients of ten and loses 0.27 in the tenth.
 
     On the whole it is no better. Five seeds; ``patients`` of each class; each has a difference of its own.
     """
     labels, every = np.repeat([0, 1], patients), np.arange(2 * patients)
-    named = 0
-    for number in range(repeats):
-        rng = np.random.default_rng([seed, number])
-        own = np.where(rng.random(len(every)) < 0.1, -0.27, 0.03) + rng.normal(0, 0.01, len(every))
-        of_seeds = own + rng.normal(0, 0.02, (5, len(every))) + rng.normal(0, 0.005, (5, 1))
-        draws = patient_draws(labels, every, samples, rng)
-        weights = np.concatenate([np.ones((1, len(every)), np.float32), draws.weights]).astype(np.float64)
-        both = np.zeros((5, len(weights)))
-        for own_class in (labels == 0, labels == 1):
-            both += of_seeds[:, own_class] @ weights[:, own_class].T / weights[:, own_class].sum(axis=1) / 2
-        few = draws.few.about("balanced_accuracy", 1, paired=True)
-        named += is_called_different(estimate(both[:, 0], both[:, 1:], few))
-    return named / repeats
+    rng = np.random.default_rng([seed, number])
+    own = np.where(rng.random(len(every)) < 0.1, -0.27, 0.03) + rng.normal(0, 0.01, len(every))
+    of_seeds = own + rng.normal(0, 0.02, (5, len(every))) + rng.normal(0, 0.005, (5, 1))
+    draws = patient_draws(labels, every, samples, rng)
+    weights = np.concatenate([np.ones((1, len(every)), np.float32), draws.weights]).astype(np.float64)
+    both = np.zeros((5, len(weights)))
+    for own_class in (labels == 0, labels == 1):
+        both += of_seeds[:, own_class] @ weights[:, own_class].T / weights[:, own_class].sum(axis=1) / 2
+    few = draws.few.about("balanced_accuracy", 1, paired=True)
+    return {"named": float(is_called_different(estimate(both[:, 0], both[:, 1:], few)))}
 
 
-def show_unseen_kind(repeats: int, samples: int, seed: int) -> None:
+def show_unseen_kind(repeats: int, jobs: Jobs) -> None:
     """The table of ``unseen_kind``: what no method can tell from these patients."""
-    lines = [
-        [f"{n} + {n}", f"{0.9 ** (2 * n):.1%}", f"{unseen_kind(n, repeats, samples, seed):.1%}"]
-        for n in (5, 10, 20, 30, 50)
-    ]
-    head = ["test patients of both classes", "hold none of the tenth", "called different"]
-    show(
-        f"One patient in ten is read far worse by the technique alone, {repeats:,} simulated sweeps a line", head, lines
-    )
+    lines = []
+    for n in (5, 10, 20, 30, 50):
+
+        def make(n: int = n) -> dict[str, float]:
+            return dict(jobs.sweeps(unseen_kind, n, repeats).mean())
+
+        found = jobs.line("unseen kind", n, repeats, make)
+        lines.append([f"{n} + {n}", f"{found['sweeps']:,}", f"{0.9 ** (2 * n):.1%}", f"{found['named']:.1%}"])
+    head = ["test patients of both classes", "sweeps", "hold none of the tenth", "called different"]
+    show("One patient in ten is read far worse by the technique alone", head, lines)
