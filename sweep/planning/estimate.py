@@ -139,7 +139,7 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
             slots,
             where,
             known_seconds=seconds,
-            once_seconds=heads.images_seconds,
+            once_seconds=len(images) / heads.images_per_second,
         )
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     with _threads(threads):

@@ -30,8 +30,8 @@ def thumbnail_predictions(results: Results, images: ImageSet | None) -> pd.DataF
     Of folds each one's own.
 
     Returns:
-        Columns row, label, p_0..p_{C-1}, of folds also fold; test rows in order. None where they are not kept and images
-        are None.
+        Columns row, label, p_0..p_{C-1}, of folds also fold; test rows in order. None where they are not kept and
+        images are None.
     Raises:
         UserError: other images than the run's.
     """

@@ -108,10 +108,7 @@ def _choices(run: FoldResults, table: pd.DataFrame) -> Table:
             count("fold", "Fold"),
             *repeated,
             technique(),
-            *(
-                value(h.name, h.heading or h.label, lambda one, h=h: h.text.format(h.kind(one)))
-                for h in hyperparameters
-            ),
+            *map(_hyperparameter, hyperparameters),
             text("parameters", "Own parameters", parameters),
             count("seeds", "Seeds"),
             value("validation", f"Validation {metric_name(run.metric).lower()}"),

@@ -30,8 +30,8 @@ def limits_section(context: ReportContext) -> SectionBody:
             f"Intervals hold the chance in training ({tested} seeds) and in which patients were tested, on one fixed "
             "split: not that in which patients trained, and not the choice of configuration."
             if not fold_places(run)
-            else f"{whose_answer(run)} The configuration is chosen anew in each fold, so that choice is in them as far as "
-            "folds choose differently."
+            else f"{whose_answer(run)} The configuration is chosen anew in each fold, so that choice is in them as "
+            "far as folds choose differently."
         )
     fewest, label = fewest_test_patients(run)
     if 0 < fewest < SPARSE:

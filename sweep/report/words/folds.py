@@ -35,8 +35,8 @@ def whose_answer(run: Results) -> str:
     again = f", in {places[0].repeats} repeats" if places[0].repeats > 1 else ""
     return (
         "Asked is the population's answer: what a technique would do, trained on another data set of this size and "
-        f"kind. Every patient was tested once{again}, by networks that had not seen them; intervals hold which patients "
-        "were tested, which trained, and training's own chance."
+        f"kind. Every patient was tested once{again}, by networks that had not seen them; intervals hold which "
+        "patients were tested, which trained, and training's own chance."
     )
 
 
