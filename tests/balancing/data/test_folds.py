@@ -45,7 +45,9 @@ def parts(folds: Folds) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
 
 
 @pytest.mark.parametrize(("folds", "repeats", "seed"), [(2, 1, 0), (3, 1, 1), (5, 2, 2), (10, 1, 3)])
-def test_every_image_is_tested_once_a_repeat_and_no_patient_is_on_two_sides(folds: int, repeats: int, seed: int) -> None:
+def test_every_image_is_tested_once_a_repeat_and_no_patient_is_on_two_sides(
+    folds: int, repeats: int, seed: int
+) -> None:
     given = images(seed)
     assert given.patients is not None
     found = make_folds(given, folds, repeats, seed=seed)
@@ -70,7 +72,11 @@ def test_classes_are_shared_out_alike_and_equal_seeds_give_equal_folds() -> None
     np.testing.assert_allclose(counts, np.bincount(given.labels)[None] / 5 + np.zeros((5, 1)), atol=4)
     again, other = make_folds(given, 5), make_folds(given, 5, seed=1)
     assert np.array_equal(found.fold_of, again.fold_of)
-    assert all(np.array_equal(a, b) for one, two in zip(parts(found), parts(again), strict=True) for a, b in zip(one, two, strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for one, two in zip(parts(found), parts(again), strict=True)
+        for a, b in zip(one, two, strict=True)
+    )
     assert not np.array_equal(found.fold_of, other.fold_of)
 
 
