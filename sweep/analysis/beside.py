@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from balancing.data.patients import FEWEST
 from balancing.metrics import METRICS
@@ -57,8 +58,11 @@ def arrow(low: float, high: float, margin: float, *, higher: bool) -> Arrow:
 
 
 def beside_metrics(results: Results) -> list[str]:
-    """The metrics that stand beside the one that decides, in order: balanced accuracy unless it decides, AUROC unless it
-    does, with two classes recall at 90 % specificity, Brier score, and calibration error."""
+    """The metrics that stand beside the one that decides, in order.
+
+    Balanced accuracy unless it decides, AUROC unless it does, with two classes recall at 90 % specificity, Brier score,
+    and calibration error.
+    """
     named = [name for name in ("balanced_accuracy", "auroc") if name != results.metric]
     return [*named, *([RECALL] if results.positive is not None else []), "brier", "ece"]
 
@@ -72,7 +76,8 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         One row a technique and metric: technique, metric, seeds, difference to the baseline (mean over seeds, paired by
         seed and patient), low, high (95 %, patients and seeds; not adjusted), p (two-sided, not adjusted), and
         ``arrow``; ``unknown`` too with one seed, with fewer than ``balancing.data.patients.FEWEST`` test patients of a
-        class, and where all seeds differ by one and the same amount that is not 0. Recall at 90 % specificity is
+        class, and where all seeds differ by one and the same amount; but ``level`` where a technique ranks every test
+        image as the baseline does, whatever the interval. Recall at 90 % specificity is
         looked up on each test curve, of more than ``MANY`` networks from ``BANDED`` draws. A technique has no row of
         what its answers don't tell. Empty without a tested baseline and partner.
     """
@@ -86,6 +91,7 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
     recalls = _recalls(results, samples) if results.positive is not None else {}
     found |= {(RECALL, name): one for name, one in recalls.items()}
     found |= _of_calibration(results, samples)
+    alike = _ranked_alike(results)
     rows = []
     for technique in results.test_table()["technique"].drop_duplicates():
         for metric in beside_metrics(results):
@@ -94,6 +100,8 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
                 continue
             row = {"technique": technique, "metric": metric, "seeds": one.seeds, "difference": one.mean}
             said = "unknown" if fewest < FEWEST else _said(one, results.margin, HIGHER_IS_BETTER[metric])
+            if metric in ("auroc", RECALL) and technique in alike:
+                said = "level"
             rows.append({**row, "low": one.low, "high": one.high, "p": one.p, "arrow": said})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -101,21 +109,33 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
 def _said(one: Estimate, margin: float, higher: bool) -> Arrow:
     if one.seeds < 2:
         return "unknown"
-    if not one.seed_sd > _AGREE:  # by construction the same, or no spread to judge by
-        return "level" if one.low == one.high == 0 else "unknown"
+    if not one.seed_sd > _AGREE:  # no spread over seeds to judge by
+        return "unknown"
     said = arrow(one.low, one.high, margin, higher=higher)
     return said if said in ("level", "unknown") or one.p < 1 - CONFIDENCE else "unknown"
 
 
 def _of_metric(results: Results, metric: str) -> dict[str, Estimate]:
     """Technique -> what ``Results.differences`` says."""
-    named = ("low", "high", "p", "seed_sd", "patient_se", "patient_sd")
-    return {
-        str(row["technique"]): Estimate(
-            float(row["difference"]), *(float(row[name]) for name in named), seeds=int(row["seeds"])
-        )
-        for _, row in results.differences(metric).iterrows()
-    }
+    named = ("difference", "low", "high", "p", "seed_sd", "patient_se", "patient_sd")
+    found = {}
+    for _, row in results.differences(metric).iterrows():
+        mean, low, high, p, seed_sd, patient_se, patient_sd = (float(row[name]) for name in named)
+        found[str(row["technique"])] = Estimate(mean, low, high, p, seed_sd, patient_se, patient_sd, int(row["seeds"]))
+    return found
+
+
+def _ranked_alike(results: Results) -> set[str]:
+    """Of two classes: techniques whose networks rank every test image as the baseline's of the same seed do."""
+    if results.positive is None:
+        return set()
+    trials = list(results.predictions)
+
+    def alike(own: int, base: int) -> bool:
+        ranks = [stats.rankdata(trials[place].scores[:, results.positive]) for place in (own, base)]
+        return bool(np.array_equal(*ranks))
+
+    return {name for name, pairs in _pairs(trials).items() if all(alike(*places) for places in pairs.values())}
 
 
 def _pairs(trials: list[TrialPredictions]) -> dict[str, dict[int, tuple[int, int]]]:

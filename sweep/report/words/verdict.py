@@ -91,21 +91,25 @@ def judged(run: Results, table: pd.DataFrame, name: str, *, every: bool = True) 
             f"is beaten by {listed(_some(_gains(better)))}.",
             _small_gains(better, run.margin),
             _behind(worse),
-            _of_the_others(same, unknown, run.margin),
+            _of_the_others(same, unknown, run.margin, len(table)),
         ]
     elif _all_within(table):
         whose = "No technique differs" if every else f"None of the {len(table)} techniques compared differs"
         sentences = [
-            f"{whose} from the baseline by more than {run.margin:g} in test {name}, {over} (two one-sided tests at the "
-            f"5 % level{_of_each(table)}).",
+            f"{whose} from the baseline by more than {run.margin:g} in test {name}, {over}: two one-sided tests at the "
+            f"5 % level{_of_each(table)}.",
             _behind(worse, " all the same, within that margin"),
         ]
     else:
-        sentences = [_none_does(table, name), _behind(worse), _equivalent(same, run.margin)]
-        if len(unknown):
-            told = f"Can't be told yet: {_named(unknown)}." if len(unknown) < len(table) else ""
-            several = unknown[unknown["seeds"] > 1]
-            sentences += [told, what_it_would_take(table, several) if len(several) else ""]
+        several = unknown[unknown["seeds"] > 1]
+        rest = f"Can't be told yet: {_named(unknown, len(table))}." if 0 < len(unknown) < len(table) else ""
+        sentences = [
+            _none_does(table, name),
+            what_it_would_take(table, several) if len(several) else "",
+            _behind(worse),
+            _equivalent(same, run.margin),
+            rest,
+        ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -139,7 +143,9 @@ def _all_within(table: pd.DataFrame) -> bool:
 
 
 def _of_each(table: pd.DataFrame) -> str:
-    return "" if len(table) == 1 else f" for each of the {len(table)}; a claim about all of them needs no adjustment"
+    return (
+        "" if len(table) == 1 else f" for each of the {len(table)}, and a claim about all of them needs no adjustment"
+    )
 
 
 def _some(parts: list[str]) -> list[str]:
@@ -147,8 +153,14 @@ def _some(parts: list[str]) -> list[str]:
     return parts if len(parts) <= _MOST + 1 else [*parts[:_MOST], f"{len(parts) - _MOST} more"]
 
 
-def _named(table: pd.DataFrame) -> str:
-    return listed(_some([display_name(name) for name in table["technique"]]))
+def _named(table: pd.DataFrame, of: int = 0) -> str:
+    """The techniques of up to four rows; of more three, and how many more, or how many of all there are.
+
+    Args:
+        of: how many there are in all, where that tells more.
+    """
+    names = [display_name(name) for name in table["technique"]]
+    return f"{len(names)} of {of}" if of and len(names) > _MOST + 1 else listed(_some(names))
 
 
 def _small_gains(better: pd.DataFrame, margin: float) -> str:
@@ -175,11 +187,11 @@ def _equivalent(same: pd.DataFrame, margin: float) -> str:
     return f"Equivalent to it within {margin:g}: {_named(same)} ({each})."
 
 
-def _of_the_others(same: pd.DataFrame, unknown: pd.DataFrame, margin: float) -> str:
+def _of_the_others(same: pd.DataFrame, unknown: pd.DataFrame, margin: float, of: int) -> str:
     """Beside winners: who doesn't matter and who can't be told, in one sentence."""
     if same.empty:
-        return f"Can't be told yet: {_named(unknown)}." if len(unknown) else ""
-    rest = f"; can't be told yet: {_named(unknown)}" if len(unknown) else ""
+        return f"Can't be told yet: {_named(unknown, of)}." if len(unknown) else ""
+    rest = f"; can't be told yet: {_named(unknown, of)}" if len(unknown) else ""
     return f"{_equivalent(same, margin).removesuffix('.')}{rest}."
 
 
