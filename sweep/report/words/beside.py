@@ -108,11 +108,21 @@ def _many(run: Results, gains: Mapping[str, Mapping[str, str]], answers: Mapping
     told = [answer for name in gains if (answer := answers.get(name))]
     text = f"{LEAD} of the {len(gains)} that gain {inline_name(run.metric)} {listed(parts)}"
     if told:
-        text += f"; {rule} on the baseline does the same for {_how_many(_with(answers, gains, SAME), len(gains))}"
-        ahead, unknown = _with(answers, gains, AHEAD), _with(answers, gains, OPEN)
-        text += f", not all of it for {_how_many(ahead, len(gains))}" if ahead else ""
-        text += f", and for {_how_many(unknown, len(gains))} that can't be told" if unknown else ""
+        text += f"; {_whether(answers, gains, rule)}"
     return text + "."
+
+
+def _whether(answers: Mapping[str, str], gains: Mapping[str, object], rule: str) -> str:
+    """``a threshold on the baseline does the same for 3, not all of it for 10, and for 8 that can't be told``."""
+    same, ahead, unknown = (_with(answers, gains, one) for one in (SAME, AHEAD, OPEN))
+    if not same and not ahead:
+        return f"whether {rule} on the baseline does the same can't be told of {_how_many(unknown, len(gains))}"
+    parts = [f"does the same for {_how_many(same, len(gains))}"] if same else []
+    if ahead:
+        parts.append(f"{'not all of it' if same else 'does not do all of it'} for {_how_many(ahead, len(gains))}")
+    if unknown:
+        parts.append(f"for {_how_many(unknown, len(gains))} that can't be told")
+    return f"{rule} on the baseline {listed(parts)}"
 
 
 def _with(answers: Mapping[str, str], among: Mapping[str, object], wanted: str) -> list[str]:
