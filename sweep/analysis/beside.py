@@ -6,6 +6,8 @@ the same patients and seeds, not adjusted, and none makes a winner.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,29 +16,40 @@ from scipy import stats
 
 from balancing.data.patients import FEWEST
 from balancing.metrics import METRICS
-from sweep.analysis.decisions.calibration import brier_parts, calibration_difference, calibration_error
+from sweep.analysis.decisions.calibration import calibration_of
 from sweep.analysis.decisions.operating_points import MANY, recall_at, weighted_counts
-from sweep.analysis.decisions.table import decisions, reference_rule
+from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
+from sweep.analysis.decisions.table import decisions_of
 from sweep.analysis.decisions.two_class import BANDED, two_class_test
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.bootstrap import SAMPLES, weighted_metrics
-from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
-from sweep.analysis.statistics.intervals import Estimate, bounded
-from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE, compare
-from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
+from sweep.analysis.statistics.bootstrap import SAMPLES
+from sweep.analysis.statistics.intervals import estimate
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
+from sweep.analysis.statistics.predictions import TrialPredictions
+from sweep.analysis.statistics.seed_prior import SeedPrior
 
 Arrow = Literal["better", "worse", "level", "unknown"]
 SPECIFICITY = 0.9
 RECALL = "recall_at_90_specificity"
 # Whether more of it is better.
-HIGHER_IS_BETTER = {
+HIGHER_IS_BETTER: Mapping[str, bool] = {
     **dict.fromkeys(METRICS, True),
     RECALL: True,
     "brier": False,
     "ece": False,
 }
-COLUMNS = ("technique", "metric", "seeds", "difference", "low", "high", "p", "arrow")
-_AGREE = 1e-12
+COLUMNS = ("technique", "metric", "seeds", "difference", "low", "high", "arrow")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference to the baseline: mean over seeds, 95 % interval, seeds, and p where it is known."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    p: float = float("nan")
 
 
 def arrow(low: float, high: float, margin: float, *, higher: bool) -> Arrow:
@@ -71,26 +84,28 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
     """What each technique does to ``beside_metrics``.
 
     Args:
-        samples: B bootstrap samples of patients; those that the results' other numbers are from.
+        samples: B bootstrap samples of patients of recall at 90 % specificity; the others have those of their tables.
     Returns:
         One row a technique and metric: technique, metric, seeds, difference to the baseline (mean over seeds, paired by
-        seed and patient), low, high (95 %, patients and seeds; not adjusted), p (two-sided, not adjusted), and
-        ``arrow``; ``unknown`` too with one seed, with fewer than ``balancing.data.patients.FEWEST`` test patients of a
-        class, and where all seeds differ by one and the same amount; but ``level`` where a technique ranks every test
-        image as the baseline does, whatever the interval. Recall at 90 % specificity is
-        looked up on each test curve, of more than ``MANY`` networks from ``BANDED`` draws. A technique has no row of
-        what its answers don't tell. Empty without a tested baseline and partner.
+        seed and patient), low, high (95 %, patients and seeds; not adjusted), and ``arrow``; ``unknown`` too with one
+        seed, with fewer than ``balancing.data.patients.FEWEST`` test patients of a class, and where all seeds differ by
+        one and the same amount; but ``level`` where a technique ranks every test image as the baseline does, whatever
+        the interval. Recall at 90 % specificity is looked up on each test curve, of more than ``MANY`` networks from
+        ``BANDED`` draws. It, Brier score and calibration error (as trained, of ``calibration_table``) need validation
+        predictions. A technique has no row of what its answers don't tell. Empty without a tested baseline and partner.
     """
-    if results.differences().empty:
+    decides = results.differences()
+    if decides.empty:
         return pd.DataFrame(columns=list(COLUMNS))
-    fewest = results.differences()["fewest_patients"].min()
-    found: dict[tuple[str, str], Estimate] = {}
+    fewest = decides["fewest_patients"].min()
+    found: dict[tuple[str, str], Difference] = {}
     for metric in beside_metrics(results):
         if metric in METRICS:
-            found |= {(metric, name): one for name, one in _of_metric(results, metric).items()}
-    recalls = _recalls(results, samples) if results.positive is not None else {}
-    found |= {(RECALL, name): one for name, one in recalls.items()}
-    found |= _of_calibration(results, samples)
+            found |= {(metric, str(row["technique"])): _read(row) for _, row in results.differences(metric).iterrows()}
+    if _validated(results):
+        recalls = _recalls(results, samples) if results.positive is not None else {}
+        found |= {(RECALL, name): one for name, one in recalls.items()}
+        found |= _of_calibration(results)
     alike = _ranked_alike(results)
     rows = []
     for technique in results.test_table()["technique"].drop_duplicates():
@@ -99,30 +114,25 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
             if one is None or not np.isfinite(one.mean):
                 continue
             row = {"technique": technique, "metric": metric, "seeds": one.seeds, "difference": one.mean}
-            said = "unknown" if fewest < FEWEST else _said(one, results.margin, HIGHER_IS_BETTER[metric])
+            said = _said(one, results.margin, HIGHER_IS_BETTER[metric])
             if metric in ("auroc", RECALL) and technique in alike:
                 said = "level"
-            rows.append({**row, "low": one.low, "high": one.high, "p": one.p, "arrow": said})
+            said = "unknown" if fewest < FEWEST or one.seeds < 2 else said
+            rows.append({**row, "low": one.low, "high": one.high, "arrow": said})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _said(one: Estimate, margin: float, higher: bool) -> Arrow:
-    if one.seeds < 2:
-        return "unknown"
-    if not one.seed_sd > _AGREE:  # no spread over seeds to judge by
-        return "unknown"
+def _read(row: pd.Series, prefix: str = "") -> Difference:
+    """A difference of a table: of ``Results.differences``, or under the name ``prefix`` of another."""
+    mean, low, high = (prefix, f"{prefix}_low", f"{prefix}_high") if prefix else ("difference", "low", "high")
+    p = float("nan") if prefix else float(row["p"])
+    return Difference(float(row[mean]), float(row[low]), float(row[high]), int(row["seeds"]), p)
+
+
+def _said(one: Difference, margin: float, higher: bool) -> Arrow:
     said = arrow(one.low, one.high, margin, higher=higher)
-    return said if said in ("level", "unknown") or one.p < 1 - CONFIDENCE else "unknown"
-
-
-def _of_metric(results: Results, metric: str) -> dict[str, Estimate]:
-    """Technique -> what ``Results.differences`` says."""
-    named = ("difference", "low", "high", "p", "seed_sd", "patient_se", "patient_sd")
-    found = {}
-    for _, row in results.differences(metric).iterrows():
-        mean, low, high, p, seed_sd, patient_se, patient_sd = (float(row[name]) for name in named)
-        found[str(row["technique"])] = Estimate(mean, low, high, p, seed_sd, patient_se, patient_sd, int(row["seeds"]))
-    return found
+    # p is 1 where the seeds have no spread to judge by: their interval holds patients alone.
+    return "unknown" if one.p == 1 or (said in ("better", "worse") and one.p >= 1 - CONFIDENCE) else said
 
 
 def _ranked_alike(results: Results) -> set[str]:
@@ -149,87 +159,70 @@ def _pairs(trials: list[TrialPredictions]) -> dict[str, dict[int, tuple[int, int
     return found
 
 
-def _recalls(results: Results, samples: int) -> dict[str, Estimate]:
+def _recalls(results: Results, samples: int) -> dict[str, Difference]:
     many = results.test_set is not None and len(results.test_set) > MANY
     ready = two_class_test(results, np.random.default_rng(0), min(samples, BANDED) if many else samples)
     if ready is None:
         return {}
-    trials = list(ready.test)
-    values = [
-        recall_at(weighted_counts(ready.is_positive, trial.scores[:, ready.positive], ready.weights), SPECIFICITY)
-        for trial in trials
-    ]
+    known: dict[str, dict[int, np.ndarray]] = {}
+    for trial in ready.test:
+        counts = weighted_counts(ready.is_positive, trial.scores[:, ready.positive], ready.weights)
+        known.setdefault(trial.technique, {})[trial.seed] = recall_at(counts, SPECIFICITY)
+    base = known.pop(BASELINE, {})
+    pairs = {name: {seed: one for seed, one in own.items() if seed in base} for name, own in known.items()}
+    pairs = {name: own for name, own in pairs.items() if own}
     few = ready.few.about("auroc", ready.positive, paired=True)
+    networks = {
+        name: {seed: (float(one[0]), one[1:]) for seed, one in own.items()}
+        for name, own in {**pairs, BASELINE: base}.items()
+    }
+    prior = SeedPrior.of_differences(networks, BASELINE, few)
     found = {}
-    for technique, places in _pairs(trials).items():
-        both = np.stack([values[own] - values[base] for own, base in places.values()])
-        found[technique] = bounded(both[:, 0], both[:, 1:], few, -1.0, 1.0)
+    for technique, own in pairs.items():
+        both = np.stack([one - base[seed] for seed, one in own.items()])
+        one = estimate(both[:, 0], both[:, 1:], few, moderated=prior.of(technique))
+        found[technique] = Difference(one.mean, max(one.low, -1.0), min(one.high, 1.0), one.seeds, one.p)
     return found
 
 
-def _of_calibration(results: Results, samples: int) -> dict[tuple[str, str], Estimate]:
+def _of_calibration(results: Results) -> dict[tuple[str, str], Difference]:
     """(brier | ece, technique) -> the difference, as the table of calibration has it."""
-    trials = [trial for trial in results.predictions if trial.gives == "probabilities"]
-    draws: dict[bytes, PatientDraws] = {}
-    weights: dict[bytes, np.ndarray] = {}
-    numbers = []
-    for trial in trials:
-        key = trial.rows.tobytes()
-        if key not in draws:
-            draws[key] = patient_draws(trial.labels, trial.patients, samples, np.random.default_rng(0))
-            weights[key] = np.vstack([np.ones((1, len(trial.rows))), draws[key].weights]).astype(np.float64)
-        numbers.append(_brier_and_ece(trial, results.positive, weights[key]))
-    found = {}
-    for technique, places in _pairs(trials).items():
-        few = draws[trials[next(iter(places.values()))[0]].rows.tobytes()].few
-        for name in ("brier", "ece"):
-            both = np.stack([numbers[own][name] - numbers[base][name] for own, base in places.values()])
-            found[name, technique] = calibration_difference(name, both, few, results.positive)
-    return found
+    table = calibration_of(results)
+    table = table[(table["stage"] == "before") & (table["technique"] != BASELINE)]
+    return {
+        (name, str(row["technique"])): _read(row, f"difference_{name}")
+        for _, row in table.iterrows()
+        for name in ("brier", "ece")
+        if np.isfinite(row[f"difference_{name}"])
+    }
 
 
-def _brier_and_ece(trial: TrialPredictions, positive: int | None, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """(B,) each, as of ``weighted_calibration``, which has more numbers and takes longer."""
-    parts = brier_parts(trial.labels, trial.probabilities, positive)
-    if positive is None:
-        happened, scores = trial.probabilities.argmax(axis=1) == trial.labels, trial.probabilities.max(axis=1)
-    else:
-        happened, scores = trial.labels == positive, trial.probabilities[:, positive]
-    return {"brier": weights @ parts / weights.sum(axis=1), "ece": calibration_error(happened, scores, weights)}
-
-
-def against_threshold(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
+def against_threshold(results: Results, stated: DecisionPreferences = USUAL) -> pd.DataFrame:
     """Each technique as it decides untuned against the baseline with a decision fitted on validation.
 
     That is the baseline's threshold for balanced accuracy, and with more than two classes its prior correction; in the
-    metric that configurations were chosen by. The numbers are those of ``decisions.table.decision_table``.
+    metric that configurations were chosen by, as ``decisions.table.decision_table`` has it.
 
+    Args:
+        stated: as of ``decision_table``, so that it is made once.
     Returns:
-        As ``sweep.analysis.statistics.paired.compare``, adjusted over the techniques. Empty without validation
-        predictions, and where the metric is AUROC, which no threshold moves.
+        technique, seeds, difference, low, high (95 %, patients and seeds), p_adjusted (over the techniques),
+        fewest_patients. Empty without validation predictions or baseline, and where the metric is AUROC, which no
+        threshold moves.
     """
-    test, metric = results.test_set, results.metric
-    empty = compare({}, margin=results.margin)
-    if test is None or metric == "auroc" or not (base := test.of(BASELINE)):
-        return empty
-    decided = decisions(results, TestSet(base)).get((BASELINE, reference_rule(results)), {})
-    draws = test.draws(samples, np.random.default_rng(0))
-    weights = np.vstack([np.ones((1, len(test.rows)), np.float32), draws.weights])
-    tuned = {}
-    for seed, one in decided.items():
-        numbers = weighted_metrics(
-            test.labels, one.probabilities, results.positive, weights, one.decisions, areas=False
-        )
-        tuned[seed] = numbers[metric]
-    known = results.resampled()
-    pairs = {}
-    for technique in test.techniques:
-        own = {seed: known[technique, seed] for seed in tuned if (technique, seed) in known}
-        own = {seed: one for seed, one in own.items() if np.isfinite(one.values.get(metric, np.nan))}
-        if technique == BASELINE or not own:
-            continue
-        pairs[technique] = (
-            np.array([one.values[metric] - tuned[seed][0] for seed, one in own.items()]),
-            np.stack([one.resampled[metric] - tuned[seed][1:] for seed, one in own.items()]),
-        )
-    return compare(pairs, draws.few.about(metric, results.positive, paired=True), results.margin)
+    columns = ["technique", "seeds", "difference", "low", "high", "p_adjusted", "fewest_patients"]
+    if results.metric == "auroc" or not _validated(results):
+        return pd.DataFrame(columns=columns)
+    table, name = decisions_of(results, stated), f"difference_{results.metric}"
+    if table.empty:
+        return pd.DataFrame(columns=columns)
+    table = table[(table["rule"] == "argmax") & (table["technique"] != BASELINE) & table[name].notna()]
+    judged = "_p_adjusted" if f"{name}_p_adjusted" in table else "_p_holm"
+    parts = {"difference": "", "low": "_low", "high": "_high", "p_adjusted": judged, "fewest_patients": "_fewest"}
+    found = table[["technique", "seeds"]].assign(**{part: table[f"{name}{end}"] for part, end in parts.items()})
+    return found.reset_index(drop=True)
+
+
+def _validated(results: Results) -> bool:
+    """Whether there are validation predictions, which thresholds and temperatures are fitted on."""
+    return any(trial.known_validation is not None for trial in results.predictions)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from copy import copy
 from functools import cached_property
 from numbers import Real
 from typing import Any, Self
+
+import pandas as pd
 
 from balancing.errors import UserError
 from sweep.analysis.reader import RunReader
@@ -41,6 +44,13 @@ class JudgedReader(RunReader):
     def __init__(self, run: Run | None, margin: float | None = None):
         super().__init__(run)
         self._margin = None if margin is None else checked_margin(margin)
+        self._once: dict[object, pd.DataFrame] = {}
+
+    def once(self, key: Hashable, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A table that several sections show, made when first asked for; no margin changes it."""
+        if key not in self._once:
+            self._once[key] = make()
+        return self._once[key].copy()
 
     @cached_property
     def stated_margin(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def results(run: Run, margin: float | None = None) -> list[RenderableType]:
     from sweep.analysis.names import METRIC_NAMES, display_name, inline_name
     from sweep.analysis.results import Results
     from sweep.report.words.scores import scores_sentence
-    from sweep.report.words.verdict import verdict
+    from sweep.report.words.verdict import margin_note, verdict
 
     read = Results(run, margin)  # the same numbers serve table and answer
     found = read.intervals()
@@ -53,7 +54,21 @@ def results(run: Run, margin: float | None = None) -> list[RenderableType]:
         cells = [mean_and_interval(*(of_metric[m][part] for part in ("mean", "low", "high"))) for m in METRIC_NAMES]
         table.add_row(display_name(str(technique)), *cells, str(own["seeds"].iloc[0]))
     ranking = scores_sentence(read, "balanced_accuracy", "AUROC alone")
-    return [Text(), table, *([Text(ranking)] if ranking else []), Text(), Text(verdict(read)), Text()]
+    said = [verdict(read), beside_of_report(run), margin_note(read)]
+    answer = [part for sentence in said if sentence for part in (Text(sentence), Text())]
+    return [Text(), table, *([Text(ranking)] if ranking else []), Text(), *answer]
+
+
+def beside_of_report(run: Run) -> str:
+    """What else the winners do, as the run's report has it; "" without a report, or where it says nothing of that."""
+    from sweep.analysis.names import legible
+
+    path = run.path / "report" / "summary.json"
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))["sections"]["beside"]["sentence"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return legible(said) if isinstance(said, str) else ""
 
 
 def mean_and_interval(mean: float, low: float, high: float) -> str:

@@ -14,7 +14,7 @@ from sweep.analysis.decisions.reliability import BINS, STAGES, Binning, bin_of, 
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.few_patients import FewPatients
-from sweep.analysis.statistics.intervals import Estimate, bounded
+from sweep.analysis.statistics.intervals import bounded
 from sweep.analysis.statistics.paired import BASELINE
 
 # Of classes that are shown one by one.
@@ -136,9 +136,9 @@ def calibration_table(results: Results, rng: np.random.Generator, samples: int =
     Returns:
         One row a technique and stage (before | after): technique, stage, seeds, temperature (geometric mean over
         seeds), each number of ``weighted_calibration`` (mean over seeds) with ``_low`` and ``_high`` (95 %, patients
-        and seeds), chance_ece (``chance_error``, mean over seeds), and ``difference_<number>`` of brier and
-        brier_balanced: the row minus the baseline before scaling, paired, with ``_low`` and ``_high``; NaN without a
-        baseline. Resampling raises a calibration error by chance once more; its samples are shifted back so that
+        and seeds), chance_ece (``chance_error``, mean over seeds), and ``difference_<number>`` of brier,
+        brier_balanced and ece: the row minus the baseline before scaling, paired, with ``_low`` and ``_high``; NaN
+        without a baseline. Resampling raises a calibration error by chance once more; its samples are shifted back so that
         their mean is the value seen. Techniques whose answers are no probabilities are left out. Empty where the test
         split was not opened.
     """
@@ -169,7 +169,7 @@ def calibration_table(results: Results, rng: np.random.Generator, samples: int =
             for name in next(iter(of_seeds.values())):
                 both = np.stack([numbers[name] for numbers in of_seeds.values()])
                 row |= _numbers(name, both, draws.few, positive)
-            for name in ("brier", "brier_balanced"):
+            for name in ("brier", "brier_balanced", "ece"):
                 row |= _difference(
                     name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage), draws.few, positive
                 )
@@ -186,7 +186,7 @@ def _numbers(name: str, both: np.ndarray, few: FewPatients, positive: int | None
     """Mean and interval from (S, 1 + J + B): the sample as it is, then under ``patient_draws``' weights."""
     values, resampled = both[:, 0], both[:, 1:]
     if name.endswith("ece"):
-        resampled = resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None]
+        resampled = _shifted_back(values, resampled, few)
     low, high = {
         "excess": (-1.0, 1.0),
         "log_loss": (0.0, np.inf),
@@ -195,6 +195,11 @@ def _numbers(name: str, both: np.ndarray, few: FewPatients, positive: int | None
     }.get(name, (0.0, 1.0))
     one = bounded(values, resampled, few, low, high)
     return {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
+
+
+def _shifted_back(values: np.ndarray, resampled: np.ndarray, few: FewPatients) -> np.ndarray:
+    """(S, J + B) with the mean of the bootstrap at the (S,) values: drawn again, errors grow by chance once more."""
+    return resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None]
 
 
 def _difference(
@@ -210,25 +215,17 @@ def _difference(
     seeds = [seed for seed in own if seed in baseline]
     if not seeds or row == (BASELINE, "before"):
         return dict.fromkeys(columns, np.nan)
-    one = calibration_difference(
-        name, np.stack([own[seed][name] - baseline[seed][name] for seed in seeds]), few, positive
-    )
+    both = np.stack([own[seed][name] - baseline[seed][name] for seed in seeds])
+    resampled, worst = both[:, 1:], _worst_brier(positive)
+    if name.endswith("ece"):
+        resampled, worst = _shifted_back(both[:, 0], resampled, few), 1.0
+    one = bounded(both[:, 0], resampled, few, -worst, worst)
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
 
 
-def calibration_difference(name: str, both: np.ndarray, few: FewPatients, positive: int | None) -> Estimate:
-    """A paired difference in one of ``brier``, ``brier_balanced``, ``ece``, with its interval.
-
-    Args:
-        both: (S, 1 + J + B): the test split as it is, then under ``patient_draws``' weights.
-        few: of these draws.
-        positive: its index for two classes, else None.
-    """
-    values, resampled = both[:, 0], both[:, 1:]
-    worst = _worst_brier(positive)
-    if name.endswith("ece"):  # raised by chance in the samples once more, as in the table
-        resampled, worst = resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None], 1.0
-    return bounded(values, resampled, few, -worst, worst)
+def calibration_of(results: Results) -> pd.DataFrame:
+    """``calibration_table`` under the draws of the results' own tables, made once."""
+    return results.once("calibration", lambda: calibration_table(results, np.random.default_rng(0)))
 
 
 def class_table(results: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:

@@ -204,6 +204,11 @@ def decision_table(
     return table
 
 
+def decisions_of(results: Results, stated: DecisionPreferences = USUAL) -> pd.DataFrame:
+    """``decision_table`` under the draws of the results' own tables, made once."""
+    return results.once(("decisions", stated), lambda: decision_table(results, np.random.default_rng(0), stated=stated))
+
+
 def reference_rule(results: Results) -> str:
     """The rule of the baseline's row that all others are compared with in ``decision_table``."""
     return "prior" if results.positive is None else "balanced_accuracy"

@@ -16,7 +16,7 @@ from sweep.report.blocks import Block, Folded, Listing, Paragraph
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
-from sweep.report.summary_types import Bounds, Count
+from sweep.report.summary_types import Count
 from sweep.report.table import Cell, Mark, Table
 from sweep.report.text.intervals import INTERVAL, with_interval
 from sweep.report.text.numbers import NONE, signed
@@ -41,7 +41,6 @@ class BesideRow(TypedDict):
     difference: Annotated[float | None, "to the baseline, paired, mean over seeds"]
     low: Annotated[float | None, "95 % interval over patients and seeds, not adjusted"]
     high: float | None
-    p: Annotated[float | None, "not adjusted", Bounds(0, 1)]
     arrow: Literal["better", "worse", "level", "unknown"]
 
 
@@ -76,7 +75,7 @@ class BesideSummary(TypedDict):
 def beside_section(context: ReportContext) -> SectionBody | None:
     """None without a tested baseline and partner."""
     run = context.run
-    table, threshold = beside_table(run), against_threshold(run)
+    table, threshold = beside_table(run), against_threshold(run, context.options.decisions)
     if table.empty:
         return None
     sentence = words.beside_sentence(run, table, threshold)
@@ -113,6 +112,8 @@ def arrows_table(run: Results, table: pd.DataFrame, threshold: pd.DataFrame) -> 
     columns: list[tuple[str, pd.DataFrame, bool]] = [(metric_name(run.metric), decides, True)]
     for metric in beside_metrics(run):
         own = table[table["metric"] == metric].set_index("technique")
+        if own.empty:
+            continue
         name = METRIC_NAMES.get(metric, words.NAMES.get(metric, metric))
         columns.append((name, own, HIGHER_IS_BETTER[metric]))
     if len(tuned):

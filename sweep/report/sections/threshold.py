@@ -13,7 +13,7 @@ from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import MANY, SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
 from sweep.analysis.decisions.preferences import DecisionPreferences
-from sweep.analysis.decisions.table import decision_table, reference_rule, split_prior
+from sweep.analysis.decisions.table import decisions_of, reference_rule, split_prior
 from sweep.analysis.decisions.two_class import BANDED
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
@@ -101,7 +101,7 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
         None where the test split was not opened.
     """
     run, rng, stated = context.run, context.patients_rng(), context.options.decisions
-    table = decision_table(run, rng, stated=stated)
+    table = decisions_of(run, stated)
     if table.empty:
         return None
     words = answer(run, table)

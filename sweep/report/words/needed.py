@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ def needed(row: pd.Series, comparisons: int) -> Needed:
     raw = float(row.get("moderated_sd", row["seed_sd"]))
     sd = seed_spread(raw, patient_se, float(row["patient_sd"]), seeds)
     more: dict[str, Any] = {"freedom": freedom}
-    if "seed_freedom" in row:
+    if "seed_freedom" in row and "seed_freedom" in inspect.signature(detectable).parameters:
         more["seed_freedom"] = float(row["seed_freedom"])
     margin, difference = float(row["margin"]), abs(float(row["difference"]))
     wanted = difference if difference >= margin / 2 else margin
