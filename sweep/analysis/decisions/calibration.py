@@ -138,9 +138,9 @@ def calibration_table(results: Results, rng: np.random.Generator, samples: int =
         seeds), each number of ``weighted_calibration`` (mean over seeds) with ``_low`` and ``_high`` (95 %, patients
         and seeds), chance_ece (``chance_error``, mean over seeds), and ``difference_<number>`` of brier,
         brier_balanced and ece: the row minus the baseline before scaling, paired, with ``_low`` and ``_high``; NaN
-        without a baseline. Resampling raises a calibration error by chance once more; its samples are shifted back so that
-        their mean is the value seen. Techniques whose answers are no probabilities are left out. Empty where the test
-        split was not opened.
+        without a baseline. Resampling raises a calibration error by chance once more; its samples are shifted back so
+        that their mean is the value seen. Techniques whose answers are no probabilities are left out. Empty where the
+        test split was not opened.
     """
     test = results.probability_set
     if test is None:

@@ -14,7 +14,7 @@ from sweep.analysis.names import inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
 from sweep.report.blocks import Block, Figures, Folded, Paragraph
-from sweep.report.columns import Column, label, table_of, technique, text, value
+from sweep.report.columns import Column, table_of, technique, text, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
@@ -134,11 +134,11 @@ def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Tab
     strong = [bool(one) for one in found == HELPS]
     columns = [
         technique(),
-        label("answer", "Answer"),
+        text("answer", "Answer"),
         value("difference", "Difference", signed),
         _ends("", "95 % interval"),
         value("p_shown", "p", p_value),
-        *([value("p_adjusted_shown", f"p ({how_adjusted(data)})", p_value)] if len(data) > 1 else []),
+        *([value("p_adjusted_shown", "p, adjusted", p_value)] if len(data) > 1 else []),
         value("equivalence_shown", "p (equivalence)", p_value),
         value("sd", "SD over seeds", three),
         value("patient_se", "SE over patients", three),
@@ -163,7 +163,7 @@ def _caption(data: pd.DataFrame, name: str, strong: bool, margin: float) -> str:
     )
     if len(data) > 1:
         how = how_adjusted(data)
-        caption += f" p ({how}) is adjusted for all {len(data)} comparisons of this table."
+        caption += f" The second p is adjusted for all {len(data)} comparisons of this table ({how})."
     if (data["fewest_patients"] < FEWEST).any():
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
     elif data["seeds"].max() < 2:
