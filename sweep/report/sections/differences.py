@@ -72,6 +72,8 @@ class DifferenceRow(TypedDict):
     ]
     margin: float
     seed_sd: Annotated[float | None, "over seeds"]
+    moderated_sd: Annotated[float | None, "over seeds, held against the other techniques': what the interval has"]
+    seed_freedom: Annotated[float | None, "degrees of freedom of moderated_sd"]
     patient_se: Annotated[float | None, "of the part that all seeds share"]
     patient_sd: Annotated[float | None, "of the bootstrap over patients alone"]
 
@@ -171,8 +173,8 @@ def _caption(data: pd.DataFrame, name: str, strong: bool, margin: float) -> str:
     else:
         caption += (
             f" Doesn't matter: two one-sided tests show a difference within {margin:g} (p of equivalence below 0.05, "
-            "of each technique, not adjusted). To tell it: what it would take to see a difference as large as the one "
-            f"seen, or of {margin:g} where that was less than half of it, with 80 % power."
+            "of each technique, not adjusted). To tell it: what it would take, with 80 % power, to see a difference as "
+            f"large as the one seen or, where that was less than half of {margin:g}, to show that it does not matter."
         )
     return caption + (" Bold: significantly ahead of the baseline at the 5 % level." if strong else "")
 

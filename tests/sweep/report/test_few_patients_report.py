@@ -191,6 +191,7 @@ def test_no_sentence_says_nan(tmp_path: Path) -> None:
 
 def test_no_endless_number_of_patients_is_asked_for() -> None:
     row = {"technique": "smote", "seeds": 2, "difference": 0.02, "seed_sd": 0.5, "patient_se": 0.1, "patient_sd": 0.2}
-    text = what_it_would_take(pd.DataFrame([{**row, "patient_freedom": 4.0}]))
+    more = {"patient_freedom": 4.0, "moderated_sd": 0.5, "seed_freedom": 1.0, "margin": 0.02}
+    text = what_it_would_take(pd.DataFrame([row | more]))
     assert "inf" not in text
     assert "many more test patients" in text
