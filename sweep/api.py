@@ -18,6 +18,7 @@ from balancing.data.images import ImageSet
 from balancing.errors import UserError, suggestion
 from balancing.html import html_table
 from sweep.analysis.folds import results_of
+from sweep.analysis.judged import checked_margin
 from sweep.analysis.results import Results
 from sweep.api_images import settings_of
 from sweep.borrowed import borrowed_process
@@ -99,14 +100,29 @@ class ComparisonRun:
         path: its folder, absolute: it stays the same folder where the program changes its own.
     """
 
-    def __init__(self, run: Run):
+    def __init__(self, run: Run, margin: float | None = None):
         self._run = run if run.path.is_absolute() else Run(run.path.absolute(), run.guard)
+        self._margin = margin
         self.path = self._run.path
 
     @cached_property
     def results(self) -> Results:
         """Its numbers: ``table()``, ``differences()``, ``intervals()``; as they were when first looked at."""
-        return results_of(self._run)
+        return results_of(self._run, self._margin)
+
+    def with_margin(self, margin: float) -> ComparisonRun:
+        """The same run where a difference to the baseline within ``margin`` does not matter: nothing trains.
+
+        Raises:
+            UserError: it is not above 0 and at most 0.5.
+        """
+        return ComparisonRun(self._run, checked_margin(margin))
+
+    def beside(self) -> pd.DataFrame:
+        """What each technique does to the metrics that don't decide: see ``sweep.analysis.beside.beside_table``."""
+        from sweep.analysis.beside import beside_table
+
+        return beside_table(self.results)
 
     @cached_property
     def verdict(self) -> str:
@@ -172,7 +188,7 @@ class ComparisonRun:
             images: the run's own; by default they are read again from where it had them, and where they are gone the
                 report is without activation maps and synthetic samples, and says so.
             cams: whether to draw class activation maps, which takes longest.
-            asked: ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``: what it shall show.
+            asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``: what it shall show.
         Raises:
             UserError: unknown or impossible wishes, images that are not the run's, or ``out`` can't be written.
         """
@@ -185,6 +201,8 @@ class ComparisonRun:
             raise UserError(
                 f"images must be the run's ImageSet, but are of type {type(images).__name__}; give it, or None"
             )
+        if self._margin is not None:
+            asked = {"margin": self._margin, **asked}
         settings = recorded_report(self._run, {f"report.{key}": value for key, value in asked.items()})
         if images is None:
             try:

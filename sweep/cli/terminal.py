@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,19 +22,22 @@ TITLE = "Test split, mean over seeds and 95 % interval"
 SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
 
 
-def results(run: Run) -> list[RenderableType]:
-    """The answer in one sentence, and the results table: means over seeds with intervals, on the test split.
+def results(run: Run, margin: float | None = None) -> list[RenderableType]:
+    """The results table (means over seeds with intervals, on the test split), and the answer in words.
 
     Many techniques stand with the highest mean of the metric selected by first.
+
+    Args:
+        margin: within what a difference does not matter; None for what the run's configuration says.
     """
     from sweep.analysis.folds import results_of
     from sweep.analysis.highlights import MOST
     from sweep.analysis.names import METRIC_NAMES, display_name, inline_name
     from sweep.report.words.folds import tested_on
     from sweep.report.words.scores import scores_sentence
-    from sweep.report.words.verdict import verdict
+    from sweep.report.words.verdict import margin_note, verdict
 
-    read = results_of(run)  # the same numbers serve table and answer
+    read = results_of(run, margin)  # the same numbers serve table and answer
     found = read.intervals()
     by_technique = list(found.groupby("technique", sort=False))
     title = TITLE.replace("Test split", tested_on(read))
@@ -51,7 +55,21 @@ def results(run: Run) -> list[RenderableType]:
         cells = [mean_and_interval(*(of_metric[m][part] for part in ("mean", "low", "high"))) for m in METRIC_NAMES]
         table.add_row(display_name(str(technique)), *cells, str(own["seeds"].iloc[0]))
     ranking = scores_sentence(read, "balanced_accuracy", "AUROC alone")
-    return [Text(), table, *([Text(ranking)] if ranking else []), Text(), Text(verdict(read)), Text()]
+    said = [verdict(read), beside_of_report(run), margin_note(read)]
+    answer = [part for sentence in said if sentence for part in (Text(sentence), Text())]
+    return [Text(), table, *([Text(ranking)] if ranking else []), Text(), *answer]
+
+
+def beside_of_report(run: Run) -> str:
+    """What else the winners do, as the run's report has it; "" without a report, or where it says nothing of that."""
+    from sweep.analysis.names import legible
+
+    path = run.path / "report" / "summary.json"
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))["sections"]["beside"]["sentence"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return legible(said) if isinstance(said, str) else ""
 
 
 def mean_and_interval(mean: float, low: float, high: float) -> str:

@@ -32,7 +32,7 @@ _SIMPLE = {str: "string", bool: "boolean", int: "integer", float: "number", type
 _CELL = {
     "type": ["number", "string", "boolean", "null"],
     "description": "a number NAME goes with NAME_low and NAME_high, the ends of its 95 % interval, and where it is a "
-    "paired difference with NAME_p and NAME_p_holm",
+    "paired difference with NAME_p, NAME_p_holm and NAME_p_adjusted",
 }
 
 

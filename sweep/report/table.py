@@ -15,11 +15,39 @@ from sweep.report.text.escape import latex
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A sign before a cell's text, with what it means for those who can't see it.
+
+    Args:
+        sign: one character.
+        meaning: in a word or two, such as ``better``.
+    """
+
+    sign: str
+    meaning: str
+
+    @property
+    def kind(self) -> str:
+        """Its class in the page's style."""
+        return self.meaning.replace(" ", "-").replace("'", "")
+
+
+@dataclass(frozen=True)
 class Cell:
-    """What is shown, and what the column sorts by (the text where None)."""
+    """What is shown, and what the column sorts by (the text where None).
+
+    Args:
+        mark: stands before the text.
+    """
 
     text: str
     sort: float | None = None
+    mark: Mark | None = None
+
+    @property
+    def plain(self) -> str:
+        """The text with the mark's meaning before it, where signs are of no use."""
+        return self.text if self.mark is None else f"{self.mark.meaning}: {self.text}"
 
     @property
     def key(self) -> str | None:
@@ -100,6 +128,6 @@ class Table(Block):
 
 
 def _latex_row(row: list[Cell], strong: bool) -> str:
-    cells = [rf"\textbf{{{latex(cell.text)}}}" if strong else latex(cell.text) for cell in row]
+    cells = [rf"\textbf{{{latex(cell.plain)}}}" if strong else latex(cell.plain) for cell in row]
     # A bracket at the start of a row would be read as an argument of the line break before it.
     return "{}" + " & ".join(cells) + r" \\"

@@ -82,9 +82,6 @@ def all_numbers(run: Run) -> list[Any]:
     return [numbers(fold) for fold in begun_folds(run).values()]
 
 
-# The run
-
-
 def test_each_fold_is_a_run_of_its_own_with_the_same_seeds_and_one_opening(undisturbed: Run) -> None:
     folds = begun_folds(undisturbed)
     assert [place.fold for place in folds] == [1, 2, 3]
@@ -152,8 +149,8 @@ def test_stopped_in_any_fold_it_goes_on_in_the_right_one_to_the_same_numbers(
     assert [place.number for place in begun_folds(halfway)] == list(range(1, here + 1))
     assert halfway.info["status"] == Run(fold_path(halfway, here)).info["status"] == "interrupted"
     assert str(fold_path(halfway, here)) not in observer.notes[-1]
+    fold = Run(fold_path(halfway, here))
     with pytest.raises(UserError, match=rf"is fold {here} of 3 of a run, which goes on as a whole"):
-        fold = Run(fold_path(halfway, here))
         sweeps.resume(fold.path, recorded_config(fold), Counts(), executor="local")
     if here > 1:
         pooled = results_of(halfway)
@@ -219,9 +216,6 @@ def test_a_column_of_folds_in_a_table_is_used(tmp_path: Path) -> None:
         assert told == {number}
     with pytest.raises(UserError, match="tell 3 folds of their own"):
         prepare_folds(config.model_copy(update={"data": config.data.model_copy(update={"folds": 4})}))
-
-
-# The numbers
 
 
 def decisions_of(undisturbed: Run, technique: str, seed: int) -> tuple[np.ndarray, np.ndarray, list[float]]:
@@ -295,9 +289,6 @@ def test_the_table_of_folds_has_each_fold_s_choice_and_its_value(undisturbed: Ru
             assert row["validation"] == choice["mean"]
             assert row["balanced_accuracy"] == pytest.approx(alone[choice["technique"]])
     assert table["images"].groupby("fold").first().sum() == 300
-
-
-# Shown
 
 
 def test_one_report_tells_of_all_folds_whose_answer_it_is_and_links_to_theirs(undisturbed: Run, tmp_path: Path) -> None:

@@ -14,7 +14,15 @@ import numpy as np
 import pandas as pd
 
 from balancing.metrics import weighted_auroc
-from sweep.analysis.decisions.two_class import BANDED, TwoClassTest, line_of, row_of, two_class_test
+from sweep.analysis.decisions.two_class import (
+    BANDED,
+    Line,
+    TwoClassTest,
+    line,
+    lines_of,
+    rows_of,
+    two_class_test,
+)
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.folds import mean_of_folds
@@ -78,6 +86,15 @@ def specificity_at(counts: WeightedCounts, sensitivities: Sequence[float]) -> np
     with np.errstate(invalid="ignore", divide="ignore"):
         value = 1 - np.take_along_axis(counts.fp, place, axis=1) / counts.negatives[:, None]
     return np.where(counts.positives[:, None] > 0, value, np.nan)
+
+
+def recall_at(counts: WeightedCounts, specificity: float) -> np.ndarray:
+    """(B,) the highest recall among thresholds whose specificity is at least the one given, in [0, 1)."""
+    allowed = counts.fp <= counts.negatives[:, None] * (1 - specificity) + _ROUNDING
+    place = allowed.sum(axis=1)  # false alarms only grow towards lower thresholds
+    reached = np.take_along_axis(counts.tp, np.maximum(place - 1, 0)[:, None], axis=1)[:, 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(counts.positives > 0, np.where(place > 0, reached, 0.0) / counts.positives, np.nan)
 
 
 def roc_at(counts: WeightedCounts, rates: np.ndarray = FALSE_POSITIVE_RATES) -> np.ndarray:
@@ -159,30 +176,36 @@ def score_curves(
         return None
     # Sorted sums of every network under every draw: of many networks fewer draws tell as much.
     few_draws = 1 + len(ready.few.rows) + (samples if len(ready.test) <= MANY else min(samples, banded))
-    roc: list[pd.DataFrame] = []
-    pr: list[pd.DataFrame] = []
-    points = []
+    roc: dict[str, Line] = {}
+    pr: dict[str, Line] = {}
+    areas: dict[str, dict[str, list[list[np.ndarray]]]] = {"auroc": {}, "average_precision": {}}
     for technique in ready.test.techniques:
         scores = ready.scores(technique)
         all_counts = [_counts(ready, s, few_draws) for s in scores]
         band = few is None or technique in few
         shown = 1 + (len(ready.few.rows) + banded if band else 0)
-        for lines, x, at in ((roc, FALSE_POSITIVE_RATES, roc_at), (pr, RECALLS, precision_at)):
+        for lines, at in ((roc, roc_at), (pr, precision_at)):
             own = np.stack([_mean([at(counts.first(shown)) for counts in each]) for each in all_counts])
-            lines.append(line_of(technique, x, own, ready.few if band else None, (0.0, 1.0)))
-        areas = {
-            "auroc": [
-                _mean([weighted_auroc(ready.is_positive[n], s[n], ready.weights[:, n]) for n in ready.networks])
-                for s in scores
-            ],
-            "average_precision": [_mean([average_precision(counts) for counts in each]) for each in all_counts],
-        }
-        row: dict[str, float] = {}
-        for name, of_seeds in areas.items():
-            row |= row_of((name,), [[own] for own in of_seeds], 0, ready.few, ready.behind["fewest"])
-        points.append({"technique": technique, "seeds": len(scores), **row})
-    joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
-    return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))
+            lines[technique] = line(own, ready.few if band else None)
+        areas["auroc"][technique] = [
+            [_mean([weighted_auroc(ready.is_positive[n], s[n], ready.weights[:, n]) for n in ready.networks])]
+            for s in scores
+        ]
+        areas["average_precision"][technique] = [
+            [_mean([average_precision(counts) for counts in each])] for each in all_counts
+        ]
+    points: dict[str, dict[str, float | str]] = {
+        technique: {"technique": technique, "seeds": len(seeds)} for technique, seeds in areas["auroc"].items()
+    }
+    for name, techniques in areas.items():
+        for technique, row in rows_of((name,), techniques, 0, ready.few, ready.behind["fewest"]).items():
+            points[technique] |= row
+    return Curves(
+        lines_of(FALSE_POSITIVE_RATES, roc, (0.0, 1.0)),
+        lines_of(RECALLS, pr, (0.0, 1.0)),
+        pd.DataFrame(list(points.values())),
+        float(ready.is_positive.mean()),
+    )
 
 
 def _counts(ready: TwoClassTest, scores: np.ndarray, draws: int) -> list[WeightedCounts]:
@@ -214,15 +237,17 @@ def operating_points(
     ready = two_class_test(results, rng, min(samples, BANDED) if many else samples)
     if ready is None:
         return pd.DataFrame(columns=["technique", "seeds", *names])
-    rows = []
-    for technique in ready.test.techniques:
-        seeds = []
-        for scores in ready.scores(technique):
-            found = [specificity_at(counts, sensitivities) for counts in _counts(ready, scores, len(ready.weights))]
-            seeds.append(list(_mean(found).T))
-        row = row_of(names, seeds, ready.behind["specificity"], ready.few)
-        rows.append({"technique": technique, "seeds": len(seeds), **row})
-    return pd.DataFrame(rows)
+    seeds = {
+        technique: [
+            list(_mean([specificity_at(one, sensitivities) for one in _counts(ready, s, len(ready.weights))]).T)
+            for s in ready.scores(technique)
+        ]
+        for technique in ready.test.techniques
+    }
+    rows = rows_of(names, seeds, ready.behind["specificity"], ready.few)
+    return pd.DataFrame(
+        [{"technique": technique, "seeds": len(seeds[technique]), **row} for technique, row in rows.items()]
+    )
 
 
 def point_name(sensitivity: float) -> str:

@@ -26,6 +26,8 @@ _SHAPE = 10.0
 # With this many patients who differ, what was seen of them stands for the others.
 _DIFFERING = 5
 _EQUAL = 1e-6  # weights are float32
+# The square of a smaller variance is none.
+_NONE = 1e-150
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class FewPatients:
         share = np.divide(seen, total, out=np.full_like(seen, 1 / len(chosen)), where=total > 0)
         parts = np.maximum(share * shown * self.factor[chosen, None], least)
         whole = parts.sum(axis=0)
-        weighed = parts if whole.all() else np.where(whole > 0, parts, 1.0)
+        weighed = np.where(whole > _NONE, parts, 1.0)
         freedom = weighed.sum(axis=0) ** 2 / (weighed**2 / self.freedom[chosen, None]).sum(axis=0)
         return whole, freedom
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from balancing.data.patients import FEWEST
 from sweep.analysis.comparison import fewest_test_patients
-from sweep.analysis.decisions.calibration import MOST_CLASSES, calibration_table, class_table
+from sweep.analysis.decisions.calibration import MOST_CLASSES, calibration_of, class_table
 from sweep.analysis.decisions.reliability import BINS, STAGES, reliability_curves
 from sweep.analysis.figures.reliability import reliability_plot
 from sweep.analysis.highlights import highlights
@@ -79,7 +79,7 @@ def calibration_section(context: ReportContext) -> SectionBody | None:
         None where the test split was not opened.
     """
     run, rng = context.run, context.patients_rng()
-    table = calibration_table(run, rng)
+    table = calibration_of(run)
     if table.empty:
         return None
     classes = class_table(run, rng)

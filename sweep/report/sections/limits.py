@@ -42,6 +42,10 @@ def limits_section(context: ReportContext) -> SectionBody:
     if any(patient == "" for patient in run.split()["patient"]):
         lines.append("Not every image has a known patient; one without is taken for a patient of its own.")
     lines += [
+        f"Equivalent means within {run.margin:g} of the baseline in the metric that decides, shown at the 5 % level of "
+        "each technique by itself; whether that margin matters to patients is not for this report to say.",
+        "Beside the deciding metric nothing is adjusted: of twenty differences that are none, one has an interval that "
+        "leaves out zero.",
         "In the results and differences decisions are made for the most probable class; thresholds are tuned, on "
         "validation, only where the report says so.",
         "McNemar's and DeLong's tests take images of one patient as independent.",

@@ -33,7 +33,12 @@ def references_section(context: ReportContext) -> SectionBody:
         for network in dict.fromkeys(spec.architecture for spec in run.specs())
     ]
     rows.append(
-        ("Adjustment", "p-values for several techniques.", "Holm, Scandinavian Journal of Statistics 6(2), 1979")
+        (
+            "Adjustment",
+            "p-values for several techniques: by their joint distribution (max-t) where it is known, else Holm's.",
+            "Dunnett, JASA 50(272), 1955; Westfall & Young, Resampling-Based Multiple Testing, 1993; Holm, "
+            "Scandinavian Journal of Statistics 6(2), 1979",
+        )
     )
     rows.append(("Sweep", "Trials on many workers.", "Liaw et al., Tune, ICML AutoML Workshop 2018"))
     if "scheduler: asha" in run.config_yaml:

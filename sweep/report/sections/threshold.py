@@ -13,14 +13,14 @@ from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import MANY, SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
 from sweep.analysis.decisions.preferences import DecisionPreferences
-from sweep.analysis.decisions.table import decision_table, reference_rule, split_prior
+from sweep.analysis.decisions.table import decisions_of, reference_rule, split_prior
 from sweep.analysis.decisions.two_class import BANDED
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
 from sweep.analysis.highlights import highlights
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE, RELEVANT
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
 from sweep.report.blocks import Block, Figures, Folded, Listing, Paragraph
 from sweep.report.columns import interval, label, ranged_cell, signed_interval, table_of, technique, value
 from sweep.report.context import ReportContext
@@ -101,7 +101,7 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
         None where the test split was not opened.
     """
     run, rng, stated = context.run, context.patients_rng(), context.options.decisions
-    table = decision_table(run, rng, stated=stated)
+    table = decisions_of(run, stated)
     if table.empty:
         return None
     words = answer(run, table)
@@ -134,10 +134,16 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
 
 
 def _sure(row: pd.Series, metric: str) -> bool:
-    """Whether a difference is significant: Holm-adjusted, with an interval that leaves zero out, over seeds."""
+    """Whether a difference is significant: adjusted, with an interval that leaves zero out, over seeds."""
     low, high = row[f"difference_{metric}_low"], row[f"difference_{metric}_high"]
     apart = bool(low > 0 or high < 0)
-    return apart and bool(row[f"difference_{metric}_p_holm"] < 1 - CONFIDENCE) and int(row["seeds"]) > 1
+    return apart and bool(_judged(row, metric) < 1 - CONFIDENCE) and int(row["seeds"]) > 1
+
+
+def _judged(row: pd.Series, metric: str) -> float:
+    """The p-value of a difference that is judged by."""
+    name = f"difference_{metric}_p"
+    return float(row.get(f"{name}_adjusted", row[f"{name}_holm"]))
 
 
 def answer(run: Results, table: pd.DataFrame) -> list[str]:
@@ -164,7 +170,7 @@ def answer(run: Results, table: pd.DataFrame) -> list[str]:
     )
     # What decides anew is no longer as it was trained, which is what is asked about.
     others = at_half[(at_half["technique"] != BASELINE) & ~at_half["technique"].isin(list(run.decisions))]
-    paragraphs = [f"{_compared(others, 'balanced_accuracy', rule)} {lead}"]
+    paragraphs = [f"{_compared(others, 'balanced_accuracy', rule, run.margin)} {lead}"]
     second = []
     corrected = table[(table["technique"] == BASELINE) & (table["rule"] == "prior")]
     if rule != "prior" and len(corrected):
@@ -175,7 +181,9 @@ def answer(run: Results, table: pd.DataFrame) -> list[str]:
         )
     metric = run.metric
     if metric != "balanced_accuracy" and len(others):
-        second.append(f"In test {inline_name(metric)}, which the run selects by: {_compared(others, metric, rule)}")
+        second.append(
+            f"In test {inline_name(metric)}, which the run selects by: {_compared(others, metric, rule, run.margin)}"
+        )
     if len(others) and np.isfinite([plain["auroc"], *others["auroc"]]).all():
         second.append(_areas(run, plain, others))
     if run.positive is None:
@@ -193,7 +201,7 @@ def _negated(plain: pd.Series) -> str:
     return signed_range(turned, name)
 
 
-def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
+def _compared(others: pd.DataFrame, metric: str, rule: str, margin: float) -> str:
     """The techniques as they decide untuned against the tuned baseline in one metric."""
     remedy, base = ("prior correction", "corrected baseline") if rule == "prior" else ("a threshold", "tuned baseline")
     name, spoken = f"difference_{metric}", inline_name(metric)
@@ -215,16 +223,16 @@ def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
     sure = judged[[_sure(row, metric) for _, row in judged.iterrows()]]
     ahead, behind = sure[sure[name] > 0], sure[sure[name] < 0]
     tail = f" Significantly behind it: {techniques_listed(behind['technique'])}." if len(behind) else ""
-    by = f"{signed_range(best, name)}, {p_equals(best[f'{name}_p_holm'])} after Holm's adjustment"
+    by = f"{signed_range(best, name)}, {p_equals(_judged(best, metric))}, adjusted"
     if len(ahead):
         return (
             f"No, {remedy} does not do all of it: in {spoken}, {techniques_listed(ahead['technique'])} "
             f"{_be(ahead)} significantly ahead of the {base}. The best technique, {called}, is ahead by {by}.{tail}"
         )
     room = float(judged[f"{name}_high"].max())
-    if room < RELEVANT:
+    if room < margin:
         return (
-            f"Yes: no technique is ahead of the {base} in {spoken} by {RELEVANT:g} or more. The best of them, "
+            f"Yes: no technique is ahead of the {base} in {spoken} by {margin:g} or more. The best of them, "
             f"{called}, differs by {by}.{tail}"
         )
     lead = "none was ahead" if best[name] <= 0 else "none was significantly ahead"
@@ -270,7 +278,7 @@ def _decisions(run: Results, table: pd.DataFrame) -> Table:
         name = "Baseline + threshold (balanced accuracy)" if two else "Baseline + prior correction"
         caption += f" Difference: to {name}, paired."
     if any(strong):
-        caption += " Bold: significantly ahead of it at the 5 % level (Holm-adjusted)."
+        caption += " Bold: significantly ahead of it at the 5 % level, adjusted for how many techniques there are."
     return table_of("thresholds", caption, table, columns, strong=strong)
 
 

@@ -113,7 +113,7 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
     text += "Beneath: what needs no network: answering without looking, and logistic regression on thumbnails. "
     metric = inline_name(run.metric)
     if any_strong:
-        text += "Bold: beats the baseline significantly at the 5 % level (Holm-adjusted)."
+        text += "Bold: beats the baseline significantly at the 5 % level, adjusted for how many techniques there are."
     elif BASELINE not in set(data["technique"]):
         text += "Nothing is bold, for there is no baseline to compare with."
     elif data["seeds"].max() < 2:
@@ -122,7 +122,8 @@ def _results_caption(run: Results, data: pd.DataFrame, any_strong: bool) -> str:
         text += f"Nothing is bold, for with fewer than {FEWEST} test patients of a class nothing is declared."
     else:
         text += (
-            f"Nothing is bold: no technique beats the baseline in {metric} significantly (5 % level, Holm-adjusted)."
+            f"Nothing is bold: no technique beats the baseline in {metric} significantly (5 % level, adjusted for how "
+            "many techniques there are)."
         )
     lost = ", ".join(first_few([display_name(t) for t in data[~data["complete"]]["technique"]]))
     if lost:

@@ -58,7 +58,7 @@ def test_every_image_is_tested_once_a_repeat_and_no_patient_is_on_two_sides(
     for number, split in enumerate(parts(found)):
         assert np.array_equal(np.sort(np.concatenate(split)), np.arange(len(given.labels)))
         patients = [set(given.patients[rows]) for rows in split]
-        assert not (patients[0] & patients[1] or patients[0] & patients[2] or patients[1] & patients[2])
+        assert sum(map(len, patients)) == len(set().union(*patients))
         assert all(len(np.unique(given.labels[rows])) == 2 for rows in split)
         assert (found.fold_of[number // folds][split[2]] == number % folds + 1).all()
     if repeats > 1:
@@ -129,7 +129,7 @@ LABELS = np.tile([0, 1], 12)
 @pytest.mark.parametrize(
     ("given", "folds", "repeats", "own", "sentence"),
     [
-        (Images(np.repeat([0, 1], [30, 4]), None), 5, 1, None, r"class sick has 4 images, but 5 folds need 5.*--folds 4"),
+        (Images(np.repeat([0, 1], [30, 4]), None), 5, 1, None, r"sick has 4 images, but 5 folds need 5.*--folds 4"),
         (Images(np.repeat([0, 1], [30, 3]), None), 2, 1, None, "class sick has 3 images, but 2 folds need 4"),
         (Images(LABELS, None), 1, 1, None, "folds must be 2 to 100, but are 1"),
         (Images(LABELS, None), 3, 0, None, "repeats must be 1 to 100"),

@@ -55,7 +55,8 @@ def test_of_one_patient_no_standard_error_is_told(tmp_path: Path) -> None:
     table = Results(run).differences()
     assert table["patient_se"].isna().all()
     assert Results(run).intervals()["patient_se"].isna().all()
-    assert differences_table(Results(run), table).rows[0][6].text == "\N{EN DASH}"
+    shown = differences_table(Results(run), table)
+    assert shown.rows[0][shown.headers.index("SE over patients")].text == "\N{EN DASH}"
 
 
 @pytest.mark.parametrize("patients", [1, 25])
@@ -190,6 +191,7 @@ def test_no_sentence_says_nan(tmp_path: Path) -> None:
 
 def test_no_endless_number_of_patients_is_asked_for() -> None:
     row = {"technique": "smote", "seeds": 2, "difference": 0.02, "seed_sd": 0.5, "patient_se": 0.1, "patient_sd": 0.2}
-    text = what_it_would_take(pd.DataFrame([{**row, "patient_freedom": 4.0}]))
+    more = {"patient_freedom": 4.0, "moderated_sd": 0.5, "seed_freedom": 1.0, "margin": 0.02}
+    text = what_it_would_take(pd.DataFrame([row | more]))
     assert "inf" not in text
     assert "many more test patients" in text

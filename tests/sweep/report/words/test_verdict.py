@@ -27,7 +27,9 @@ def arrays(skills: dict[str, float], seeds: int, per_class: int = 60) -> Results
 def test_a_verdict_on_arrays_names_who_wins_and_who_loses() -> None:
     results = arrays({"baseline": 0.8, "smote": 3.0, "undersampling": 0.0}, seeds=5)
     sentence = verdict(results)
-    assert sentence.startswith("Statistically significant at the 5 % level (Holm-adjusted), over 5 seeds and 120 test")
+    assert sentence.startswith(
+        "Statistically significant at the 5 % level (adjusted for all 2 comparisons,  and 120 test"
+    )
     winners, behind = sentence.split("Significantly behind it")
     assert "SMOTE" in winners
     assert "Undersampling" in behind
