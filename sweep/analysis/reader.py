@@ -301,7 +301,7 @@ class RunReader:
         """
         if self._run is None:
             return None
-        spec, status, _ = self.records[trial_id]
+        spec, status, *_ = self.records[trial_id]
         name = technique or spec.technique
         counts = status.get("plan_counts")
         return trial_ledger(name, spec, self.class_counts("train"), counts, self.decisions.get(name))

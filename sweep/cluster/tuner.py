@@ -36,6 +36,7 @@ from sweep.cluster.worker import (
     train_on_worker,
 )
 from sweep.planning.bundles import is_bundled
+from sweep.planning.confirming import exploring_specs
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import halving_epochs
 from sweep.planning.prepare import SweepInputs
@@ -234,7 +235,7 @@ class Sweep:
             shared = replace(share(self.run, inputs, self.config, self.claim), components=components)
             tester = RayTester(shared, self.slots, self._waiting())
             train = partial(self._tune, inputs, shared)
-            sweep_until_whole(self.run, self.config.sweep.metric, train, tester, self.say)
+            sweep_until_whole(self.run, self.config, inputs, train, tester, self.say)
 
     def _waiting(self) -> Waiting:
         return Waiting(self.slots, self.say)
@@ -261,19 +262,22 @@ class Sweep:
         for answer in asked:
             yield get(answer, waiting, "the frozen network waits to look at the images")
 
-    def _tune(self, inputs: SweepInputs, shared: WorkerContext) -> None:
-        """Every trial that has not ended, by Tune."""
-        config, run, slots = self.config, self.run, self.slots
-        specs = run.specs() or (inputs.specs(config) if config.sweep.search == GRID else [])
+    def _tune(self, inputs: SweepInputs, shared: WorkerContext, given: Sequence[TrialSpec] | None) -> None:
+        """Every trial that has not ended, by Tune: of those given, or of those that explore."""
+        config, run, slots, exploring = self.config, self.run, self.slots, given is None
+        specs = exploring_specs(run, config, inputs) if given is None else given
         ended = ended_trials(run, specs)
         searcher = None
-        if config.sweep.search == GRID:
-            run.write_specs(specs)
+        if not exploring:
+            shared = replace(shared, halving=None)
+        if config.sweep.search == GRID or not exploring:
+            if exploring:
+                run.write_specs(specs)
             waiting = [spec for spec in specs if spec.trial_id not in ended]
             if not waiting:
                 return
             space, samples = grid_of(waiting), 1
-            if is_bundled(config):
+            if is_bundled(config, exploring=exploring):
                 bundles = Bundles(run, config, self.observer, self.interrupts, specs, waiting, slots.concurrent)
                 self._fit(bundles.tuner(shared, slots, self._waiting(), self._storage), specs, ended)
                 return
