@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from balancing.errors import UserError
 from sweep.runs.interrupts import Interrupted as Interrupted  # what its callers catch
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.run import Run
+from sweep.runs.sole import claimed, note_the_end, sole
 from sweep.runs.stages import decision_of, first_of, first_path, is_first, mark_first, write_decision
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def start(
             with (
                 claim_out(path, observer.note, resume=resume) as owner,
                 no_half(path, owner.claim.check),
-                _sole(path, owner, interrupts, observer),
+                sole(path, owner, interrupts, observer),
             ):
                 config, inputs, stages = _prepared(path, config, observer, partial(_secure, executor, config, observer))
                 made = Run.create(
@@ -100,6 +100,7 @@ def resume(
     executor: str = "ray",
     allow_mixed: bool = False,
     steps: Sequence[Step] = (),
+    seeds: int = 0,
 ) -> Run:
     """Goes on with a run, on the same data and with the same settings; where it runs may differ.
 
@@ -108,10 +109,12 @@ def resume(
         config: its own.
         observer, executor, steps: as of ``start``.
         allow_mixed: go on although trials were trained with another release of torch.
+        seeds: fresh ones that are added first; see ``more``.
     Raises:
         UserError, Interrupted: as ``start``.
     """
     from sweep.config.localpaths import with_absolute_paths
+    from sweep.planning.adding import add_seeds
     from sweep.planning.resumable import check_data, check_same, check_versions
 
     found, config = Run(path), with_absolute_paths(config)
@@ -124,8 +127,8 @@ def resume(
     _look_for(executor, config)
     with (
         Interrupts() as interrupts,
-        _claimed(path, observer) as owner,
-        _sole(path, owner, interrupts, observer),
+        claimed(path, observer) as owner,
+        sole(path, owner, interrupts, observer),
     ):
         found = Run(path, owner.claim.check)
         for line in (*found.mend(), *check_versions(found, allow_mixed=allow_mixed)):
@@ -135,12 +138,43 @@ def resume(
         check_data(found, inputs)
         for line in found.mend_split(inputs.images, inputs.split):
             observer.note(line)
-        found.update_info(status="running")
+        if seeds:
+            add_seeds(found, config, seeds)
+        else:
+            found.update_info(status="running")
         work = _Work(executor, observer, owner, interrupts, steps)
         if stages is not None:
             config, inputs = _first_stage(found, stages, work)
         work.do(found, config, inputs)
     return Run(path)
+
+
+def more(
+    path: Path,
+    config: Config,
+    seeds: int,
+    observer: Observer,
+    *,
+    executor: str = "ray",
+    allow_mixed: bool = False,
+    steps: Sequence[Step] = (),
+) -> Run:
+    """Adds fresh seeds of the chosen configurations to a run that has ended: they train, and the test split is opened.
+
+    Where configurations were compared and no fresh seeds spoke, these alone speak from then on; else all do.
+
+    Args:
+        path, config, observer, executor, allow_mixed, steps: as of ``resume``.
+        seeds: how many, of each technique.
+    Raises:
+        UserError, Interrupted: as ``resume``, which also goes on with what was added; or the run has not ended.
+    """
+    from sweep.planning.adding import check_addable
+
+    found = Run(path)
+    if not is_first(found):
+        check_addable(found, seeds)
+    return resume(path, config, observer, executor=executor, allow_mixed=allow_mixed, steps=steps, seeds=seeds)
 
 
 def _prepared(
@@ -208,7 +242,7 @@ def _first_stage(made: Run, stages: Stages, work: _Work) -> tuple[Config, SweepI
     try:
         work.do(first, stages.first, inputs)
     except BaseException as error:
-        _note_the_end(path, work.owner, stopped=isinstance(error, KeyboardInterrupt))
+        note_the_end(path, work.owner, stopped=isinstance(error, KeyboardInterrupt))
         raise
     decision = decide(first, stages)
     config = second_stage(stages.config, decision["techniques"])
@@ -244,18 +278,6 @@ def _secure(executor: str, config: Config, observer: Observer) -> None:
             observer.note(note)
 
 
-def _claimed(path: Path, observer: Observer) -> Owner:
-    from sweep.runs.owner import Owner
-
-    try:
-        return Owner(path, observer.note)
-    except OSError as error:
-        raise UserError(
-            f"run {path} can't be written to ({(error.strerror or str(error)).lower()}); make it writable, or go on "
-            "with a copy of it"
-        ) from error
-
-
 @dataclass(frozen=True)
 class _Work:
     """What one process does with a run that is its own: the sweep, then the steps after it."""
@@ -282,52 +304,3 @@ class _Work:
         for step in self.steps:
             self.interrupts.check()
             step(made, inputs)
-
-
-@contextlib.contextmanager
-def _sole(path: Path, owner: Owner, interrupts: Interrupts, observer: Observer) -> Iterator[None]:
-    """What its one owner does with a run: however that ends, run.json and the user are told, unless it has another."""
-    from sweep.runs.outages import chain, outage
-    from sweep.runs.owner import NotOwner
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        interrupts.stop()
-        if owner.lost:
-            raise _taken_over(path) from None
-        if not (path / "run.json").exists():
-            raise
-        _note_the_end(path, owner, stopped=True)
-        observer.note(f"\nStopped. Everything so far is kept; go on by:  sweep resume {shlex.quote(str(path))}")
-        raise Interrupted from None
-    except Exception as error:
-        if any(isinstance(found, NotOwner) for found in chain(error)):  # Tune wraps what its callbacks raise
-            interrupts.stop()
-            raise _taken_over(path) from None
-        _note_the_end(path, owner, stopped=False)
-        sentence = None if isinstance(error, UserError) else outage(error, path)
-        if sentence is None:
-            raise
-        raise sentence from error
-
-
-def _note_the_end(path: Path, owner: Owner, *, stopped: bool) -> None:
-    """Has run.json not say that the run is still worked on, where that can be written.
-
-    Args:
-        stopped: by the user, perhaps after the last trial.
-    """
-    from sweep.runs.owner import NotOwner
-
-    with contextlib.suppress(NotOwner, OSError, UserError):
-        made = Run(path, owner.claim.check)
-        if stopped or made.info.get("status") == "running":
-            made.update_info(status="interrupted")
-
-
-def _taken_over(path: Path) -> UserError:
-    return UserError(
-        f"another process has taken run {path} over, so this one stopped and left it alone; wait for that one, or "
-        "stop it and resume"
-    )

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from balancing.errors import UserError
-from sweep.config.size import n_draws, trained
-from sweep.planning.prepare import SweepInputs
-from sweep.planning.space import shared_grid, trial_specs
+from sweep.planning.space import explores, exploring_seeds
 from sweep.runs.confirming import Confirming, Round
 from sweep.runs.files import now
 from sweep.runs.run import Run
@@ -24,6 +22,7 @@ from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+    from sweep.planning.prepare import SweepInputs
 
 # Looks at the answers of a sweep that stops when they stand; before, so many seeds at least.
 LOOKS = 3
@@ -32,20 +31,9 @@ _FEWEST_SEEDS = 3
 
 def exploring_specs(run: Run, config: Config, inputs: SweepInputs) -> list[TrialSpec]:
     """The trials that explore: those on record, else of the plan; [] of a search that has not begun."""
-    seeds = 0 if config.space.confirm and not explores(config) else config.space.seeds
+    seeds = exploring_seeds(config)
     recorded = [spec for spec in run.specs() if spec.seed_index < seeds]
     return recorded or (inputs.specs(config) if seeds and config.sweep.search == "grid" else [])
-
-
-def explores(config: Config) -> bool:
-    """Whether some technique has more than one configuration, of which one is to be chosen."""
-    if config.sweep.search != "grid":
-        return True
-    if n_draws(config) * len(shared_grid(config, 0)) == 1:
-        return False
-    one_seed = config.model_copy(update={"space": config.space.model_copy(update={"seeds": 1})})
-    names = [spec.technique for spec in trial_specs(one_seed)]
-    return len(names) > len(set(names))
 
 
 def planned_specs(config: Config, inputs: SweepInputs) -> tuple[list[TrialSpec], list[TrialSpec]]:
@@ -70,11 +58,6 @@ def planned_specs(config: Config, inputs: SweepInputs) -> tuple[list[TrialSpec],
         for number in seeds
         for turns in (list(own.values()) for own in first.values())
     ]
-
-
-def n_confirming(config: Config) -> int:
-    """How many trials confirm, at most."""
-    return len(trained(config)) * config.space.confirm
 
 
 def chosen_of(run: Run, specs: Sequence[TrialSpec], metric: str) -> list[dict[str, Any]]:

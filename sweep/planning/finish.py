@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from balancing.errors import UserError
-from sweep.planning.confirming import begun, chosen_of, confirmed, explores, exploring_specs
+from sweep.planning.confirming import begun, chosen_of, confirmed, exploring_specs
 from sweep.planning.prepare import SweepInputs
+from sweep.planning.space import explores
 from sweep.runs.confirming import Confirming, confirming_of, write_confirming
 from sweep.runs.events import SafeEvents
 from sweep.runs.files import now

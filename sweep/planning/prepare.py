@@ -26,7 +26,7 @@ from sweep.config.size import n_draws, trained
 from sweep.config.values import decision_parameters
 from sweep.planning.compositions import check_compositions
 from sweep.planning.networks import LAST, check_network, checkpoint_bytes, fixed_by, starting
-from sweep.planning.space import shared_grid, technique_parameters, trial_specs
+from sweep.planning.space import exploring_seeds, shared_grid, technique_parameters, trial_specs
 from sweep.planning.views import check_views, notes_on_views
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
@@ -263,7 +263,15 @@ def require_room(path: Path, config: Config, found: Run | None = None) -> None:
         path: the run folder, there or not.
         found: the run where it goes on; its ended trials need no more.
     """
-    trials = _trials_to_run(config, found)
+    check_room(path, config, _trials_to_run(config, found), new=found is None)
+
+
+def check_room(path: Path, config: Config, trials: int, *, new: bool) -> None:
+    """Raises UserError where the disk has no room for so many trials' networks at once.
+
+    Args:
+        new: whether the run has yet to be made.
+    """
     at_once = config.resources.max_concurrent or (1 if config.resources.address else os.cpu_count() or 1)
     each = checkpoint_bytes(config.network, config.train.hidden)
     needed = _MARGIN * (trials * each + min(trials, at_once) * LAST * each)
@@ -278,21 +286,31 @@ def require_room(path: Path, config: Config, found: Run | None = None) -> None:
         raise UserError(
             f"the checkpoints of {trials:,} trial{'s' if trials > 1 else ''} may take {needed / 1e9:.2f} GB in {path}, "
             f"where {disk.free / 1e9:.2f} GB are free; make room there"
-            + ("" if found else ", give --out on a larger disk, or run fewer trials (--trials, --seeds, --techniques)")
+            + (", give --out on a larger disk, or run fewer trials (--trials, --seeds, --techniques)" if new else "")
         )
 
 
 def _trials_to_run(config: Config, found: Run | None) -> int:
+    """How many networks are yet to be kept at once: those that explore go when those that confirm begin."""
+    from sweep.runs.confirming import confirming_of
     from sweep.runs.trial_folder import ENDED
 
     recorded = found.specs() if found else []
-    if found and recorded and config.sweep.search == "grid":
-        folders = [found.trial(spec.trial_id) for spec in recorded]
-        return sum(folder.status()["status"] not in ENDED and not folder.best.exists() for folder in folders)
-    planned = n_draws(config) * config.space.seeds * len(shared_grid(config, 0)) * len(trained(config))
-    if planned <= _MANY:  # else more than any disk holds: not counted one by one, equal ones included
+    confirming = confirming_of(found) if found else None
+    if found and recorded and (config.sweep.search == "grid" or confirming):
+        fresh = confirming.specs() if confirming else recorded
+        folders = [found.trial(spec.trial_id) for spec in fresh]
+        left = sum(folder.status()["status"] not in ENDED and not folder.best.exists() for folder in folders)
+        return left if confirming else max(left, _confirming(config))
+    seeds = exploring_seeds(config)
+    planned = n_draws(config) * seeds * len(shared_grid(config, 0)) * len(trained(config))
+    if 0 < planned <= _MANY:  # else more than any disk holds: not counted one by one, equal ones included
         planned = len(trial_specs(config))
-    return max(0, planned - len(recorded))
+    return max(0, planned - len(recorded), _confirming(config))
+
+
+def _confirming(config: Config) -> int:
+    return len(trained(config)) * config.space.confirm
 
 
 def free_run_folder(root: Path, preset: str) -> Path:

@@ -14,7 +14,7 @@ from sweep.runs.run import Run
 from tests.sweep.test_local import numbers, sweep_here, tiny
 
 # Two configurations of each technique explored with one seed, the better of which is confirmed by two fresh ones.
-CONFIRMED = {"space__lr": [0.001, 0.0001], "space__seeds": 1, "space__confirm": 2}
+CONFIRMED = {"space__lr": [0.001, 0.0001], "space__epochs": 1, "space__seeds": 1, "space__confirm": 2}
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ class Stops(Observer):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("epochs", [3, 11], ids=["exploring", "confirming"])
+@pytest.mark.parametrize("epochs", [3, 6], ids=["exploring", "confirming"])
 def test_stopped_in_either_phase_it_goes_on_to_equal_numbers(undisturbed: Run, tmp_path: Path, epochs: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         sweep_here(tmp_path / "run", tiny(**CONFIRMED), Stops(epochs))
-    assert (confirming_of(Run(tmp_path / "run")) is not None) == (epochs > 8)
+    assert (confirming_of(Run(tmp_path / "run")) is not None) == (epochs > 4)
     assert numbers(sweep_here(tmp_path / "run", tiny(**CONFIRMED))) == numbers(undisturbed)
