@@ -108,7 +108,7 @@ def _reported(config: Config, console: Console) -> tuple[Step, Step]:
                 f"Report of the first stage: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False
             )
             return
-        show_results(made, console)
+        show_results(made, config.report, console)
         if (made.path / "tensorboard").is_dir():
             watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"
             console.print(f"Watch the trials' curves:  {watch}", soft_wrap=True, markup=False)
@@ -201,11 +201,11 @@ def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) ->
         written(csv, found.csv(), "--csv")
 
 
-def show_results(made: Run, console: Console) -> None:
+def show_results(made: Run, settings: ReportConfig, console: Console) -> None:
     """Prints the results table, the answer, and the trials that failed."""
     from sweep.cli.terminal import failures, results
 
-    for part in (*results(made), *failures(made)):
+    for part in (*results(made, settings.margin), *failures(made)):
         console.print(part)
 
 

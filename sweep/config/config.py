@@ -272,6 +272,17 @@ def recorded_report(run: Run, assignments: Mapping[str, Any] | None = None) -> R
     return build_config({"report": _recorded(run).get("report")}, assignments).report
 
 
+def recorded_margin(run: Run) -> float | None:
+    """The margin that a run's configuration states; None of one that states none, or can't be read."""
+    try:
+        report = _recorded(run).get("report")
+        if not isinstance(report, Mapping) or "margin" not in report:
+            return None
+        return build_config({"report": {"margin": report["margin"]}}).report.margin
+    except UserError:
+        return None
+
+
 def recorded_decisions(run: Run) -> dict[str, dict[str, Any]]:
     """A run's techniques that decide anew on another's trials -> their decisions' own parameters, complete.
 

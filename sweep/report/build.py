@@ -23,7 +23,7 @@ from sweep.report.shared_names import data_name, own_places, run_name, without_f
 from sweep.report.words.added import added_lines
 from sweep.report.words.components import component_lines
 from sweep.report.words.network import network_of
-from sweep.report.words.verdict import answer_values, fewest_in_words, verdict
+from sweep.report.words.verdict import answer_values, fewest_in_words, margin_note, verdict
 from sweep.report.words.versions import mixed_lines
 
 
@@ -117,6 +117,7 @@ def found_warnings(run: Results) -> list[str]:
             f"`sweep resume {shlex.quote(run_name(run))}` trains what is damaged again."
         )
     lines += [*run.left_out(), *component_lines(run), *added_lines(run)]
+    lines += [note] if (note := margin_note(run)) else []
     mixed = mixed_lines(run)
     if mixed:
         lines.append(
