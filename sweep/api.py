@@ -17,6 +17,7 @@ import numpy as np
 from balancing.data.images import ImageSet
 from balancing.errors import UserError, suggestion
 from balancing.html import html_table
+from sweep.analysis.folds import results_of
 from sweep.analysis.results import Results
 from sweep.api_images import settings_of
 from sweep.borrowed import borrowed_process
@@ -105,7 +106,7 @@ class ComparisonRun:
     @cached_property
     def results(self) -> Results:
         """Its numbers: ``table()``, ``differences()``, ``intervals()``; as they were when first looked at."""
-        return Results(self._run)
+        return results_of(self._run)
 
     @cached_property
     def verdict(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from balancing.data.ingest import Bar, no_bar
 from balancing.errors import UserError
 from sweep.analysis.decisions.preferences import DecisionPreferences
-from sweep.analysis.results import Results
+from sweep.analysis.folds import results_of
 from sweep.report.context import ReportOptions
 from sweep.report.render import warned, write_report
 from sweep.runs.files import now
@@ -91,7 +91,7 @@ def add_decisions(run: Run, decisions: str | Sequence[str]) -> list[str]:
     Raises:
         UserError: the run has not ended, or as ``Results.with_decisions``.
     """
-    results = Results(run)
+    results = results_of(run)
     if run.info.get("status") in ("running", "interrupted"):
         raise UserError(
             f"decisions are added to a run that has ended, but {run.path} is {run.info['status']}; go on with it by "

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
+from sweep.part_runs import run_first_stage, run_folds
+from sweep.runs.folds import refuse_part
 from sweep.runs.interrupts import Interrupted as Interrupted  # what its callers catch
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.run import Run
 from sweep.runs.sole import claimed, note_the_end, sole
-from sweep.runs.stages import decision_of, first_of, first_path, is_first, mark_first, write_decision
+from sweep.runs.stages import decision_of
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
+    from sweep.planning.folds import FoldedInputs
     from sweep.planning.funnel import Stages
     from sweep.planning.prepare import SweepInputs
     from sweep.runs.observer import Observer
@@ -67,7 +70,7 @@ def start(
                 no_half(path, owner.claim.check),
                 sole(path, owner, interrupts, observer),
             ):
-                config, inputs, stages = _prepared(path, config, observer, partial(_secure, executor, config, observer))
+                config, inputs, parts = _prepared(path, config, observer, partial(_secure, executor, config, observer))
                 made = Run.create(
                     path,
                     config_yaml=config.to_yaml(),
@@ -79,10 +82,7 @@ def start(
                 )
                 if inputs.audit is not None:
                     made.write_audit(inputs.audit)
-                work = _Work(executor, observer, owner, interrupts, steps)
-                if stages is not None:
-                    config, inputs = _first_stage(made, stages, work)
-                work.do(made, config, inputs)
+                _Work(executor, observer, owner, interrupts, steps).do_all(made, config, inputs, parts)
         except KeyboardInterrupt:  # before the run, which tells for itself
             interrupts.stop()
             observer.note("\nStopped before anything was trained; no run was made.")
@@ -118,11 +118,7 @@ def resume(
     from sweep.planning.resumable import check_data, check_same, check_versions
 
     found, config = Run(path), with_absolute_paths(config)
-    if is_first(found):
-        whole = shlex.quote(str(path.absolute().parent))
-        raise UserError(
-            f"{path} is the first stage of a run, which goes on as a whole; go on with it by `sweep resume {whole}`"
-        )
+    refuse_part(found)
     check_same(found, config)
     _look_for(executor, config)
     with (
@@ -134,7 +130,7 @@ def resume(
         for line in (*found.mend(), *check_versions(found, allow_mixed=allow_mixed)):
             observer.note(line)
         found.clean()
-        config, inputs, stages = _prepared(path, config, observer, run=found)
+        config, inputs, parts = _prepared(path, config, observer, run=found)
         check_data(found, inputs)
         for line in found.mend_split(inputs.images, inputs.split):
             observer.note(line)
@@ -142,10 +138,7 @@ def resume(
             add_seeds(found, config, seeds)
         else:
             found.update_info(status="running")
-        work = _Work(executor, observer, owner, interrupts, steps)
-        if stages is not None:
-            config, inputs = _first_stage(found, stages, work)
-        work.do(found, config, inputs)
+        _Work(executor, observer, owner, interrupts, steps).do_all(found, config, inputs, parts)
     return Run(path)
 
 
@@ -172,16 +165,16 @@ def more(
     from sweep.planning.adding import check_addable
 
     found = Run(path)
-    if not is_first(found):
-        check_addable(found, seeds)
+    refuse_part(found)
+    check_addable(found, seeds)
     return resume(path, config, observer, executor=executor, allow_mixed=allow_mixed, steps=steps, seeds=seeds)
 
 
 def _prepared(
     path: Path, config: Config, observer: Observer, secure: Callable[[], None] = lambda: None, run: Run | None = None
-) -> tuple[Config, SweepInputs, Stages | None]:
+) -> tuple[Config, SweepInputs, Stages | FoldedInputs | None]:
     """Everything that can go wrong is asked for: what is left of the configuration, its inputs, and both stages where
-    a first one has yet to decide.
+    a first one has yet to decide, or all folds.
 
     Args:
         secure: what is made private before anything is read.
@@ -189,70 +182,30 @@ def _prepared(
     Raises:
         UserError: see ``sweep.planning.prepare.prepare``.
     """
+    from sweep.planning.folds import prepare_folds
     from sweep.planning.funnel import prepare_stages
-    from sweep.planning.prepare import prepare, require_room, unheard
+    from sweep.planning.prepare import prepare, unheard
+    from sweep.planning.room import require_room
 
     new = run is None
     tell = observer.note if new else unheard
     undecided = config.funnel is not None and (run is None or decision_of(run) is None)
-    if not undecided:
+    if not undecided and not config.data.folds:
         require_room(path, config, run)
     secure()
     if new:
         observer.note("Loading data and weights ...")
+    if config.data.folds:
+        folds = prepare_folds(config, bar=observer.bar, tell=tell, run=run)
+        if new:
+            folds.require_room(path)
+        return folds.config, folds.inputs, folds
     if not undecided:
         inputs = prepare(config, bar=observer.bar, run=run, tell=tell)
         return (inputs.config or config) if new else config, inputs, None
     stages = prepare_stages(config, bar=observer.bar, tell=tell, run=run)
     require_room(path, stages.largest)
     return stages.config, stages.inputs, stages
-
-
-def _first_stage(made: Run, stages: Stages, work: _Work) -> tuple[Config, SweepInputs]:
-    """Runs the first stage in RUN/first, or goes on with it; returns what it decided that the second one trains."""
-    from sweep.planning.funnel import decide, second_inputs, second_stage
-    from sweep.planning.prepare import require_room
-    from sweep.planning.resumable import check_data
-
-    observer, guard = work.observer, work.owner.claim.check
-    path, inputs = first_path(made), stages.first_inputs
-    first = first_of(made)
-    require_room(path, stages.first, first)
-    observer.note(f"First of two stages: {len(stages.first.space.techniques)} techniques, in {path}.")
-    if first is None:
-        first = Run.create(
-            path,
-            config_yaml=stages.first.to_yaml(),
-            images=inputs.images,
-            split=inputs.split,
-            positive=inputs.positive,
-            notes=inputs.notes,
-            guard=guard,
-        )
-    else:
-        for line in first.mend():
-            observer.note(line)
-        first.clean()
-        check_data(first, inputs)
-        for line in first.mend_split(inputs.images, inputs.split):
-            observer.note(line)
-    mark_first(first)
-    if inputs.audit is not None:
-        first.write_audit(inputs.audit)
-    try:
-        work.do(first, stages.first, inputs)
-    except BaseException as error:
-        note_the_end(path, work.owner, stopped=isinstance(error, KeyboardInterrupt))
-        raise
-    decision = decide(first, stages)
-    config = second_stage(stages.config, decision["techniques"])
-    after, notes = second_inputs(stages, config)
-    write_decision(made, decision, config.to_yaml(), list(after.notes))
-    observer.note(f"Second of two stages, by validation results: {', '.join(decision['techniques'])}.")
-    for note in notes:
-        observer.note(note)
-    work.interrupts.check()
-    return config, after
 
 
 def _look_for(executor: str, config: Config) -> None:
@@ -287,6 +240,35 @@ class _Work:
     owner: Owner
     interrupts: Interrupts
     steps: Sequence[Step]
+    dashboard: str | None = None  # of the Ray that runs already
+
+    def do_all(self, made: Run, config: Config, inputs: SweepInputs, parts: Stages | FoldedInputs | None) -> None:
+        """The sweep with what comes before it, or all folds in its place."""
+        from sweep.planning.folds import FoldedInputs
+
+        def ended(path: Path, stopped: bool) -> None:
+            note_the_end(path, self.owner, stopped=stopped)
+
+        if isinstance(parts, FoldedInputs):
+            run_folds(made, parts, self, ended)
+            return
+        if parts is not None:
+            config, inputs = run_first_stage(made, parts, self, ended)
+        self.do(made, config, inputs)
+
+    def without_steps(self) -> _Work:
+        return replace(self, steps=())
+
+    @contextlib.contextmanager
+    def session(self, config: Config) -> Iterator[_Work]:
+        """The same on one Ray for several sweeps, one after the other."""
+        if self.executor == "local":
+            yield self
+            return
+        from sweep.cluster.session import kept_session
+
+        with kept_session(config.resources, self.observer, self.interrupts) as dashboard:
+            yield replace(self, dashboard=dashboard)
 
     def do(self, made: Run, config: Config, inputs: SweepInputs) -> None:
         if self.executor == "local":
@@ -300,7 +282,15 @@ class _Work:
         else:
             from sweep.cluster.tuner import run_sweep
 
-            run_sweep(made, config, inputs, self.observer, claim=self.owner.claim, interrupts=self.interrupts)
+            run_sweep(
+                made,
+                config,
+                inputs,
+                self.observer,
+                claim=self.owner.claim,
+                interrupts=self.interrupts,
+                dashboard=self.dashboard,
+            )
         for step in self.steps:
             self.interrupts.check()
             step(made, inputs)

@@ -90,8 +90,8 @@ def make_split(images: Splittable, *, seed: int = 0, min_per_class: int = 50, fr
         raise UserError(
             f"the training split holds no image of class {class_names[c]} ({where}); every class needs some there"
         )
-    sha256 = _numbered(images.sha256)  # numbers are compared many times faster than words
-    patients = None if images.patients is None else _numbered(images.patients)
+    sha256 = numbered(images.sha256)  # numbers are compared many times faster than words
+    patients = None if images.patients is None else numbered(images.patients)
     keep_validation = bool((counts["validation"] >= min_per_class).all())
     pool = rows["train"] if keep_validation else np.union1d(rows["train"], rows["validation"])
     share = f"{100 * fraction:g} %"
@@ -105,19 +105,19 @@ def make_split(images: Splittable, *, seed: int = 0, min_per_class: int = 50, fr
     def describe(chosen: np.ndarray) -> str:
         per_class = np.bincount(labels[chosen], minlength=n_classes)
         parts = ", ".join(f"{count:,} {name}" for count, name in zip(per_class, class_names, strict=True))
-        return f"{_many(len(chosen), 'image')} ({parts})"
+        return f"{many(len(chosen), 'image')} ({parts})"
 
     def of_patients(chosen: np.ndarray) -> str:
         if patients is None:
             return ""
         per_class = patients_of_classes(labels[chosen], patients[chosen], n_classes)
         parts = ", ".join(f"{count:,} {name}" for count, name in zip(per_class, class_names, strict=True))
-        return f" of {_many(len(np.unique(patients[chosen])), 'patient')} ({parts})"
+        return f" of {many(len(np.unique(patients[chosen])), 'patient')} ({parts})"
 
     def cut(pool: np.ndarray, seed_of: int, what: str) -> tuple[np.ndarray, np.ndarray]:
-        groups = _groups(patients[pool] if patients is not None else None, sha256[pool])
+        groups = groups_of(patients[pool] if patients is not None else None, sha256[pool])
         rng = np.random.default_rng([seed, seed_of])
-        held = _hold_out(labels[pool], groups, n_classes, class_names, fraction, rng, what)
+        held = hold_out(labels[pool], groups, n_classes, class_names, fraction, rng, what)
         return pool[~held], pool[held]
 
     test = rows["test"]
@@ -172,13 +172,13 @@ def _enough(
 ) -> None:
     """Raises UserError where a class can't lie on all sides of the cuts, before any is made."""
     needed = 1 + len(cuts)
-    groups = _groups(patients[pool] if patients is not None else None, sha256[pool])
+    groups = groups_of(patients[pool] if patients is not None else None, sha256[pool])
     for c, name in enumerate(class_names):
         of_class = groups[labels[pool] == c]
         have = len(np.unique(of_class))
         if have < needed:
-            images = _many(len(of_class), "image")
-            of = "" if have == len(of_class) else f" of {_many(have, 'patient')} (or of identical bytes)"
+            images = many(len(of_class), "image")
+            of = "" if have == len(of_class) else f" of {many(have, 'patient')} (or of identical bytes)"
             less = (
                 f", join it with another by --merge '{name}+OTHER=NAME', or leave out classes with fewer than "
                 f"{len(of_class) + 1} images by --min-class-images {len(of_class) + 1}"
@@ -216,17 +216,17 @@ def _few(
     ]
 
 
-def _many(count: int, thing: str) -> str:
+def many(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
-def _numbered(words: np.ndarray) -> np.ndarray:
+def numbered(words: np.ndarray) -> np.ndarray:
     """(n,) int64, equal where the words are equal."""
     number: dict[str, int] = {}
     return np.array([number.setdefault(word, len(number)) for word in words.tolist()], dtype=np.int64)
 
 
-def _groups(patients: np.ndarray | None, sha256: np.ndarray) -> np.ndarray:
+def groups_of(patients: np.ndarray | None, sha256: np.ndarray) -> np.ndarray:
     """(n,) int group of each image: images of a patient, and byte-identical ones, are together, and so on along."""
     parent = list(range(len(sha256)))
 
@@ -245,7 +245,7 @@ def _groups(patients: np.ndarray | None, sha256: np.ndarray) -> np.ndarray:
     return groups
 
 
-def _hold_out(
+def hold_out(
     labels: np.ndarray,
     groups: np.ndarray,
     n_classes: int,
@@ -266,7 +266,7 @@ def _hold_out(
     totals = counts_GC.sum(axis=0)
     for c in np.flatnonzero((counts_GC > 0).sum(axis=0) < 2).tolist():
         raise UserError(
-            f"class {class_names[c]} has {_many(int(totals[c]), 'image')} of one patient (or of identical bytes), "
+            f"class {class_names[c]} has {many(int(totals[c]), 'image')} of one patient (or of identical bytes), "
             f"which cannot lie on both sides of a cut for {what}; at least two patients of each class are needed"
         )
     target = (fraction * totals).tolist()
@@ -310,10 +310,10 @@ def _leaks(rows: dict[str, np.ndarray], patients: np.ndarray | None, sha256: np.
         same = int(np.isin(sha256[rows[other]], sha256[rows[one]]).sum())
         if same:
             notes.append(
-                f"Leak: {_many(same, f'{other} image')} byte-identical to {one} images, as the source has them."
+                f"Leak: {many(same, f'{other} image')} byte-identical to {one} images, as the source has them."
             )
         if patients is not None:
             shared = len(np.intersect1d(patients[rows[one]], patients[rows[other]]))
             if shared:
-                notes.append(f"Leak: {_many(shared, 'patient')} in both {one} and {other}, as the source has them.")
+                notes.append(f"Leak: {many(shared, 'patient')} in both {one} and {other}, as the source has them.")
     return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from balancing.components.techniques import order_of
 from balancing.errors import UserError, suggestion
-from balancing.metrics import METRICS, can_tell, evaluate, told
+from balancing.metrics import METRICS, can_tell
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
 from sweep.analysis.decided import asked_for, decided, parts_of
 from sweep.analysis.judged import JudgedReader, checked_margin
@@ -20,6 +21,7 @@ from sweep.analysis.names import SHOWN_METRICS, display_name, gives_of, in_order
 from sweep.analysis.reader import PREDICTED, part_of_split
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.bootstrap import SAMPLES
+from sweep.analysis.statistics.folds import evaluated
 from sweep.analysis.statistics.predictions import Predictions, TestSet, TrialPredictions
 from sweep.runs.run import Run
 
@@ -42,12 +44,14 @@ class Results(JudgedReader):
 
     @classmethod
     def of_run(cls, path: Path | str) -> Results:
-        """Of a run's folder.
+        """Of a run's folder; of a run of folds those of all folds together.
 
         Raises:
             UserError: it is none.
         """
-        return cls(Run(Path(path).absolute()))
+        of = import_module("sweep.analysis.folds").results_of  # made of this class, so it can't be imported here
+        found: Results = of(Run(Path(path).absolute()))
+        return found
 
     @classmethod
     def from_predictions(
@@ -167,7 +171,7 @@ class Results(JudgedReader):
                 "decisions are fitted on validation predictions, but these results hold none; give `validation=` "
                 "beside the test predictions"
             )
-        found = Results(self._run, self._margin)
+        found = type(self)(self._run, self._margin)
         if self._run is None:
             kept = ("class_names", "positive", "metric", "_split", "_of_networks")
             found.__dict__ |= {name: self.__dict__[name] for name in kept}
@@ -179,6 +183,10 @@ class Results(JudgedReader):
                 nothing = f"there is nothing that {written} could decide on: no tested trial has validation predictions"
                 raise UserError(next((found._left_out[name] for name in names if name in found._left_out), nothing))
         return found
+
+    def later_openings(self) -> int:
+        """How often the test split was opened after the first time, when its results could be known."""
+        return max(0, len(self.test_openings()) - 1)
 
     def left_out(self) -> list[str]:
         """Why techniques that decide anew are not among the results, a sentence each."""
@@ -228,7 +236,7 @@ class Results(JudgedReader):
     def _test_table(self) -> pd.DataFrame:
         rows = []
         for trial in self.predictions:
-            numbers = told(evaluate(trial.labels, trial.probabilities, self.positive, trial.scores), trial.gives)
+            numbers = evaluated(trial.test, self.positive)
             named = {"technique": trial.technique, "seed": trial.seed, "trial_id": trial.trial_id}
             rows.append({**named, **numbers})
         return pd.DataFrame(rows, columns=None if rows else ["technique", "seed", "trial_id", *SHOWN_METRICS])

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from balancing.components.techniques import get_technique, training_of
-from balancing.metrics import COUNTS, confusion_matrix, decide, evaluate, told
+from balancing.metrics import COUNTS, confusion_matrix, decide, evaluate
 from sweep.analysis.names import SHOWN_METRICS, in_order
 from sweep.analysis.reference_study.counts import is_study_data, study_table
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.folds import evaluated
 from sweep.hyperparameters import shown
 
 # Of classes that a table has a column of each of.
@@ -69,8 +70,7 @@ def results_table(results: Results) -> pd.DataFrame:
         row |= {"validation_sd": _number(chosen["spread"]) if same else np.nan}
         if technique not in selection:
             parts = [part for (name, _), part in validated.items() if name == technique]
-            numbers = [told(evaluate(p.labels, p.probabilities, results.positive, p.scores), p.gives) for p in parts]
-            reached = [one[results.metric] for one in numbers]
+            reached = [evaluated(part, results.positive)[results.metric] for part in parts]
             row |= {"validation": float(np.mean(reached))}
             row |= {"validation_sd": float(np.std(reached, ddof=1)) if len(reached) > 1 else np.nan}
         rows.append({**row, "complete": bool(chosen["complete"])})

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from balancing.errors import UserError
+from sweep.analysis.folds import results_of
 from sweep.analysis.names import SHOWN_METRICS, display_name, in_order, inline_name, metric_name
 from sweep.analysis.results import Results
 from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
@@ -57,7 +58,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         if ids.count(run_id) > 1:
             raise UserError(f"{run.path} is given more than once (or is a copy of another); give each run once")
     names = _names(runs)
-    rows, read = [], [Results(run) for run in runs]
+    rows, read = [], [results_of(run) for run in runs]
     for one, name in zip(read, names, strict=True):
         found = one.intervals()
         if found.empty:

@@ -97,16 +97,15 @@ def more(path: Path, config: Config, seeds: int, given: Given) -> None:
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
 
-    from sweep.runs.stages import is_first
+    from sweep.runs.folds import is_part, place_of
 
     def write(made: Run, inputs: SweepInputs) -> None:
-        report(made, inputs.images, config.report, console)
+        report(made, inputs.images, config.report, console, cams=place_of(made) is None)
 
     def show(made: Run, inputs: SweepInputs) -> None:
-        if is_first(made):
-            console.print(
-                f"Report of the first stage: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False
-            )
+        if is_part(made):
+            what = place_of(made) or "the first stage"
+            console.print(f"Report of {what}: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False)
             return
         show_results(made, config.report, console)
         if (made.path / "tensorboard").is_dir():

@@ -137,6 +137,8 @@ _OF_DATA: tuple[tuple[str, str, Any], ...] = (
     ("split_list", "Files that name a split's images: 'test=test_list.txt'.", str),
     ("fold_column", "Column of the folds.", str),
     ("test_fold", "The fold that is the test split.", str),
+    ("folds", "Every patient is tested once, in one of so many folds.", int),
+    ("repeats", "How often the folds are cut anew.", int),
     ("patient_column", "Column that tells patients apart, or 'none'.", str),
     ("patient_table", "Another table that tells each image's patient.", str),
     ("patient_pattern", "Regular expression on file names; group 1 is the patient; or 'none'.", str),

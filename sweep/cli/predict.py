@@ -17,10 +17,10 @@ from balancing.data.text import shortened, shown
 from balancing.errors import UserError, suggestion
 from sweep.analysis.figures.cams import image_plot, outcome
 from sweep.analysis.figures.style import png
+from sweep.analysis.folds import results_of
 from sweep.analysis.maps.methods import class_activation_map
 from sweep.analysis.maps.networks import best_trials, deciding_trials
 from sweep.analysis.names import gives_of
-from sweep.analysis.results import Results
 from sweep.runs.files import write_atomically
 from sweep.runs.run import Run
 from sweep.training.frozen.joining import whole_network
@@ -60,7 +60,7 @@ def best_trial(run: Run, technique: str | None = None) -> tuple[str, str]:
     Raises:
         UserError: nothing was chosen yet, or not for this technique.
     """
-    results = Results(run)
+    results = results_of(run)
     best = best_trials(results)
     if best.empty:
         raise UserError(f"run {run.path} has chosen no trial yet; go on with it by `sweep resume {run.path}`")

@@ -29,13 +29,13 @@ def results(run: Run, margin: float | None = None) -> list[RenderableType]:
     Args:
         margin: within what a difference does not matter; None for what the run's configuration says.
     """
+    from sweep.analysis.folds import results_of
     from sweep.analysis.highlights import MOST
     from sweep.analysis.names import METRIC_NAMES, display_name, inline_name
-    from sweep.analysis.results import Results
     from sweep.report.words.scores import scores_sentence
     from sweep.report.words.verdict import verdict
 
-    read = Results(run, margin)  # the same numbers serve table and answer
+    read = results_of(run, margin)  # the same numbers serve table and answer
     found = read.intervals()
     by_technique = list(found.groupby("technique", sort=False))
     title = TITLE
@@ -66,10 +66,10 @@ def mean_and_interval(mean: float, low: float, high: float) -> str:
 
 def failures(run: Run) -> list[RenderableType]:
     """A line for each trial that failed or diverged; nothing where none did."""
-    from sweep.analysis.results import Results
+    from sweep.analysis.folds import results_of
     from sweep.analysis.tables import failures_table
 
-    found = failures_table(Results(run)).to_dict("records")
+    found = failures_table(results_of(run)).to_dict("records")
     return [
         Text(f"{row['technique']} lr {row['lr']:.2g} seed {row['seed']} {row['status']}: {row['error']}", style="red")
         for row in found

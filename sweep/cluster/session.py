@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +30,11 @@ from balancing.errors import UserError
 from sweep.cluster import ray_token
 from sweep.cluster.address import check_address, no_ray
 from sweep.cluster.ray_folder import private_folder
+from sweep.runs.observer import Observer, tell
 
 if TYPE_CHECKING:
     from sweep.config.sections import ResourceConfig
+    from sweep.runs.interrupts import Interrupts
 
 _LOOPBACK = "127.0.0.1"
 
@@ -104,6 +107,24 @@ def ray_session(
         yield f"http://{url}" if url else ""
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def kept_session(resources: ResourceConfig, observer: Observer, interrupts: Interrupts) -> Iterator[str]:
+    """A Ray for one sweep, or for several one after the other; yields the dashboard's address, or "".
+
+    Args:
+        observer: told what a person must know.
+        interrupts: entered; Ray puts in its own handlers of signals, which are put back.
+    Raises:
+        UserError: as ``ray_session``.
+    """
+    with ExitStack() as stack:
+        with interrupts.kept():
+            session = ray_session(resources, verbose=observer.verbose, say=partial(tell, observer.note))
+            dashboard = stack.enter_context(session)
+        interrupts.install()
+        yield dashboard
 
 
 @contextmanager

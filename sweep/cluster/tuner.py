@@ -23,7 +23,7 @@ from ray.tune.experiment import Trial
 from sweep.cluster import ray_token
 from sweep.cluster.bundled import Bundles
 from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
-from sweep.cluster.session import Slots, fit_slots, ray_session
+from sweep.cluster.session import Slots, fit_slots, kept_session
 from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import (
@@ -166,6 +166,7 @@ def run_sweep(
     *,
     claim: Claim | None = None,
     interrupts: Interrupts | None = None,
+    dashboard: str | None = None,
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 
@@ -175,16 +176,15 @@ def run_sweep(
         observer: told what happens.
         claim: this process's on the run; trials write for it alone.
         interrupts: entered, so that a stop that is asked for is not lost.
+        dashboard: of ``kept_session``, within which this is called; None begins one of its own.
     Raises:
         UserError: no Ray at the address, a trial asks for more than there is, or no trial gave a result.
         KeyboardInterrupt: the user stopped it; every epoch so far is recorded.
     """
     interrupts = interrupts or Interrupts()
-    say = partial(tell, observer.note)
     with contextlib.ExitStack() as stack:
-        with interrupts.kept():
-            dashboard = stack.enter_context(ray_session(config.resources, verbose=observer.verbose, say=say))
-        interrupts.install()  # Ray puts in its own
+        if dashboard is None:
+            dashboard = stack.enter_context(kept_session(config.resources, observer, interrupts))
         try:
             sweep = Sweep(run, config, observer, claim, interrupts)
             sweep.say_where(dashboard)

@@ -70,6 +70,11 @@ class Config(Section):
             isinstance(getattr(self.space, shared.name), Interval) for shared in HYPERPARAMETERS
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
+        if self.data.folds and self.funnel is not None:
+            raise ValueError(
+                f"data.folds={self.data.folds} can't be had with a funnel, whose second stage would be another in each "
+                "fold; run the funnel first, then its techniques with --folds"
+            )
         if self.funnel is not None:
             try:
                 first = self.first_stage
@@ -83,10 +88,8 @@ class Config(Section):
                 raise ValueError(refused.sentence)
         check_trials(n_trials(self))
         if self.sweep.until_decided and self.space.confirm < FEWEST_SEEDS:
-            raise ValueError(
-                f"sweep.until_decided trains confirming seeds in rounds, from {FEWEST_SEEDS} on, but space.confirm is "
-                f"{self.space.confirm}; give the most that may train, e.g. --confirm 10"
-            )
+            many = f"but space.confirm is {self.space.confirm}; give the most that may train, e.g. --confirm 10"
+            raise ValueError(f"sweep.until_decided needs {FEWEST_SEEDS} confirming seeds or more, {many}")
         return self
 
     @property

@@ -43,7 +43,12 @@ def n_trials(config: Config) -> int:
     crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
     draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
     exploring = 0 if config.space.confirm and draws * crossed == 1 else draws * crossed * config.space.seeds
-    return len(trained(config)) * (exploring + config.space.confirm)
+    return len(trained(config)) * (exploring + config.space.confirm) * n_runs(config)
+
+
+def n_runs(config: Config) -> int:
+    """How many runs a sweep makes one after the other: one, or one a fold and repeat."""
+    return max(1, config.data.folds) * config.data.repeats
 
 
 def span(values: float | list[float] | Interval) -> tuple[float, float]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
 from sweep.planning.confirming import with_specs
-from sweep.planning.prepare import check_room
+from sweep.planning.room import check_room
 from sweep.planning.space import exploring_seeds
 from sweep.runs.confirming import Confirming, add_round, confirming_of, write_confirming
+from sweep.runs.folds import places_of
 from sweep.runs.run import Run
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ def check_addable(run: Run, seeds: int) -> None:
     """Raises UserError where fresh seeds can't be added to a run."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= _MOST:
         raise UserError(f"seeds to add must be a whole number from 1 to {_MOST:,}, but are {seeds!r}; give such a one")
+    if places_of(run):
+        raise UserError(
+            f"seeds are added to a run of one split, but {run.path} is one of folds, each with choices of its own; "
+            "start a new run with more --confirm or --repeats"
+        )
     status = run.info.get("status")
     if status not in ("finished", "done"):
         raise UserError(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,16 +15,17 @@ from balancing.components.axes import TrainingContext, TrainingData
 from balancing.components.registry import check_feasible
 from balancing.components.techniques import Technique, training_of
 from balancing.data.classes import Encoded
+from balancing.data.folds import Folds, make_folds
 from balancing.data.images import ImageSet, load_images, resolve_positive
 from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split
 from balancing.errors import UserError
 from balancing.quality.audit import Audit, audit
-from sweep.config.size import n_draws, trained
+from sweep.config.size import n_draws
 from sweep.config.values import decision_parameters
 from sweep.planning.compositions import check_compositions
-from sweep.planning.networks import LAST, check_network, checkpoint_bytes, fixed_by, starting
-from sweep.planning.space import exploring_seeds, shared_grid, technique_parameters, trial_specs
+from sweep.planning.networks import Start, check_network, fixed_by, starting
+from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.planning.views import check_views, notes_on_views
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
@@ -37,10 +36,6 @@ if TYPE_CHECKING:
     from sweep.config.sections import DataConfig
     from sweep.runs.run import Run
     from sweep.training.vectors import Vectors
-
-# For predictions, event files, the report, and what else the disk is needed for meanwhile.
-_MARGIN = 1.05
-_MANY = 100_000
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,34 @@ def unheard(note: str) -> None:
 def load_data(
     data: DataConfig, *, bar: Bar = no_bar, run: Run | None = None, ask: bool = True, tell: Tell = unheard
 ) -> tuple[ImageSet, Split, int | None, tuple[str, ...]]:
-    """Images, split, positive class and what to tell the user about them.
+    """Images, split (of folds the first one's), positive class and what to tell the user about them.
+
+    Arguments as of ``load_labelled``.
+
+    Raises:
+        UserError: see ``load_labelled``, ``make_split`` and ``make_folds``.
+    """
+    images, positive, notes = load_labelled(data, bar=bar, run=run, ask=ask, tell=tell)
+    if data.folds:
+        folds = folds_of(data, images)
+        split = replace(folds.splits[0], notes=(*folds.notes, *folds.splits[0].notes))
+    else:
+        split = make_split(images, seed=data.split_seed)
+    for note in split.notes:
+        tell(note)
+    return images, split, positive, (*notes, *split.notes)
+
+
+def folds_of(data: DataConfig, images: ImageSet) -> Folds:
+    """The folds that a configuration asks for; see ``make_folds``."""
+    own = True if data.fold_column is not None else None
+    return make_folds(images, data.folds, data.repeats, seed=data.split_seed, own=own)
+
+
+def load_labelled(
+    data: DataConfig, *, bar: Bar = no_bar, run: Run | None = None, ask: bool = True, tell: Tell = unheard
+) -> tuple[ImageSet, int | None, tuple[str, ...]]:
+    """Images, positive class and what to tell the user about them.
 
     Args:
         data: which images, and how they are read.
@@ -98,7 +120,7 @@ def load_data(
         ask: refuse where names leave a doubt which class is positive; else that is among what to tell.
         tell: is given each note as soon as it is known, so that a refusal stands below how the data were read.
     Raises:
-        UserError: see ``load_images``, ``make_split`` and ``resolve_positive``.
+        UserError: see ``load_images`` and ``resolve_positive``.
     """
 
     def settled(encoded: Encoded) -> None:  # before anything is decoded
@@ -112,10 +134,7 @@ def load_data(
         tell(note)
     positive, positive_note = _positive(images.class_names, counts, images.positive, data, run, ask)
     tell(positive_note)
-    split = make_split(images, seed=data.split_seed)
-    for note in split.notes:
-        tell(note)
-    return images, split, positive, (*images.notes, positive_note, *split.notes)
+    return images, positive, (*images.notes, positive_note)
 
 
 def _positive(
@@ -145,37 +164,51 @@ def prepare(config: Config, *, bar: Bar = no_bar, run: Run | None = None, tell: 
     Raises:
         UserError: one sentence: the rule, the value, the next step.
     """
-    from sweep.runs.split_table import split_fingerprint
+    check_train(config)
+    mended: list[str] = []
+    start = starting(config, mended.append)
+    images, split, positive, notes = load_data(config.data, bar=bar, run=run, tell=tell)
+    found = audit(images, split)
+    refuse_leaks(found, config.data)
+    check_masks(config, images)
+    config, left_out = without_impossible(config, images, split)
+    rows = TrainingData(images.pixels, images.labels, split.train, images.n_classes, images.class_names)
+    warnings = check_compositions(config, rows) + notes_on_views(config)
+    for note in (*mended, *left_out, *warnings):
+        tell(note)
+    notes = (*notes, *mended, *left_out, *warnings)
+    fixed = fixed_of(config, images, split, positive, start)
+    return SweepInputs(images, split, positive, notes, start.state, fixed, found, config)
 
+
+def check_train(config: Config) -> None:
+    """Raises UserError where the network, or the precision, can't be had."""
     if config.train.precision == "bfloat16" and config.data.image_size < BFLOAT16_FROM:
         raise UserError(
             f"train.precision=bfloat16 needs images of at least {BFLOAT16_FROM} pixels a side (a gradient of smaller "
             f"ones is not reliable on processors with AMX), but they have {config.data.image_size}; take float32"
         )
     check_network(config)
-    mended: list[str] = []
-    start = starting(config, mended.append)
-    images, split, positive, notes = load_data(config.data, bar=bar, run=run, tell=tell)
-    found = audit(images, split)
-    refuse_leaks(found, config.data)
+
+
+def check_masks(config: Config, images: ImageSet) -> None:
+    """Raises UserError where masks don't fit: that is known before anything long starts."""
     if config.report.masks is not None:
         from balancing.data.masks import load_masks
 
-        load_masks(Path(config.report.masks), images)  # that they fit is known before anything long starts
-    config, left_out = without_impossible(config, images, split)
-    rows = TrainingData(images.pixels, images.labels, split.train, images.n_classes, images.class_names)
-    warnings = check_compositions(config, rows)
-    fixed = {
+        load_masks(Path(config.report.masks), images)
+
+
+def fixed_of(config: Config, images: ImageSet, split: Split, positive: int | None, start: Start) -> dict[str, Any]:
+    """What every trial's spec takes from the data and the weights."""
+    from sweep.runs.split_table import split_fingerprint
+
+    return {
         "data": images.fingerprint[:16],
         "split": split_fingerprint(split),
         "positive": positive,
         **fixed_by(config, start),
     }
-    warnings += notes_on_views(config)
-    for note in (*mended, *left_out, *warnings):
-        tell(note)
-    notes = (*notes, *mended, *left_out, *warnings)
-    return SweepInputs(images, split, positive, notes, start.state, fixed, found, config)
 
 
 def refuse_leaks(found: Audit, data: DataConfig) -> None:
@@ -251,66 +284,6 @@ def _check_stages(
     context = TrainingContext(counts, epochs, split_counts=counts, batch_size=batch_size)
     steps = steps_of(int(counts.sum()), batch_size)
     check_last(technique.name, technique.schedule(context, **own), epochs, steps)
-
-
-def require_room(path: Path, config: Config, found: Run | None = None) -> None:
-    """Raises UserError where the disk has no room for what the run will write at most: asked for before it starts.
-
-    Each trial keeps its best network until the selection is made; those that train keep a file to go on from. File
-    systems that don't say how large they are (some network and overlay ones report 0) are taken to have room.
-
-    Args:
-        path: the run folder, there or not.
-        found: the run where it goes on; its ended trials need no more.
-    """
-    check_room(path, config, _trials_to_run(config, found), new=found is None)
-
-
-def check_room(path: Path, config: Config, trials: int, *, new: bool) -> None:
-    """Raises UserError where the disk has no room for so many trials' networks at once.
-
-    Args:
-        new: whether the run has yet to be made.
-    """
-    at_once = config.resources.max_concurrent or (1 if config.resources.address else os.cpu_count() or 1)
-    each = checkpoint_bytes(config.network, config.train.hidden)
-    needed = _MARGIN * (trials * each + min(trials, at_once) * LAST * each)
-    place = path.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    try:
-        disk = shutil.disk_usage(place)
-    except OSError:
-        return
-    if disk.total > 0 and trials and disk.free < needed:
-        raise UserError(
-            f"the checkpoints of {trials:,} trial{'s' if trials > 1 else ''} may take {needed / 1e9:.2f} GB in {path}, "
-            f"where {disk.free / 1e9:.2f} GB are free; make room there"
-            + (", give --out on a larger disk, or run fewer trials (--trials, --seeds, --techniques)" if new else "")
-        )
-
-
-def _trials_to_run(config: Config, found: Run | None) -> int:
-    """How many networks are yet to be kept at once: those that explore go when those that confirm begin."""
-    from sweep.runs.confirming import confirming_of
-    from sweep.runs.trial_folder import ENDED
-
-    recorded = found.specs() if found else []
-    confirming = confirming_of(found) if found else None
-    if found and recorded and (config.sweep.search == "grid" or confirming):
-        fresh = confirming.specs() if confirming else recorded
-        folders = [found.trial(spec.trial_id) for spec in fresh]
-        left = sum(folder.status()["status"] not in ENDED and not folder.best.exists() for folder in folders)
-        return left if confirming else max(left, _confirming(config))
-    seeds = exploring_seeds(config)
-    planned = n_draws(config) * seeds * len(shared_grid(config, 0)) * len(trained(config))
-    if 0 < planned <= _MANY:  # else more than any disk holds: not counted one by one, equal ones included
-        planned = len(trial_specs(config))
-    return max(0, planned - len(recorded), _confirming(config))
-
-
-def _confirming(config: Config) -> int:
-    return len(trained(config)) * config.space.confirm
 
 
 def free_run_folder(root: Path, preset: str) -> Path:

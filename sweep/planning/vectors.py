@@ -13,6 +13,7 @@ import torch
 
 from balancing.errors import UserError
 from sweep.planning.prepare import SweepInputs
+from sweep.runs.folds import whole_path
 from sweep.runs.observer import Observer, tell
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
@@ -62,7 +63,7 @@ def with_vectors(
     save_body(run.path, config.train.network, inputs.start, run.guard)
     specs = inputs.specs(config)
     pass_ = _Pass(run, inputs, observer, "cuda" if cuda else "cpu", elsewhere)
-    beside, in_cache = folder_of(inputs.images.pixels_path, run.path)
+    beside, in_cache = folder_of(inputs.images.pixels_path, whole_path(run))
     if not in_cache:
         cache = inputs.images.pixels_path.parent.parent
         say(f"The cache {cache} can't be written, so what the frozen network makes of the images is kept in the run.")
@@ -71,7 +72,7 @@ def with_vectors(
     _check_apart(stored.rows[inputs.split.train], name)
     _same_as_before(run, stored, say)
     # On a cluster every node sees the run folder, and perhaps no cache but its own.
-    folder = str(run.path / FOLDER) if config.resources.address else beside
+    folder = str(whole_path(run) / FOLDER) if config.resources.address else beside
     vectors = Vectors.of(stored.rows, inputs.split.train, Source(str(run.path.resolve()), folder, pass_.device))
     for views, spec in _all_views(specs, inputs).items():
         looks = train_looks(_split_images(inputs), views)

@@ -136,7 +136,7 @@ def found_warnings(run: Results) -> list[str]:
         lines.append(
             f"The test split was opened more than once for {len(again)} trial(s): the numbers are less independent."
         )
-    later = len(run.test_openings()) - 1
+    later = run.later_openings()
     if later > 0:
         lines.append(
             f"After its first opening the test split was opened {later} more time(s), for trials that were chosen when "

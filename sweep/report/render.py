@@ -17,8 +17,8 @@ from markupsafe import Markup, escape
 
 from balancing.errors import UserError
 from sweep.analysis.figures.style import WIDTH, Plot, missing_signs, png, settle, svg
+from sweep.analysis.folds import results_of
 from sweep.analysis.names import INK, legible
-from sweep.analysis.results import Results
 from sweep.report.blocks import Block
 from sweep.report.build import Content, gather, report_folder
 from sweep.report.checklist import checklist
@@ -85,7 +85,7 @@ def write_report(
         UserError: the images are not those of the run, or the masks don't fit.
         ValueError: two sections, two tables or two figures of the tool's own have one name.
     """
-    results = Results(run, options.margin)
+    results = results_of(run, options.margin)
     folder = report_folder(results)
     _refuse_links(folder)
     content = sound(gather(ReportContext(results, images, options)), _rehearse, results)

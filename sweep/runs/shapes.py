@@ -90,6 +90,8 @@ RUN: Shape = {
     "decisions_added?": [{"time": str, "techniques": {"*": {}}}],
     "seeds_added?": [{"time": str, "seeds": [int], "openings": int}],
     "stage?": str,
+    "folds?": {"folds": int, "repeats": int},
+    "fold?": {"number": int, "folds": int, "repeats": int},
     "decision?": {
         "time": str,
         "metric": _METRIC,

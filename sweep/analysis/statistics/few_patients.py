@@ -142,7 +142,9 @@ class PatientDraws:
     few: FewPatients
 
 
-def patient_draws(labels: np.ndarray, patients: np.ndarray, samples: int, rng: np.random.Generator) -> PatientDraws:
+def patient_draws(
+    labels: np.ndarray, patients: np.ndarray, samples: int, rng: np.random.Generator, widening: float = 1.0
+) -> PatientDraws:
     """``bootstrap.patient_weights``, and what few patients take away.
 
     Args:
@@ -150,6 +152,7 @@ def patient_draws(labels: np.ndarray, patients: np.ndarray, samples: int, rng: n
         patients: (N,) any kind of id; images of one id go together.
         samples: B.
         rng: of the draws.
+        widening: by what more the patients' variance is too small, see ``folds.widening``.
     Reference: the enlargement and the degrees of freedom are those of a mean over patients who vary alike, whatever
         number of images they have: Bell & McCaffrey, Survey Methodology 28(2), 2002; leaving out: Efron & Stein, Annals
         of Statistics 9(3), 1981.
@@ -180,7 +183,7 @@ def patient_draws(labels: np.ndarray, patients: np.ndarray, samples: int, rng: n
     few = FewPatients(
         np.array(of_stratum, dtype=np.int64),
         np.bincount(stratum, minlength=len(kinds)),
-        factor,
+        factor * widening,
         freedom,
         images,
         fewest_of_a_class(labels, patients),

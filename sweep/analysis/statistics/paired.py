@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from balancing.data.patients import FEWEST
-from balancing.metrics import METRICS, can_tell, decide, evaluate, told
+from balancing.metrics import METRICS, can_tell, decide
 from sweep.analysis.names import in_order
-from sweep.analysis.statistics.bootstrap import weighted_metrics
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
+from sweep.analysis.statistics.folds import evaluated, weighted, widening
 from sweep.analysis.statistics.intervals import estimate, metric_estimate, n_patients
 from sweep.analysis.statistics.predictions import Predictions
 from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
@@ -65,14 +65,13 @@ def resample(
     for name, own in known.items():
         key = own.rows.tobytes()
         if key not in draws:
-            draws[key] = patient_draws(own.labels, own.patients, samples, np.random.default_rng(seed))
-        drawn = weighted_metrics(
-            own.labels, own.probabilities, positive, draws[key].weights, scores=own.scores, areas=areas
-        )
+            rng = np.random.default_rng(seed)
+            draws[key] = patient_draws(own.labels, own.patients, samples, rng, widening(own.of_folds))
+        drawn = weighted(own, positive, draws[key].weights, areas=areas)
         found[name] = Resampled(
             own,
             n_patients(own.labels, own.patients, positive),
-            told(evaluate(own.labels, own.probabilities, positive, own.scores), own.gives),
+            evaluated(own, positive),
             {m: of if can_tell(own.gives, m) else np.full(len(of), np.nan) for m, of in drawn.items()},
             draws[key].few,
         )
@@ -202,7 +201,7 @@ def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, po
             columns = ("auroc_difference", "auroc_low", "auroc_high")
             row |= _seed_difference(own, base, "auroc", positive, columns)
             row["delong"] = np.nan
-            if positive is not None and enough:
+            if positive is not None and enough and own.predictions.folds is None:  # else no one order of images
                 scores = [one.predictions.scores[:, positive] for one in (own, base)]
                 row["delong"] = delong(own.predictions.labels == positive, *scores).p
             rows.append(row)

@@ -11,6 +11,7 @@ import numpy as np
 from balancing.errors import UserError
 from balancing.metrics import Gives
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
+from sweep.analysis.statistics.folds import widening
 
 # Beneath it a probability's logarithm says nothing; as ``balancing.metrics.cross_entropy`` has it.
 _LEAST = 1e-12
@@ -29,6 +30,8 @@ class Predictions:
         log_odds: (N, C) float64 of given logits, which tell apart what probabilities round to 1; None of a run, whose
             records of every epoch rank by probabilities.
         gives: what the answers are. Where it is not probabilities, what is called so only ranks.
+        folds: (N,) int64, the fold of each image, where as many networks answered; None of one network.
+        of_folds: K, how many folds there will be; 0 of one network.
     """
 
     rows: np.ndarray
@@ -38,6 +41,8 @@ class Predictions:
     kept_logits: np.ndarray | None = None
     log_odds: np.ndarray | None = None
     gives: Gives = "probabilities"
+    folds: np.ndarray | None = None
+    of_folds: int = 0
 
     @property
     def logits(self) -> np.ndarray:
@@ -60,7 +65,8 @@ class TrialPredictions:
         technique, seed: whose.
         test: of the test split.
         known_validation: of the validation split, None where there are none.
-        trial_id: "" where the predictions are not a run's.
+        trial_id: "" where the predictions are not a run's, or several folds'.
+        parts: of several folds each one's; () of one network. What is fitted on validation is fitted on each.
     """
 
     technique: str
@@ -68,6 +74,12 @@ class TrialPredictions:
     test: Predictions
     known_validation: Predictions | None = None
     trial_id: str = ""
+    parts: tuple[TrialPredictions, ...] = ()
+
+    @property
+    def of_each(self) -> tuple[TrialPredictions, ...]:
+        """Each network's: of several folds their own, else this alone."""
+        return self.parts or (self,)
 
     @property
     def validation(self) -> Predictions:
@@ -174,4 +186,4 @@ class TestSet(Sequence[TrialPredictions]):
 
     def draws(self, samples: int, rng: np.random.Generator) -> PatientDraws:
         """Bootstrap weights, patients within classes; one draw for all trials keeps them paired."""
-        return patient_draws(self.labels, self.patients, samples, rng)
+        return patient_draws(self.labels, self.patients, samples, rng, widening(self._trials[0].test.of_folds))
