@@ -63,7 +63,13 @@ def check_local(config: Config) -> None:
 
 
 def run_locally(
-    run: Run, config: Config, inputs: SweepInputs, observer: Observer, *, interrupts: Interrupts | None = None
+    run: Run,
+    config: Config,
+    inputs: SweepInputs,
+    observer: Observer,
+    *,
+    interrupts: Interrupts | None = None,
+    judge: Judge = nobody_judges,
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 

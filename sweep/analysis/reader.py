@@ -21,6 +21,7 @@ from sweep.analysis.decided import parts_of
 from sweep.analysis.names import gives_of
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
 from sweep.analysis.statistics.predictions import Predictions
+from sweep.runs.confirming import Confirming, confirming_in
 from sweep.runs.files import DamagedFile
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
@@ -130,6 +131,11 @@ class RunReader:
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique: see ``Run.selection``."""
         return list(self._selection)
+
+    @cached_property
+    def confirming(self) -> Confirming | None:
+        """What confirms the configurations that were chosen; None where nothing does, and of plain arrays."""
+        return None if self._run is None else confirming_in(self._run.path, self.info)
 
     @cached_property
     def _split(self) -> pd.DataFrame:

@@ -9,7 +9,7 @@ by starting a new tuner over the trials that have not ended, and nothing is ever
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,15 +23,14 @@ from ray.tune.experiment import Trial
 from sweep.cluster import ray_token
 from sweep.cluster.bundled import Bundles
 from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
-from sweep.cluster.session import Slots, fit_slots, kept_session
+from sweep.cluster.session import fit_slots, kept_session
+from sweep.cluster.tester import RayTester
 from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import (
     LookContext,
     WorkerContext,
-    check_networks,
     look_on_worker,
-    open_test,
     precision_here,
     train_on_worker,
 )
@@ -326,24 +325,3 @@ class Sweep:
             callbacks=[patience, _Watcher(self.run, self.observer, patience.reasons, self.interrupts)],
             failure_config=tune.FailureConfig(max_failures=self.config.sweep.retries),
         )
-
-
-class RayTester:
-    """Looks at networks and predicts the test split on workers; see ``sweep.planning.finish.Tester``."""
-
-    def __init__(self, shared: WorkerContext, slots: Slots, waiting: Waiting):
-        self._ref, self._slots, self._waiting = ray.put(shared), slots, waiting
-
-    def _on_workers(self, task: Callable[..., Any]) -> Any:
-        return ray.remote(num_cpus=self._slots.cpus, num_gpus=self._slots.gpus, max_retries=2)(task)
-
-    def faults(self, trial_ids: Sequence[str]) -> dict[str, str]:
-        asked = self._on_workers(check_networks).remote(list(trial_ids), self._ref)
-        found: dict[str, str] = get(asked, self._waiting, "the chosen networks wait to be looked at")
-        return found
-
-    def open_test(self, trial_ids: Sequence[str]) -> None:
-        slots, task = self._slots, self._on_workers(open_test)
-        lanes = np.array_split(list(trial_ids), min(len(trial_ids), slots.concurrent or len(trial_ids)))
-        asked = [task.remote(list(lane), self._ref, slots.cpus, slots.gpus) for lane in lanes]
-        get(asked, self._waiting, "the test split waits")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from balancing.errors import UserError
+from sweep.config.size import FEWEST_SEEDS
 from sweep.planning.space import explores, exploring_seeds
 from sweep.runs.confirming import Confirming, Round
 from sweep.runs.files import now
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     from sweep.config.config import Config
     from sweep.planning.prepare import SweepInputs
 
-# Looks at the answers of a sweep that stops when they stand; before, so many seeds at least.
+# Looks at the answers of a sweep that stops when they stand.
 LOOKS = 3
-_FEWEST_SEEDS = 3
 
 
 def exploring_specs(run: Run, config: Config, inputs: SweepInputs) -> list[TrialSpec]:
@@ -126,7 +126,24 @@ def _only_configurations(config: Config, inputs: SweepInputs) -> list[dict[str, 
 
 def looks_of(config: Config) -> tuple[int, ...]:
     """Seeds of each technique at each look; () where nobody looks before the end."""
-    return ()
+    most = config.space.confirm
+    if not config.sweep.until_decided:
+        return ()
+    return tuple(sorted({max(min(FEWEST_SEEDS, most), -(-most * look // LOOKS)) for look in range(1, LOOKS + 1)}))
+
+
+def next_round(found: Confirming, techniques: Sequence[str]) -> Round | None:
+    """The fresh seeds after a look; None where it was the last one, or nothing is open.
+
+    Args:
+        techniques: that are open.
+    """
+    done = [one for one in found.rounds if not one.added]
+    if len(done) >= len(found.looks) or not techniques:
+        return None
+    start = done[-1].seeds[-1] + 1
+    more = found.looks[len(done)] - found.looks[len(done) - 1]
+    return Round(tuple(range(start, start + more)), tuple(techniques), now())
 
 
 def confirmed(run: Run, found: Confirming) -> list[dict[str, Any]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from balancing.errors import UserError
-from sweep.planning.confirming import begun, chosen_of, confirmed, exploring_specs
+from sweep.planning.confirming import begun, chosen_of, confirmed, exploring_specs, next_round
 from sweep.planning.prepare import SweepInputs
 from sweep.planning.space import explores
 from sweep.runs.confirming import Confirming, confirming_of, write_confirming
@@ -96,7 +97,18 @@ def sweep_until_whole(
     say(confirming_sentence(found))
     if found.alone and not any(one.added for one in found.rounds):
         _drop_networks(run, [spec.trial_id for spec in explored])  # what was chosen stands, so nothing asks for them
-    chosen = _confirm(run, found, explored, train, tester, say)
+    trained = {0}  # what explored has ended, once for all
+    while True:
+        chosen = _confirm(run, found, explored, trained, train, tester, say)
+        if inputs.judge is None or len([one for one in found.rounds if not one.added]) >= len(found.looks):
+            break
+        techniques, answers = inputs.judge(run, found)
+        say(look_sentence(found, answers))
+        more = next_round(found, techniques)
+        if more is None:
+            break
+        found = replace(found, rounds=(*found.rounds[:-1], replace(found.rounds[-1], answers=answers), more))
+        write_confirming(run, found)
     _tidy(run, chosen)
 
 
@@ -104,33 +116,54 @@ def _confirm(
     run: Run,
     found: Confirming,
     explored: Sequence[TrialSpec],
+    trained: set[int],
     train: Train,
     tester: Tester,
     say: Callable[[str], None],
 ) -> list[str]:
-    """Trains the fresh seeds and opens the test split for what speaks; returns the trial ids of that."""
+    """Trains the fresh seeds and opens the test split for what speaks; returns the trial ids of that.
+
+    Args:
+        trained: numbers of the rounds that this process has trained, from 1 on; those of ``found`` are added.
+    """
     specs = [*explored, *found.specs()]
     if specs != run.specs():
         run.write_specs(specs)
     parts = [explored, *(found.specs_of(one) for one in found.rounds)]
-    trained = {0}  # what explored has ended, once for all
 
     def training() -> None:
         for number, part in enumerate(parts):
             # Part by part, so that seeds train together with the same others whenever that is.
-            if number not in trained or any(run.trial(s.trial_id).status().get("status") == "waiting" for s in part):
+            if number not in trained or any(run.trial(spec.trial_id).status()["status"] == "waiting" for spec in part):
                 train(part)
                 trained.add(number)
 
-    return _until_whole(run, training, lambda: confirmed(run, found), tester, say)
+    look = len(found.rounds) if found.looks and not found.rounds[-1].added else None
+    return _until_whole(run, training, lambda: confirmed(run, found), tester, say, look)
+
+
+def look_sentence(found: Confirming, answers: Mapping[str, str]) -> str:
+    """What a look at the answers came to."""
+    done = len(found.rounds)
+    told = [f"{len(names)} {answer}" for answer in dict.fromkeys(answers.values()) if (names := _with(answers, answer))]
+    return f"Look {done} of {len(found.looks)}, {found.looks[done - 1]} seeds: {', '.join(told) or 'nothing settled'}."
+
+
+def _with(answers: Mapping[str, str], answer: str) -> list[str]:
+    return [name for name, own in answers.items() if own == answer]
 
 
 def confirming_sentence(found: Confirming) -> str:
     """What is about to be confirmed, by how many fresh seeds."""
     configurations = max((choice.get("configurations", 1) for choice in found.chosen), default=1)
     seeds = sum(len(one.seeds) for one in found.rounds)
+    if found.looks:
+        seeds = found.looks[-1]
     of = f"the configuration chosen among {configurations}" if configurations > 1 else "the one configuration"
-    return f"{seeds} fresh seeds of {of}, for each of {len(found.chosen)} techniques: {len(found.specs())} trials."
+    many = f"for each of {len(found.chosen)} techniques"
+    if found.looks:
+        return f"At most {seeds} fresh seeds of {of}, {many}, in rounds: no more where the answer stands or can't come."
+    return f"{seeds} fresh seed{'s' if seeds > 1 else ''} of {of}, {many}: {len(found.specs())} trials."
 
 
 def _until_whole(
@@ -139,9 +172,12 @@ def _until_whole(
     choose: Callable[[], list[dict[str, Any]]],
     tester: Tester,
     say: Callable[[str], None],
+    look: int | None = None,
 ) -> list[str]:
     """Trains, chooses, and opens the test split for those that speak; one whose network is gone is trained again.
 
+    Args:
+        look: the number of the look at the answers that follows, from 1 on.
     Returns:
         The trial ids of those.
     """
@@ -152,7 +188,7 @@ def _until_whole(
         faults = tester.faults(chosen)
         if not faults:
             run.write_selection(selection)
-            _open(run, chosen, tester)
+            _open(run, chosen, tester, {} if look is None else {"look": look})
             return chosen
         for trial_id, fault in faults.items():
             run.trial(trial_id).reopen(fault)
@@ -164,11 +200,11 @@ def _until_whole(
     )
 
 
-def _open(run: Run, chosen: Sequence[str], tester: Tester) -> None:
-    """The test split, for those for which it was not opened yet."""
+def _open(run: Run, chosen: Sequence[str], tester: Tester, about: Mapping[str, Any]) -> None:
+    """The test split, for those for which it was not opened yet; ``about`` is noted with that."""
     unopened = [trial_id for trial_id in chosen if not run.trial(trial_id).is_tested()]
     if unopened and sum(run.info["data"]["class_counts"]["test"]):
-        run.record_test_opening(unopened)
+        run.record_test_opening(unopened, **about)
         tester.open_test(unopened)
 
 

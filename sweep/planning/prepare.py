@@ -27,6 +27,7 @@ from sweep.planning.compositions import check_compositions
 from sweep.planning.networks import Start, check_network, fixed_by, starting
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.planning.views import check_views, notes_on_views
+from sweep.runs.confirming import Confirming
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
 from sweep.training.stages import check_last, steps_of
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from sweep.config.sections import DataConfig
     from sweep.runs.run import Run
     from sweep.training.vectors import Vectors
+
+
+# By what the test split says so far: the techniques that train more seeds, and technique -> answer of the others.
+Judge = Callable[["Run", Confirming], tuple[Sequence[str], Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class SweepInputs:
         config: what was asked for, without what groups stand for and the data rule out; None where nobody asked.
         vectors: what a frozen body made of the images, once it did; see ``sweep.planning.vectors``.
         vectors_path: where they lie.
+        judge: says after a round of confirming seeds which techniques train more; None: nobody does.
     """
 
     images: ImageSet
@@ -65,6 +71,7 @@ class SweepInputs:
     config: Config | None = None
     vectors: Vectors | None = None
     vectors_path: Path | None = None
+    judge: Judge | None = None
 
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +33,14 @@ class Round:
         techniques: that train with them.
         time: when that was decided.
         added: by a person, after the run had ended.
+        answers: technique -> what was then settled of it; {} where nobody looked.
     """
 
     seeds: tuple[int, ...]
     techniques: tuple[str, ...]
     time: str
     added: bool = False
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def confirming_in(path: Path, info: Mapping[str, Any]) -> Confirming | None:
     except DamagedFile as error:
         raise UserError(f"{error}; `sweep resume {shlex.quote(str(path))}` writes it anew") from error
     names = tuple(choice["technique"] for choice in found["chosen"])
-    rounds = [Round(tuple(r["seeds"]), tuple(r["techniques"]), r["time"]) for r in found["rounds"]]
+    given = found["rounds"]
+    rounds = [Round(tuple(r["seeds"]), tuple(r["techniques"]), r["time"], False, r.get("answers", {})) for r in given]
     rounds += [Round(tuple(r["seeds"]), names, r["time"], added=True) for r in info.get(ADDED, [])]
     if not rounds:  # chosen for seeds that were then not added
         return None
@@ -108,7 +111,11 @@ def confirming_of(run: Run) -> Confirming | None:
 
 def write_confirming(run: Run, found: Confirming) -> None:
     """Records all but what was added to the run after its end."""
-    rounds = [{k: v for k, v in asdict(one).items() if k != "added"} for one in found.rounds if not one.added]
+    rounds = [
+        {"time": one.time, "seeds": list(one.seeds), "techniques": list(one.techniques), "answers": dict(one.answers)}
+        for one in found.rounds
+        if not one.added
+    ]
     values = {"chosen": list(found.chosen), "alone": found.alone, "rounds": rounds, "looks": list(found.looks)}
     write_json(run.path / FILE, values, run.guard)
 

@@ -147,7 +147,7 @@ SELECTION: Shape = [
 CONFIRMING: Shape = {
     "chosen": [{**SELECTION[0], "mean": (*NUMBER, None), "spec": TRIALS[0]}],
     "alone": bool,
-    "rounds": [{"time": str, "seeds": [int], "techniques": [str]}],
+    "rounds": [{"time": str, "seeds": [int], "techniques": [str], "answers?": {"*": str}}],
     "looks?": [int],
 }
 STATUS: Shape = {
