@@ -63,13 +63,7 @@ def check_local(config: Config) -> None:
 
 
 def run_locally(
-    run: Run,
-    config: Config,
-    inputs: SweepInputs,
-    observer: Observer,
-    *,
-    interrupts: Interrupts | None = None,
-    judge: Judge = nobody_judges,
+    run: Run, config: Config, inputs: SweepInputs, observer: Observer, *, interrupts: Interrupts | None = None
 ) -> None:
     """Runs, or goes on with, every trial that has not ended; then selects, opens the test split, and tidies up.
 

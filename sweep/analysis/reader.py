@@ -169,6 +169,10 @@ class RunReader:
         """When the test split was opened: see ``Run.test_openings``."""
         return list(self._test_openings)
 
+    def later_openings(self) -> int:
+        """How often the test split was opened after the first time, when its results could be known."""
+        return max(0, len(self.test_openings()) - 1)
+
     @cached_property
     def _damages(self) -> list[str]:
         return self._needs_run("trials").damages()

@@ -185,10 +185,6 @@ class Results(JudgedReader):
                 raise UserError(next((found._left_out[name] for name in names if name in found._left_out), nothing))
         return found
 
-    def later_openings(self) -> int:
-        """How often the test split was opened after the first time, when its results could be known."""
-        return max(0, len(self.test_openings()) - 1)
-
     def left_out(self) -> list[str]:
         """Why techniques that decide anew are not among the results, a sentence each."""
         _ = self.predictions
