@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from balancing.components.techniques import get_technique, training_of
+from balancing.errors import UserError
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.sequential import Look, judged, spent
 from sweep.runs.confirming import Confirming
@@ -45,5 +46,8 @@ def differences_by_looks(
 
 
 def trained_as(name: str) -> str:
-    """The technique whose trials one stands on."""
-    return training_of(get_technique(name)).name
+    """The technique whose trials one stands on; itself where it is not known here."""
+    try:
+        return training_of(get_technique(name)).name
+    except UserError:
+        return name

@@ -119,14 +119,16 @@ class FewPatients:
 
         Of n patients of whom k differ, as many may really differ as Clopper and Pearson's limit says.
         """
-        from scipy import stats
+        from scipy import special
 
         n = float(self.patients[stratum])
         alike = (np.abs(own[:, None] - own) < _EQUAL).sum(axis=1).max(axis=0)
         differ = n - np.where(alike > 1, alike * n / len(own), 0.0)  # continuous numbers: nobody is like another
-        unseen = np.where(differ < n, stats.beta.ppf(0.975, differ + 1, np.maximum(n - differ, 1e-9)), 1.0) - differ / n
+        unseen = (
+            np.where(differ < n, special.betaincinv(differ + 1, np.maximum(n - differ, 1e-9), 0.975), 1.0) - differ / n
+        )
         half = self.reach[stratum] * np.where(differ < _DIFFERING, unseen, 0.0)
-        return np.asarray((half / stats.t.ppf(0.975, self.freedom[stratum])) ** 2)
+        return np.asarray((half / special.stdtrit(self.freedom[stratum], 0.975)) ** 2)
 
 
 @dataclass(frozen=True)

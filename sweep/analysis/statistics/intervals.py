@@ -11,6 +11,7 @@ import numpy as np
 
 from balancing.data.patients import patients_of_classes
 from sweep.analysis.statistics.few_patients import FewPatients, fewest_of_a_class, shaped
+from sweep.analysis.statistics.seeds import SeedVariance
 
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 # Below so many errors (or hits) of a mean network the bootstrap hardly varies: where none errs it does not at all.
@@ -19,7 +20,7 @@ _FEW = 5.0
 
 @dataclass(frozen=True)
 class Distributions:
-    """What a mean over seeds could have been, at each of G points; see ``spread``.
+    """What a mean over seeds could have been, at each of G points; see ``estimate``.
 
     Args:
         both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
@@ -46,61 +47,131 @@ class Distributions:
 
 
 @functools.lru_cache(maxsize=16)
-def _scrambled_t(n: int, freedom: int) -> tuple[np.ndarray, ...]:
-    """(n, 1) evenly spaced quantiles of Student's t, five times in another order; a run asks for few kinds of them."""
+def _scramble(n: int) -> tuple[np.ndarray, ...]:
+    """(n, 1) evenly spaced shares in five orders; a run asks for few n."""
     from scipy import stats
 
-    t_values = stats.t.ppf((np.arange(n) + 0.5) / n, freedom)[:, None]
     steps = np.arange(n) * GOLDEN_RATIO
     ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
-    return tuple(t_values[rank] for rank in ranks)
+    return tuple(rank.astype(np.int64)[:, None] for rank in ranks)
 
 
-def distributions(values: np.ndarray, resampled: np.ndarray, few: FewPatients | None = None) -> Distributions:
-    """The distributions behind ``spread``, at many points at once.
+@dataclass(frozen=True)
+class OfPatients:
+    """What the patients alone say of a mean over seeds, at each of G points.
+
+    Args:
+        around: (B, G) deviations of the bootstrap, with the spread ``all_sd``.
+        narrowed: (B, G) the same with the spread ``shared_sd``.
+        shared_sd, all_sd: (G,) standard errors: of what all seeds share, and with what each network errs on by itself.
+        freedom: (G,) degrees of freedom of ``shared_sd``.
+        known: (G,) bool, whether the patients can tell how much they differ.
+        seeds: S.
+    """
+
+    around: np.ndarray
+    narrowed: np.ndarray
+    shared_sd: np.ndarray
+    all_sd: np.ndarray
+    freedom: np.ndarray
+    known: np.ndarray
+    seeds: int
+
+
+def of_patients(resampled: np.ndarray, few: FewPatients | None = None) -> OfPatients:
+    """The patients' part of a mean over seeds: see ``distributions``.
+
+    Args:
+        resampled: (S, B, G), or (S, J + B, G) with ``few``.
+    """
+    drawn = resampled if few is None else few.parted(resampled)[1]
+    patients = drawn.mean(axis=0)
+    around = patients - patients.mean(axis=0)  # rates are curved in the counts, so samples lie a little off the mean
+    all_sd, shared_sd, freedoms, known = _errors(resampled, few)
+    if few is not None:
+        return OfPatients(
+            shaped(around, freedoms[0]) * all_sd,
+            shaped(around, freedoms[1]) * shared_sd,
+            *(shared_sd, all_sd, freedoms[1], known, len(drawn)),
+        )
+    ratio = np.divide(shared_sd, all_sd, out=np.zeros_like(shared_sd), where=all_sd > 0)
+    return OfPatients(around, around * ratio, shared_sd, all_sd, freedoms[1], known, len(drawn))
+
+
+def _errors(resampled: np.ndarray, few: FewPatients | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(G,) standard errors of all that patients tell, and of what seeds share; (2, G) degrees of freedom; (G,) known.
+
+    With one seed the two are the same.
+    """
+    left = None
+    if few is not None:
+        left, resampled = few.parted(resampled)
+        left = left.mean(axis=0)
+    seeds = len(resampled)
+    variance = resampled.mean(axis=0).var(axis=0, ddof=1)
+    shared = variance
+    if seeds > 1:
+        of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
+        shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
+    if few is None or left is None:
+        freedoms, known = np.full((2, len(variance)), np.inf), np.ones(len(variance), dtype=bool)
+        return np.sqrt(variance), np.sqrt(shared), freedoms, known
+    (all_of_it, freedom), (of_all_seeds, freedom_shared) = few.variance(left, variance), few.variance(left, shared)
+    known = np.isfinite(all_of_it)
+    all_sd = np.sqrt(np.where(known, all_of_it, variance))
+    return all_sd, np.sqrt(np.where(known, of_all_seeds, shared)), np.stack([freedom, freedom_shared]), known
+
+
+def own_variance(resampled: np.ndarray, few: FewPatients | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(G,) the variance over seeds that there is at least: what each network errs on by itself; (G,) whether known."""
+    all_sd, shared_sd, _, known = _errors(resampled, few)
+    drawn = len(resampled)
+    return np.maximum(all_sd**2 - shared_sd**2, 0.0) * drawn, known
+
+
+def distributions(
+    values: np.ndarray,
+    resampled: np.ndarray,
+    few: FewPatients | None = None,
+    moderated: SeedVariance | Sequence[SeedVariance] | None = None,
+) -> Distributions:
+    """The distributions behind ``estimate``, at many points at once.
 
     Args:
         values: (S, G) of each seed on the test split as it is.
         resampled: (S, B, G) the same in each bootstrap sample, finite and in random order; B >= 2. With ``few`` as many
             rows more before them as it has, of patients left out.
         few: corrects for few patients; None takes the bootstrap for what it is.
+        moderated: the variance over seeds of each point (or of all); None takes it from these seeds alone.
     """
-    left = None
-    if few is not None:
-        left, resampled = few.parted(resampled)
-        left = left.mean(axis=0)
-    seeds, n = resampled.shape[:2]
-    patients = resampled.mean(axis=0)
-    around = patients - patients.mean(axis=0)  # rates are curved in the counts, so samples lie a little off the mean
-    mean, variance = values.mean(axis=0), patients.var(axis=0, ddof=1)
-    all_of_it, all_sd, known = around, np.sqrt(variance), np.ones(len(mean), dtype=bool)
-    freedom = np.full(len(mean), np.inf)
-    if few is not None and left is not None:
-        true, freedom = few.variance(left, variance)
-        known = np.isfinite(true)
-        all_sd = np.sqrt(np.where(known, true, variance))
-        all_of_it = shaped(around, freedom) * all_sd
+    of_them = of_patients(resampled, few)
+    mean, known, seeds = values.mean(axis=0), of_them.known, of_them.seeds
     if seeds < 2:
         # The test split as it is stands in the middle where a spread is put around it.
-        alone = patients if few is None else mean + all_of_it
-        told = np.where(known, all_sd, np.nan)
-        return Distributions(alone, alone, told, told, freedom, known)
-    of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
-    shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
-    if few is not None and left is not None:
-        true, freedom = few.variance(left, shared)
-        shared_sd = np.sqrt(np.where(known, true, shared))
-        narrowed = mean + shaped(around, freedom) * shared_sd
+        alone = resampled.mean(axis=0) if few is None else mean + of_them.around
+        told = np.where(known, of_them.all_sd, np.nan)
+        return Distributions(alone, alone, told, told, of_them.freedom, known)
+    if moderated is None:
+        sd, freedom = values.std(axis=0, ddof=1), np.full(len(mean), seeds - 1.0)
     else:
-        shared_sd = np.sqrt(shared)
-        narrowed = mean + around * np.sqrt(np.divide(shared, variance, out=np.zeros_like(shared), where=variance > 0))
+        every = [moderated] * len(mean) if isinstance(moderated, SeedVariance) else list(moderated)
+        sd, freedom = (np.array([getattr(one, name) for one in every]) for name in ("sd", "freedom"))
     # Evenly spaced quantiles of t, not draws: less noise in the tails, and one number has one interval wherever it
     # is asked for. Samples come in random order, so a fixed scramble does; each meets all fifths of t.
-    error = values.std(axis=0, ddof=1) / np.sqrt(seeds)
-    both = np.concatenate([narrowed + t_values * error for t_values in _scrambled_t(n, seeds - 1)])
-    alone = mean + all_of_it
-    shared_sd, all_sd = (np.where(known, sd, np.nan) for sd in (shared_sd, all_sd))
-    return Distributions(both, alone, shared_sd, all_sd, freedom, known)
+    n = len(of_them.narrowed)
+    t_values = student_quantiles(n, freedom) * (sd / np.sqrt(seeds))
+    narrowed = mean + of_them.narrowed
+    both = np.concatenate([narrowed + np.take_along_axis(t_values, ranks, axis=0) for ranks in _scramble(n)])
+    alone = mean + of_them.around if moderated is None else both  # a moderated variance knows what networks err on
+    shared_sd, all_sd = (np.where(known, part, np.nan) for part in (of_them.shared_sd, of_them.all_sd))
+    return Distributions(both, alone, shared_sd, all_sd, of_them.freedom, known)
+
+
+def student_quantiles(n: int, freedom: np.ndarray) -> np.ndarray:
+    """(n, G) evenly spaced quantiles of Student's t, ascending, of (G,) degrees of freedom."""
+    from scipy import special
+
+    return np.asarray(special.stdtrit(freedom, ((np.arange(n) + 0.5) / n)[:, None]))
 
 
 @dataclass(frozen=True)
@@ -120,6 +191,8 @@ class Estimate:
         freedom: degrees of freedom of the patients' part; infinite where few patients are not corrected for, NaN
             where nothing can be told.
         equivalence_p: of a mean as far from 0 as a margin or farther, the larger of two one-sided tests; NaN as p.
+        moderated_sd, seed_freedom: the standard deviation over seeds that the interval is made of, and its degrees of
+            freedom; NaN with one seed.
     """
 
     mean: float
@@ -132,10 +205,16 @@ class Estimate:
     seeds: int
     freedom: float = math.inf
     equivalence_p: float = math.nan
+    moderated_sd: float = math.nan
+    seed_freedom: float = math.nan
 
 
 def estimate(
-    values: Sequence[float] | np.ndarray, resampled: np.ndarray, few: FewPatients | None = None, margin: float = 0.0
+    values: Sequence[float] | np.ndarray,
+    resampled: np.ndarray,
+    few: FewPatients | None = None,
+    margin: float = 0.0,
+    moderated: SeedVariance | None = None,
 ) -> Estimate:
     """Interval and p-value of a mean over seeds, from patients and seeds together, as readers and cases are judged.
 
@@ -151,6 +230,7 @@ def estimate(
         few: corrects for few patients; None takes the bootstrap for what it is. Where it has a stratum of one patient,
             the interval is infinite and p is 1.
         margin: of ``equivalence_p``.
+        moderated: the variance over seeds, of ``SeedPrior``; None takes it from these seeds alone.
     Reference: Obuchowski & Rockette, Communications in Statistics 1995 (variance; here with a bootstrap's covariance);
         the sum is Behrens and Fisher's (Fisher, Annals of Eugenics 1935).
     """
@@ -161,7 +241,7 @@ def estimate(
     resampled = resampled[:, finite]
     if resampled.shape[1] < 2 + (0 if few is None else len(few.rows)) or not np.isfinite(mean):
         return Estimate(mean, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, seeds, np.nan)
-    found = distributions(values[:, None], resampled[:, :, None], few)
+    found = distributions(values[:, None], resampled[:, :, None], few, moderated)
     (low,), (high,) = found.limits()
     rest = (float(found.patient_se[0]), float(found.patient_sd[0]), seeds, float(found.freedom[0]))
     if seeds < 2:
@@ -171,7 +251,9 @@ def estimate(
     # No spread over seeds to judge by (chance can give that, most of all with two seeds), or none over patients.
     if np.ptp(values) < 1e-12 or not found.known.all():
         p = equivalence = 1.0
-    return Estimate(mean, float(low), float(high), p, float(values.std(ddof=1)), *rest, equivalence)
+    sd = float(values.std(ddof=1))
+    known = (sd, seeds - 1.0) if moderated is None else (moderated.sd, moderated.freedom)
+    return Estimate(mean, float(low), float(high), p, sd, *rest, equivalence, *known)
 
 
 def _two_sided(values: np.ndarray) -> float:
@@ -192,9 +274,10 @@ def bounded(
     few: FewPatients | None = None,
     low: float = 0.0,
     high: float = 1.0,
+    moderated: SeedVariance | None = None,
 ) -> Estimate:
-    """``spread`` of a number that cannot leave ``low``..``high``: its interval ends there; NaN at infinity."""
-    found = estimate(values, resampled, few)
+    """``estimate`` of a number that cannot leave ``low``..``high``: its interval ends there; NaN at infinity."""
+    found = estimate(values, resampled, few, moderated=moderated)
     ends = [end if np.isfinite(end) else np.nan for end in (max(found.low, low), min(found.high, high))]
     return replace(found, low=ends[0], high=ends[1])
 
@@ -226,7 +309,7 @@ def near_boundary(found: Estimate, n: float) -> Estimate:
     A network that finds every patient gives a bootstrap without any spread, though the next patient may be missed.
 
     Args:
-        found: as ``spread`` gives it.
+        found: as ``estimate`` gives it.
         n: patients whom the rate is about; 0 where it is no rate of patients, which then ends at 0 and 1 alone.
     """
     low, high = max(found.low, 0.0), min(found.high, 1.0)
@@ -256,8 +339,9 @@ def metric_estimate(
     behind: Mapping[str, float],
     few: FewPatients | None = None,
     positive: int | None = None,
+    moderated: Mapping[str, SeedVariance | None] | None = None,
 ) -> Estimate:
-    """``spread`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
+    """``estimate`` of one of ``METRICS``, within 0..1, and with exact limits where the bootstrap can't move it.
 
     Recall and specificity are rates of patients: see ``near_boundary``. Where one of them lies there, the limits of
     balanced accuracy are put together from those of both. The other metrics are no such rates: see
@@ -267,13 +351,15 @@ def metric_estimate(
         values: metric -> (S,) on the test split as it is.
         resampled: metric -> (S, B) in the bootstrap samples.
         behind: of ``n_patients``.
-        few: as for ``spread``.
+        few: as for ``estimate``.
         positive: its index for two classes, else None.
+        moderated: metric -> the variance over seeds.
     Reference: Zou & Donner, Statistics in Medicine 27, 2008 (limits of a sum from those of its parts).
     """
 
     def of(name: str) -> Estimate:
-        return estimate(values[name], resampled[name], few and few.about(name, positive))
+        own = moderated.get(name) if moderated else None
+        return estimate(values[name], resampled[name], few and few.about(name, positive), moderated=own)
 
     found = of(metric)
     if metric in behind:

@@ -18,14 +18,21 @@ from balancing.metrics import METRICS, can_tell, decide
 from sweep.analysis.names import in_order
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.statistics.folds import evaluated, weighted, widening
-from sweep.analysis.statistics.intervals import estimate, metric_estimate, n_patients
+from sweep.analysis.statistics.intervals import Estimate, estimate, metric_estimate, n_patients, of_patients
+from sweep.analysis.statistics.max_t import FEWEST_SAMPLES, Chance, step_down
 from sweep.analysis.statistics.predictions import Predictions
+from sweep.analysis.statistics.seed_prior import Numbers, SeedPrior, metric_priors
+from sweep.analysis.statistics.seeds import SeedVariance
 from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
 
 BASELINE = "baseline"
 CONFIDENCE = 0.95
 # A difference below this matters to few; of a margin where the user states none.
 RELEVANT = 0.02
+# With fewer degrees of freedom of the patients' part, the bootstrap's own shape says nothing of how differences go
+# together.
+FEWEST_FREEDOM = 10.0
+_SPREADS = ("seed_sd", "moderated_sd", "seed_freedom", "patient_se", "patient_sd")
 
 
 @dataclass(frozen=True)
@@ -89,53 +96,85 @@ def metric_intervals(
     Returns:
         technique, metric, mean (over seeds), low, high (95 %, patients and seeds), seed_sd, patient_se, seeds.
     """
-    rows = []
+    rows, own_rows, behind = [], {}, {}
     for technique in in_order(name for name, _ in known):
         own = [trial for (name, _), trial in known.items() if name == technique]
         values = {name: [trial.values[name] for trial in own] for name in own[0].resampled}
         resampled = {name: np.stack([trial.resampled[name] for trial in own]) for name in own[0].resampled}
+        own_rows[technique], behind[technique] = (values, resampled, own[0].few), own[0].behind
+    variances = metric_priors(own_rows, metrics, positive)
+    for technique, (values, resampled, few) in own_rows.items():
         for metric in metrics:
-            found = metric_estimate(metric, values, resampled, own[0].behind, own[0].few, positive)
+            given = (behind[technique], few, positive, variances[technique])
+            found = metric_estimate(metric, values, resampled, *given)
             rows.append({"technique": technique, "metric": metric, **vars(found)})
     columns = ["technique", "metric", "mean", "low", "high", "seed_sd", "patient_se", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def compare(
-    differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients | None = None, margin: float = RELEVANT
+    differences: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    few: FewPatients | None = None,
+    margin: float = RELEVANT,
+    prior: SeedPrior | None = None,
 ) -> pd.DataFrame:
     """Each technique's difference to the baseline over seeds and patients, adjusted together.
 
     Args:
         differences: technique -> ((S,) its value minus the baseline's, seed by seed; (S, B) the same in each bootstrap
             sample of patients).
-        few: corrects for few patients, see ``spread``; of the metric, paired.
+        few: corrects for few patients, see ``estimate``; of the metric, paired.
         margin: > 0, within which a difference does not matter.
+        prior: variances over seeds, ``SeedPrior.of_differences``; without it each row's own seeds tell its variance.
     Returns:
         technique, seeds, difference (mean), low, high (95 %, in [-1, 1]: metrics lie in [0, 1]), p, p_holm, p_adjusted
         (what is judged by), adjustment (how: ``holm`` or ``max-t``), equivalence_p (two one-sided tests of a difference
         of ``margin`` or more, the larger; 1 where p is 1 for want of anything to judge by), margin, seed_sd,
-        patient_se, patient_sd, patient_freedom (degrees of freedom of patient_se), fewest_patients (of a class; NaN
-        where ``few`` is None). With one seed the interval holds patients alone and both p are 1; p is 1 too where every
-        seed differs by the same amount (no spread over seeds to judge by), and with fewer than
+        moderated_sd and seed_freedom (the standard deviation over seeds that the interval is made of, and its degrees
+        of freedom), patient_se, patient_sd, patient_freedom (degrees of freedom of patient_se), fewest_patients (of a
+        class; NaN where ``few`` is None). With one seed the interval holds patients alone and both p are 1; p is 1 too
+        where every seed differs by the same amount (no spread over seeds to judge by), and with fewer than
         ``balancing.data.patients.FEWEST`` patients of a class.
     Reference: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15(6), 1987 (two one-sided tests).
     """
-    rows = []
+    rows, chances = [], []
     fewest = float("nan") if few is None else float(few.fewest)
     for technique, (values, resampled) in differences.items():
-        found = estimate(values, resampled, few, margin)
+        of_seeds = None if prior is None else prior.of(technique)
+        found = estimate(values, resampled, few, margin, of_seeds)
         row = {"technique": technique, "seeds": found.seeds, "difference": found.mean, "low": max(found.low, -1.0)}
         judged = np.isfinite(found.p) and not fewest < FEWEST
         row |= {"high": min(found.high, 1.0), "p": found.p if judged else 1.0, "fewest_patients": fewest}
         row |= {"equivalence_p": found.equivalence_p if judged else 1.0, "margin": margin}
-        row |= {name: getattr(found, name) for name in ("seed_sd", "patient_se", "patient_sd")}
+        row |= {name: getattr(found, name) for name in _SPREADS}
         rows.append({**row, "patient_freedom": found.freedom})
-    columns = ["technique", "seeds", "difference", "low", "high", "p", "seed_sd", "patient_se", "patient_sd"]
+        chances.append(_chance(found, resampled, few, of_seeds) if judged and found.p < 1 else None)
+    columns = ["technique", "seeds", "difference", "low", "high", "p", *_SPREADS]
     columns += ["patient_freedom", "fewest_patients", "equivalence_p", "margin"]
     table = pd.DataFrame(rows, columns=columns)
-    adjusted = holm(table["p"].to_numpy(dtype=float))
-    return table.assign(p_holm=adjusted, p_adjusted=adjusted, adjustment="holm")
+    p = table["p"].to_numpy(dtype=float)
+    by_holm = holm(p)
+    adjusted, how = by_holm, "holm"
+    together = [place for place, q in enumerate(p) if q < 1]
+    known = [one for place in together if (one := chances[place]) is not None]
+    if len(together) > 1 and len(known) == len(together):
+        # Where chance in the samples makes it larger than Holm's, which always holds, Holm's stands.
+        adjusted, how = by_holm.copy(), "max-t"
+        adjusted[together] = np.minimum(step_down(p[together], known), by_holm[together])
+    return table.assign(p_holm=by_holm, p_adjusted=adjusted, adjustment=how)
+
+
+def _chance(
+    found: Estimate, resampled: np.ndarray, few: FewPatients | None, of_seeds: SeedVariance | None
+) -> Chance | None:
+    """None where the joint distribution is not known: few patients, few samples, samples without a number."""
+    if not np.isfinite(resampled).all() or found.freedom < FEWEST_FREEDOM:
+        return None
+    patients = of_patients(resampled[:, :, None], few).narrowed[:, 0]
+    if len(patients) < FEWEST_SAMPLES:
+        return None
+    error = found.moderated_sd / np.sqrt(found.seeds)
+    return Chance(patients, error, found.seed_freedom, 0.0 if of_seeds is None else of_seeds.shared)
 
 
 def _pairs(known: Mapping[tuple[str, int], Resampled]) -> dict[str, dict[int, tuple[Resampled, Resampled]]]:
@@ -167,6 +206,7 @@ def paired_differences(
         no such metric are left out, and are no comparison that others are adjusted for.
     """
     differences, few = {}, None
+    networks: dict[str, dict[int, Numbers]] = {}
     for technique, pairs in _pairs(known).items():
         if not all(can_tell(own.predictions.gives, metric) for own, _ in pairs.values()):
             continue
@@ -174,7 +214,11 @@ def paired_differences(
         resampled = np.stack([own.resampled[metric] - base.resampled[metric] for own, base in pairs.values()])
         differences[technique] = (values, resampled)
         few = next(iter(pairs.values()))[0].few.about(metric, positive, paired=True)
-    return compare(differences, few, margin)
+        networks[technique] = {seed: (own.values[metric], own.resampled[metric]) for seed, (own, _) in pairs.items()}
+    networks[BASELINE] = {
+        seed: (own.values[metric], own.resampled[metric]) for (name, seed), own in known.items() if name == BASELINE
+    }
+    return compare(differences, few, margin, SeedPrior.of_differences(networks, BASELINE, few))
 
 
 def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, positive: int | None) -> pd.DataFrame:

@@ -1,0 +1,238 @@
+"""How much a technique varies over seeds: its own few seeds, held against all the other techniques' seeds.
+
+Three seeds hardly tell a variance (Student's t with 2 degrees of freedom is 4.3 at 95 %), but six techniques with three
+seeds each tell how much techniques vary, and how unlike each other they are in that. So each technique's variance is
+what its own seeds and the others' make likely together, as is usual for thousands of genes with three samples each.
+Whether the others may speak for it is itself learnt: where techniques differ in their variances, or are few, the own
+seeds decide.
+
+The model, of one number of every network: its variance over seeds is what each network errs on by itself, which the
+bootstrap over patients tells, and what training adds. The logarithm of the latter is near mu, with a spread tau between
+techniques and room for a few that are unlike the rest. The same seed moves technique and baseline together by a
+correlation that techniques share, more or less. All that is unknown is summed over on grids, and what is left is told
+as a variance and its degrees of freedom: the Student's t that the error of a mean then has.
+
+Reference: Smyth, Statistical Applications in Genetics and Molecular Biology 3(1), 2004 (moderated variances); Phipson
+et al., Annals of Applied Statistics 10(2), 2016 (a few that are unlike the rest); Gelman, Bayesian Analysis 1(3), 2006
+(hierarchies of few groups).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+# Steps of log variances, and how far they reach beneath and above what is seen.
+_STEP, _BENEATH, _ABOVE = 0.4, 4.0, 3.6
+# Spread of log variances between techniques: twice that of the logarithms of their standard deviations.
+_SPREADS = np.array([0.2, 0.5, 1.0, 1.7, 2.5])
+# Share of techniques that are unlike the rest, and how much, as a log variance.
+_UNLIKE, _HOW_UNLIKE = 0.05, 2.0
+# Correlations, as Fisher's z: of the family, and of a technique.
+_SHARED = np.array([-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 2.0, 2.8])
+_OWN = np.array([-1.6, -1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2])
+# One-sided tails by which a posterior becomes a Student's t; bins of log variances.
+_TAILS, _BIN = (0.025, 0.0025), 0.05
+
+
+@dataclass(frozen=True)
+class SeedVariance:
+    """What is known of a variance over seeds.
+
+    Args:
+        sd: standard deviation.
+        freedom: degrees of freedom, > 0.
+        shared: of a paired difference, the part of the variance that the baseline has in it, in [0, 1].
+    """
+
+    sd: float
+    freedom: float
+    shared: float = 0.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the seeds of one technique show.
+
+    Args:
+        seeds: S >= 2.
+        squares: sum of squared deviations from their mean, > 0.
+        least: variance over seeds that there is at least: what each network errs on by itself.
+        trained: what was trained; techniques that only decide otherwise with the same networks have the same.
+    """
+
+    seeds: int
+    squares: float
+    least: float
+    trained: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A technique and the baseline on the seeds that both have; sums of squares and products about the means.
+
+    Args:
+        seeds: that both have.
+        squares, baseline, products: of the technique, the baseline, and of both.
+        least: variance of the difference that there is at least.
+    """
+
+    seeds: int
+    squares: float
+    baseline: float
+    products: float
+    least: float
+
+
+def from_posterior(log_variance: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Standard deviation and degrees of freedom of the Student's t that a mean over seeds has about the truth.
+
+    It is a mixture of normals over what the variance can be. Student's t has the same chance beyond two places: where
+    5 % and 0.5 % of the mixture lie beyond.
+
+    Args:
+        log_variance: (K,) what it can be.
+        weights: (K,) how likely each is, to a factor.
+    """
+    log_variance, weights = log_variance.ravel(), weights.ravel()
+    edges = np.arange(log_variance.min(), log_variance.max() + 2 * _BIN, _BIN)
+    place = ((log_variance - edges[0]) / _BIN).astype(np.int64)
+    mass = np.bincount(place, weights, len(edges))
+    middle = np.bincount(place, weights * log_variance, len(edges))
+    known = mass > 1e-12 * mass.sum()
+    mass, sd = mass[known] / mass[known].sum(), np.exp(middle[known] / mass[known] / 2)
+    near, far = (_beyond(sd, mass, tail) for tail in _TAILS)
+    freedoms, ratios = _ratios()
+    freedom = float(np.exp(np.interp(-math.log(far / near), -ratios, freedoms)))
+    return near / float(special.stdtrit(freedom, 1 - _TAILS[0])), freedom
+
+
+def _beyond(sd: np.ndarray, mass: np.ndarray, tail: float) -> float:
+    """Where a mixture of normals of mean 0 has ``tail`` beyond, by Newton's method in logarithms."""
+    low, high = 0.0, float(sd.max()) * 6
+    for _ in range(40):
+        middle = (low + high) / 2
+        if float(mass @ special.ndtr(-middle / sd)) > tail:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@functools.lru_cache(maxsize=1)
+def _ratios() -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of degrees of freedom, and of how many times farther out the second of ``_TAILS`` lies."""
+    log = np.linspace(math.log(0.5), math.log(1e4), 400)
+    near, far = (special.stdtrit(np.exp(log), 1 - tail) for tail in _TAILS)
+    return log, np.log(far / near)
+
+
+class Family:
+    """What the seeds of all techniques say of each one's variance, of one number.
+
+    Args:
+        seen: technique -> what its seeds show; at least one.
+    """
+
+    def __init__(self, seen: Mapping[str, Seen]):
+        self.seen = dict(seen)
+        raw = np.array([one.squares / (one.seeds - 1) for one in self.seen.values()])
+        middle = float(np.log(np.median(np.maximum(raw, [one.least for one in self.seen.values()]))))
+        top = max(float(np.log(raw).max()), middle) + _ABOVE
+        # Of what training adds to a network's own errors: log variances that it can have, and mu and tau.
+        self.added = np.arange(middle - _BENEATH, top, _STEP)
+        centres = np.arange(middle - _BENEATH, top - _ABOVE / 2, 2 * _STEP)
+        self.mu, self.tau = (each.ravel() for each in np.meshgrid(centres, _SPREADS, indexing="ij"))
+        self.of_hyper = np.tile(np.gradient(_SPREADS) / (1 + _SPREADS**2), len(centres))
+        away = self.added - self.mu[:, None]
+        near = np.exp(-0.5 * (away / self.tau[:, None]) ** 2)
+        wide = np.exp(-0.5 * (away / np.hypot(self.tau, _HOW_UNLIKE)[:, None]) ** 2)
+        near, wide = (part / part.sum(axis=1, keepdims=True) for part in (near, wide))
+        self.prior = (1 - _UNLIKE) * near + _UNLIKE * wide  # (H, V)
+        alike = Counter(one.trained for one in self.seen.values())
+        self.weights = {name: 1 / alike[one.trained] for name, one in self.seen.items()}
+
+    def variances(self, name: str) -> np.ndarray:
+        """(V,) variances that a technique's can be."""
+        return np.asarray(np.exp(self.added) + self.seen[name].least)
+
+    def likelihood(self, name: str) -> np.ndarray:
+        """(V,) of a technique's seeds, the largest 1."""
+        one, values = self.seen[name], self.variances(name)
+        log = -(one.seeds - 1) / 2 * np.log(values) - one.squares / 2 / values
+        return np.asarray(np.exp(log - log.max()))
+
+    def _without(self, name: str, whole: np.ndarray, told: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What all but one technique (and those of the same networks) say, from logarithms; the largest 1."""
+        alike = [other for other in told if self.seen[other].trained == self.seen[name].trained]
+        rest = whole - sum(self.weights[other] * told[other] for other in alike)
+        return np.asarray(np.exp(rest - rest.max()))
+
+    def of_each(self) -> dict[str, SeedVariance]:
+        """Technique -> the variance of its own number."""
+        likely = {name: self.likelihood(name) for name in self.seen}
+        told = {name: _log(self.prior @ own) for name, own in likely.items()}
+        whole = np.log(self.of_hyper) + sum(self.weights[name] * own for name, own in told.items())
+        found = {}
+        for name in self.seen:
+            weights = self._without(name, whole, told) @ self.prior * likely[name]
+            found[name] = SeedVariance(*from_posterior(np.log(self.variances(name)), weights))
+        return found
+
+    def of_differences(self, baseline: str, pairs: Mapping[str, Pair]) -> dict[str, SeedVariance]:
+        """Technique -> the variance of its paired difference to the baseline.
+
+        Args:
+            baseline: one of the family.
+            pairs: technique -> what is seen of it beside the baseline.
+        """
+        shared, own = _correlations()
+        of_baseline = self.variances(baseline)[None, None, :]
+        r = np.tanh(_OWN)[None, :, None]
+        told, kept = {}, {}
+        for name, pair in pairs.items():
+            v = self.variances(name)[:, None, None]
+            # Of the technique's seeds given the baseline's: normal, with variance v (1 - r^2).
+            square, product = pair.squares / v, pair.products / np.sqrt(v * of_baseline)
+            away = (square - 2 * r * product + r**2 * pair.baseline / of_baseline) / (1 - r**2)
+            log = -(pair.seeds - 1) / 2 * np.log(v * (1 - r**2)) - away / 2
+            likely = np.exp(log - log.max())  # (V, R, V of the baseline)
+            by_shared = np.einsum("zr,vrq->vzq", own, likely)
+            by_all = self.prior @ by_shared.reshape(len(by_shared), -1)
+            told[name] = _log(by_all.reshape(-1, *by_shared.shape[1:]))
+            kept[name] = likely
+        whole = np.log(self.of_hyper)[:, None, None] + np.log(shared)[None, :, None]
+        whole = whole + _log(self.prior * self.likelihood(baseline))[:, None, :]
+        whole = whole + sum(self.weights[name] * one for name, one in told.items())
+        found = {}
+        for name, pair in pairs.items():
+            rest = self._without(name, whole, told)  # (H, Z, V of the baseline)
+            weights = (self.prior.T @ rest.reshape(len(rest), -1)).reshape(-1, *rest.shape[1:])
+            weights = np.einsum("vzq,zr->vrq", weights, own) * kept[name]
+            v = self.variances(name)[:, None, None]
+            variance = np.maximum(v + of_baseline - 2 * r * np.sqrt(v * of_baseline), max(pair.least, 1e-300))
+            share = float((weights * (of_baseline / (v + of_baseline))).sum() / weights.sum())
+            found[name] = SeedVariance(*from_posterior(np.log(variance), weights), share)
+        return found
+
+
+def _log(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(np.maximum(values, 1e-300)))
+
+
+def _correlations() -> tuple[np.ndarray, np.ndarray]:
+    """(Z,) probability of each shared correlation, (Z, R) of a technique's given the shared."""
+
+    def normal(away: np.ndarray, sd: float) -> np.ndarray:
+        found = np.exp(-0.5 * (away / sd) ** 2)
+        return np.asarray(found / found.sum(axis=-1, keepdims=True))
+
+    shared = 0.45 * normal(_SHARED, 0.5) + 0.05 * normal(_SHARED, 1.5)
+    shared[_SHARED == 0] += 0.5  # seeds that don't move techniques together
+    return shared, (1 - _UNLIKE) * normal(_OWN - _SHARED[:, None], 0.2) + _UNLIKE * normal(_OWN, 1.2)
