@@ -170,8 +170,11 @@ class RunReader:
         return list(self._test_openings)
 
     def later_openings(self) -> int:
-        """How often the test split was opened after the first time, when its results could be known."""
-        return max(0, len(self.test_openings()) - 1)
+        """How often the test split was opened after the first time, when its results could be known.
+
+        Without looks that were planned and seeds that were added, of which the report speaks by themselves.
+        """
+        return sum(not ("look" in one or "added" in one) for one in self.test_openings()[1:])
 
     @cached_property
     def _damages(self) -> list[str]:

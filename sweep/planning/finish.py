@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from balancing.errors import UserError
@@ -138,8 +139,10 @@ def _confirm(
                 train(part)
                 trained.add(number)
 
-    look = len(found.rounds) if found.looks and not found.rounds[-1].added else None
-    return _until_whole(run, training, lambda: confirmed(run, found), tester, say, look)
+    about: dict[str, Any] = {"added": True} if found.rounds[-1].added else {}
+    if found.looks and not about:
+        about = {"look": len(found.rounds)}
+    return _until_whole(run, training, lambda: confirmed(run, found), tester, say, about)
 
 
 def look_sentence(found: Confirming, answers: Mapping[str, str]) -> str:
@@ -172,12 +175,12 @@ def _until_whole(
     choose: Callable[[], list[dict[str, Any]]],
     tester: Tester,
     say: Callable[[str], None],
-    look: int | None = None,
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[str]:
     """Trains, chooses, and opens the test split for those that speak; one whose network is gone is trained again.
 
     Args:
-        look: the number of the look at the answers that follows, from 1 on.
+        about: what is noted with the opening: the ``look`` that follows, from 1 on; or that seeds were ``added``.
     Returns:
         The trial ids of those.
     """
@@ -188,7 +191,7 @@ def _until_whole(
         faults = tester.faults(chosen)
         if not faults:
             run.write_selection(selection)
-            _open(run, chosen, tester, {} if look is None else {"look": look})
+            _open(run, chosen, tester, about)
             return chosen
         for trial_id, fault in faults.items():
             run.trial(trial_id).reopen(fault)
