@@ -27,10 +27,10 @@ def limits_section(context: ReportContext) -> SectionBody:
     if tested == 1:
         lines.append("One seed: intervals hold the chance in which patients were tested, not that in training.")
     elif tested:
+        but = "" if chosen_before else ", and not the choice of configuration"
         lines.append(
             f"Intervals hold the chance in training ({tested} seeds) and in which patients were tested, on one fixed "
-            f"split: not that in which patients trained{'' if chosen_before else ', and not the choice of configuration'}"
-            "."
+            f"split: not that in which patients trained{but}."
         )
     lines += [chosen_before] if chosen_before else []
     lines += looks_lines(run) + added_seeds_lines(run)

@@ -140,9 +140,9 @@ def configurations(run: Results) -> Table | None:
     data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
     confirmed = confirmed_sentence(run)
     caption = (
-        f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with its "
+        f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with "
+        "its 95 % interval (which does not hold that the best of several is a little too high)."
     )
-    caption += "95 % interval (which does not hold that the best of several is a little too high)."
     if confirmed:
         caption = f"What was chosen for each technique, by {metric} on validation. {confirmed} Validation is theirs."
     return table_of(

@@ -1,4 +1,4 @@
-"""What a reader must know of the seeds that speak: what was compared before, looks at the answers, seeds added later."""
+"""What a reader must know of the seeds that speak: what was compared before, looks at answers, seeds added later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def confirmed_in_short(run: Results) -> str:
     found = [choice for choice in run.selection() if "explored" in choice]
     if not found:
         return ""
-    return f"chosen among {_range([int(c.get('configurations', 1)) for c in found], 'configuration')}, judged by fresh seeds"
+    compared = _range([int(choice.get("configurations", 1)) for choice in found], "configuration")
+    return f"chosen among {compared}, judged by fresh seeds"
 
 
 def looks_lines(run: Results) -> list[str]:
@@ -39,8 +40,8 @@ def looks_lines(run: Results) -> list[str]:
     seeds = ", ".join(str(count) for count in found.looks[:-1])
     least = {len(choice["seeds"]) for choice in run.selection()}
     text = (
-        f"Seeds came in rounds: at {seeds} and {found.looks[-1]} of each technique the answers were to be looked at, and "
-        f"were {done} time{'s' if done > 1 else ''}. Each look may spend its part of the 5 % level alone, so adjusted "
+        f"Seeds came in rounds: the answers were to be looked at with {seeds} and {found.looks[-1]} of each technique, "
+        f"and were {done} time{'s' if done > 1 else ''}. Each look may spend its part of the 5 % level alone, so adjusted "
         "p-values hold for all of them together."
     )
     if len(least) > 1 or done < len(found.looks):
@@ -59,8 +60,8 @@ def added_seeds_lines(run: Results) -> list[str]:
     dates = times[0] if len(times) == 1 else f"between {times[0]} and {times[-1]}"
     looked = "once" if before == 1 else f"{before} times"
     return [
-        f"{seeds} seed{'s' if seeds > 1 else ''} of each technique were added ({dates}) when results had been seen (the "
-        f"test split had been opened {looked}), so p-values are a little too small."
+        f"{seeds} seed{'s' if seeds > 1 else ''} of each technique were added ({dates}) when results had been seen "
+        f"(the test split had been opened {looked}), so p-values are a little too small."
     ]
 
 
