@@ -34,15 +34,15 @@ def confirmed_in_short(run: Results) -> str:
 def looks_lines(run: Results) -> list[str]:
     """How often the answers were looked at, and what that costs; [] where once, at the end."""
     found = run.confirming
-    if found is None or not found.looks:
+    if found is None or len(found.looks) < 2:
         return []
     done = len([one for one in found.rounds if not one.added])
     seeds = ", ".join(str(count) for count in found.looks[:-1])
     least = {len(choice["seeds"]) for choice in run.selection()}
     text = (
         f"Seeds came in rounds: the answers were to be looked at with {seeds} and {found.looks[-1]} of each technique, "
-        f"and were {done} time{'s' if done > 1 else ''}. Each look may spend its part of the 5 % level alone, so adjusted "
-        "p-values hold for all of them together."
+        f"and were {done} time{'s' if done > 1 else ''}. Each look may spend its part of the 5 % level alone, so "
+        "adjusted p-values hold for all of them together."
     )
     if len(least) > 1 or done < len(found.looks):
         text += " A technique whose answer stood, or would hardly come, trained no more; a gain that stopped it is a "
