@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,34 @@ import pytest
 
 import sweep.sweeps as sweeps
 from balancing.errors import UserError
+from sweep.analysis.cost import budget
+from sweep.analysis.hyperparameters.factors import ended_trials
 from sweep.analysis.results import Results
 from sweep.analysis.rounds import next_techniques
 from sweep.analysis.statistics.significance import answers
+from sweep.config.config import Config
+from sweep.report.words.confirming import added_seeds_lines, confirmed_sentence, looks_lines
 from sweep.runs.confirming import Confirming, confirming_of
 from sweep.runs.observer import Observer
 from sweep.runs.run import Run
-from tests.sweep.test_local import numbers, sweep_here, tiny
+from tests.golden.kinds import WEIGHTS
+from tests.sweep import test_local
+from tests.sweep.test_local import numbers, sweep_here
+
+
+def tiny(**changes: Any) -> Config:
+    """As there, of one epoch and without event files."""
+    return test_local.tiny(**{"space__epochs": 1, "sweep__tensorboard": False, **changes})
+
+
+def heads(**changes: Any) -> Config:
+    """Heads on a frozen network, which train in bundles in no time."""
+    frozen = {"train__network": "frozen", "train__weights": str(WEIGHTS), "data__image_size": 32, "space__lr": 0.01}
+    return tiny(**frozen, space__batch_size=4096, **changes)
+
 
 # Two configurations of each technique explored with one seed, the better of which is confirmed by two fresh ones.
-CONFIRMED = {"space__lr": [0.001, 0.0001], "space__epochs": 1, "space__seeds": 1, "space__confirm": 2}
+CONFIRMED = {"space__lr": [0.001, 0.0001], "space__seeds": 1, "space__confirm": 2}
 
 
 @pytest.fixture(scope="module")
@@ -70,74 +89,94 @@ def test_stopped_in_either_phase_it_goes_on_to_equal_numbers(undisturbed: Run, t
 
 
 def test_a_confirming_seed_can_not_change_the_choice(undisturbed: Run, tmp_path: Path) -> None:
-    """Fresh seeds that failed, or do worse than what was not chosen, are of the configuration that was chosen."""
-    run = sweep_here(tmp_path / "run", tiny(**CONFIRMED))
+    run = Run(shutil.copytree(undisturbed.path, tmp_path / "run"))
     before = json.loads((run.path / "confirming.json").read_text())
     for spec in run.specs():
-        if spec.seed_index:
+        if spec.seed_index:  # fresh ones do far worse than what was not chosen
             folder = run.trial(spec.trial_id)
             folder.write_epochs([{**epoch, "balanced_accuracy": 0.0} for epoch in folder.epochs()])
-    again = sweep_here(tmp_path / "run", tiny(**CONFIRMED))
-    assert json.loads((again.path / "confirming.json").read_text()) == before
+    again = sweep_here(run.path, tiny(**CONFIRMED))
+    assert json.loads((run.path / "confirming.json").read_text()) == before
     chosen = [choice["configuration"] for choice in undisturbed.selection()]
     assert [choice["configuration"] for choice in again.selection()] == chosen
-    (again.path / "confirming.json").write_text("{")  # decided anew, by what explored alone
-    assert Run(run.path).mend()
-    sweep_here(tmp_path / "run", tiny(**CONFIRMED))
-    decided = json.loads((again.path / "confirming.json").read_text())
-    assert decided["chosen"] == before["chosen"]
+    (run.path / "confirming.json").write_text("{")
+    with pytest.raises(UserError, match="`sweep resume .*` writes it anew"):
+        run.trials()
+    assert run.mend()
+    sweep_here(run.path, tiny(**CONFIRMED))  # decides anew, by what explored alone
+    assert json.loads((run.path / "confirming.json").read_text())["chosen"] == before["chosen"]
 
 
-def test_one_configuration_a_technique_is_confirmed_at_once_by_the_trials_of_a_plain_plan(tmp_path: Path) -> None:
-    plain = sweep_here(tmp_path / "plain", tiny(space__epochs=1, space__seeds=2))
-    config = tiny(space__epochs=1, space__seeds=1, space__confirm=2)
-    run = sweep_here(tmp_path / "run", config)
-    assert [spec.trial_id for spec in run.specs()] == [spec.trial_id for spec in plain.specs()]
-    mine, theirs = numbers(run), numbers(plain)
-    assert all(mine[trial] == theirs[trial] for trial in [spec.trial_id for spec in run.specs()])
-    kept = ("technique", "configuration", "trial_ids", "seeds", "metric", "mean", "spread", "complete", "trials")
-    for one, other in zip(run.selection(), plain.selection(), strict=True):
-        assert {key: one[key] for key in kept} == {key: other[key] for key in kept}
-        assert "explored" not in one
+def test_a_fresh_seed_whose_network_is_lost_is_trained_again_and_nothing_else(undisturbed: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(undisturbed.path, tmp_path / "run"))
+    lost = run.selection()[1]["trial_ids"][0]
+    run.trial(lost).best.unlink()
+    trained = Trained()
+    assert numbers(sweep_here(run.path, tiny(**CONFIRMED), trained)) == numbers(undisturbed)
+    assert trained.trial_ids == [lost]
 
 
-def test_more_seeds_of_a_finished_run_that_compared_nothing_all_speak(tmp_path: Path) -> None:
-    config = tiny(space__epochs=1, space__seeds=2)
-    run = sweep_here(tmp_path / "run", config)
-    before = {spec.trial_id for spec in run.specs()}
-    path = tmp_path / "run"
+class Trained(Observer):
+    """Remembers what trained."""
+
+    def __init__(self) -> None:
+        self.trial_ids: list[str] = []
+
+    def started(self, trial_id: str) -> None:
+        self.trial_ids.append(trial_id)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One configuration a technique, two seeds, none fresh."""
+    return sweep_here(tmp_path_factory.mktemp("plain") / "run", tiny())
+
+
+def test_one_configuration_a_technique_is_confirmed_at_once_and_more_seeds_are_as_if_planned(
+    plain: Run, tmp_path: Path
+) -> None:
+    """There is nothing to explore, so the confirming seeds are the first ones; seeds that are added are the next."""
+    confirmed = sweep_here(tmp_path / "confirmed", tiny(space__seeds=1, space__confirm=4))
+    assert [spec.seed_index for spec in confirmed.specs()] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert not any("explored" in choice for choice in confirmed.selection())
+
+    path = Path(shutil.copytree(plain.path, tmp_path / "run"))
     with pytest.raises(sweeps.Interrupted):
-        sweeps.more(path, config, 2, Stops(3), executor="local")
+        sweeps.more(path, tiny(), 2, Stops(3), executor="local")
     with pytest.raises(UserError, match="is interrupted; go on with it by"):
-        sweeps.more(path, config, 1, Observer(), executor="local")
+        sweeps.more(path, tiny(), 1, Observer(), executor="local")
     (entry,) = Run(path).info["seeds_added"]
     assert (entry["seeds"], entry["openings"]) == ([2, 3], 1)
-    run = sweeps.resume(path, config, Observer(), executor="local")
-    assert [len(choice["seeds"]) for choice in run.selection()] == [4, 4]
-    first, second = run.test_openings()
-    assert set(first["trials"]) == before
-    assert set(second["trials"]) == {spec.trial_id for spec in run.specs()} - before, "those alone were opened"
-    plain = sweep_here(tmp_path / "plain", tiny(space__epochs=1, space__seeds=4))
-    ours, theirs = numbers(run), numbers(plain)
-    assert all(ours[spec.trial_id] == theirs[spec.trial_id] for spec in plain.specs()), "as if planned so"
+    run = sweeps.resume(path, tiny(), Observer(), executor="local")
     assert run.info["status"] == "finished"
-    assert len(sweeps.more(path, config, 1, Observer(), executor="local").selection()[0]["seeds"]) == 5
+
+    ours, theirs = numbers(run), numbers(confirmed)
+    assert all(ours[spec.trial_id] == theirs[spec.trial_id] for spec in confirmed.specs())
+    kept = ("technique", "configuration", "trial_ids", "seeds", "metric", "mean", "spread", "complete", "trials")
+    for one, other in zip(run.selection(), confirmed.selection(), strict=True):
+        assert {key: one[key] for key in kept} == {key: other[key] for key in kept}, "all four seeds speak"
+    first, second = run.test_openings()
+    assert set(first["trials"]) == {spec.trial_id for spec in plain.specs()}
+    assert set(second["trials"]) == {spec.trial_id for spec in run.specs()} - set(first["trials"]), "those alone"
+    (said,) = added_seeds_lines(Results(run))
+    assert "2 seeds of each technique were added" in said
+    assert "had been opened once" in said
 
 
 def test_more_seeds_speak_alone_where_configurations_were_compared(tmp_path: Path) -> None:
-    config = tiny(space__epochs=1, space__seeds=1, space__lr=[0.001, 0.0001])
-    run = sweep_here(tmp_path / "run", config)
-    chosen = {choice["technique"]: choice["configuration"] for choice in run.selection()}
+    config = heads(space__seeds=1, space__weight_decay=[0.0, 0.1])
+    run = sweeps.start(config, "x", tmp_path / "run", Observer(), executor="local")
+    before = {choice["technique"]: choice for choice in run.selection()}
     run = sweeps.more(run.path, config, 2, Observer(), executor="local")
-    assert {choice["technique"]: choice["configuration"] for choice in run.selection()} == chosen
-    assert [choice["seeds"] for choice in run.selection()] == [[1, 2], [1, 2]]
-    assert [choice["explored"]["seeds"] for choice in run.selection()] == [[0], [0]]
-    planned = sweep_here(tmp_path / "planned", tiny(**CONFIRMED))
-    ours, theirs = numbers(run), numbers(planned)
-    assert all(ours[trial][:2] == theirs[trial][:2] for trial in ours if trial not in ("trials", "chosen"))
-    assert {choice["technique"]: choice["mean"] for choice in run.selection()} == {
-        choice["technique"]: choice["mean"] for choice in planned.selection()
-    }
+    for choice in run.selection():
+        was = before[choice["technique"]]
+        assert choice["configuration"] == was["configuration"]
+        assert choice["seeds"] == [1, 2]
+        assert choice["explored"] == {key: was[key] for key in ("trial_ids", "seeds", "mean", "spread")}
+    run = sweeps.more(run.path, config, 1, Observer(), executor="local")
+    assert [choice["seeds"] for choice in run.selection()] == [[1, 2, 3], [1, 2, 3]]
+    assert "judged by 3 fresh seeds" in confirmed_sentence(Results(run))
+    assert sorted(ended_trials(Results(run))["seed"]) == [0] * 4, "what explored tells of hyperparameters"
 
 
 @pytest.mark.parametrize(
@@ -148,27 +187,41 @@ def test_more_says_what_it_can_not_add(undisturbed: Run, seeds: int, said: str) 
         sweeps.more(undisturbed.path, tiny(**CONFIRMED), seeds, Observer(), executor="local")
 
 
-@pytest.mark.parametrize("stop", [None, 6], ids=["through", "stopped in the second round"])
+class StopsInRound(Observer):
+    """Stops the sweep when the first trial of a round of heads has ended."""
+
+    def __init__(self, number: int):
+        self.left = number
+
+    def begin(self, *sweep: Any) -> None:
+        self.left -= 1
+
+    def ended(self, trial_id: str, state: str, error: str = "") -> None:
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stopped", [False, True])
 def test_until_decided_stops_with_what_is_settled_and_goes_on_with_the_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: bool
 ) -> None:
     """A judge that settles one technique after the first look; the baseline goes on with the other."""
-    settings = {"space__techniques": ["baseline", "undersampling", "oversampling"], "space__epochs": 1}
-    config = tiny(**settings, space__seeds=1, space__confirm=6, sweep__until_decided=True)
+    techniques = ["baseline", "class_weights", "focal"]
+    config = heads(space__techniques=techniques, space__seeds=1, space__confirm=6, sweep__until_decided=True)
     looks: list[int] = []
 
     def judge(run: Run, found: Confirming) -> tuple[list[str], dict[str, str]]:
         tested = [trial for opening in run.test_openings() for trial in opening["trials"]]
         assert sorted(tested) == sorted(spec.trial_id for spec in found.specs()), "all rounds so far, each once"
         looks.append(len(found.rounds))
-        return (["baseline", "oversampling"], {"undersampling": "futile"}) if len(found.rounds) == 1 else ([], {})
+        return (["baseline", "focal"], {"class_weights": "futile"}) if len(found.rounds) == 1 else ([], {})
 
     monkeypatch.setattr("sweep.analysis.rounds.next_techniques", judge)
     path = tmp_path / "run"
-    if stop is not None:
+    if stopped:
         with pytest.raises(sweeps.Interrupted):
-            sweeps.start(config, "x", path, Stops(3 * 3 + 2 - 1), executor="local")
-        assert len(Run(path).test_openings()) == 1
+            sweeps.start(config, "x", path, StopsInRound(2), executor="local")
+        assert [opening["look"] for opening in Run(path).test_openings()] == [1]
         run = sweeps.resume(path, config, Observer(), executor="local")
     else:
         run = sweeps.start(config, "x", path, Observer(), executor="local")
@@ -176,29 +229,29 @@ def test_until_decided_stops_with_what_is_settled_and_goes_on_with_the_rest(
     assert found is not None
     assert found.looks == (3, 4, 6)
     assert [(one.seeds, one.techniques) for one in found.rounds] == [
-        ((0, 1, 2), ("baseline", "undersampling", "oversampling")),
-        ((3,), ("baseline", "oversampling")),
+        ((0, 1, 2), ("baseline", "class_weights", "focal")),
+        ((3,), ("baseline", "focal")),
     ]
     assert looks == [1, 2]
-    assert {choice["technique"]: len(choice["seeds"]) for choice in run.selection()} == {
-        "baseline": 4,
-        "undersampling": 3,
-        "oversampling": 4,
-    }
+    assert [len(choice["seeds"]) for choice in run.selection()] == [4, 3, 4]
     assert [opening["look"] for opening in run.test_openings()] == [1, 2]
     assert run.info["status"] == "finished"
     assert sorted(run.trials()["seed"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
+    results = Results(run)
+    (said,) = looks_lines(results)
+    assert "with 3, 4 and 6 of each technique, and were 2 times" in said
+    assert results.differences().set_index("technique")["seeds"].to_dict() == {"class_weights": 3, "focal": 4}
+    assert budget(results).equal
 
 
 def test_the_report_s_verdict_is_that_of_the_looks(tmp_path: Path) -> None:
-    config = tiny(space__epochs=1, space__seeds=1, space__confirm=3, sweep__until_decided=True)
+    config = heads(space__techniques=["baseline", "class_weights"], space__confirm=4, sweep__until_decided=True)
     run = sweeps.start(config, "x", tmp_path / "run", Observer(), executor="local")
     found = confirming_of(run)
     assert found is not None
     table = Results(run).differences()
     names, answered = next_techniques(run, found)
     said = dict(zip(table["technique"], answers(table), strict=True))
-    assert {name: answer for name, answer in answered.items() if answer != "futile"} == {
-        name: answer for name, answer in said.items() if answer != "open"
-    }
-    assert set(names) == ({"baseline", *(set(said) - set(answered))} if set(said) - set(answered) else set())
+    judged = {name: answer for name, answer in answered.items() if answer != "futile"}
+    assert judged == {name: answer for name, answer in said.items() if answer != "open"}
+    assert set(names) == ({"baseline", "class_weights"} if "class_weights" not in answered else set())
