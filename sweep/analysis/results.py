@@ -17,6 +17,7 @@ from balancing.metrics import METRICS, can_tell
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
 from sweep.analysis.decided import asked_for, decided, parts_of
 from sweep.analysis.judged import JudgedReader, checked_margin
+from sweep.analysis.looks import differences_by_looks
 from sweep.analysis.names import SHOWN_METRICS, display_name, gives_of, in_order
 from sweep.analysis.reader import PREDICTED, part_of_split
 from sweep.analysis.statistics import paired
@@ -184,10 +185,6 @@ class Results(JudgedReader):
                 raise UserError(next((found._left_out[name] for name in names if name in found._left_out), nothing))
         return found
 
-    def later_openings(self) -> int:
-        """How often the test split was opened after the first time, when its results could be known."""
-        return max(0, len(self.test_openings()) - 1)
-
     def left_out(self) -> list[str]:
         """Why techniques that decide anew are not among the results, a sentence each."""
         _ = self.predictions
@@ -301,7 +298,8 @@ class Results(JudgedReader):
             if kind == "seeds":
                 self._tables[key] = paired.seed_differences(known, metric, positive)
             else:
-                self._tables[key] = paired.paired_differences(known, metric, positive, margin)
+                found = self.confirming if metric == self.metric else None
+                self._tables[key] = differences_by_looks(known, metric, positive, margin, found)
         return self._tables[key].copy()
 
     def differences(self, metric: str | None = None, margin: float | None = None) -> pd.DataFrame:
@@ -312,7 +310,7 @@ class Results(JudgedReader):
             margin: within what a difference does not matter; ``self.margin`` by default.
         Returns:
             As ``sweep.analysis.statistics.paired.compare``; empty without a baseline, or where no seed was tested with
-            both.
+            both. The metric that decides is judged by looks where confirming seeds came in rounds.
         Raises:
             UserError: there is no such metric, or the margin is none.
         """

@@ -84,6 +84,16 @@ def resume(path: Path, config: Config, given: Given) -> None:
     sweeps.resume(path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
 
 
+def more(path: Path, config: Config, seeds: int, given: Given) -> None:
+    """Adds fresh seeds to a run that has ended, and shows its results anew; see ``sweep.sweeps.more``."""
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = make_console()
+    observer, steps = Progress(console, verbose=given.verbose), _reported(config, console)
+    sweeps.more(path, config, seeds, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
+
+
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
 
