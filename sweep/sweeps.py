@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
 from sweep.part_runs import run_first_stage, run_folds
-from sweep.runs.folds import refuse_part
+from sweep.runs.folds import refuse_folds, refuse_part
 from sweep.runs.interrupts import Interrupted as Interrupted  # what its callers catch
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.run import Run
@@ -166,6 +166,7 @@ def more(
 
     found = Run(path)
     refuse_part(found)
+    refuse_folds(found)
     check_addable(found, seeds)
     return resume(path, config, observer, executor=executor, allow_mixed=allow_mixed, steps=steps, seeds=seeds)
 

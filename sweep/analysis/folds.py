@@ -19,6 +19,7 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
 from sweep.analysis.statistics.folds import pooled, widening
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
+from sweep.runs.confirming import Confirming
 from sweep.runs.folds import Place, begun_folds, places_of
 from sweep.runs.run import Run
 from sweep.runs.trial_folder import TrialFolder
@@ -114,6 +115,11 @@ class FoldResults(Results):
             for choice in fold.selection():
                 chosen.setdefault(choice["technique"], []).append(choice)
         return [_together(parts) for parts in chosen.values()]
+
+    @cached_property
+    def confirming(self) -> Confirming | None:
+        """What confirms each fold's choice, as of the first fold: its numbers of seeds are those of all."""
+        return next((found for fold in self.folds.values() if (found := fold.confirming) is not None), None)
 
     @cached_property
     def _test_openings(self) -> list[dict[str, Any]]:

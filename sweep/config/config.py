@@ -90,6 +90,11 @@ class Config(Section):
         if self.sweep.until_decided and self.space.confirm < FEWEST_SEEDS:
             many = f"but space.confirm is {self.space.confirm}; give the most that may train, e.g. --confirm 10"
             raise ValueError(f"sweep.until_decided needs {FEWEST_SEEDS} confirming seeds or more, {many}")
+        if self.sweep.until_decided and self.data.folds:
+            raise ValueError(
+                f"sweep.until_decided can't be had with data.folds={self.data.folds}, for the answer is that of all folds "
+                "and each would stop by its own; leave one of them out"
+            )
         return self
 
     @property

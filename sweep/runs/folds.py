@@ -100,3 +100,13 @@ def refuse_part(run: Run) -> None:
             f"{run.path} is {what} of a run, which goes on as a whole; go on with it by "
             f"`sweep resume {shlex.quote(str(whole_path(run)))}`"
         )
+
+
+def refuse_folds(run: Run) -> None:
+    """Raises UserError where seeds can't be added to a run, for it is made of folds."""
+    places = places_of(run)
+    if places:
+        raise UserError(
+            f"{run.path} is made of {places[0].folds} folds, and each would need the seeds; start a run with more seeds "
+            "(--confirm) or more --repeats"
+        )

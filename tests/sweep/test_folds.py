@@ -164,6 +164,8 @@ def test_stopped_in_any_fold_it_goes_on_in_the_right_one_to_the_same_numbers(
 
 
 def test_resumed_with_other_folds_it_is_refused(undisturbed: Run) -> None:
+    with pytest.raises(UserError, match="made of 3 folds"):
+        sweeps.more(undisturbed.path, folded(), 2, Counts(), executor="local")
     for changes, key in (({"data__folds": 4}, "data.folds"), ({"data__repeats": 2}, "data.repeats")):
         with pytest.raises(UserError, match=f"was started with {key}"):
             sweeps.resume(undisturbed.path, folded(**changes), Counts(), executor="local")
@@ -175,6 +177,7 @@ def test_resumed_with_other_folds_it_is_refused(undisturbed: Run) -> None:
         ({"data__folds": 1}, r"data\.folds must be 2 or more, or 0"),
         ({"data__folds": 0, "data__repeats": 2}, "there are none; give --folds 5 too"),
         ({"data__test_fold": "a"}, r"data\.test_fold=a makes one fold the test split"),
+        ({"space__confirm": 6, "sweep__until_decided": True}, "each would stop by its own"),
         ({"funnel": {"keep": 1, "first": {"train": {"network": "frozen"}}}}, "can't be had with a funnel"),
     ],
 )
@@ -320,13 +323,15 @@ def test_repeats_are_other_cuts_and_their_seeds_stand_beside_each_other(tmp_path
     run = sweep_package.compare(
         "phantom", ["baseline", "undersampling"], executor="local", out=tmp_path / "run", preset="quick",
         folds=2, repeats=2, image_size=32, phantom_images=300, network="frozen", weights=str(WEIGHTS), epochs=1,
-        seeds=2, lr=0.01, batch_size=64,
+        seeds=1, confirm=2, lr=0.01, batch_size=64,
     )  # fmt: skip
     assert run.status == "finished"
     assert len(list((tmp_path / "run" / "folds").iterdir())) == 4
     found = run.results
     assert isinstance(found, FoldResults)
-    assert sorted(found.test_table()["seed"].unique()) == [0, 1, 100_000, 100_001]
+    seeds = sorted(found.folds[next(iter(found.folds))].test_table()["seed"].unique())
+    assert len(seeds) == 2  # the fresh ones alone
+    assert sorted(found.test_table()["seed"].unique()) == [*seeds, *(seed + 100_000 for seed in seeds)]
     assert all(len(trial.rows) == 300 for trial in found.predictions)
     assert (found.differences()["seeds"] == 4).all()
     assert len(run.results.table()) == 2
