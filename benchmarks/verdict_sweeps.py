@@ -7,7 +7,7 @@ best), the t-test over seeds, and the bootstrap that draws seeds with replacemen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,24 +43,26 @@ class Networks:
     resampled: np.ndarray
     few: FewPatients
 
-    def first(self, seeds: int) -> Networks:
-        """As if only so many seeds had been trained."""
-        return Networks(self.values[:, :seeds], self.resampled[:, :seeds], self.few)
-
     def differences(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """As ``compare`` takes them: technique ("1", "2", ...) -> (values (S,), resampled (S, J + B))."""
         values, resampled = self.values[1:] - self.values[0], self.resampled[1:] - self.resampled[0]
         return {str(i + 1): (values[i], resampled[i]) for i in range(len(values))}
 
-    def compared(self, margin: float) -> pd.DataFrame:
-        """As the report compares techniques with the baseline."""
-        names = ["baseline", *map(str, range(1, len(self.values)))]
-        of_seeds = {
-            name: dict(enumerate(zip(own.tolist(), resampled, strict=True)))
-            for name, own, resampled in zip(names, self.values, self.resampled, strict=True)
-        }
-        prior = SeedPrior.of_differences(of_seeds, "baseline", self.few)
-        return compare(self.differences(), self.few, margin, prior)
+    def compared(self, margin: float, seeds: Sequence[int] = ()) -> pd.DataFrame:
+        """As the report compares techniques with the baseline.
+
+        Args:
+            seeds: of each technique, so many of the first; () takes all.
+        """
+        counts = list(seeds) or [self.values.shape[1]] * (len(self.values) - 1)
+        of_seeds, differences = {}, {}
+        for place, count in enumerate([max(counts), *counts]):
+            values, resampled = self.values[place, :count], self.resampled[place, :count]
+            of_seeds[str(place)] = dict(enumerate(zip(values.tolist(), resampled, strict=True)))
+            if place:
+                differences[str(place)] = (values - self.values[0, :count], resampled - self.resampled[0, :count])
+        prior = SeedPrior.of_differences(of_seeds, "0", self.few)
+        return compare(differences, self.few, margin, prior)
 
 
 def balanced_accuracies(

@@ -27,11 +27,12 @@ from benchmarks.verdict_jobs import Jobs
 from benchmarks.verdict_lists import equivalence_worlds, explored_worlds, hard_worlds, promise_worlds, usual_worlds
 from benchmarks.verdict_promise import promise
 from benchmarks.verdict_rates import show_rates
+from benchmarks.verdict_rounds import round_worlds, show_rounds
 from benchmarks.verdict_sweeps import judged
 from benchmarks.verdict_worlds import World
 
 _MEDIANS = ("half_width", "half_width_before", "promised", "promised_before", "seed_sd")
-PARTS = ("usual", "hard", "explored", "equivalence", "promise", "folds", "rates", "patients")
+PARTS = ("usual", "hard", "explored", "equivalence", "promise", "rounds", "folds", "rates", "patients")
 
 
 def summary(outcomes: pd.DataFrame) -> dict[str, float]:
@@ -196,7 +197,9 @@ def main(arguments: list[str] | None = None) -> None:
     }
     worlds = {part: chosen(lists[part](), names) for part in parts if part in lists}
     folded = [world for world in fold_worlds() if "folds" in parts and (not names or world.name in names)]
-    known = {world.name for make in (*lists.values(), fold_worlds) for world in make()}  # type: ignore[operator]
+    staged = [rounds for rounds in round_worlds() if "rounds" in parts and (not names or rounds.name in names)]
+    known = {world.name for worlds in lists.values() for world in worlds()}
+    known |= {world.name for world in fold_worlds()} | {rounds.name for rounds in round_worlds()}
     if unknown := set(names) - known:
         parser.error(f"--worlds: {'; '.join(sorted(unknown))} is none of {'; '.join(sorted(known))}")
     with Jobs(given.jobs, given.samples, given.seed, given.out) as jobs:
@@ -209,6 +212,8 @@ def main(arguments: list[str] | None = None) -> None:
             show_equivalence(worlds["equivalence"], given.repeats, jobs)
         if worlds.get("promise"):
             show_promises(worlds["promise"], given.repeats, jobs)
+        if staged:
+            show_rounds(staged, given.repeats, jobs)
         if folded:
             show_folds(folded, given.repeats, jobs)
         if "rates" in parts:
