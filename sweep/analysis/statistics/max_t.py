@@ -46,7 +46,7 @@ def step_down(p_values: Sequence[float] | np.ndarray, chances: Sequence[Chance])
     Returns:
         (m,) in (0, 1], never below ``p_values``.
     """
-    from scipy import special, stats
+    from scipy import special
 
     p = np.asarray(p_values, dtype=np.float64)
     n = len(chances[0].patients)
@@ -55,14 +55,18 @@ def step_down(p_values: Sequence[float] | np.ndarray, chances: Sequence[Chance])
     rng = np.random.default_rng(0)
     baseline = rng.standard_normal(rows)
     smallest = np.empty((len(p), rows))
-    grid = (np.arange(rows) + 0.5) / rows
+    shares = (np.arange(rows) + 0.5) / rows
+    few = special.ndtr(np.linspace(-5, 5, 401))
+    place_of = np.interp(shares, few, np.linspace(-5, 5, 401))
+    from_ends = np.minimum(np.arange(1, rows + 1), np.arange(rows, 0, -1))
+    two_sided = 2 * from_ends / (rows + 1)
     for place, one in enumerate(chances):
         normal = math.sqrt(one.shared) * baseline + math.sqrt(1 - one.shared) * rng.standard_normal(rows)
         students = np.empty(rows)
-        students[np.argsort(normal, kind="stable")] = special.stdtrit(one.freedom, grid)
+        # Quantiles of Student's t, by their places among those of a normal distribution: a smooth line.
+        students[np.argsort(normal)] = np.interp(place_of, np.linspace(-5, 5, 401), special.stdtrit(one.freedom, few))
         found = np.tile(one.patients, times) + one.error * students
-        rank = stats.rankdata(found)
-        smallest[place] = 2 * np.minimum(rank, rows + 1 - rank) / (rows + 1)
+        smallest[place, np.argsort(found)] = two_sided
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
     least = np.full(rows, np.inf)

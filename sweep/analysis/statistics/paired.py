@@ -21,7 +21,7 @@ from sweep.analysis.statistics.folds import evaluated, weighted, widening
 from sweep.analysis.statistics.intervals import Estimate, estimate, metric_estimate, n_patients, of_patients
 from sweep.analysis.statistics.max_t import FEWEST_SAMPLES, Chance, step_down
 from sweep.analysis.statistics.predictions import Predictions
-from sweep.analysis.statistics.seed_prior import Numbers, SeedPrior
+from sweep.analysis.statistics.seed_prior import Numbers, SeedPrior, metric_priors
 from sweep.analysis.statistics.seeds import SeedVariance
 from sweep.analysis.statistics.tests import delong, holm, mcnemar_exact
 
@@ -96,35 +96,17 @@ def metric_intervals(
     Returns:
         technique, metric, mean (over seeds), low, high (95 %, patients and seeds), seed_sd, patient_se, seeds.
     """
-    rows = []
-    all_values, all_resampled = {}, {}
+    rows, own_rows, behind = [], {}, {}
     for technique in in_order(name for name, _ in known):
         own = [trial for (name, _), trial in known.items() if name == technique]
-        all_values[technique] = {name: [trial.values[name] for trial in own] for name in own[0].resampled}
-        all_resampled[technique] = {
-            name: np.stack([trial.resampled[name] for trial in own]) for name in own[0].resampled
-        }
-    few = {name: trial.few for (name, _), trial in known.items()}
-    behind = {name: trial.behind for (name, _), trial in known.items()}
-    needed = {*metrics, *({"recall", "specificity"} if "balanced_accuracy" in metrics else ())}
-    priors = (
-        {
-            metric: SeedPrior.of_rows(
-                {name: (values[metric], all_resampled[name][metric]) for name, values in all_values.items()},
-                next(iter(few.values())).about(metric, positive),
-            )
-            for metric in needed
-            if all(metric in values for values in all_values.values())
-        }
-        if few
-        else {}
-    )
-    for technique, values in all_values.items():
-        moderated = {metric: prior.of(technique) for metric, prior in priors.items()}
+        values = {name: [trial.values[name] for trial in own] for name in own[0].resampled}
+        resampled = {name: np.stack([trial.resampled[name] for trial in own]) for name in own[0].resampled}
+        own_rows[technique], behind[technique] = (values, resampled, own[0].few), own[0].behind
+    variances = metric_priors(own_rows, metrics, positive)
+    for technique, (values, resampled, few) in own_rows.items():
         for metric in metrics:
-            found = metric_estimate(
-                metric, values, all_resampled[technique], behind[technique], few[technique], positive, moderated
-            )
+            given = (behind[technique], few, positive, variances[technique])
+            found = metric_estimate(metric, values, resampled, *given)
             rows.append({"technique": technique, "metric": metric, **vars(found)})
     columns = ["technique", "metric", "mean", "low", "high", "seed_sd", "patient_se", "seeds"]
     return pd.DataFrame(rows, columns=columns)

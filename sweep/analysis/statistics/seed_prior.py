@@ -1,19 +1,25 @@
-"""The variances over seeds of a family of rows, each held against the others': what ``estimate`` and ``compare`` take."""
+"""Variances over seeds of a family of rows, each held against the others': what ``estimate`` and ``compare`` take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from balancing.components.techniques import get_technique, training_of
+from balancing.errors import UserError
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import own_variance
-from sweep.analysis.statistics.seeds import Pair, SeedVariance, Seen, moderated, moderated_differences
+from sweep.analysis.statistics.seeds import Family, Pair, SeedVariance, Seen
 
 # Of one network: the number on the test split as it is, and (J + B,) under draws of patients.
 Numbers = tuple[float, np.ndarray]
+# As many techniques at least, the baseline among them, speak for each other.
+_FEWEST = 3
 # A spread that is none, but of rounding.
 _NO_SPREAD = 1e-12
+# Where what technique and baseline err on by themselves is so far the same, both decide with the same networks.
+_SAME_NETWORKS = 0.5
 
 
 class SeedPrior:
@@ -30,19 +36,22 @@ class SeedPrior:
         return self._variances.get(name)
 
     @classmethod
-    def of_rows(cls, rows: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients | None = None) -> SeedPrior:
+    def of_rows(
+        cls, rows: Mapping[str, tuple[Sequence[float] | np.ndarray, np.ndarray, FewPatients | None]]
+    ) -> SeedPrior:
         """Of techniques' own numbers.
 
         Args:
-            rows: name -> ((S,) of each seed, (S, J + B) under draws of patients).
-            few: of these draws.
+            rows: technique -> ((S,) of each seed, (S, J + B) under draws of patients, what few patients take away).
         """
         seen = {}
-        for name, (values, resampled) in rows.items():
-            found = _seen(np.asarray(values, dtype=np.float64), resampled, few)
+        for name, (values, resampled, few) in rows.items():
+            found = _seen(name, np.asarray(values, dtype=np.float64), resampled, few)
             if found is not None:
                 seen[name] = found
-        return cls(moderated(seen) if len(seen) > 1 else {})
+        if len({one.trained for one in seen.values()}) < _FEWEST:
+            return cls({})
+        return cls(Family(seen).of_each())
 
     @classmethod
     def of_differences(
@@ -50,46 +59,91 @@ class SeedPrior:
     ) -> SeedPrior:
         """Of paired differences to a baseline.
 
+        A technique that decides with the baseline's own networks is judged by its own seeds: its differences vary in
+        another way.
+
         Args:
-            networks: name (the baseline's too) -> seed -> numbers.
-            few: of the draws.
+            networks: technique (the baseline too) -> seed -> numbers.
+            few: of the draws; of the metric, paired.
         """
         own = networks.get(baseline, {})
         seen, pairs = {}, {}
         for name, of_seeds in networks.items():
-            found = _seen(*_stacked(of_seeds.values()), few)
+            found = _seen(name, *_stacked(of_seeds.values()), few) if len(of_seeds) > 1 else None
             if found is not None:
                 seen[name] = found
-        for name in seen:
-            common = [seed for seed in networks[name] if seed in own]
-            if name == baseline or len(common) < 2:
-                continue
-            both = [_stacked([of[seed] for seed in common]) for of in (networks[name], own)]
-            apart = _seen(both[0][0] - both[1][0], both[0][1] - both[1][1], few)
-            if apart is None:
-                continue
-            a, b = (values - values.mean() for values, _ in both)
-            pairs[name] = Pair(len(common), float(a @ a), float(b @ b), float(a @ b), apart.least)
-        if baseline not in seen or len(pairs) < 2:
+        if baseline not in seen:
             return cls({})
-        return cls(moderated_differences(seen, baseline, pairs))
+        for name in [name for name in seen if name != baseline]:
+            common = [seed for seed in networks[name] if seed in own]
+            (values, resampled), (base, base_resampled) = (
+                _stacked([of[seed] for seed in common]) if common else (np.empty(0), np.empty((0, 0)))
+                for of in (networks[name], own)
+            )
+            apart = _seen(name, values - base, resampled - base_resampled, few)
+            if apart is None or apart.least < _SAME_NETWORKS * (seen[name].least + seen[baseline].least):
+                del seen[name]
+                continue
+            a, b = values - values.mean(), base - base.mean()
+            pairs[name] = Pair(len(common), float(a @ a), float(b @ b), float(a @ b), apart.least)
+        if len({seen[name].trained for name in (*pairs, baseline)}) < _FEWEST:
+            return cls({})
+        return cls(Family(seen).of_differences(baseline, pairs))
 
 
-def _stacked(numbers: Mapping | list) -> tuple[np.ndarray, np.ndarray]:
+def metric_priors(
+    rows: Mapping[str, tuple[Mapping[str, Sequence[float]], Mapping[str, np.ndarray], FewPatients]],
+    metrics: Iterable[str],
+    positive: int | None,
+) -> dict[str, dict[str, SeedVariance | None]]:
+    """Technique -> metric -> variance over seeds, for ``metric_estimate``; each metric is a family of its own.
+
+    Args:
+        rows: technique -> (metric -> (S,), metric -> (S, J + B), what few patients take away).
+        metrics: of ``METRICS``; those that balanced accuracy is made of come with it.
+        positive: its index for two classes, else None.
+    """
+    needed = dict.fromkeys(metrics)
+    if "balanced_accuracy" in needed:
+        needed |= dict.fromkeys(("recall", "specificity"))
+    found: dict[str, dict[str, SeedVariance | None]] = {name: {} for name in rows}
+    for metric in needed:
+        prior = SeedPrior.of_rows(
+            {
+                name: (values[metric], resampled[metric], few.about(metric, positive))
+                for name, (values, resampled, few) in rows.items()
+                if metric in resampled
+            }
+        )
+        for name in rows:
+            found[name][metric] = prior.of(name)
+    return found
+
+
+def _trained(name: str) -> str:
+    """What was trained for a technique; its own name where this version, or this machine, does not have it."""
+    try:
+        return training_of(get_technique(name)).name
+    except UserError:
+        return name
+
+
+def _stacked(numbers: Iterable[Numbers]) -> tuple[np.ndarray, np.ndarray]:
     values, resampled = zip(*numbers, strict=True)
     return np.array(values, dtype=np.float64), np.stack(resampled)
 
 
-def _seen(values: np.ndarray, resampled: np.ndarray, few: FewPatients | None) -> Seen | None:
+def _seen(name: str, values: np.ndarray, resampled: np.ndarray, few: FewPatients | None) -> Seen | None:
     """None where these seeds tell nothing of a variance."""
-    finite = np.isfinite(resampled).all(axis=0)
-    finite[: 0 if few is None else len(few.rows)] = True
     if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) < _NO_SPREAD:
         return None
-    if finite.sum() < 2 + (0 if few is None else len(few.rows)):
+    first = 0 if few is None else len(few.rows)
+    finite = np.isfinite(resampled).all(axis=0)
+    finite[:first] = True
+    if finite.sum() < 2 + first:
         return None
     least, known = own_variance(resampled[:, finite, None], few)
     if not known.all():
         return None
     away = values - values.mean()
-    return Seen(len(values), float(away @ away), float(least[0]))
+    return Seen(len(values), float(away @ away), float(least[0]), _trained(name))

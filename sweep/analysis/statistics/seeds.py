@@ -2,25 +2,26 @@
 
 Three seeds hardly tell a variance (Student's t with 2 degrees of freedom is 4.3 at 95 %), but six techniques with three
 seeds each tell how much techniques vary, and how unlike each other they are in that. So each technique's variance is
-what its own seeds and the others' make likely together, as in the analysis of thousands of genes with three samples
-each. Whether the others may speak for it is itself learnt: where techniques differ in their variances, or are few, the
-own seeds decide.
+what its own seeds and the others' make likely together, as is usual for thousands of genes with three samples each.
+Whether the others may speak for it is itself learnt: where techniques differ in their variances, or are few, the own
+seeds decide.
 
-The model, of one number of every network: log sigma_t^2 of technique t is near mu, with a spread tau and room for a few
-techniques that are unlike the rest; it is never below what the technique's networks err on by themselves, which the
-bootstrap over patients tells. The same seed moves technique and baseline together by a correlation that all techniques
-share, more or less. Everything unknown is integrated over grids; what is left of it is a variance with its degrees of
-freedom, the mean and variance of whose logarithm are those of the posterior.
+The model, of one number of every network: its variance over seeds is what each network errs on by itself, which the
+bootstrap over patients tells, and what training adds. The logarithm of the latter is near mu, with a spread tau between
+techniques and room for a few that are unlike the rest. The same seed moves technique and baseline together by a
+correlation that techniques share, more or less. All that is unknown is summed over on grids, and what is left is told
+as a variance and its degrees of freedom: the Student's t that the error of a mean then has.
 
-Reference: Smyth, Statistical Applications in Genetics and Molecular Biology 3(1), 2004 (moderated variances); Phipson et
-al., Annals of Applied Statistics 10(2), 2016 (a few that are unlike); Gelman, Bayesian Analysis 1(3), 2006 (hierarchies
-of few groups).
+Reference: Smyth, Statistical Applications in Genetics and Molecular Biology 3(1), 2004 (moderated variances); Phipson
+et al., Annals of Applied Statistics 10(2), 2016 (a few that are unlike the rest); Gelman, Bayesian Analysis 1(3), 2006
+(hierarchies of few groups).
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -61,12 +62,31 @@ class Seen:
 
     Args:
         seeds: S >= 2.
-        squares: sum of squared deviations from their mean.
+        squares: sum of squared deviations from their mean, > 0.
         least: variance over seeds that there is at least: what each network errs on by itself.
+        trained: what was trained; techniques that only decide otherwise with the same networks have the same.
     """
 
     seeds: int
     squares: float
+    least: float
+    trained: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A technique and the baseline on the seeds that both have; sums of squares and products about the means.
+
+    Args:
+        seeds: that both have.
+        squares, baseline, products: of the technique, the baseline, and of both.
+        least: variance of the difference that there is at least.
+    """
+
+    seeds: int
+    squares: float
+    baseline: float
+    products: float
     least: float
 
 
@@ -113,139 +133,106 @@ def _ratios() -> tuple[np.ndarray, np.ndarray]:
     return log, np.log(far / near)
 
 
-class _Family:
+class Family:
     """What the seeds of all techniques say of each one's variance, of one number.
 
     Args:
-        seen: technique -> what its seeds show.
+        seen: technique -> what its seeds show; at least one.
     """
 
     def __init__(self, seen: Mapping[str, Seen]):
-        self.seen = {name: one for name, one in seen.items() if one.seeds > 1 and one.squares > 0}
-        if not self.seen:
-            return
+        self.seen = dict(seen)
         raw = np.array([one.squares / (one.seeds - 1) for one in self.seen.values()])
-        least = np.array([one.least for one in self.seen.values()])
-        middle = float(np.log(np.median(np.maximum(raw, least))))
+        middle = float(np.log(np.median(np.maximum(raw, [one.least for one in self.seen.values()]))))
         top = max(float(np.log(raw).max()), middle) + _ABOVE
-        self.grid = np.arange(middle - _BENEATH, top, _STEP)
+        # Of what training adds to a network's own errors: log variances that it can have, and mu and tau.
+        self.added = np.arange(middle - _BENEATH, top, _STEP)
         centres = np.arange(middle - _BENEATH, top - _ABOVE / 2, 2 * _STEP)
         self.mu, self.tau = (each.ravel() for each in np.meshgrid(centres, _SPREADS, indexing="ij"))
         self.of_hyper = np.tile(np.gradient(_SPREADS) / (1 + _SPREADS**2), len(centres))
-
-    def values(self, name: str) -> np.ndarray:
-        """(V,) log variances that a technique's can be."""
-        return np.log(np.exp(self.grid) + self.seen[name].least)
-
-    def prior(self, name: str) -> np.ndarray:
-        """(H, V) probability of each variance of a technique, given each mu and tau."""
-        away = self.grid - self.mu[:, None]
+        away = self.added - self.mu[:, None]
         near = np.exp(-0.5 * (away / self.tau[:, None]) ** 2)
         wide = np.exp(-0.5 * (away / np.hypot(self.tau, _HOW_UNLIKE)[:, None]) ** 2)
         near, wide = (part / part.sum(axis=1, keepdims=True) for part in (near, wide))
-        return (1 - _UNLIKE) * near + _UNLIKE * wide
+        self.prior = (1 - _UNLIKE) * near + _UNLIKE * wide  # (H, V)
+        alike = Counter(one.trained for one in self.seen.values())
+        self.weights = {name: 1 / alike[one.trained] for name, one in self.seen.items()}
+
+    def variances(self, name: str) -> np.ndarray:
+        """(V,) variances that a technique's can be."""
+        return np.asarray(np.exp(self.added) + self.seen[name].least)
 
     def likelihood(self, name: str) -> np.ndarray:
-        """(V,) of a technique's seeds."""
-        one, values = self.seen[name], self.values(name)
-        log = -(one.seeds - 1) / 2 * values - one.squares / 2 * np.exp(-values)
-        return np.exp(log - log.max())
+        """(V,) of a technique's seeds, the largest 1."""
+        one, values = self.seen[name], self.variances(name)
+        log = -(one.seeds - 1) / 2 * np.log(values) - one.squares / 2 / values
+        return np.asarray(np.exp(log - log.max()))
+
+    def _without(self, name: str, whole: np.ndarray, told: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What all but one technique (and those of the same networks) say, from logarithms; the largest 1."""
+        alike = [other for other in told if self.seen[other].trained == self.seen[name].trained]
+        rest = whole - sum(self.weights[other] * told[other] for other in alike)
+        return np.asarray(np.exp(rest - rest.max()))
 
     def of_each(self) -> dict[str, SeedVariance]:
         """Technique -> the variance of its own number."""
-        priors = {name: self.prior(name) for name in self.seen}
         likely = {name: self.likelihood(name) for name in self.seen}
-        told = {name: priors[name] @ likely[name] for name in self.seen}
-        log = np.log(self.of_hyper) + sum(np.log(one) for one in told.values())
-        hyper = np.exp(log - log.max())
+        told = {name: _log(self.prior @ own) for name, own in likely.items()}
+        whole = np.log(self.of_hyper) + sum(self.weights[name] * own for name, own in told.items())
         found = {}
         for name in self.seen:
-            weights = (hyper / told[name]) @ priors[name] * likely[name]
-            found[name] = SeedVariance(*from_posterior(self.values(name), weights))
+            weights = self._without(name, whole, told) @ self.prior * likely[name]
+            found[name] = SeedVariance(*from_posterior(np.log(self.variances(name)), weights))
         return found
 
     def of_differences(self, baseline: str, pairs: Mapping[str, Pair]) -> dict[str, SeedVariance]:
         """Technique -> the variance of its paired difference to the baseline.
 
         Args:
+            baseline: one of the family.
             pairs: technique -> what is seen of it beside the baseline.
         """
-        base_values, base_likely = self.values(baseline), self.likelihood(baseline)
-        base_prior = self.prior(baseline)
         shared, own = _correlations()
+        of_baseline = self.variances(baseline)[None, None, :]
         r = np.tanh(_OWN)[None, :, None]
         told, kept = {}, {}
         for name, pair in pairs.items():
-            v = self.values(name)
-            a = (pair.squares * np.exp(-v))[:, None, None]
-            c = (pair.baseline * np.exp(-base_values))[None, None, :]
-            b = pair.products * np.exp(-(v[:, None, None] + base_values[None, None, :]) / 2)
-            log = -(pair.seeds - 1) / 2 * (v[:, None, None] + np.log1p(-(r**2)))
-            log = log - (a - 2 * r * b + r**2 * c) / (2 * (1 - r**2))
-            likely = np.exp(log - log.max())  # (V, R, V0)
-            prior = self.prior(name)
+            v = self.variances(name)[:, None, None]
+            # Of the technique's seeds given the baseline's: normal, with variance v (1 - r^2).
+            square, product = pair.squares / v, pair.products / np.sqrt(v * of_baseline)
+            away = (square - 2 * r * product + r**2 * pair.baseline / of_baseline) / (1 - r**2)
+            log = -(pair.seeds - 1) / 2 * np.log(v * (1 - r**2)) - away / 2
+            likely = np.exp(log - log.max())  # (V, R, V of the baseline)
             by_shared = np.einsum("zr,vrq->vzq", own, likely)
-            told[name] = np.maximum(
-                (prior @ by_shared.reshape(len(v), -1)).reshape(len(prior), *by_shared.shape[1:]), 1e-300
-            )
-            kept[name] = (v, prior, likely)
-        log = np.log(self.of_hyper)[:, None, None] + np.log(shared)[None, :, None]
-        with np.errstate(divide="ignore"):
-            log = log + np.log(base_prior * base_likely)[:, None, :]
-        log = log + sum(np.log(one) for one in told.values())
-        joint = np.exp(log - log.max())  # (H, Z, V0)
+            by_all = self.prior @ by_shared.reshape(len(by_shared), -1)
+            told[name] = _log(by_all.reshape(-1, *by_shared.shape[1:]))
+            kept[name] = likely
+        whole = np.log(self.of_hyper)[:, None, None] + np.log(shared)[None, :, None]
+        whole = whole + _log(self.prior * self.likelihood(baseline))[:, None, :]
+        whole = whole + sum(self.weights[name] * one for name, one in told.items())
         found = {}
         for name, pair in pairs.items():
-            v, prior, likely = kept[name]
-            rest = joint / told[name]
-            weights = (prior.T @ rest.reshape(len(prior), -1)).reshape(len(v), *rest.shape[1:])
-            weights = np.einsum("vzq,zr->vrq", weights, own) * likely
-            both = np.exp(v)[:, None, None] + np.exp(base_values)[None, None, :]
-            cross = 2 * r * np.exp((v[:, None, None] + base_values[None, None, :]) / 2)
-            variance = np.maximum(both - cross, max(pair.least, 1e-300))
-            share = float((weights * (np.exp(base_values)[None, None, :] / both)).sum() / weights.sum())
+            rest = self._without(name, whole, told)  # (H, Z, V of the baseline)
+            weights = (self.prior.T @ rest.reshape(len(rest), -1)).reshape(-1, *rest.shape[1:])
+            weights = np.einsum("vzq,zr->vrq", weights, own) * kept[name]
+            v = self.variances(name)[:, None, None]
+            variance = np.maximum(v + of_baseline - 2 * r * np.sqrt(v * of_baseline), max(pair.least, 1e-300))
+            share = float((weights * (of_baseline / (v + of_baseline))).sum() / weights.sum())
             found[name] = SeedVariance(*from_posterior(np.log(variance), weights), share)
         return found
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A technique and the baseline on the seeds that both have; sums of squares and products about the means.
-
-    Args:
-        seeds: that both have.
-        squares, baseline, products: of the technique, the baseline, and of both.
-        least: variance of the difference that there is at least.
-    """
-
-    seeds: int
-    squares: float
-    baseline: float
-    products: float
-    least: float
+def _log(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(np.maximum(values, 1e-300)))
 
 
 def _correlations() -> tuple[np.ndarray, np.ndarray]:
     """(Z,) probability of each shared correlation, (Z, R) of a technique's given the shared."""
 
-    def normal(x: np.ndarray, sd: float) -> np.ndarray:
-        return np.exp(-0.5 * (x / sd) ** 2) / sd
+    def normal(away: np.ndarray, sd: float) -> np.ndarray:
+        found = np.exp(-0.5 * (away / sd) ** 2)
+        return np.asarray(found / found.sum(axis=-1, keepdims=True))
 
-    shared = (0.9 * normal(_SHARED, 0.5) + 0.1 * normal(_SHARED, 1.5)) * np.gradient(_SHARED)
-    shared = shared / shared.sum() / 2
-    shared[_SHARED == 0] += 0.5
-    own = normal(_OWN - _SHARED[:, None], 0.2)
-    own = 0.95 * own / own.sum(axis=1, keepdims=True) + 0.05 * normal(_OWN, 1.2) / normal(_OWN, 1.2).sum()
-    return shared / shared.sum(), own / own.sum(axis=1, keepdims=True)
-
-
-def moderated(seen: Mapping[str, Seen]) -> dict[str, SeedVariance]:
-    """Technique -> the variance of its own number."""
-    return _Family(seen).of_each()
-
-
-def moderated_differences(
-    seen: Mapping[str, Seen], baseline: str, pairs: Mapping[str, Pair]
-) -> dict[str, SeedVariance]:
-    """Technique -> the variance of its paired difference to the baseline."""
-    return _Family(seen).of_differences(baseline, pairs)
+    shared = 0.45 * normal(_SHARED, 0.5) + 0.05 * normal(_SHARED, 1.5)
+    shared[_SHARED == 0] += 0.5  # seeds that don't move techniques together
+    return shared, (1 - _UNLIKE) * normal(_OWN - _SHARED[:, None], 0.2) + _UNLIKE * normal(_OWN, 1.2)
