@@ -149,11 +149,18 @@ def round_worlds() -> list[Rounds]:
     ]
 
 
+def about_rounds(rounds: Rounds) -> dict[str, object]:
+    """What JSON can hold of it; the rule is in the name."""
+    return {"name": rounds.name, "world": asdict(rounds.world), "looks": list(rounds.looks)}
+
+
 def show_rounds(worlds: Sequence[Rounds], repeats: int, jobs: Jobs) -> None:
     """The table."""
     lines = []
     for rounds in worlds:
-        about = {"name": rounds.name, "world": asdict(rounds.world), "looks": rounds.looks}
+        about = about_rounds(rounds)
+        if not jobs.wanted("rounds", [about]):
+            continue
 
         def make(rounds: Rounds = rounds) -> dict[str, float]:
             return dict(jobs.sweeps(staged, rounds, repeats).mean())
@@ -164,6 +171,8 @@ def show_rounds(worlds: Sequence[Rounds], repeats: int, jobs: Jobs) -> None:
             [rounds.name, ", ".join(map(str, rounds.looks)), f"{r['sweeps']:,}", f"{r['false_winner']:.1%}",
              f"{r['false_loser']:.1%}", power, f"{r['saved']:.0%}", f"{r['seeds']:.1f}"]
         )  # fmt: skip
+    if not lines:
+        return
     show(
         "Confirming seeds in rounds, over the whole procedure",
         ["true gain and rule", "looks at seeds", "sweeps", "false winner", "false loser", "power", "trials saved",

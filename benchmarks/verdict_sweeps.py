@@ -190,6 +190,13 @@ def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = Tr
     return found
 
 
+def judged_alone(world: World, samples: int, seed: int, number: int) -> dict[str, float]:
+    """As ``judged``, without the usual ways."""
+    rng = np.random.default_rng([seed, number])
+    sweep = one_sweep(world, rng)
+    return outcome(sweep, networks_of(sweep, world.samples or samples, rng), world.margin, usual=False)
+
+
 def judged(world: World, samples: int, seed: int, number: int) -> dict[str, float]:
     """The ``outcome`` of a world's sweep of this number: it depends on nothing else."""
     rng = np.random.default_rng([seed, number])

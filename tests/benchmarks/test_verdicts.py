@@ -176,3 +176,18 @@ def test_mcnemars_test_of_many_is_that_of_each() -> None:
     found = mcnemar(right[1:], right[0])
     assert found == pytest.approx([mcnemar_exact(own, right[0]) for own in right[1:]])
     assert found[0] == 1
+
+
+def test_what_is_kept_is_shown_without_simulating(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "lines.jsonl"
+    call = ["--repeats", "2", "--samples", "60", "--jobs", "1", "--out", str(out)]
+    with pytest.raises(SystemExit):
+        verdicts.main([*call, "--kept"])
+    verdicts.main([*call, "--parts", "promise,hard", "--worlds", "3 seeds;10 + 10 patients"])
+    first = capsys.readouterr().out
+    verdicts.main([*call, "--parts", "usual,hard,explored,promise,rounds,folds", "--kept"])
+    second = capsys.readouterr()
+    assert second.err == ""
+    assert [row for row in second.out.splitlines() if row.startswith("|")] == [
+        row for row in first.splitlines() if row.startswith("|")
+    ]
