@@ -187,7 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--worlds", default="", help="names of worlds, with ; between them (all)")
     parser.add_argument("--jobs", type=int, default=cores(), help="processes (%(default)s)")
     parser.add_argument("--out", type=Path, help="JSON lines of what is done, to go on from")
-    parser.add_argument("--kept", action="store_true", help="show the lines that --out holds, make none (not of rates and patients)")
+    parser.add_argument("--kept", action="store_true", help="show what --out holds (no rates, no patients)")
     given = parser.parse_args(arguments)
     parts, names = given.parts.split(","), [name for name in given.worlds.split(";") if name]
     if unknown := set(parts) - set(PARTS):
