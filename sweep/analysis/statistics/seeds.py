@@ -29,7 +29,7 @@ import numpy as np
 from scipy import special
 
 # Steps of log variances, and how far they reach beneath and above what is seen.
-_STEP, _BENEATH, _ABOVE = 0.4, 4.0, 3.6
+_STEP, _BENEATH, _ABOVE = 0.4, 5.6, 3.6
 # Spread of log variances between techniques: twice that of the logarithms of their standard deviations.
 _SPREADS = np.array([0.2, 0.5, 1.0, 1.7, 2.5])
 # Share of techniques that are unlike the rest, and how much, as a log variance.
@@ -37,6 +37,8 @@ _UNLIKE, _HOW_UNLIKE = 0.05, 2.0
 # Correlations, as Fisher's z: of the family, and of a technique.
 _SHARED = np.array([-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 2.0, 2.8])
 _OWN = np.array([-1.6, -1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2])
+# How likely it is that a seed does not move techniques together.
+_APART = 0.8
 # One-sided tails by which a posterior becomes a Student's t; bins of log variances.
 _TAILS, _BIN = (0.025, 0.0025), 0.05
 
@@ -233,6 +235,6 @@ def _correlations() -> tuple[np.ndarray, np.ndarray]:
         found = np.exp(-0.5 * (away / sd) ** 2)
         return np.asarray(found / found.sum(axis=-1, keepdims=True))
 
-    shared = 0.45 * normal(_SHARED, 0.5) + 0.05 * normal(_SHARED, 1.5)
-    shared[_SHARED == 0] += 0.5  # seeds that don't move techniques together
+    shared = (1 - _APART) * (0.9 * normal(_SHARED, 0.5) + 0.1 * normal(_SHARED, 1.5))
+    shared[_SHARED == 0] += _APART
     return shared, (1 - _UNLIKE) * normal(_OWN - _SHARED[:, None], 0.2) + _UNLIKE * normal(_OWN, 1.2)
