@@ -172,12 +172,13 @@ def list_schedule(lengths: Sequence[float], n_slots: int, *, ramp: float = 0.0, 
 
 
 def compare_specs() -> list[TrialSpec]:
-    """The 144 trials of the `compare` preset with the study's six techniques, in the order in which they run.
+    """144 trials: the `compare` preset's draws with three seeds of the study's six techniques, in the order they run in.
 
     An epoch is a pass of a technique's rows. By equal steps, the preset's own budget, they train fewer images where
     more techniques add rows than take some away.
     """
-    return trial_specs(build_config(read_file("compare"), {"space.budget": "epochs", "space.techniques": list(STUDY)}))
+    space = {"space.budget": "epochs", "space.techniques": list(STUDY), "space.seeds": 3}
+    return trial_specs(build_config(read_file("compare"), space))
 
 
 def rows_per_epoch(spec: TrialSpec, class_counts: Sequence[int]) -> int:

@@ -24,7 +24,7 @@ def configuration(size: int, draws: int, seeds: int, epochs: int, phantom_images
     config["data"] = {"source": source(), "image_size": size}
     if source() == "phantom":
         config["data"]["phantom_images"] = phantom_images
-    config["space"] |= {"techniques": list(STUDY), "epochs": epochs, "trials": draws, "seeds": seeds}
+    config["space"] |= {"techniques": list(STUDY), "epochs": epochs, "trials": draws, "seeds": seeds, "confirm": 0}
     config["train"] = {"weights": "none", "stem": "imagenet"}
     return config
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -218,15 +218,48 @@ class ComparisonRun:
             KeyboardInterrupt: the user stopped it.
         """
         from sweep import sweeps
+
+        return self._goes_on(sweeps.resume, executor, progress, None, resources)
+
+    def more(
+        self,
+        seeds: int,
+        *,
+        executor: Executor = "ray",
+        progress: bool | Observer = False,
+        data: str | os.PathLike[str] | None = None,
+        **resources: Any,
+    ) -> ComparisonRun:
+        """Adds fresh seeds of the chosen configurations to a finished run: they train, and are tested.
+
+        Where configurations were compared and no fresh seeds spoke, these alone speak from then on; else all do. The
+        report says that seeds were added after results were seen; write it anew by ``report``.
+
+        Args:
+            seeds: how many, of each technique.
+            executor, progress, resources: as of ``resume``, which also goes on with what was stopped.
+            data: where the run's own data lie now.
+        Raises:
+            UserError: the run has not ended, or as ``resume``.
+            KeyboardInterrupt: the user stopped it.
+        """
+        from sweep import sweeps
+
+        return self._goes_on(partial(sweeps.more, seeds=seeds), executor, progress, data, resources)
+
+    def _goes_on(
+        self, do: Callable[..., Run], executor: Executor, progress: Any, data: Any, more: Any
+    ) -> ComparisonRun:
+        from sweep import sweeps
         from sweep.config.config import recorded_config
         from sweep.config.localpaths import recorded_source
 
-        _check_executor(executor, resources)
-        chosen = {"data.source": recorded_source(self._run)} | {f"resources.{k}": v for k, v in resources.items()}
-        config = recorded_config(self._run, chosen)
+        _check_executor(executor, more)
+        chosen = {"data.source": recorded_source(self._run) if data is None else os.fspath(data)}
+        config = recorded_config(self._run, chosen | {f"resources.{key}": value for key, value in more.items()})
         try:
             with _process(executor):
-                return ComparisonRun(sweeps.resume(self.path, config, _observer(progress), executor=executor))
+                return ComparisonRun(do(self.path, config, observer=_observer(progress), executor=executor))
         except sweeps.Interrupted:
             raise KeyboardInterrupt(f"stopped; the run is in {self.path}") from None
 

@@ -16,6 +16,7 @@ from balancing.cpus import usable_cpus
 from balancing.errors import UserError
 from sweep.borrowed import borrowed_process
 from sweep.planning.bundles import groups_of, is_bundled
+from sweep.planning.confirming import exploring_specs
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import PairedHalving, halving_epochs
 from sweep.planning.prepare import SweepInputs
@@ -87,7 +88,7 @@ def run_locally(
         inputs = settle_precision(run, config, inputs, lambda: fast_precision("cuda" if gpus else "cpu"))
         inputs = with_vectors(run, config, inputs, observer, cuda=bool(gpus))
         here = _Here(run, config, inputs, observer, interrupts or Interrupts(), cpus=cpus, gpus=gpus)
-        sweep_until_whole(run, config.sweep.metric, here.train_all, here, partial(tell, observer.note))
+        sweep_until_whole(run, config, inputs, here.train_all, here, partial(tell, observer.note))
     here.interrupts.check()
 
 
@@ -118,23 +119,28 @@ class _Here:
             vectors=self.inputs.vectors,
         )
 
-    def train_all(self) -> None:
-        """Every trial that has not ended, in the order of the plan, or round by round."""
+    def train_all(self, given: Sequence[TrialSpec] | None) -> None:
+        """Every trial that has not ended, in the order of the plan, or round by round.
+
+        Args:
+            given: of these; None: of those that explore.
+        """
         run, config, metric = self.run, self.config, self.config.sweep.metric
-        searched = config.sweep.search != "grid"
-        specs = run.specs() or ([] if searched else self.inputs.specs(config))
+        exploring = given is None
+        searched = exploring and config.sweep.search != "grid"
+        specs = exploring_specs(run, config, self.inputs) if given is None else given
         ended = ended_trials(run, specs)
-        if not searched:
+        if exploring and not searched:
             run.write_specs(specs)
         waiting = [spec for spec in specs if spec.trial_id not in ended]
         if not searched and not waiting:
             return
         halving = None
-        if config.sweep.scheduler == "asha":
+        if exploring and config.sweep.scheduler == "asha":
             halving = PairedHalving(run, *halving_epochs(run, config))
         tell(self.observer.begin, specs, ended, metric, 1)
         try:
-            if is_bundled(config):
+            if is_bundled(config, exploring=exploring):
                 left = {spec.trial_id for spec in waiting}
                 train_bundle(groups_of(specs, left, self.inputs.images.n_classes), self._workplace())
                 return

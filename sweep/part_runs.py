@@ -45,8 +45,8 @@ class Work(Protocol):
 def run_first_stage(made: Run, stages: Stages, work: Work, ended: Ended) -> tuple[Config, SweepInputs]:
     """Runs the first stage in RUN/first, or goes on with it; returns what it decided that the second one trains."""
     from sweep.planning.funnel import decide, second_inputs, second_stage
-    from sweep.planning.prepare import require_room
     from sweep.planning.resumable import check_data
+    from sweep.planning.room import require_room
 
     observer, guard = work.observer, work.owner.claim.check
     path, inputs = first_path(made), stages.first_inputs

@@ -52,7 +52,8 @@ def report_of_run(
         report_of_run(first, own, settings, cams=cams, tell=tell)  # the page links to it
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
     with _threads_of_maps(images.image_size if images is not None and cams else None):
-        return write_report(run, images, ReportOptions(cams, settings.cam, settings.masks, preferences), tell)
+        options = ReportOptions(cams, settings.cam, settings.masks, preferences, margin=settings.margin)
+        return write_report(run, images, options, tell)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from sweep.runs.folds import refuse_part
 from sweep.runs.interrupts import Interrupted as Interrupted  # what its callers catch
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.run import Run
+from sweep.runs.sole import claimed, note_the_end, sole
 from sweep.runs.stages import decision_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def start(
             with (
                 claim_out(path, observer.note, resume=resume) as owner,
                 no_half(path, owner.claim.check),
-                _sole(path, owner, interrupts, observer),
+                sole(path, owner, interrupts, observer),
             ):
                 config, inputs, parts = _prepared(path, config, observer, partial(_secure, executor, config, observer))
                 made = Run.create(
@@ -100,6 +100,7 @@ def resume(
     executor: str = "ray",
     allow_mixed: bool = False,
     steps: Sequence[Step] = (),
+    seeds: int = 0,
 ) -> Run:
     """Goes on with a run, on the same data and with the same settings; where it runs may differ.
 
@@ -108,10 +109,12 @@ def resume(
         config: its own.
         observer, executor, steps: as of ``start``.
         allow_mixed: go on although trials were trained with another release of torch.
+        seeds: fresh ones that are added first; see ``more``.
     Raises:
         UserError, Interrupted: as ``start``.
     """
     from sweep.config.localpaths import with_absolute_paths
+    from sweep.planning.adding import add_seeds
     from sweep.planning.resumable import check_data, check_same, check_versions
 
     found, config = Run(path), with_absolute_paths(config)
@@ -120,8 +123,8 @@ def resume(
     _look_for(executor, config)
     with (
         Interrupts() as interrupts,
-        _claimed(path, observer) as owner,
-        _sole(path, owner, interrupts, observer),
+        claimed(path, observer) as owner,
+        sole(path, owner, interrupts, observer),
     ):
         found = Run(path, owner.claim.check)
         for line in (*found.mend(), *check_versions(found, allow_mixed=allow_mixed)):
@@ -131,9 +134,40 @@ def resume(
         check_data(found, inputs)
         for line in found.mend_split(inputs.images, inputs.split):
             observer.note(line)
-        found.update_info(status="running")
+        if seeds:
+            add_seeds(found, config, seeds)
+        else:
+            found.update_info(status="running")
         _Work(executor, observer, owner, interrupts, steps).do_all(found, config, inputs, parts)
     return Run(path)
+
+
+def more(
+    path: Path,
+    config: Config,
+    seeds: int,
+    observer: Observer,
+    *,
+    executor: str = "ray",
+    allow_mixed: bool = False,
+    steps: Sequence[Step] = (),
+) -> Run:
+    """Adds fresh seeds of the chosen configurations to a run that has ended: they train, and the test split is opened.
+
+    Where configurations were compared and no fresh seeds spoke, these alone speak from then on; else all do.
+
+    Args:
+        path, config, observer, executor, allow_mixed, steps: as of ``resume``.
+        seeds: how many, of each technique.
+    Raises:
+        UserError, Interrupted: as ``resume``, which also goes on with what was added; or the run has not ended.
+    """
+    from sweep.planning.adding import check_addable
+
+    found = Run(path)
+    refuse_part(found)
+    check_addable(found, seeds)
+    return resume(path, config, observer, executor=executor, allow_mixed=allow_mixed, steps=steps, seeds=seeds)
 
 
 def _prepared(
@@ -150,7 +184,8 @@ def _prepared(
     """
     from sweep.planning.folds import prepare_folds
     from sweep.planning.funnel import prepare_stages
-    from sweep.planning.prepare import prepare, require_room, unheard
+    from sweep.planning.prepare import prepare, unheard
+    from sweep.planning.room import require_room
 
     new = run is None
     tell = observer.note if new else unheard
@@ -196,18 +231,6 @@ def _secure(executor: str, config: Config, observer: Observer) -> None:
             observer.note(note)
 
 
-def _claimed(path: Path, observer: Observer) -> Owner:
-    from sweep.runs.owner import Owner
-
-    try:
-        return Owner(path, observer.note)
-    except OSError as error:
-        raise UserError(
-            f"run {path} can't be written to ({(error.strerror or str(error)).lower()}); make it writable, or go on "
-            "with a copy of it"
-        ) from error
-
-
 @dataclass(frozen=True)
 class _Work:
     """What one process does with a run that is its own: the sweep, then the steps after it."""
@@ -224,7 +247,7 @@ class _Work:
         from sweep.planning.folds import FoldedInputs
 
         def ended(path: Path, stopped: bool) -> None:
-            _note_the_end(path, self.owner, stopped=stopped)
+            note_the_end(path, self.owner, stopped=stopped)
 
         if isinstance(parts, FoldedInputs):
             run_folds(made, parts, self, ended)
@@ -248,6 +271,9 @@ class _Work:
             yield replace(self, dashboard=dashboard)
 
     def do(self, made: Run, config: Config, inputs: SweepInputs) -> None:
+        from sweep.analysis.rounds import next_techniques
+
+        inputs = replace(inputs, judge=next_techniques)
         if self.executor == "local":
             from sweep.local import run_locally
 
@@ -271,52 +297,3 @@ class _Work:
         for step in self.steps:
             self.interrupts.check()
             step(made, inputs)
-
-
-@contextlib.contextmanager
-def _sole(path: Path, owner: Owner, interrupts: Interrupts, observer: Observer) -> Iterator[None]:
-    """What its one owner does with a run: however that ends, run.json and the user are told, unless it has another."""
-    from sweep.runs.outages import chain, outage
-    from sweep.runs.owner import NotOwner
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        interrupts.stop()
-        if owner.lost:
-            raise _taken_over(path) from None
-        if not (path / "run.json").exists():
-            raise
-        _note_the_end(path, owner, stopped=True)
-        observer.note(f"\nStopped. Everything so far is kept; go on by:  sweep resume {shlex.quote(str(path))}")
-        raise Interrupted from None
-    except Exception as error:
-        if any(isinstance(found, NotOwner) for found in chain(error)):  # Tune wraps what its callbacks raise
-            interrupts.stop()
-            raise _taken_over(path) from None
-        _note_the_end(path, owner, stopped=False)
-        sentence = None if isinstance(error, UserError) else outage(error, path)
-        if sentence is None:
-            raise
-        raise sentence from error
-
-
-def _note_the_end(path: Path, owner: Owner, *, stopped: bool) -> None:
-    """Has run.json not say that the run is still worked on, where that can be written.
-
-    Args:
-        stopped: by the user, perhaps after the last trial.
-    """
-    from sweep.runs.owner import NotOwner
-
-    with contextlib.suppress(NotOwner, OSError, UserError):
-        made = Run(path, owner.claim.check)
-        if stopped or made.info.get("status") == "running":
-            made.update_info(status="interrupted")
-
-
-def _taken_over(path: Path) -> UserError:
-    return UserError(
-        f"another process has taken run {path} over, so this one stopped and left it alone; wait for that one, or "
-        "stop it and resume"
-    )

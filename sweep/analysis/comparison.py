@@ -8,7 +8,7 @@ import numpy as np
 
 from balancing.data.patients import patients_of_classes
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.significance import significant
+from sweep.analysis.statistics.significance import EQUIVALENT, OPEN, answers, significant
 
 
 def fewest_test_patients(run: Results) -> tuple[int, int]:
@@ -31,13 +31,24 @@ def winners_and_losers(run: Results) -> dict[str, Any]:
     """The comparison with the baseline in parts.
 
     Returns:
-        ``metric``, the one compared in; ``beats_baseline`` and ``behind_baseline``, lists of techniques, see
-        ``significant``; ``differences``, the rows of ``Results.differences``.
+        ``metric``, the one compared in; ``margin``, within which a difference does not matter, and ``stated_margin``,
+        that of the run's configuration (None where it states none); ``beats_baseline`` and ``behind_baseline``, lists
+        of techniques, see ``significant``; ``equivalent`` and ``open``, see ``answers``; ``differences``, the rows of
+        ``Results.differences`` with ``answer``.
     """
     table = run.differences()
+    table["answer"] = answers(table)
+
+    def named(answer: str) -> list[str]:
+        return table.loc[table["answer"] == answer, "technique"].tolist()
+
     return {
         "metric": run.metric,
+        "margin": run.margin,
+        "stated_margin": run.stated_margin,
         "beats_baseline": significant(table)["technique"].tolist(),
         "behind_baseline": significant(table, worse=True)["technique"].tolist(),
+        "equivalent": named(EQUIVALENT),
+        "open": named(OPEN),
         "differences": table.to_dict("records"),
     }

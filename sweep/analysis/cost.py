@@ -14,6 +14,7 @@ from sweep.analysis.names import in_order
 from sweep.analysis.results import Results
 from sweep.analysis.tables import budget_table
 from sweep.hyperparameters import HYPERPARAMETERS
+from sweep.runs.spec import TrialSpec
 
 
 def cost_table(run: Results) -> pd.DataFrame:
@@ -88,14 +89,24 @@ class Budget:
         return self.kind != "unequal" and not (self.kind == "same draws" and self.fewer)
 
 
+def _compared(run: Results) -> list[TrialSpec]:
+    """The planned trials that explored; where none did, those of the seeds that every technique was to have."""
+    found, specs = run.confirming, run.specs()
+    exploring = [record.spec for record in run.records.values() if not record.fresh]
+    if exploring or found is None or not found.looks:
+        return exploring or specs
+    first = {spec.trial_id for spec in found.specs_of(found.rounds[0])}
+    return [spec for spec in specs if spec.trial_id in first]
+
+
 def budget(run: Results) -> Budget:
     """Whether every technique was given the same draws and seeds.
 
     Compared are seed and shared hyperparameters of the planned trials, but for the strength. Draws that differ only in
     what a technique has not (the augmentation strength for the untouched baseline, another technique's own parameters)
-    fall together, and count once.
+    fall together, and count once. Fresh seeds, which confirm what others chose, are not compared.
     """
-    specs = run.specs()
+    specs = _compared(run)
     names = in_order(spec.technique for spec in specs)
     if not specs:
         return Budget("unplanned")

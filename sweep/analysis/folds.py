@@ -28,9 +28,9 @@ from sweep.runs.trial_table import TrialRecord
 REPEAT = 100_000
 
 
-def results_of(run: Run) -> Results:
-    """A run's results: of folds, those of all folds together."""
-    return FoldResults(run) if places_of(run) else Results(run)
+def results_of(run: Run, margin: float | None = None) -> Results:
+    """A run's results: of folds, those of all folds together; ``margin`` as of ``Results``."""
+    return FoldResults(run, margin) if places_of(run) else Results(run, margin)
 
 
 class FoldResults(Results):

@@ -21,6 +21,7 @@ from sweep.analysis.decided import parts_of
 from sweep.analysis.names import gives_of
 from sweep.analysis.statistics.few_patients import PatientDraws, patient_draws
 from sweep.analysis.statistics.predictions import Predictions
+from sweep.runs.confirming import Confirming, confirming_in
 from sweep.runs.files import DamagedFile
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
@@ -132,6 +133,11 @@ class RunReader:
         return list(self._selection)
 
     @cached_property
+    def confirming(self) -> Confirming | None:
+        """What confirms the configurations that were chosen; None where nothing does, and of plain arrays."""
+        return None if self._run is None else confirming_in(self._run.path, self.info)
+
+    @cached_property
     def _split(self) -> pd.DataFrame:
         return self._needs_run("a split").split()
 
@@ -162,6 +168,13 @@ class RunReader:
     def test_openings(self) -> list[dict[str, Any]]:
         """When the test split was opened: see ``Run.test_openings``."""
         return list(self._test_openings)
+
+    def later_openings(self) -> int:
+        """How often the test split was opened after the first time, when its results could be known.
+
+        Without looks that were planned and seeds that were added, of which the report speaks by themselves.
+        """
+        return sum(not ("look" in one or "added" in one) for one in self.test_openings()[1:])
 
     @cached_property
     def _damages(self) -> list[str]:
@@ -301,7 +314,7 @@ class RunReader:
         """
         if self._run is None:
             return None
-        spec, status, _ = self.records[trial_id]
+        spec, status, *_ = self.records[trial_id]
         name = technique or spec.technique
         counts = status.get("plan_counts")
         return trial_ledger(name, spec, self.class_counts("train"), counts, self.decisions.get(name))

@@ -16,8 +16,10 @@ from balancing.errors import UserError, suggestion
 from balancing.metrics import METRICS, can_tell
 from sweep.analysis.arrays import split_of_arrays, trials_of_arrays
 from sweep.analysis.decided import asked_for, decided, parts_of
+from sweep.analysis.judged import JudgedReader, checked_margin
+from sweep.analysis.looks import differences_by_looks
 from sweep.analysis.names import SHOWN_METRICS, display_name, gives_of, in_order
-from sweep.analysis.reader import PREDICTED, RunReader, part_of_split
+from sweep.analysis.reader import PREDICTED, part_of_split
 from sweep.analysis.statistics import paired
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.folds import evaluated
@@ -27,17 +29,18 @@ from sweep.runs.run import Run
 _SEED = 0  # of the bootstrap; the sections that are given a generator of their own use the same
 
 
-class Results(RunReader):
+class Results(JudgedReader):
     """What came out of a comparison, as it was when first looked at: for reading alone.
 
     Args:
         run: whose folder is read; every file once, so that a trial that ends meanwhile makes no two tables disagree.
+        margin: within what a difference to the baseline does not matter; by default what the run's configuration says.
     """
 
-    def __init__(self, run: Run | None):
-        super().__init__(run)
+    def __init__(self, run: Run | None, margin: float | None = None):
+        super().__init__(run, margin)
         self._resampled: dict[str, dict[tuple[str, int], paired.Resampled]] = {}
-        self._tables: dict[tuple[str, str], pd.DataFrame] = {}
+        self._tables: dict[tuple[str, str, float], pd.DataFrame] = {}
         self._left_out: dict[str, str] = {}
 
     @classmethod
@@ -169,7 +172,7 @@ class Results(RunReader):
                 "decisions are fitted on validation predictions, but these results hold none; give `validation=` "
                 "beside the test predictions"
             )
-        found = type(self)(self._run)
+        found = type(self)(self._run, self._margin)
         if self._run is None:
             kept = ("class_names", "positive", "metric", "_split", "_of_networks")
             found.__dict__ |= {name: self.__dict__[name] for name in kept}
@@ -181,10 +184,6 @@ class Results(RunReader):
                 nothing = f"there is nothing that {written} could decide on: no tested trial has validation predictions"
                 raise UserError(next((found._left_out[name] for name in names if name in found._left_out), nothing))
         return found
-
-    def later_openings(self) -> int:
-        """How often the test split was opened after the first time, when its results could be known."""
-        return max(0, len(self.test_openings()) - 1)
 
     def left_out(self) -> list[str]:
         """Why techniques that decide anew are not among the results, a sentence each."""
@@ -290,27 +289,33 @@ class Results(RunReader):
             rows.append(row | {f"{m}{end}": own.loc[m, name] for m in SHOWN_METRICS for end, name in parts.items()})
         return pd.DataFrame(rows, columns=None if rows else ["technique", "seeds", *SHOWN_METRICS])
 
-    def _remembered(self, kind: str, metric: str) -> pd.DataFrame:
+    def _remembered(self, kind: str, metric: str, margin: float = 0.0) -> pd.DataFrame:
         if metric not in METRICS:
             raise UserError(f"unknown metric {metric!r}{suggestion(str(metric), METRICS)}")
-        key = (kind, metric)
+        key = (kind, metric, margin)
         if key not in self._tables:
-            make = {"differences": paired.paired_differences, "seeds": paired.seed_differences}[kind]
-            self._tables[key] = make(self.resampled(), metric, self.positive)
+            known, positive = self.resampled(), self.positive
+            if kind == "seeds":
+                self._tables[key] = paired.seed_differences(known, metric, positive)
+            else:
+                found = self.confirming if metric == self.metric else None
+                self._tables[key] = differences_by_looks(known, metric, positive, margin, found)
         return self._tables[key].copy()
 
-    def differences(self, metric: str | None = None) -> pd.DataFrame:
+    def differences(self, metric: str | None = None, margin: float | None = None) -> pd.DataFrame:
         """Each technique against the baseline on the test split, paired by seed and patient.
 
         Args:
             metric: one of ``balancing.metrics.METRICS``; by default the one configurations were chosen by.
+            margin: within what a difference does not matter; ``self.margin`` by default.
         Returns:
             As ``sweep.analysis.statistics.paired.compare``; empty without a baseline, or where no seed was tested with
-            both.
+            both. The metric that decides is judged by looks where confirming seeds came in rounds.
         Raises:
-            UserError: there is no such metric.
+            UserError: there is no such metric, or the margin is none.
         """
-        return self._remembered("differences", metric or self.metric)
+        own = self.margin if margin is None else checked_margin(margin)
+        return self._remembered("differences", metric or self.metric, own)
 
     def seed_differences(self, metric: str | None = None) -> pd.DataFrame:
         """The comparison seed by seed: see ``sweep.analysis.statistics.paired.seed_differences``."""

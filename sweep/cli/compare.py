@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +17,7 @@ from sweep.analysis.names import SHOWN_METRICS, display_name, in_order, inline_n
 from sweep.analysis.results import Results
 from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
 from sweep.report.csvfile import csv_text
+from sweep.report.words.confirming import added_seeds_lines, confirmed_in_short
 from sweep.report.words.scores import scores_sentence
 from sweep.runs.run import Run
 
@@ -34,11 +35,13 @@ class Comparison:
             arithmetic (``float32`` or ``bfloat16``), selected_by.
         warnings: where the runs differ in what makes numbers comparable.
         runs: their names.
+        judged: run -> among how many configurations each technique's was chosen, where fresh seeds judge it.
     """
 
     table: pd.DataFrame
     warnings: list[str]
     runs: list[str]
+    judged: dict[str, str] = field(default_factory=dict)
 
     def csv(self) -> str:
         """The table, unrounded."""
@@ -79,7 +82,8 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     table = pd.DataFrame(rows)
     rank = {technique: i for i, technique in enumerate(in_order(table["technique"]))}
     table = table.sort_values("technique", key=lambda column: column.map(rank), kind="stable").reset_index(drop=True)
-    return Comparison(table, _warnings(read, names), names)
+    judged = {name: confirmed_in_short(one) for name, one in zip(names, read, strict=True)}
+    return Comparison(table, _warnings(read, names), names, judged)
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -107,6 +111,7 @@ def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
             named = ", ".join(f"{name}: {value[:24]}" for name, value in zip(names, values, strict=True))
             lines.append(f"The runs have different {what} ({named}): {so}.")
     ranking = [scores_sentence(run, "balanced_accuracy", "AUROC alone") for run in runs]
+    lines += [f"{name}: {said}" for name, run in zip(names, runs, strict=True) for said in added_seeds_lines(run)]
     return lines + [f"{name}: {said}" for name, said in zip(names, ranking, strict=True) if said]
 
 
@@ -121,6 +126,7 @@ def compare_view(found: Comparison) -> list[RenderableType]:
     for name, own in found.table.groupby("run", sort=False):
         first = own.iloc[0]
         facts = f"{first['image_size']} px, weights {str(first['weights'])[:15]}, {first['arithmetic']}"
+        facts += f", {found.judged[str(name)]}" if found.judged.get(str(name)) else ""
         line = f"{numbers[str(name)]}  {name}  ({facts}, selected by {inline_name(first['selected_by'])})"
         runs.append((int(numbers[str(name)]), Text(line)))
     table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")

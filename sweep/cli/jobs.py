@@ -84,6 +84,16 @@ def resume(path: Path, config: Config, given: Given) -> None:
     sweeps.resume(path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
 
 
+def more(path: Path, config: Config, seeds: int, given: Given) -> None:
+    """Adds fresh seeds to a run that has ended, and shows its results anew; see ``sweep.sweeps.more``."""
+    from sweep import sweeps
+    from sweep.cli.progress import Progress
+
+    console = make_console()
+    observer, steps = Progress(console, verbose=given.verbose), _reported(config, console)
+    sweeps.more(path, config, seeds, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
+
+
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
 
@@ -97,7 +107,7 @@ def _reported(config: Config, console: Console) -> tuple[Step, Step]:
             what = place_of(made) or "the first stage"
             console.print(f"Report of {what}: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False)
             return
-        show_results(made, console)
+        show_results(made, config.report, console)
         if (made.path / "tensorboard").is_dir():
             watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"
             console.print(f"Watch the trials' curves:  {watch}", soft_wrap=True, markup=False)
@@ -190,11 +200,11 @@ def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) ->
         written(csv, found.csv(), "--csv")
 
 
-def show_results(made: Run, console: Console) -> None:
+def show_results(made: Run, settings: ReportConfig, console: Console) -> None:
     """Prints the results table, the answer, and the trials that failed."""
     from sweep.cli.terminal import failures, results
 
-    for part in (*results(made), *failures(made)):
+    for part in (*results(made, settings.margin), *failures(made)):
         console.print(part)
 
 

@@ -1,4 +1,4 @@
-"""The command line: sweep demo | run | resume | look | audit | plan | report | compare | predict | techniques ...
+"""The command line: sweep demo | run | resume | more | look | audit | plan | report | compare | predict ..
 
 Heavy imports wait inside the commands, so that ``--help`` answers at once.
 """
@@ -25,6 +25,7 @@ for command in (
     run.demo,
     run.run,
     run.resume,
+    run.more,
     run.plan,
     data.audit,
     data.look,

@@ -180,7 +180,14 @@ _ALL = (
     ),
     *(Option(shared.name, shared.help, _SPACE, f"space.{shared.name}") for shared in HYPERPARAMETERS),
     Option("trials", "Draws for each technique where ranges are given.", _SPACE, "space.trials", int),
-    Option("seeds", "How many seeds each configuration gets.", _SPACE, "space.seeds", int),
+    Option("seeds", "How many seeds each configuration gets; without --confirm no others.", _SPACE, "space.seeds", int),
+    Option(
+        "confirm",
+        "Fresh seeds of each technique's chosen configuration, which alone speak; 0 where --seeds is given alone.",
+        _SPACE,
+        "space.confirm",
+        int,
+    ),
     Option("seed", "The first seed, also of the draws.", _SPACE, "space.seed", int),
     Option("network", "resnet18, another network, or frozen[:NAME]: heads on its features.", _SPACE, "train.network"),
     Option("hidden", "Units of a hidden layer of a frozen network's head.", _SPACE, "train.hidden", int),
@@ -208,6 +215,14 @@ _ALL = (
         ("--allow-double-correction",),
     ),
     Option("metric", "Chooses epoch and configuration, on validation.", _HOW, "sweep.metric"),
+    Option(
+        "until_decided",
+        "Confirming seeds in rounds, and no more once a technique's answer stands or can't come.",
+        _HOW,
+        "sweep.until_decided",
+        bool,
+        ("--until-decided",),
+    ),
     Option("scheduler", "none or asha (early stopping).", _HOW, "sweep.scheduler"),
     Option("search", "grid (paired draws) or optuna.", _HOW, "sweep.search"),
     Option(
@@ -232,6 +247,7 @@ _ALL = (
     Option("trial_timeout", "A trial that runs longer fails: seconds, 90m, 2h.", _WHERE, "resources.trial_timeout"),
     Option("cam", "Activation maps: smoothgradcampp, gradcam or layercam.", _REPORT, "report.cam"),
     Option("masks", "Folder of masks (lungs, lesions) named as the images.", _REPORT, "report.masks"),
+    Option("margin", "A difference to the baseline that does not matter.", _REPORT, "report.margin", float),
     Option(
         "sensitivity", "Wanted of the baseline's tuned threshold, such as 0.95.", _REPORT, "report.sensitivity", float
     ),

@@ -25,9 +25,13 @@ _MANY = 8  # techniques
 def trials_table(found: CostEstimate) -> Table:
     """A line a configuration, with how many seeds it gets.
 
-    With many techniques a shared hyperparameter that is the same in all trials is said once, above.
+    With many techniques a shared hyperparameter that is the same in all trials is said once, above. Trials that will
+    confirm what others explore have a configuration that is not known yet, so they are no lines: ``confirming_lines``.
     """
     shared, title = shown(found.specs), f"{len(found.specs)} trials"
+    explored = len(found.specs) - found.confirming
+    if explored and found.confirming:
+        title = f"{explored} trials explore"
     if len({spec.technique for spec in found.specs}) > _MANY:
         alike = [h for h in shared if len({getattr(spec, h.name) for spec in found.specs}) == 1]
         shared = tuple(h for h in shared if h not in alike)
@@ -39,7 +43,7 @@ def trials_table(found: CostEstimate) -> Table:
         # On a narrow terminal words go on in the next line; nothing is cut.
         table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     groups: dict[str, list[int]] = {}
-    for number, spec in enumerate(found.specs):
+    for number, spec in enumerate(found.specs[:explored] if explored else found.specs):
         groups.setdefault(spec.configuration_id, []).append(number)
     for numbers in groups.values():
         spec = found.specs[numbers[0]]
@@ -52,6 +56,24 @@ def trials_table(found: CostEstimate) -> Table:
             f"{int(found.images[numbers].sum()):,}",
         )
     return table
+
+
+def confirming_lines(config: Config, found: CostEstimate) -> list[Text]:
+    """A sentence on the fresh seeds that confirm; [] where none do."""
+    seeds, explored = config.space.confirm, len(found.specs) - found.confirming
+    many = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    if not found.confirming:
+        return []
+    if explored:
+        said = (
+            f"Then the configuration chosen on validation trains with {many} that are fresh, for each technique: "
+            f"{found.confirming} trials, which alone speak; {len(found.specs)} in all."
+        )
+    else:
+        said = f"There is one configuration a technique, so nothing to explore: its {many} are all there are."
+    if config.sweep.until_decided:
+        said += " At most: they train in rounds, and no more where the answer stands or can't come."
+    return [Text(said)]
 
 
 def decided_lines(config: Config) -> list[Text]:
@@ -84,7 +106,8 @@ def cost_table(found: CostEstimate) -> list[Text]:
     """Sentences: images, time, room on disk."""
     total = int(found.images.sum())
     first = found.specs[0]
-    kept = len(found.specs) * checkpoint_bytes(NetworkName.parse(first.network), first.hidden) / 1e9
+    explored = len(found.specs) - found.confirming  # whose networks go when confirming begins
+    kept = max(explored, found.confirming) * checkpoint_bytes(NetworkName.parse(first.network), first.hidden) / 1e9
     return [
         Text(f"{total:,} training images in {sum(s.epochs for s in found.specs):,} epochs."),
         Text(

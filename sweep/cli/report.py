@@ -12,7 +12,7 @@ from sweep.cli.options import Given, RunFolder, named, takes
 from sweep.cli.printing import make_console
 
 
-@takes(*named("data", "cam", "masks", "sensitivity", "cost_ratio", "prevalence"))
+@takes(*named("data", "margin", "cam", "masks", "sensitivity", "cost_ratio", "prevalence"))
 def report(
     given: Given,
     run_folder: RunFolder,
@@ -38,7 +38,7 @@ def report(
     if decisions is not None:
         jobs.add_decisions(found, decisions, console)
     page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
-    jobs.show_results(found, console)
+    jobs.show_results(found, settings, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sweep.cli import jobs
 from sweep.cli.options import DATA_OPTIONS, OPTIONS, SHARED, Given, Preset, RunFolder, named, takes
@@ -37,7 +39,7 @@ _MOVED_WEIGHTS = replace(
 )
 
 
-@takes(
+_GOING_ON = (
     _MOVED_DATA,
     _MOVED_WEIGHTS,
     *named(
@@ -51,17 +53,34 @@ _MOVED_WEIGHTS = replace(
         "verbose",
     ),
 )
+
+
+@takes(*_GOING_ON)
 def resume(given: Given, run_folder: RunFolder) -> None:
     """Goes on with a run that was stopped or killed; trials that ended are kept as they are."""
+    jobs.resume(run_folder, _recorded(run_folder, given), given)
+
+
+@takes(*_GOING_ON)
+def more(
+    given: Given,
+    run_folder: RunFolder,
+    seeds: Annotated[int, typer.Option(help="How many fresh seeds of each chosen configuration.")],
+) -> None:
+    """Adds fresh seeds to a finished run, tests them, and writes its report anew, which says so."""
+    jobs.more(run_folder, _recorded(run_folder, given), seeds, given)
+
+
+def _recorded(run_folder: Path, given: Given) -> Config:
+    """A run's own configuration, where its data lie now."""
     from sweep.config.config import recorded_config
     from sweep.config.localpaths import recorded_source
     from sweep.runs.run import Run
 
-    found = Run(run_folder)
-    settings = given.settings
+    found, settings = Run(run_folder), given.settings
     if "data.source" not in settings:
         settings = {"data.source": recorded_source(found), **settings}
-    jobs.resume(run_folder, recorded_config(found, settings), given)
+    return recorded_config(found, settings)
 
 
 @takes(
@@ -71,6 +90,7 @@ def resume(given: Given, run_folder: RunFolder) -> None:
         *SHARED,
         "trials",
         "seeds",
+        "confirm",
         "seed",
         "weights",
         "search",
@@ -106,10 +126,10 @@ def plan(given: Given, preset: Preset = "compare") -> None:
 
 def _show_plan(config: Config, inputs: SweepInputs) -> None:
     """The trials of a sweep and what they will cost."""
-    from sweep.cli.plan_view import cost_table, decided_lines, trials_table
+    from sweep.cli.plan_view import confirming_lines, cost_table, decided_lines, trials_table
     from sweep.planning.estimate import estimate
 
     console, found = make_console(), estimate(config, inputs)
     console.print(trials_table(found))
-    for part in [*decided_lines(config), *cost_table(found)]:
+    for part in [*confirming_lines(config, found), *decided_lines(config), *cost_table(found)]:
         console.print(part)

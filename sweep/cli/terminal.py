@@ -21,10 +21,13 @@ TITLE = "Test split, mean over seeds and 95 % interval"
 SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
 
 
-def results(run: Run) -> list[RenderableType]:
-    """The answer in one sentence, and the results table: means over seeds with intervals, on the test split.
+def results(run: Run, margin: float | None = None) -> list[RenderableType]:
+    """The results table (means over seeds with intervals, on the test split), and the answer in words.
 
     Many techniques stand with the highest mean of the metric selected by first.
+
+    Args:
+        margin: within what a difference does not matter; None for what the run's configuration says.
     """
     from sweep.analysis.folds import results_of
     from sweep.analysis.highlights import MOST
@@ -32,7 +35,7 @@ def results(run: Run) -> list[RenderableType]:
     from sweep.report.words.scores import scores_sentence
     from sweep.report.words.verdict import verdict
 
-    read = results_of(run)  # the same numbers serve table and answer
+    read = results_of(run, margin)  # the same numbers serve table and answer
     found = read.intervals()
     by_technique = list(found.groupby("technique", sort=False))
     title = TITLE

@@ -9,7 +9,7 @@ by starting a new tuner over the trials that have not ended, and nothing is ever
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,19 +23,19 @@ from ray.tune.experiment import Trial
 from sweep.cluster import ray_token
 from sweep.cluster.bundled import Bundles
 from sweep.cluster.search import GRID, PairedASHA, RoundSearcher, grid_of
-from sweep.cluster.session import Slots, fit_slots, kept_session
+from sweep.cluster.session import fit_slots, kept_session
+from sweep.cluster.tester import RayTester
 from sweep.cluster.travelling import travelling
 from sweep.cluster.waiting import Patience, Waiting, get
 from sweep.cluster.worker import (
     LookContext,
     WorkerContext,
-    check_networks,
     look_on_worker,
-    open_test,
     precision_here,
     train_on_worker,
 )
 from sweep.planning.bundles import is_bundled
+from sweep.planning.confirming import exploring_specs
 from sweep.planning.finish import record_stop, sweep_until_whole
 from sweep.planning.halving import halving_epochs
 from sweep.planning.prepare import SweepInputs
@@ -234,7 +234,7 @@ class Sweep:
             shared = replace(share(self.run, inputs, self.config, self.claim), components=components)
             tester = RayTester(shared, self.slots, self._waiting())
             train = partial(self._tune, inputs, shared)
-            sweep_until_whole(self.run, self.config.sweep.metric, train, tester, self.say)
+            sweep_until_whole(self.run, self.config, inputs, train, tester, self.say)
 
     def _waiting(self) -> Waiting:
         return Waiting(self.slots, self.say)
@@ -261,19 +261,22 @@ class Sweep:
         for answer in asked:
             yield get(answer, waiting, "the frozen network waits to look at the images")
 
-    def _tune(self, inputs: SweepInputs, shared: WorkerContext) -> None:
-        """Every trial that has not ended, by Tune."""
-        config, run, slots = self.config, self.run, self.slots
-        specs = run.specs() or (inputs.specs(config) if config.sweep.search == GRID else [])
+    def _tune(self, inputs: SweepInputs, shared: WorkerContext, given: Sequence[TrialSpec] | None) -> None:
+        """Every trial that has not ended, by Tune: of those given, or of those that explore."""
+        config, run, slots, exploring = self.config, self.run, self.slots, given is None
+        specs = exploring_specs(run, config, inputs) if given is None else given
         ended = ended_trials(run, specs)
         searcher = None
-        if config.sweep.search == GRID:
-            run.write_specs(specs)
+        if not exploring:
+            shared = replace(shared, halving=None)
+        if config.sweep.search == GRID or not exploring:
+            if exploring:
+                run.write_specs(specs)
             waiting = [spec for spec in specs if spec.trial_id not in ended]
             if not waiting:
                 return
             space, samples = grid_of(waiting), 1
-            if is_bundled(config):
+            if is_bundled(config, exploring=exploring):
                 bundles = Bundles(run, config, self.observer, self.interrupts, specs, waiting, slots.concurrent)
                 self._fit(bundles.tuner(shared, slots, self._waiting(), self._storage), specs, ended)
                 return
@@ -322,24 +325,3 @@ class Sweep:
             callbacks=[patience, _Watcher(self.run, self.observer, patience.reasons, self.interrupts)],
             failure_config=tune.FailureConfig(max_failures=self.config.sweep.retries),
         )
-
-
-class RayTester:
-    """Looks at networks and predicts the test split on workers; see ``sweep.planning.finish.Tester``."""
-
-    def __init__(self, shared: WorkerContext, slots: Slots, waiting: Waiting):
-        self._ref, self._slots, self._waiting = ray.put(shared), slots, waiting
-
-    def _on_workers(self, task: Callable[..., Any]) -> Any:
-        return ray.remote(num_cpus=self._slots.cpus, num_gpus=self._slots.gpus, max_retries=2)(task)
-
-    def faults(self, trial_ids: Sequence[str]) -> dict[str, str]:
-        asked = self._on_workers(check_networks).remote(list(trial_ids), self._ref)
-        found: dict[str, str] = get(asked, self._waiting, "the chosen networks wait to be looked at")
-        return found
-
-    def open_test(self, trial_ids: Sequence[str]) -> None:
-        slots, task = self._slots, self._on_workers(open_test)
-        lanes = np.array_split(list(trial_ids), min(len(trial_ids), slots.concurrent or len(trial_ids)))
-        asked = [task.remote(list(lane), self._ref, slots.cpus, slots.gpus) for lane in lanes]
-        get(asked, self._waiting, "the test split waits")

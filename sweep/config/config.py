@@ -32,7 +32,7 @@ from sweep.config.sections import (
     SweepConfig,
     TrainConfig,
 )
-from sweep.config.size import n_trials
+from sweep.config.size import FEWEST_SEEDS, n_trials
 from sweep.config.strict_yaml import read_yaml
 from sweep.config.values import decision_parameters, is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
@@ -87,6 +87,9 @@ class Config(Section):
             if refused is not None:
                 raise ValueError(refused.sentence)
         check_trials(n_trials(self))
+        if self.sweep.until_decided and self.space.confirm < FEWEST_SEEDS:
+            many = f"but space.confirm is {self.space.confirm}; give the most that may train, e.g. --confirm 10"
+            raise ValueError(f"sweep.until_decided needs {FEWEST_SEEDS} confirming seeds or more, {many}")
         return self
 
     @property
@@ -206,7 +209,8 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
 
     Args:
         base: nested dicts, as ``read_file`` gives them.
-        assignments: ``section.name`` -> value, laid over it in order; numpy's numbers and arrays are taken too.
+        assignments: ``section.name`` -> value, laid over it in order; numpy's numbers and arrays are taken too. With
+            ``space.seeds`` and no ``space.confirm`` among them that is 0: who says how many seeds means these alone.
     Raises:
         UserError: an unknown key, or a value that breaks a rule: one sentence for each.
     """
@@ -219,7 +223,11 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
             )
     # A section with nothing beneath it, as a file has it where all its lines are comments.
     merged = {name: {} if part is None and name != "funnel" else part for name, part in merged.items()}
-    for key, value in (assignments or {}).items():
+    given = dict(assignments or {})
+    for stage in ("", _FIRST):
+        if f"{stage}space.seeds" in given:
+            given.setdefault(f"{stage}space.confirm", 0)
+    for key, value in given.items():
         *path, leaf = key.split(".")
         place: dict[str, Any] = merged
         for part in path:
@@ -265,6 +273,17 @@ def recorded_report(run: Run, assignments: Mapping[str, Any] | None = None) -> R
         UserError: its config.yaml is damaged, or an assignment breaks a rule.
     """
     return build_config({"report": _recorded(run).get("report")}, assignments).report
+
+
+def recorded_margin(run: Run) -> float | None:
+    """The margin that a run's configuration states; None of one that states none, or can't be read."""
+    try:
+        report = _recorded(run).get("report")
+        if not isinstance(report, Mapping) or "margin" not in report:
+            return None
+        return build_config({"report": {"margin": report["margin"]}}).report.margin
+    except UserError:
+        return None
 
 
 def recorded_decisions(run: Run) -> dict[str, dict[str, Any]]:

@@ -74,6 +74,8 @@ def with_first_stage(given: Any, read: Callable[[str], Mapping[str, Any]]) -> An
     for section in SECTIONS:
         own, of_run = first.get(section) or {}, given.get(section) or {}
         shared = {key: of_run[key] for key in _SHARED.get(section, ()) if key in of_run} if base else {}
+        if base and section == "space" and "seeds" in own:
+            own = {"confirm": 0, **own}  # as of ``build_config``
         found[section] = {**(base.get(section) or {}), **shared, **own}
         if section == "space":
             parts = ((base.get(section) or {}), (of_run if base else {}), own)

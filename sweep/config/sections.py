@@ -216,6 +216,9 @@ class SweepConfig(Section):
         description="epochs before 'asha' stops a trial; None: as many as 40 optimisation steps",
     )
     search: Literal["grid", "optuna"] = "grid"
+    until_decided: bool = Field(
+        default=False, description="confirming seeds train in rounds, and no more where the answer stands or can't come"
+    )
     retries: int = Field(default=2, ge=0, le=20, description="how often a trial that failed is tried again")
     tensorboard: bool | Literal["auto"] = Field(
         default="auto", description="event files of each trial; 'auto': of networks that train whole, not of heads"

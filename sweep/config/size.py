@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from sweep.config.config import Config
 
 
+# Confirming seeds before the first look at the answers.
+FEWEST_SEEDS = 3
+
+
 def trained(config: Config) -> list[str]:
     """The techniques whose trials a sweep needs, in order: those asked for, but for what only decides anew."""
     return list(dict.fromkeys(training_of(get_technique(name)).name for name in config.space.techniques))
@@ -38,7 +42,8 @@ def n_trials(config: Config) -> int:
     lists = [len(values) for h in HYPERPARAMETERS if isinstance(values := getattr(config.space, h.name), list)]
     crossed = 1 if config.sweep.search == "optuna" else math.prod(lists)
     draws = config.space.trials if config.sweep.search == "optuna" else n_draws(config)
-    return len(trained(config)) * draws * config.space.seeds * crossed * n_runs(config)
+    exploring = 0 if config.space.confirm and draws * crossed == 1 else draws * crossed * config.space.seeds
+    return len(trained(config)) * (exploring + config.space.confirm) * n_runs(config)
 
 
 def n_runs(config: Config) -> int:

@@ -20,9 +20,14 @@ _SHARE = 2.0
 _JOINING = 16
 
 
-def is_bundled(config: Config) -> bool:
-    """Whether a sweep's trials train in bundles: heads, unless something looks at each trial as it goes."""
-    return config.network.frozen and config.sweep.search == "grid" and config.sweep.scheduler == "none"
+def is_bundled(config: Config, *, exploring: bool = True) -> bool:
+    """Whether a sweep's trials train in bundles: heads, unless something looks at each trial as it goes.
+
+    Args:
+        exploring: of those that explore; nothing looks at those that confirm.
+    """
+    watched = config.sweep.search != "grid" or config.sweep.scheduler != "none"
+    return config.network.frozen and not (exploring and watched)
 
 
 def groups_of(specs: Sequence[TrialSpec], waiting: Collection[str], n_classes: int = 2) -> list[Group]:

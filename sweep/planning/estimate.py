@@ -17,6 +17,7 @@ from balancing.components.plans import TrainingPlan
 from balancing.components.samplers.targets import rows_to_add
 from balancing.components.technique import Technique
 from balancing.cpus import usable_cpus
+from sweep.planning.confirming import planned_specs
 from sweep.planning.estimate_frozen import estimate_frozen
 from sweep.planning.prepare import SweepInputs
 from sweep.runs.spec import TrialSpec
@@ -40,13 +41,15 @@ class CostEstimate:
     """A sweep's trials and what each costs.
 
     Args:
-        specs: the trials; of a search that asks as it goes, the same number of paired draws stand in.
+        specs: the trials; of a search that asks as it goes, the same number of paired draws stand in, and for those
+            that confirm, at the end, as many as there will be: see ``planned_specs``.
         images: (len(specs),) training images each trial sees over all its epochs.
         images_per_second: measured here, one trial alone with the threads it would get.
         slots: trials at once on this machine.
         device: where it was measured.
         costs: (len(specs),) what an image costs each trial, in those of plain training.
         known_seconds: of all trials, where they don't follow from the images: of a frozen network.
+        confirming: how many of the trials confirm what the others explore.
     """
 
     specs: Sequence[TrialSpec]
@@ -56,6 +59,7 @@ class CostEstimate:
     device: str
     costs: np.ndarray | float = 1.0
     known_seconds: float | None = None
+    confirming: int = 0
 
     @property
     def seconds(self) -> float:
@@ -106,7 +110,8 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
     if config.train.precision == "auto":
         fast = fast_precision("cuda" if cuda else "cpu")
         inputs = inputs.in_precision(fast if config.data.image_size >= BFLOAT16_FROM else "float32")
-    specs = inputs.specs(config)
+    exploring, confirming = planned_specs(config, inputs)
+    specs = [*exploring, *confirming]
     images, split = inputs.images, inputs.split
     labels = images.labels
     known: dict[tuple[str, str, int], int] = {}
@@ -126,12 +131,13 @@ def estimate(config: Config, inputs: SweepInputs) -> CostEstimate:
             heads = estimate_frozen(specs, inputs, device)
         where += f", once through {config.network.architecture}, and {heads.epochs_per_second:,.0f} epochs of heads/s"
         seconds = heads.images_seconds + heads.heads_seconds / slots
-        return CostEstimate(specs, np.array(total), heads.images_per_second, slots, where, known_seconds=seconds)
+        speed = heads.images_per_second
+        return CostEstimate(specs, np.array(total), speed, slots, where, 1.0, seconds, len(confirming))
     view = SplitImages(images.pixels, labels, images.class_names, split.train, split.validation, split.test)
     with _threads(threads):
         speed = _measure(specs[0], view, device)
     costs = np.array([cost_of(spec) for spec in specs])
-    return CostEstimate(specs, np.array(total), speed * costs[0], slots, where, costs)
+    return CostEstimate(specs, np.array(total), speed * costs[0], slots, where, costs, confirming=len(confirming))
 
 
 def _all_of(part: Part, plan: TrainingPlan, spec: TrialSpec) -> Part:

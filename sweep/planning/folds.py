@@ -26,10 +26,10 @@ from sweep.planning.prepare import (
     fixed_of,
     folds_of,
     load_labelled,
-    require_room,
     unheard,
     without_impossible,
 )
+from sweep.planning.room import require_room
 from sweep.planning.views import notes_on_views
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class FoldedInputs:
             found: the fold that is next, where it has begun.
         """
         config = self.config_of_each
-        chosen = len(trained(config)) * config.space.seeds
+        chosen = len(trained(config)) * (config.space.confirm or config.space.seeds)
         require_room(path, config, found, kept=max(0, len(self.each) - done - 1) * chosen)
 
 

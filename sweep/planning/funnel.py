@@ -127,6 +127,7 @@ def _rows(inputs: SweepInputs) -> TrainingData:
 def decide(first: Run, stages: Stages) -> dict[str, Any]:
     """Which techniques go on: those with the highest mean over seeds of the chosen configuration, on validation.
 
+    Over the seeds that confirm, where some do. One that lost most of its seeds does not go on.
     Nothing of the test split is looked at. Equal means: by name. What trains nothing follows what it decides on.
 
     Returns:
@@ -148,6 +149,8 @@ def decide(first: Run, stages: Stages) -> dict[str, Any]:
             why, form = f"it ranks without deciding, so it was chosen by {choice['metric']}, not by {metric}", None
         elif form is None:
             why = stages.why_not.get(name, "it has no form where the whole network trains")
+        elif _lost_most(first, choice):
+            why, form = f"of its seeds {len(choice['seeds'])} alone ended with a result", None
         elif form in goes_on:
             why, form = f"end to end it is the same as {_label(goes_on[form])}, which was ahead", None
         elif len(goes_on) >= keep:
@@ -171,6 +174,12 @@ def decide(first: Run, stages: Stages) -> dict[str, Any]:
         "techniques": [BASELINE, *goes_on, *_decisions(stages, [BASELINE, *goes_on])],
         "ranked": rows,
     }
+
+
+def _lost_most(first: Run, choice: Mapping[str, Any]) -> bool:
+    """Whether fewer than half of the seeds that were to speak for a technique do: those lost may be the worst."""
+    planned = sum(spec.configuration_id == choice["configuration"] for spec in first.specs())
+    return bool(2 * len(choice["seeds"]) < choice.get("planned", planned))
 
 
 def _label(name: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,12 +21,13 @@ from balancing.data.ingest import Bar, no_bar
 from balancing.data.splits import Split, make_split
 from balancing.errors import UserError
 from balancing.quality.audit import Audit, audit
-from sweep.config.size import n_draws, trained
+from sweep.config.size import n_draws
 from sweep.config.values import decision_parameters
 from sweep.planning.compositions import check_compositions
-from sweep.planning.networks import LAST, Start, check_network, checkpoint_bytes, fixed_by, starting
+from sweep.planning.networks import Start, check_network, fixed_by, starting
 from sweep.planning.space import shared_grid, technique_parameters, trial_specs
 from sweep.planning.views import check_views, notes_on_views
+from sweep.runs.confirming import Confirming
 from sweep.runs.spec import TrialSpec
 from sweep.training.dtype import BFLOAT16_FROM
 from sweep.training.stages import check_last, steps_of
@@ -39,9 +38,9 @@ if TYPE_CHECKING:
     from sweep.runs.run import Run
     from sweep.training.vectors import Vectors
 
-# For predictions, event files, the report, and what else the disk is needed for meanwhile.
-_MARGIN = 1.05
-_MANY = 100_000
+
+# By what the test split says so far: the techniques that train more seeds, and technique -> answer of the others.
+Judge = Callable[["Run", Confirming], tuple[Sequence[str], Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class SweepInputs:
         config: what was asked for, without what groups stand for and the data rule out; None where nobody asked.
         vectors: what a frozen body made of the images, once it did; see ``sweep.planning.vectors``.
         vectors_path: where they lie.
+        judge: says after a round of confirming seeds which techniques train more; None: nobody does.
     """
 
     images: ImageSet
@@ -71,6 +71,7 @@ class SweepInputs:
     config: Config | None = None
     vectors: Vectors | None = None
     vectors_path: Path | None = None
+    judge: Judge | None = None
 
     def specs(self, config: Config) -> list[TrialSpec]:
         return trial_specs(config, **self.fixed)
@@ -290,49 +291,6 @@ def _check_stages(
     context = TrainingContext(counts, epochs, split_counts=counts, batch_size=batch_size)
     steps = steps_of(int(counts.sum()), batch_size)
     check_last(technique.name, technique.schedule(context, **own), epochs, steps)
-
-
-def require_room(path: Path, config: Config, found: Run | None = None, kept: int = 0) -> None:
-    """Raises UserError where the disk has no room for what the run will write at most: asked for before it starts.
-
-    Each trial keeps its best network until the selection is made; those that train keep a file to go on from. File
-    systems that don't say how large they are (some network and overlay ones report 0) are taken to have room.
-
-    Args:
-        path: the run folder, there or not.
-        found: the run where it goes on; its ended trials need no more.
-        kept: how many networks more there will be, of other folds.
-    """
-    trials = _trials_to_run(config, found)
-    at_once = config.resources.max_concurrent or (1 if config.resources.address else os.cpu_count() or 1)
-    each = checkpoint_bytes(config.network, config.train.hidden)
-    needed = _MARGIN * ((trials + kept) * each + min(trials, at_once) * LAST * each)
-    place = path.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    try:
-        disk = shutil.disk_usage(place)
-    except OSError:
-        return
-    if disk.total > 0 and trials and disk.free < needed:
-        raise UserError(
-            f"the checkpoints of {trials:,} trial{'s' if trials > 1 else ''} may take {needed / 1e9:.2f} GB in {path}, "
-            f"where {disk.free / 1e9:.2f} GB are free; make room there"
-            + ("" if found else ", give --out on a larger disk, or run fewer trials (--trials, --seeds, --techniques)")
-        )
-
-
-def _trials_to_run(config: Config, found: Run | None) -> int:
-    from sweep.runs.trial_folder import ENDED
-
-    recorded = found.specs() if found else []
-    if found and recorded and config.sweep.search == "grid":
-        folders = [found.trial(spec.trial_id) for spec in recorded]
-        return sum(folder.status()["status"] not in ENDED and not folder.best.exists() for folder in folders)
-    planned = n_draws(config) * config.space.seeds * len(shared_grid(config, 0)) * len(trained(config))
-    if planned <= _MANY:  # else more than any disk holds: not counted one by one, equal ones included
-        planned = len(trial_specs(config))
-    return max(0, planned - len(recorded))
 
 
 def free_run_folder(root: Path, preset: str) -> Path:

@@ -115,6 +115,22 @@ def trial_specs(config: Config, **fixed: Any) -> list[TrialSpec]:
     return sorted(found, key=lambda spec: -longest[spec.draw])
 
 
+def exploring_seeds(config: Config) -> int:
+    """How many seeds each configuration is explored with; 0 where there is nothing to explore."""
+    return 0 if config.space.confirm and not explores(config) else config.space.seeds
+
+
+def explores(config: Config) -> bool:
+    """Whether some technique has more than one configuration, of which one is to be chosen."""
+    if config.sweep.search != "grid":
+        return True
+    if n_draws(config) * len(shared_grid(config, 0)) == 1:
+        return False
+    one_seed = config.model_copy(update={"space": config.space.model_copy(update={"seeds": 1})})
+    names = [spec.technique for spec in trial_specs(one_seed)]
+    return len(names) > len(set(names))
+
+
 def make_spec(
     config: Config,
     technique: str,

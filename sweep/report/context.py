@@ -29,6 +29,7 @@ class ReportOptions:
         decisions: sensitivity, costs and prevalence that decisions shall be made for.
         device: where the kept networks run.
         map_sizes: how much the maps' numbers look at; None for what a CPU can bear.
+        margin: within what a difference to the baseline does not matter; None for what the run's configuration says.
     """
 
     cams: bool = True
@@ -37,6 +38,7 @@ class ReportOptions:
     decisions: DecisionPreferences = USUAL
     device: str = "cpu"
     map_sizes: MapSizes | None = None
+    margin: float | None = None
 
 
 USUAL_REPORT = ReportOptions()

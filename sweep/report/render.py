@@ -85,7 +85,7 @@ def write_report(
         UserError: the images are not those of the run, or the masks don't fit.
         ValueError: two sections, two tables or two figures of the tool's own have one name.
     """
-    results = results_of(run)
+    results = results_of(run, options.margin)
     folder = report_folder(results)
     _refuse_links(folder)
     content = sound(gather(ReportContext(results, images, options)), _rehearse, results)

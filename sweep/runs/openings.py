@@ -11,9 +11,9 @@ from sweep.runs.files import append_json_line, now
 from sweep.runs.shapes import OPENING, misfit
 
 
-def record_opening(path: Path, trial_ids: Sequence[str]) -> None:
-    """Adds a line: now, for these trials."""
-    append_json_line(path, {"time": now(), "trials": list(trial_ids)})
+def record_opening(path: Path, trial_ids: Sequence[str], **more: Any) -> None:
+    """Adds a line: now, for these trials, and ``more``."""
+    append_json_line(path, {"time": now(), "trials": list(trial_ids), **more})
 
 
 def read_openings(path: Path) -> list[dict[str, Any]]:

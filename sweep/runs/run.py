@@ -19,6 +19,7 @@ RUN/
     error.txt          what a failed trial failed by, with its traceback
     best_before.pt     the best network that last.pt speaks of, where a better one was found since
   selection.json       the configuration chosen for each technique, on validation
+  confirming.json      the fresh seeds that it then trains with (see sweep.runs.confirming)
   test_openings.jsonl  one line for each time the test split was opened: when, for which trials
   floors/              logistic_regression.parquet, .json: the trivial baseline (see sweep.runs.floors)
   neighbours/          nearest neighbours among training images, found once for all trials
@@ -41,6 +42,7 @@ import pandas as pd
 
 from balancing.errors import UserError
 from sweep.runs.command import command
+from sweep.runs.confirming import FILE, fresh_ids
 from sweep.runs.files import (
     DamagedFile,
     Guard,
@@ -56,7 +58,7 @@ from sweep.runs.floors import FOLDER as FLOORS
 from sweep.runs.foreign import record_origins
 from sweep.runs.openings import read_openings, record_opening
 from sweep.runs.out import check_free
-from sweep.runs.shapes import BAD_IMAGES, RUN, SELECTION, TRIALS, Shape
+from sweep.runs.shapes import BAD_IMAGES, CONFIRMING, RUN, SELECTION, TRIALS, Shape
 from sweep.runs.spec import TrialSpec
 from sweep.runs.split_table import parts_of, read_split, split_fingerprint, split_of, write_split
 from sweep.runs.trial_folder import ENDED, TrialFolder
@@ -247,7 +249,8 @@ class Run:
             A sentence for each file.
         """
         done = []
-        for name, shape in {"trials.json": TRIALS, "selection.json": SELECTION, "audit.json": None}.items():
+        shapes = {"trials.json": TRIALS, "selection.json": SELECTION, FILE: CONFIRMING, "audit.json": None}
+        for name, shape in shapes.items():
             try:
                 read_json(self.path / name, shape=shape)
                 _ = self.specs() if name == "trials.json" else None
@@ -279,12 +282,9 @@ class Run:
         folders = [self.path, self.neighbours, *(self.path / name for name in written), *self.path.glob("trials/*")]
         for path in unfinished_files(folders):
             path.unlink(missing_ok=True)
-        for trial_id in {path.parent.name for name in ("last.pt", "best_before.pt") for path in self._of_trials(name)}:
-            if not self.trial(trial_id).fault():
-                self.trial(trial_id).tidy()
-
-    def _of_trials(self, name: str) -> list[Path]:
-        return list(self.path.glob(f"trials/*/{name}"))
+        for path in [*self.path.glob("trials/*/last.pt"), *self.path.glob("trials/*/best_before.pt")]:
+            if not self.trial(path.parent.name).fault():
+                self.trial(path.parent.name).tidy()
 
     def trial(self, trial_id: str) -> TrialFolder:
         return TrialFolder(self.path / "trials" / trial_id, self.guard)
@@ -308,8 +308,8 @@ class Run:
 
     def records(self) -> list[TrialRecord]:
         """What the folder of each planned trial holds, in order."""
-        folders = [(spec, self.trial(spec.trial_id)) for spec in self.specs()]
-        return [TrialRecord(spec, folder.status(), folder.epochs()) for spec, folder in folders]
+        fresh, folders = fresh_ids(self.path, self.info), [(s, self.trial(s.trial_id)) for s in self.specs()]
+        return [TrialRecord(s, folder.status(), folder.epochs(), s.trial_id in fresh) for s, folder in folders]
 
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique (see ``sweep.runs.selection.select``); [] before selection."""
@@ -337,10 +337,10 @@ class Run:
         except (FileNotFoundError, DamagedFile, KeyError, TypeError, ValueError):  # the data can be looked at again
             return None
 
-    def record_test_opening(self, trial_ids: Sequence[str]) -> None:
-        """Notes that the test split is about to be opened, when and for which trials."""
+    def record_test_opening(self, trial_ids: Sequence[str], **more: Any) -> None:
+        """Notes that the test split is about to be opened, when and for which trials, and ``more``."""
         self.guard()
-        record_opening(self.path / "test_openings.jsonl", trial_ids)
+        record_opening(self.path / "test_openings.jsonl", trial_ids, **more)
 
     def test_openings(self) -> list[dict[str, Any]]:
         """One object an opening: time, trials.

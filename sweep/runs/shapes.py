@@ -88,6 +88,7 @@ RUN: Shape = {
     "notes": [str],
     "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
     "decisions_added?": [{"time": str, "techniques": {"*": {}}}],
+    "seeds_added?": [{"time": str, "seeds": [int], "openings": int}],
     "stage?": str,
     "folds?": {"folds": int, "repeats": int},
     "fold?": {"number": int, "folds": int, "repeats": int},
@@ -139,8 +140,16 @@ SELECTION: Shape = [
         "complete": bool,
         "configurations?": int,
         "trials?": int,
+        "planned?": int,
+        "explored?": {"trial_ids": [str], "seeds": [int], "mean": NUMBER, "spread": (*NUMBER, None)},
     }
 ]
+CONFIRMING: Shape = {
+    "chosen": [{**SELECTION[0], "mean": (*NUMBER, None), "spec": TRIALS[0]}],
+    "alone": bool,
+    "rounds": [{"time": str, "seeds": [int], "techniques": [str], "answers?": {"*": str}}],
+    "looks?": [int],
+}
 STATUS: Shape = {
     "status": str,
     "best_epoch?": (int, None),

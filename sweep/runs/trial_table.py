@@ -21,24 +21,27 @@ class TrialRecord(NamedTuple):
         spec: of the trial.
         status: of ``TrialFolder.status``.
         epochs: of ``TrialFolder.epochs``.
+        fresh: whether it confirms a configuration that was chosen before it trained.
     """
 
     spec: TrialSpec
     status: Mapping[str, Any]
     epochs: Sequence[Mapping[str, Any]]
+    fresh: bool = False
 
 
 def trial_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row a planned trial, in order: its spec, its state, and its best epoch's validation metrics.
 
     Columns: trial_id, configuration, technique, parameters (dict), lr, epochs, strength, batch_size and what else
-    ``sweep.hyperparameters.shown`` names, seed, draw, seed_index, arithmetic (the spec's precision), status, error,
+    ``sweep.hyperparameters.shown`` names, seed, draw, seed_index, arithmetic (the spec's precision), fresh (whether
+    it confirms a configuration that was chosen before it trained), status, error,
     best_epoch, epochs_run, seconds, images_per_second, attempts, and each metric of ``balancing.metrics.evaluate`` on
     validation at the best epoch (NaN where there is none).
     """
     rows, listed = [], list(trials)
     later = [h.name for h in shown(trial.spec for trial in listed) if h.later]
-    for spec, status, epochs in listed:
+    for spec, status, epochs, fresh in listed:
         best = next((e for e in epochs if e["epoch"] == status.get("best_epoch")), {})
         named = spec.to_dict() | {name: getattr(spec, name) for name in later}
         # ``precision`` is a metric here; the spec's (float32, bfloat16) would stand in its column.
@@ -48,6 +51,7 @@ def trial_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
                 "trial_id": spec.trial_id,
                 "configuration": spec.configuration_id,
                 **named,
+                "fresh": fresh,
                 "status": status["status"],
                 "error": status.get("error"),
                 "attempts": status.get("attempts", 0),
@@ -69,7 +73,7 @@ def trial_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
 def epoch_table(trials: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row an epoch of every trial: trial_id, technique, configuration, seed, lr, epoch, and its numbers."""
     rows = []
-    for spec, _, epochs in trials:
+    for spec, _, epochs, _ in trials:
         named = {
             "trial_id": spec.trial_id,
             "technique": spec.technique,

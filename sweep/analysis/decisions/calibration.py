@@ -14,7 +14,7 @@ from sweep.analysis.decisions.reliability import BINS, STAGES, Binning, bin_of, 
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.few_patients import FewPatients
-from sweep.analysis.statistics.intervals import bounded
+from sweep.analysis.statistics.intervals import Estimate, bounded
 from sweep.analysis.statistics.paired import BASELINE
 
 # Of classes that are shown one by one.
@@ -210,9 +210,25 @@ def _difference(
     seeds = [seed for seed in own if seed in baseline]
     if not seeds or row == (BASELINE, "before"):
         return dict.fromkeys(columns, np.nan)
-    both = np.stack([own[seed][name] - baseline[seed][name] for seed in seeds])
-    one = bounded(both[:, 0], both[:, 1:], few, -_worst_brier(positive), _worst_brier(positive))
+    one = calibration_difference(
+        name, np.stack([own[seed][name] - baseline[seed][name] for seed in seeds]), few, positive
+    )
     return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
+
+
+def calibration_difference(name: str, both: np.ndarray, few: FewPatients, positive: int | None) -> Estimate:
+    """A paired difference in one of ``brier``, ``brier_balanced``, ``ece``, with its interval.
+
+    Args:
+        both: (S, 1 + J + B): the test split as it is, then under ``patient_draws``' weights.
+        few: of these draws.
+        positive: its index for two classes, else None.
+    """
+    values, resampled = both[:, 0], both[:, 1:]
+    worst = _worst_brier(positive)
+    if name.endswith("ece"):  # raised by chance in the samples once more, as in the table
+        resampled, worst = resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None], 1.0
+    return bounded(values, resampled, few, -worst, worst)
 
 
 def class_table(results: Results, rng: np.random.Generator, samples: int = SAMPLES) -> pd.DataFrame:

@@ -79,6 +79,15 @@ def specificity_at(counts: WeightedCounts, sensitivities: Sequence[float]) -> np
     return np.where(counts.positives[:, None] > 0, value, np.nan)
 
 
+def recall_at(counts: WeightedCounts, specificity: float) -> np.ndarray:
+    """(B,) the highest recall among thresholds whose specificity is at least the one given, in [0, 1)."""
+    allowed = counts.fp <= counts.negatives[:, None] * (1 - specificity) + _ROUNDING
+    place = allowed.sum(axis=1)  # false alarms only grow towards lower thresholds
+    reached = np.take_along_axis(counts.tp, np.maximum(place - 1, 0)[:, None], axis=1)[:, 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(counts.positives > 0, np.where(place > 0, reached, 0.0) / counts.positives, np.nan)
+
+
 def roc_at(counts: WeightedCounts, rates: np.ndarray = FALSE_POSITIVE_RATES) -> np.ndarray:
     """Sensitivity at given false positive rates: straight lines between thresholds, the upper end of vertical steps.
 

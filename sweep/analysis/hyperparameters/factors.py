@@ -21,10 +21,15 @@ SHARED_NAMES = {
 
 
 def ended_trials(run: Results) -> pd.DataFrame:
-    """The rows of ``Run.trials()`` that ended with a value of the selection metric, a column ``value`` added."""
+    """The rows of ``Run.trials()`` that ended with a value of the selection metric, a column ``value`` added.
+
+    Those that explored alone, where fresh seeds confirm what these chose: nothing varied among the others.
+    """
     trials = run.trials()
     if trials.empty:
         return trials.assign(value=[])
+    if not trials["fresh"].all():
+        trials = trials[~trials["fresh"].astype(bool)]
     metric = run.metric
     usable = trials[trials["status"].isin(("done", "stopped")) & trials[metric].notna()]
     return usable.assign(value=usable[metric].astype(float)).reset_index(drop=True)

@@ -106,7 +106,8 @@ def settled(table: pd.DataFrame, most: int, level: float) -> dict[str, str]:
     """
     found = dict(zip(table["technique"], answers(table), strict=True))
     for row in table.to_dict("records"):
-        if found[row["technique"]] == OPEN and chance_of_answer(row, most, level, len(table)) < HARDLY:
+        seen = {str(key): value for key, value in row.items()}
+        if found[row["technique"]] == OPEN and chance_of_answer(seen, most, level, len(table)) < HARDLY:
             found[row["technique"]] = FUTILE
     return {str(name): answer for name, answer in found.items() if answer != OPEN}
 

@@ -18,6 +18,7 @@ from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.lists import first_few
 from sweep.report.text.numbers import NONE, duration
+from sweep.report.words.confirming import fresh_cost
 
 
 class CostRow(TypedDict):
@@ -52,7 +53,7 @@ def cost_section(context: ReportContext) -> SectionBody:
     """Trials, epochs, images, speed and time of each technique, and whether the budget was equal."""
     run = context.run
     data, given = cost_table(run), budget(run)
-    blocks: list[Block] = [Paragraph(_in_words(given))]
+    blocks: list[Block] = [Paragraph(" ".join([_in_words(given), *fresh_cost(run)]))]
     if data.empty:
         return SectionBody(blocks)
     lost = data[data["ended"] < data["trials"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 import pandas as pd
 
@@ -12,18 +12,19 @@ from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.figures.forest import forest_plot
 from sweep.analysis.names import inline_name
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.significance import significant
+from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
 from sweep.report.blocks import Block, Figures, Folded, Paragraph
-from sweep.report.columns import Column, table_of, technique, value
+from sweep.report.columns import Column, label, table_of, technique, text, value
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
-from sweep.report.summary_types import CELLS, Count, Share
+from sweep.report.summary_types import CELLS, Bounds, Count, Share
 from sweep.report.table import Table, number
 from sweep.report.text.intervals import signed_limits
 from sweep.report.text.numbers import p_value, signed, three
+from sweep.report.words.needed import needed_cells
 from sweep.report.words.scores import scores_sentence
-from sweep.report.words.verdict import answer_values
+from sweep.report.words.verdict import answer_values, how_adjusted
 
 REFERENCES = (
     (
@@ -38,6 +39,11 @@ REFERENCES = (
         "28(2), 2002, and Satterthwaite, Biometrics Bulletin 2(6), 1946; "
         "near 0 and 1 Clopper & Pearson, Biometrika 26(4), 1934",
     ),
+    (
+        "Equivalence",
+        "Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15(6), 1987 (two one-sided tests); "
+        "of all techniques at once: Berger, Technometrics 24(4), 1982 (intersection-union tests)",
+    ),
     ("Power and seeds needed", "Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988"),
     ("McNemar's test", "McNemar, Psychometrika 12(2), 1947"),
     (
@@ -50,12 +56,21 @@ REFERENCES = (
 
 class DifferenceRow(TypedDict):
     technique: str
+    answer: Annotated[Literal["helps", "harms", "equivalent", "open"], "open: it can't be told yet"]
     seeds: Count
     difference: Annotated[float | None, "paired, mean over seeds"]
     low: Annotated[float | None, "95 % interval over patients and seeds"]
     high: float | None
     p: Annotated[float | None, "two-sided; 1 with one seed"]
     p_holm: Share
+    p_adjusted: Annotated[float | None, "what is judged by", Bounds(0, 1)]
+    adjustment: Annotated[str, "how p_adjusted was adjusted for the number of techniques: holm or max-t"]
+    equivalence_p: Annotated[
+        float | None,
+        "two one-sided tests of a difference of the margin or more, the larger; not adjusted",
+        Bounds(0, 1),
+    ]
+    margin: float
     seed_sd: Annotated[float | None, "over seeds"]
     patient_se: Annotated[float | None, "of the part that all seeds share"]
     patient_sd: Annotated[float | None, "of the bootstrap over patients alone"]
@@ -66,9 +81,16 @@ class DifferencesSummary(TypedDict):
 
     sentence: str
     metric: str
+    margin: Annotated[float, "a difference within it does not matter"]
+    stated_margin: Annotated[float | None, "that of the run's configuration; null where it states none"]
     beats_baseline: list[str]
     behind_baseline: list[str]
+    equivalent: Annotated[list[str], "within the margin, each at the 5 % level, not adjusted"]
+    open: Annotated[list[str], "can't be told yet"]
     differences: list[Annotated[DifferenceRow, CELLS]]
+
+
+ANSWER_NAMES = {HELPS: "helps", HARMS: "harms", EQUIVALENT: "doesn't matter", OPEN: "can't be told yet"}
 
 
 @section(
@@ -99,45 +121,60 @@ def differences_section(context: ReportContext) -> SectionBody | None:
 def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Table:
     """Each technique's paired difference in a metric; "" is the one selected by."""
     name = inline_name(metric or run.metric)
-    sure = set(significant(data)["technique"]) if data["seeds"].max() > 1 else set()
-    enough = not (data["fewest_patients"] < FEWEST).any()
-    judged = (data["seeds"] > 1) & enough
+    found = answers(data)
+    judged = (data["seeds"] > 1) & ~(data["fewest_patients"] < FEWEST)
     shown = data.assign(
+        answer=[ANSWER_NAMES[one] for one in found],
         p_shown=data["p"].where(judged),
-        p_holm_shown=data["p_holm"].where(judged),
+        p_adjusted_shown=data["p_adjusted"].where(judged),
+        equivalence_shown=data["equivalence_p"].where(judged),
         sd=data["seed_sd"].where(data["seeds"] > 1),
+        needed=needed_cells(data, (found == OPEN) & judged),
     )
-    strong = [name in sure for name in data["technique"]]
+    strong = [bool(one) for one in found == HELPS]
+    columns = [
+        technique(),
+        label("answer", "Answer"),
+        value("difference", "Difference", signed),
+        _ends("", "95 % interval"),
+        value("p_shown", "p", p_value),
+        *([value("p_adjusted_shown", f"p ({how_adjusted(data)})", p_value)] if len(data) > 1 else []),
+        value("equivalence_shown", "p (equivalence)", p_value),
+        value("sd", "SD over seeds", three),
+        value("patient_se", "SE over patients", three),
+        value("seeds", "Seeds", str),
+        *([text("needed", "To tell it")] if (found == OPEN).any() and judged.any() else []),
+    ]
+    return table_of(
+        f"differences_{metric}" if metric else "differences",
+        _caption(data, name, any(strong), run.margin),
+        shown,
+        columns,
+        strong=strong,
+        keep=["technique", "answer", *list(data.columns)[1:]],
+    )
+
+
+def _caption(data: pd.DataFrame, name: str, strong: bool, margin: float) -> str:
     caption = (
         f"Paired differences in test {name}: each seed against the baseline's same seed, on the same patients. "
         "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with "
         "Student's t where they are few) and training (Student's t over seeds)."
     )
     if len(data) > 1:
-        caption += f" p (Holm) is adjusted for all {len(data)} comparisons of this table."
-    if not enough:
+        how = how_adjusted(data)
+        caption += f" p ({how}) is adjusted for all {len(data)} comparisons of this table."
+    if (data["fewest_patients"] < FEWEST).any():
         caption += f" With fewer than {FEWEST} test patients of a class nothing is tested."
-    if data["seeds"].max() < 2:
+    elif data["seeds"].max() < 2:
         caption += " With one seed they hold patients alone, and nothing can be said of the technique."
-    caption += " Bold: significantly ahead of the baseline at the 5 % level (Holm-adjusted)." if any(strong) else ""
-    columns = [
-        technique(),
-        value("difference", "Difference", signed),
-        _ends("", "95 % interval"),
-        value("p_shown", "p", p_value),
-        value("p_holm_shown", "p (Holm)", p_value),
-        value("sd", "SD over seeds", three),
-        value("patient_se", "SE over patients", three),
-        value("seeds", "Seeds", str),
-    ]
-    return table_of(
-        f"differences_{metric}" if metric else "differences",
-        caption,
-        shown,
-        columns,
-        strong=strong,
-        keep=list(data.columns),
-    )
+    else:
+        caption += (
+            f" Doesn't matter: two one-sided tests show a difference within {margin:g} (p of equivalence below 0.05, "
+            "of each technique, not adjusted). To tell it: what it would take to see a difference as large as the one "
+            f"seen, or of {margin:g} where that was less than half of it, with 80 % power."
+        )
+    return caption + (" Bold: significantly ahead of the baseline at the 5 % level." if strong else "")
 
 
 def _ends(prefix: str, header: str) -> Column:

@@ -17,6 +17,7 @@ from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.summary_types import Count
 from sweep.report.text.numbers import percent
+from sweep.report.words.confirming import confirmed_sentence
 
 REFERENCES = (
     (
@@ -73,8 +74,8 @@ def hyperparameters_section(context: ReportContext) -> SectionBody | None:
             "settings may end otherwise. Several learning rates (`--lr 1e-4..1e-2 --trials 8`) would tell."
         )
         return SectionBody([Paragraph(text)], references=())
-    metric = run.metric
-    blocks: list[Block] = []
+    metric, said = run.metric, confirmed_sentence(run)
+    blocks: list[Block] = [Paragraph(f"{said} What follows is of the trials that explored.")] if said else []
     found = importance(run, context.rng)
     if found is None:
         blocks.append(Paragraph(f"{len(trials)} trials are too few to rank the hyperparameters by importance."))

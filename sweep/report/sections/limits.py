@@ -9,6 +9,7 @@ from sweep.report.blocks import Listing
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
+from sweep.report.words.confirming import added_seeds_lines, confirmed_sentence, looks_lines
 from sweep.report.words.network import limits_of_frozen, network_of
 from sweep.report.words.verdict import fewest_in_words
 
@@ -22,13 +23,17 @@ def limits_section(context: ReportContext) -> SectionBody:
         lines.append("The images are drawings made by a program, not patients; no result carries over to medicine.")
     lines += limits_of_frozen(network_of(run))
     tested = max((len(chosen["seeds"]) for chosen in run.selection()), default=0)
+    chosen_before = confirmed_sentence(run)
     if tested == 1:
         lines.append("One seed: intervals hold the chance in which patients were tested, not that in training.")
     elif tested:
+        but = "" if chosen_before else ", and not the choice of configuration"
         lines.append(
             f"Intervals hold the chance in training ({tested} seeds) and in which patients were tested, on one fixed "
-            "split: not that in which patients trained, and not the choice of configuration."
+            f"split: not that in which patients trained{but}."
         )
+    lines += [chosen_before] if chosen_before else []
+    lines += looks_lines(run) + added_seeds_lines(run)
     fewest, label = fewest_test_patients(run)
     if 0 < fewest < SPARSE:
         lines.append(

@@ -13,6 +13,7 @@ from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
 from sweep.report.summary_types import ANYTHING, Count
+from sweep.report.words.confirming import added_seeds_lines, confirmed_sentence, looks_lines
 from sweep.report.words.network import network_facts, network_of
 from sweep.report.words.versions import mixed_lines
 
@@ -66,7 +67,7 @@ def made_section(context: ReportContext) -> SectionBody:
     versions = [*info["versions"].items(), *((k, str(v)) for k, v in info["machine"].items())]
     blocks += [
         Heading("The test split"),
-        Listing(opening_lines(run)),
+        Listing([*([said] if (said := confirmed_sentence(run)) else []), *opening_lines(run)]),
         Heading("Versions and machine"),
         Facts(versions),
         *([Listing(mixed_lines(run))] if mixed_lines(run) else []),
@@ -87,7 +88,8 @@ def opening_lines(run: Results) -> list[str]:
         return ["It has not been opened."]
     times = max(times_opened(run).values(), default=0)
     often = "once" if times == 1 else f"up to {times} times"
-    return [*lines, f"Each chosen trial was tested {often}; configurations were chosen on validation before that."]
+    lines.append(f"Each chosen trial was tested {often}; configurations were chosen on validation before that.")
+    return [*lines, *looks_lines(run), *added_seeds_lines(run)]
 
 
 def _data(data: dict[str, Any]) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import with_interval
 from sweep.report.text.lists import first_few
 from sweep.report.text.numbers import NONE, parameters, three
+from sweep.report.words.confirming import confirmed_sentence
 from sweep.report.words.scores import scores_sentence
 
 if TYPE_CHECKING:
@@ -137,10 +138,16 @@ def configurations(run: Results) -> Table | None:
     metric, shared = inline_name(run.metric), shown_in(data.columns)
     intervals = run.validation_intervals().rename(columns={"low": "validation_low", "high": "validation_high"})
     data = data.merge(intervals[["technique", "validation_low", "validation_high"]], on="technique", how="left")
+    confirmed = confirmed_sentence(run)
+    caption = (
+        f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with "
+        "its 95 % interval (which does not hold that the best of several is a little too high)."
+    )
+    if confirmed:
+        caption = f"What was chosen for each technique, by {metric} on validation. {confirmed} Validation is theirs."
     return table_of(
         "configurations",
-        f"What was chosen for each technique: the highest mean {metric} over seeds, on validation alone, with "
-        "its 95 % interval (which does not hold that the best of several is a little too high).",
+        caption,
         data,
         [
             technique(),

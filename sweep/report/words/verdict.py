@@ -12,15 +12,15 @@ from sweep.analysis.comparison import fewest_test_patients, winners_and_losers
 from sweep.analysis.names import display_name, in_order, inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import is_phantom
-from sweep.analysis.statistics.paired import BASELINE, RELEVANT
-from sweep.analysis.statistics.power import POWER, detectable, seed_spread, seeds_needed, times_the_patients
-from sweep.analysis.statistics.significance import significant
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE, RELEVANT
+from sweep.analysis.statistics.significance import EQUIVALENT, OPEN, answers, significant
 from sweep.report.text.intervals import INTERVAL, signed_limits
-from sweep.report.text.lists import first_few, listed
-from sweep.report.text.numbers import p_equals, percent, signed
+from sweep.report.text.lists import listed
+from sweep.report.text.numbers import p_equals, signed
+from sweep.report.words.needed import what_it_would_take
 from sweep.report.words.scores import scores_sentence
 
-_MANY_SEEDS = 1000
+_MOST = 3
 
 
 def _interval(row: pd.Series) -> str:
@@ -68,18 +68,119 @@ def _verdict(run: Results) -> str:
         )
     if (table["fewest_patients"] < FEWEST).any():
         return too_few_patients(run, name)
-    better = significant(table)
+    return judged(run, table, name, every=set(table["technique"]) == set(names) - {BASELINE})
+
+
+def judged(run: Results, table: pd.DataFrame, name: str, *, every: bool = True) -> str:
+    """The answers for all techniques: which help, which harm, which don't matter, which can't be told yet.
+
+    Args:
+        run: of which ``table`` is.
+        table: of ``Results.differences``, every difference finite, two seeds or more somewhere, and enough patients.
+        name: of the metric, as spoken.
+        every: whether all tested techniques are in the table.
+    """
+    found = answers(table)
+    better, worse = significant(table), significant(table, worse=True)
+    same, unknown = table[found == EQUIVALENT], table[found == OPEN]
+    over = f"over {_seeds(table['seeds'])} and {_patients(run)}"
     if len(better):
-        sentence = (
-            f"Statistically significant at the 5 % level (Holm-adjusted), over {_seeds(better['seeds'])} and "
-            f"{_patients(run)}: in test {name} the baseline is beaten by {listed(first_few(_gains(better), 3))}."
-        )
+        over = f"over {_seeds(better['seeds'])} and {_patients(run)}"
+        sentences = [
+            f"Statistically significant at the 5 % level{adjusted_words(table)}, {over}: in test {name} the baseline "
+            f"is beaten by {listed(_some(_gains(better)))}.",
+            _small_gains(better, run.margin),
+            _behind(worse),
+            _of_the_others(same, unknown, run.margin),
+        ]
+    elif _all_within(table):
+        whose = "No technique differs" if every else f"None of the {len(table)} techniques compared differs"
+        sentences = [
+            f"{whose} from the baseline by more than {run.margin:g} in test {name}, {over} (two one-sided tests at the "
+            f"5 % level{_of_each(table)}).",
+            _behind(worse, " all the same, within that margin"),
+        ]
     else:
-        sentence = _none_does(table, name) + " " + what_it_would_take(table)
-    worse = significant(table, worse=True)
-    if len(worse):
-        sentence += f" Significantly behind it: {listed(first_few(_gains(worse), 3))}."
-    return sentence
+        sentences = [_none_does(table, name), _behind(worse), _equivalent(same, run.margin)]
+        if len(unknown):
+            told = f"Can't be told yet: {_named(unknown)}." if len(unknown) < len(table) else ""
+            several = unknown[unknown["seeds"] > 1]
+            sentences += [told, what_it_would_take(table, several) if len(several) else ""]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def adjusted_words(table: pd.DataFrame) -> str:
+    """`` (adjusted for all 5 comparisons, Holm)``; "" of one comparison.
+
+    Args:
+        table: of ``Results.differences``.
+    """
+    if len(table) < 2:
+        return ""
+    return f" (adjusted for all {len(table)} comparisons, {how_adjusted(table)})"
+
+
+def how_adjusted(table: pd.DataFrame) -> str:
+    """``Holm``, ``max-t``: how the p-values that are judged by were adjusted."""
+    return listed([ADJUSTMENTS.get(how, str(how)) for how in dict.fromkeys(table["adjustment"])])
+
+
+ADJUSTMENTS = {"holm": "Holm", "max-t": "max-t"}
+
+
+def _within(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose differences are shown to lie within the margin, whatever else they are."""
+    return table[(table["equivalence_p"] < 1 - CONFIDENCE) & ~(table["fewest_patients"] < FEWEST)]
+
+
+def _all_within(table: pd.DataFrame) -> bool:
+    """An intersection-union test: of a claim about all, each part at the level, nothing is adjusted (Berger 1982)."""
+    return len(_within(table)) == len(table)
+
+
+def _of_each(table: pd.DataFrame) -> str:
+    return "" if len(table) == 1 else f" for each of the {len(table)}; a claim about all of them needs no adjustment"
+
+
+def _some(parts: list[str]) -> list[str]:
+    """Up to four parts; of more the first three, and how many more there are."""
+    return parts if len(parts) <= _MOST + 1 else [*parts[:_MOST], f"{len(parts) - _MOST} more"]
+
+
+def _named(table: pd.DataFrame) -> str:
+    return listed(_some([display_name(name) for name in table["technique"]]))
+
+
+def _small_gains(better: pd.DataFrame, margin: float) -> str:
+    """Which of the winners gain less than matters; "" for none."""
+    small = _within(better)
+    if small.empty:
+        return ""
+    if len(small) == len(better):
+        whose = "That gain is" if len(better) == 1 else "All of these gains are"
+    else:
+        several = len(small) > 1
+        whose = f"The gain{'s' * several} of {_named(small)} {'are' if several else 'is'}"
+    return f"{whose} smaller than {margin:g}, the margin within which a difference does not matter here."
+
+
+def _behind(worse: pd.DataFrame, how: str = "") -> str:
+    return f"Significantly behind it{how}: {listed(_some(_gains(worse)))}." if len(worse) else ""
+
+
+def _equivalent(same: pd.DataFrame, margin: float) -> str:
+    if same.empty:
+        return ""
+    each = "at the 5 % level" if len(same) == 1 else "each at the 5 % level, not adjusted for their number"
+    return f"Equivalent to it within {margin:g}: {_named(same)} ({each})."
+
+
+def _of_the_others(same: pd.DataFrame, unknown: pd.DataFrame, margin: float) -> str:
+    """Beside winners: who doesn't matter and who can't be told, in one sentence."""
+    if same.empty:
+        return f"Can't be told yet: {_named(unknown)}." if len(unknown) else ""
+    rest = f"; can't be told yet: {_named(unknown)}" if len(unknown) else ""
+    return f"{_equivalent(same, margin).removesuffix('.')}{rest}."
 
 
 def too_few_patients(run: Results, metric: str) -> str:
@@ -102,7 +203,7 @@ def fewest_in_words(run: Results) -> str:
 
 def _gains(table: pd.DataFrame) -> list[str]:
     return [
-        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)}; {p_equals(r['p_holm'])})"
+        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)}; {p_equals(r['p_adjusted'])})"
         for _, r in table.iterrows()
     ]
 
@@ -116,46 +217,10 @@ def _none_does(table: pd.DataFrame, name: str) -> str:
         lead = f"none was ahead of it, and the nearest in test {name} was at"
     adjusted = ""
     if best["low"] > 0 and best["seeds"] > 1:  # the interval alone would look like a gain
-        adjusted = f"; p is {best['p_holm']:.2f} once adjusted for {len(table)} comparisons"
+        adjusted = f"; p is {best['p_adjusted']:.2f} once adjusted for {len(table)} comparisons"
     return (
         f"No technique beat the baseline significantly: {lead} {signed(best['difference'])} "
         f"({display_name(best['technique'])}), {_interval(best)}, {many}{adjusted}."
-    )
-
-
-def what_it_would_take(table: pd.DataFrame) -> str:
-    """How large the best technique's difference had to be to be told from chance, and how many seeds it would take.
-
-    Args:
-        table: ``Results.differences`` with two seeds or more.
-    """
-    several = table[table["seeds"] > 1]
-    row = several.iloc[int(several["difference"].to_numpy().argmax())]
-    nearest = table.iloc[int(table["difference"].to_numpy().argmax())]
-    where = "There" if row["technique"] == nearest["technique"] else f"With {display_name(row['technique'])}"
-    seeds, patient_se = int(row["seeds"]), float(row["patient_se"])
-    seed_sd = seed_spread(float(row["seed_sd"]), patient_se, float(row["patient_sd"]), seeds)
-    freedom = float(row["patient_freedom"])
-    least = detectable(seed_sd, patient_se, seeds, len(table), freedom=freedom)
-    power = f"at {percent(POWER)} power"
-    if least < 1:
-        text = f"{where}, differences up to {least:.3f} could not be told from chance with {seeds} seeds ({power})"
-    else:  # two seeds that differ widely: more than a metric can differ
-        text = f"{where}, no difference at all could have been told from chance with {seeds} seeds ({power})"
-    wanted = float(row["difference"]) if row["difference"] >= RELEVANT / 2 else RELEVANT
-    if wanted >= least:
-        return text + "."
-    needed = seeds_needed(wanted, seed_sd, patient_se, len(table), freedom)
-    if needed is not None:
-        return f"{text}; about {needed} seeds would be needed to see one of {wanted:.3f}."
-    # With as many patients as one likes, so many seeds would do; twice as many leave room for the patients' part.
-    enough = max(seeds, 2 * (seeds_needed(wanted, seed_sd, 0.0, len(table)) or _MANY_SEEDS))
-    factor = times_the_patients(wanted, seed_sd, patient_se, enough, len(table), freedom)
-    if not np.isfinite(factor):
-        return f"{text}; to see one of {wanted:.3f} it would take many more test patients and thousands of seeds."
-    return (
-        f"{text}; to see one of {wanted:.3f} no number of seeds would do with these patients: it would take about "
-        f"{factor:.1f} times as many test patients and {enough} seeds."
     )
 
 
@@ -172,6 +237,21 @@ def _patients(run: Results) -> str:
 def _seeds(counts: pd.Series) -> str:
     low, high = int(counts.min()), int(counts.max())
     return f"{low} seeds" if low == high else f"{low} to {high} seeds"
+
+
+def margin_note(run: Results) -> str:
+    """That the margin is not the one stated before the run; "" where it is, and of plain arrays.
+
+    Of a run that states none nothing is said where it is judged by the usual margin.
+    """
+    stated, usual = run.stated_margin, run.stated_margin or RELEVANT
+    if not run.is_of_run or run.margin == usual:
+        return ""
+    before = f"was {stated:g} when this run began" if stated is not None else "was not stated before this run"
+    return (
+        f"The margin within which a difference does not matter {before} and is {run.margin:g} here: what is called "
+        "equivalent was judged anew, with the results known."
+    )
 
 
 def answer_values(run: Results) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from balancing.components.groups import BehindFrozen, expand
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config, read_file
-from sweep.config.size import trained
+from sweep.config.size import n_trials, trained
 from sweep.config.strict_yaml import read_yaml
 
 
@@ -63,5 +63,6 @@ def test_the_preset_has_forty_techniques_that_a_frozen_network_allows() -> None:
     assert len(config.space.techniques) == 40
     assert len(trained(config)) == 37
     assert config.space.of_groups == (), "by name, so that what data rule out is told and not left out"
-    assert config.space.seeds == 20
+    assert (config.space.seeds, config.space.confirm) == (1, 20)
+    assert n_trials(config) == 37 * 3 + 37 * 20
     assert config.space.batch_size >= 60_000, "each step takes all rows at once"

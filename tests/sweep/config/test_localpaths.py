@@ -23,7 +23,7 @@ from sweep.config.config import Config, build_config, recorded_config
 from sweep.config.localpaths import recorded_source, require_writable, with_absolute_paths, written
 from sweep.planning import prepare
 from sweep.planning.networks import CHECKPOINT_BYTES
-from sweep.planning.prepare import require_room
+from sweep.planning.room import require_room
 from sweep.runs.files import write_atomically
 from sweep.runs.observer import Observer
 from sweep.runs.run import Run

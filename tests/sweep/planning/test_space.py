@@ -16,7 +16,7 @@ from balancing.components.techniques import get_technique
 from balancing.errors import UserError
 from sweep.config.config import build_config
 from sweep.config.files import preset_names, read_file
-from sweep.config.size import trained
+from sweep.config.size import n_trials, trained
 from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
 from tests.balancing.components.test_techniques import make_alphas
@@ -271,7 +271,8 @@ def test_compare_gives_every_technique_as_many_configurations_and_trials() -> No
     assert {len(ids) for ids in configurations.values()} == {config.space.trials}
     assert set(trials.values()) == {config.space.trials * config.space.seeds}
     assert set(trials) == set(trained(config))
-    assert sum(trials.values()) == 288
+    assert sum(trials.values()) == 96
+    assert n_trials(config) == 216, "and ten fresh seeds of what is chosen for each"
 
 
 def test_an_interrupted_sweep_is_a_fair_smaller_one() -> None:

@@ -15,6 +15,7 @@ from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer
 from sweep.runs.outages import chain, outage
 from sweep.runs.owner import Claim, NotOwner
+from sweep.runs.sole import sole
 
 RUN = Path("runs/my run")
 
@@ -80,6 +81,6 @@ def test_a_sweep_ends_by_the_sentence(error: Exception, match: str, monkeypatch:
     interrupts = Interrupts()
     with (
         pytest.raises(expected, match="Traceback" if match == "k" else match),
-        sweeps._sole(RUN, owner, interrupts, nothing),
+        sole(RUN, owner, interrupts, nothing),
     ):
         sweeps._Work("ray", Observer(), owner, interrupts, ()).do(made, nothing, nothing)

@@ -22,7 +22,7 @@ def test_heads_of_the_preset_end_at_logistic_regression(technique: str, tmp_path
     images = make_vectors(train=(300, 100), held_out=60, dimensions=200)
     assert images.vectors is not None
     space: Any = config.space  # numbers, no ranges
-    decay = space.weight_decay
+    decay = max(space.weight_decay)
     recipe: dict[str, Any] = {"optimizer": config.train.optimizer, "lr_schedule": config.train.lr_schedule}
     whole = {"epochs": int(space.epochs), "batch_size": int(space.batch_size)}
     specs = specs_of(technique, seeds=2, lr=space.lr, weight_decay=decay, **recipe, **whole)
