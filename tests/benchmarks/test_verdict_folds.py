@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import verdict_folds
 from benchmarks.verdict_folds import DataSet, FoldWorld, by_folds, by_patients, one_data_set, true_difference
-from benchmarks.verdict_rounds import Rounds, Said, Seen, fixed, staged, unadjusted
+from benchmarks.verdict_rounds import Rounds, Said, Seen, fixed, spending, staged, unadjusted
 from benchmarks.verdict_sweeps import judged
 from benchmarks.verdict_worlds import World
 
@@ -103,3 +103,19 @@ def test_looking_again_and_again_finds_more() -> None:
         found = [staged(Rounds("", world, (3, 5, 8), rule), 100, 1, number) for number in range(60)]
         rates.append(np.mean([one["false_winner"] + one["false_loser"] for one in found]))
     assert rates[1] >= rates[0]
+
+
+def test_all_of_the_level_spent_at_one_look_is_the_fixed_look() -> None:
+    world = World("", patients=(40, 40), techniques=3, gains=(0.1,))
+    for number in range(5):
+        assert staged(Rounds("", world, (5,), spending), 250, 2, number) == staged(
+            Rounds("", world, (5,), fixed), 250, 2, number
+        )
+
+
+def test_a_large_gain_stops_its_technique_early() -> None:
+    world = World("", patients=(100, 100), techniques=3, gains=(0.15,))
+    found = [staged(Rounds("", world, (4, 7, 10), spending), 250, 3, number) for number in range(6)]
+    assert np.mean([one["power"] for one in found]) == 1
+    assert np.mean([one["seeds"] for one in found]) < 7
+    assert min(one["saved"] for one in found) >= 0.15
