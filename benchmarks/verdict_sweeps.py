@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.verdict_before import Before, before
+from benchmarks.verdict_before import before
 from benchmarks.verdict_worlds import Sweep, World, one_sweep
 from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
 from sweep.analysis.statistics.paired import compare
@@ -139,13 +139,8 @@ def promised(row: Mapping[str, float], seeds: int, comparisons: int) -> float:
         row: of ``compare``.
     """
     sd = seed_spread(row["moderated_sd"], row["patient_se"], row["patient_sd"], seeds)
-    return detectable(sd, row["patient_se"], seeds, comparisons, freedom=row["patient_freedom"])
-
-
-def promised_before(found: Before, seeds: int) -> float:
-    """As ``promised``, of the first technique's own seeds."""
-    sd, se, freedom = float(found.seed_sd[0]), float(found.patient_se[0]), float(found.freedom[0])
-    return detectable(seed_spread(sd, se, float(found.patient_sd[0]), seeds), se, seeds, len(found.p), freedom=freedom)
+    freedoms = {"freedom": row["patient_freedom"], "seed_freedom": row["seed_freedom"]}
+    return detectable(sd, row["patient_se"], seeds, comparisons, **freedoms)
 
 
 def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = True) -> dict[str, float]:
@@ -177,7 +172,7 @@ def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = Tr
         found[f"half_width{end}"] = float(np.median(high - low)) / 2
     seeds, comparisons = networks.values.shape[1], len(truth)
     found["promised"] = promised(table.iloc[0].to_dict(), seeds, comparisons)
-    found["promised_before"] = promised_before(own, seeds)
+    found["promised_before"] = own.promised(seeds)
     found["seed_sd"] = float(table["seed_sd"].median())
     is_equivalent, beyond = (said == EQUIVALENT).to_numpy(), np.abs(truth) >= margin - 1e-12
     found["gain"] = float(truth[0])

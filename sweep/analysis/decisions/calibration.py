@@ -7,6 +7,8 @@ each trial's own validation predictions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +18,7 @@ from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import Estimate, bounded
 from sweep.analysis.statistics.paired import BASELINE
+from sweep.analysis.statistics.seed_prior import SeedPrior
 
 # Of classes that are shown one by one.
 MOST_CLASSES = 30
@@ -159,22 +162,40 @@ def calibration_table(results: Results, rng: np.random.Generator, samples: int =
             found.setdefault((trial.technique, stage), {})[trial.seed] = numbers
             scores = probabilities.max(axis=1) if positive is None else probabilities[:, positive]
             chance.setdefault((trial.technique, stage), []).append(chance_error(scores, rng))
+    tables = {stage: _of_stage(found, stage, draws.few, positive) for stage in STAGES}
     rows = []
     for technique in test.techniques:
         for stage in STAGES:
-            of_seeds = found[technique, stage]
             heat = float(np.exp(np.mean(np.log(temperatures[technique]))))
-            row: dict[str, object] = {"technique": technique, "stage": stage, "seeds": len(of_seeds)}
+            row: dict[str, object] = {"technique": technique, "stage": stage, "seeds": len(found[technique, stage])}
             row |= {"temperature": heat, "chance_ece": float(np.mean(chance[technique, stage]))}
-            for name in next(iter(of_seeds.values())):
-                both = np.stack([numbers[name] for numbers in of_seeds.values()])
-                row |= _numbers(name, both, draws.few, positive)
-            for name in ("brier", "brier_balanced"):
-                row |= _difference(
-                    name, of_seeds, found.get((BASELINE, "before"), {}), (technique, stage), draws.few, positive
-                )
-            rows.append(row)
+            rows.append(row | tables[stage][technique])
     return pd.DataFrame(rows)
+
+
+def _of_stage(
+    found: Mapping[tuple[str, str], dict[int, dict[str, np.ndarray]]],
+    stage: str,
+    few: FewPatients,
+    positive: int | None,
+) -> dict[str, dict[str, float]]:
+    """Technique -> its numbers at a stage and their differences to the baseline before scaling, with intervals.
+
+    Args:
+        found: (technique, stage) -> seed -> number -> (1 + J + B,).
+    """
+    own = {technique: of_seeds for (technique, at), of_seeds in found.items() if at == stage}
+    rows: dict[str, dict[str, float]] = {technique: {} for technique in own}
+    for name in next(iter(next(iter(own.values())).values())):
+        every = {t: np.stack([numbers[name] for numbers in of_seeds.values()]) for t, of_seeds in own.items()}
+        for technique, row in _numbers(name, every, few, positive).items():
+            rows[technique] |= row
+    for name in ("brier", "brier_balanced"):
+        for technique, row in _differences(
+            name, own, found.get((BASELINE, "before"), {}), stage, few, positive
+        ).items():
+            rows[technique] |= row
+    return rows
 
 
 def _worst_brier(positive: int | None) -> float:
@@ -182,38 +203,54 @@ def _worst_brier(positive: int | None) -> float:
     return 2.0 if positive is None else 1.0
 
 
-def _numbers(name: str, both: np.ndarray, few: FewPatients, positive: int | None) -> dict[str, float]:
-    """Mean and interval from (S, 1 + J + B): the sample as it is, then under ``patient_draws``' weights."""
-    values, resampled = both[:, 0], both[:, 1:]
-    if name.endswith("ece"):
-        resampled = resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None]
+def _numbers(
+    name: str, techniques: Mapping[str, np.ndarray], few: FewPatients, positive: int | None
+) -> dict[str, dict[str, float]]:
+    """Technique -> mean and interval, from each one's (S, 1 + J + B): the sample as it is, then ``patient_draws``."""
     low, high = {
         "excess": (-1.0, 1.0),
         "log_loss": (0.0, np.inf),
         "brier": (0.0, _worst_brier(positive)),
         "brier_balanced": (0.0, _worst_brier(positive)),
     }.get(name, (0.0, 1.0))
-    one = bounded(values, resampled, few, low, high)
-    return {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
+    parts = {}
+    for technique, both in techniques.items():
+        values, resampled = both[:, 0], both[:, 1:]
+        if name.endswith("ece"):
+            resampled = resampled - (few.parted(resampled)[1].mean(axis=1) - values)[:, None]
+        parts[technique] = (values, resampled, few)
+    prior, rows = SeedPrior.of_rows(parts), {}
+    for technique, (values, resampled, _) in parts.items():
+        one = bounded(values, resampled, few, low, high, prior.of(technique))
+        rows[technique] = {name: one.mean, f"{name}_low": one.low, f"{name}_high": one.high}
+    return rows
 
 
-def _difference(
+def _differences(
     name: str,
-    own: dict[int, dict[str, np.ndarray]],
-    baseline: dict[int, dict[str, np.ndarray]],
-    row: tuple[str, str],
+    techniques: Mapping[str, Mapping[int, Mapping[str, np.ndarray]]],
+    baseline: Mapping[int, Mapping[str, np.ndarray]],
+    stage: str,
     few: FewPatients,
     positive: int | None,
-) -> dict[str, float]:
-    """The paired difference to the baseline before scaling, with its interval."""
+) -> dict[str, dict[str, float]]:
+    """Technique -> the paired difference to the baseline before scaling, with its interval."""
     columns = [f"difference_{name}{ending}" for ending in ("", "_low", "_high")]
-    seeds = [seed for seed in own if seed in baseline]
-    if not seeds or row == (BASELINE, "before"):
-        return dict.fromkeys(columns, np.nan)
-    one = calibration_difference(
-        name, np.stack([own[seed][name] - baseline[seed][name] for seed in seeds]), few, positive
-    )
-    return dict(zip(columns, (one.mean, one.low, one.high), strict=True))
+    networks = {
+        technique: {seed: (float(numbers[name][0]), numbers[name][1:]) for seed, numbers in of_seeds.items()}
+        for technique, of_seeds in ({**techniques, BASELINE: baseline} if baseline else {}).items()
+    }
+    prior, rows = SeedPrior.of_differences(networks, BASELINE, few), {}
+    for technique, own in techniques.items():
+        seeds = [seed for seed in own if seed in baseline]
+        if not seeds or (technique, stage) == (BASELINE, "before"):
+            rows[technique] = dict.fromkeys(columns, np.nan)
+            continue
+        both = np.stack([own[seed][name] - baseline[seed][name] for seed in seeds])
+        ends = (-_worst_brier(positive), _worst_brier(positive))
+        one = bounded(both[:, 0], both[:, 1:], few, *ends, prior.of(technique) if technique != BASELINE else None)
+        rows[technique] = dict(zip(columns, (one.mean, one.low, one.high), strict=True))
+    return rows
 
 
 def calibration_difference(name: str, both: np.ndarray, few: FewPatients, positive: int | None) -> Estimate:
@@ -248,22 +285,27 @@ def class_table(results: Results, rng: np.random.Generator, samples: int = SAMPL
     n_classes = len(results.class_names)
     counts = np.bincount(test.labels, minlength=n_classes)
     shown = sorted(label for label in np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist() if counts[label])
+    briers: dict[tuple[str, str], list[np.ndarray]] = {}
+    errors: dict[tuple[str, str], list[list[np.ndarray]]] = {}
+    for trial in test:
+        for stage, probabilities in staged(trial)[0].items():
+            parts = brier_parts(test.labels, probabilities, results.positive)
+            key = (trial.technique, stage)
+            briers.setdefault(key, []).append(class_means(test.labels, parts, weights, n_classes)[:, shown])
+            each = [calibration_error(test.labels == c, probabilities[:, c], weights) for c in shown]
+            errors.setdefault(key, []).append(each)
+    tables = {}
+    for stage in STAGES:
+        for place, label in enumerate(shown):
+            own = {t: np.stack([seed[:, place] for seed in briers[t, stage]]) for t in test.techniques}
+            # Of the other classes' patients the class's own images say nothing.
+            tables[stage, label, "brier"] = _numbers("brier", own, draws.few.about("recall", label), results.positive)
+            own = {t: np.stack([seed[place] for seed in errors[t, stage]]) for t in test.techniques}
+            tables[stage, label, "ece"] = _numbers("ece", own, draws.few, results.positive)
     rows = []
     for technique in test.techniques:
-        briers: dict[str, list[np.ndarray]] = {stage: [] for stage in STAGES}
-        errors: dict[str, list[list[np.ndarray]]] = {stage: [] for stage in STAGES}
-        for trial in test.of(technique):
-            for stage, probabilities in staged(trial)[0].items():
-                parts = brier_parts(test.labels, probabilities, results.positive)
-                briers[stage].append(class_means(test.labels, parts, weights, n_classes))
-                each = [calibration_error(test.labels == c, probabilities[:, c], weights) for c in shown]
-                errors[stage].append(each)
         for stage in STAGES:
-            for place, label in enumerate(shown):
+            for label in shown:
                 row = {"technique": technique, "stage": stage, "label": label, "class_name": results.class_names[label]}
-                own = np.stack([seed[:, label] for seed in briers[stage]])
-                # Of the other classes' patients the class's own images say nothing.
-                row |= _numbers("brier", own, draws.few.about("recall", label), results.positive)
-                row |= _numbers("ece", np.stack([seed[place] for seed in errors[stage]]), draws.few, results.positive)
-                rows.append(row)
+                rows.append(row | tables[stage, label, "brier"][technique] | tables[stage, label, "ece"][technique])
     return pd.DataFrame(rows)

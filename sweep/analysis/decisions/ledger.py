@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws
 from sweep.analysis.statistics.intervals import estimate
 from sweep.analysis.statistics.paired import BASELINE
 from sweep.analysis.statistics.predictions import Predictions, TrialPredictions
+from sweep.analysis.statistics.seed_prior import SeedPrior
+from sweep.analysis.statistics.seeds import SeedVariance
 
 # Each draw is a fit of its own.
 DRAWS = 200
@@ -58,27 +61,38 @@ def ledger_table(results: Results, rng: np.random.Generator, samples: int = DRAW
         if key not in draws:
             draws[key] = results.patient_draws(part.rows, part.labels, samples, rng)
         found[trial.technique, trial.seed] = _measured(part, _split_counts(results, part), draws[key].weights)
+    techniques = in_order(trial.technique for trial in trials)
+    fews = {t.technique: draws[t.validation.rows.tobytes()].few for t in trials}
+    networks = {t: {seed: one for (name, seed), one in found.items() if name == t} for t in techniques}
+    prior = SeedPrior.of_rows({t: (*_stacked(own.values()), fews[t]) for t, own in networks.items()})
+    of_pairs = SeedPrior.of_differences(networks, BASELINE, fews.get(BASELINE))
     rows = []
-    for technique in in_order(trial.technique for trial in trials):
+    for technique in techniques:
         own = [trial for trial in trials if trial.technique == technique]
-        few = draws[own[0].validation.rows.tobytes()].few
-        measured = [found[technique, trial.seed] for trial in own]
-        pairs = [(found[technique, trial.seed], found.get((BASELINE, trial.seed))) for trial in own]
+        pairs = [(mine, found.get((BASELINE, seed))) for seed, mine in networks[technique].items()]
         apart = [(t[0] - base[0], t[1] - base[1]) for t, base in pairs if base is not None and technique != BASELINE]
         row: dict[str, Any] = {"technique": technique, "seeds": len(own), **_designed(results, own)}
-        rows.append(row | _over_seeds("measured", measured, few) | _over_seeds("moved", apart, few))
+        row |= _over_seeds("measured", list(networks[technique].values()), fews[technique], prior.of(technique))
+        rows.append(row | _over_seeds("moved", apart, fews[technique], of_pairs.of(technique)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _over_seeds(name: str, seeds: list[tuple[float, np.ndarray]], few: FewPatients) -> dict[str, float]:
+def _stacked(seeds: Iterable[tuple[float, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    values, drawn = zip(*seeds, strict=True)
+    return np.array(values), np.stack(drawn)
+
+
+def _over_seeds(
+    name: str, seeds: list[tuple[float, np.ndarray]], few: FewPatients, moderated: SeedVariance | None
+) -> dict[str, float]:
     """Of each seed's number and what it is under each draw: the mean and its 95 % interval; NaN without a seed."""
     nothing = {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
     if not seeds:
         return nothing
-    drawn = np.stack([own for _, own in seeds])
+    values, drawn = _stacked(seeds)
     if np.isnan(few.parted(drawn)[1]).any(axis=0).mean() > _UNFITTED:
         return nothing
-    found = estimate([own for own, _ in seeds], drawn, few)
+    found = estimate(values, drawn, few, moderated=moderated)
     low, high = (end if np.isfinite(end) else np.nan for end in (found.low, found.high))
     return {name: found.mean, f"{name}_low": low, f"{name}_high": high}
 

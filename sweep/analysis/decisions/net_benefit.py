@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.decisions.two_class import BANDED, line_of, two_class_test
+from sweep.analysis.decisions.two_class import BANDED, line, lines_of, two_class_test
 from sweep.analysis.results import Results
 
 THRESHOLD_PROBABILITIES = np.linspace(0.01, 0.90, 90)
@@ -53,8 +53,8 @@ def benefit_curves(results: Results, rng: np.random.Generator, samples: int = BA
     probable = results.probability_set
     if ready is None or probable is None:
         return pd.DataFrame(columns=["technique", "x", "mean", "low", "high"])
-    lines = []
+    lines = {}
     for technique in probable.techniques:
         own = np.stack([net_benefit(ready.is_positive, p, ready.weights) for p in ready.probabilities(technique)])
-        lines.append(line_of(technique, THRESHOLD_PROBABILITIES, own, ready.few, (-np.inf, 1.0)))
-    return pd.concat(lines, ignore_index=True)
+        lines[technique] = line(own, ready.few)
+    return lines_of(THRESHOLD_PROBABILITIES, lines, (-np.inf, 1.0))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from balancing.metrics import weighted_auroc
-from sweep.analysis.decisions.two_class import BANDED, line_of, row_of, two_class_test
+from sweep.analysis.decisions.two_class import BANDED, Line, line, lines_of, rows_of, two_class_test
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 
@@ -167,27 +167,30 @@ def score_curves(
         return None
     # Sorted sums of every network under every draw: of many networks fewer draws tell as much.
     few_draws = 1 + len(ready.few.rows) + (samples if len(ready.test) <= MANY else min(samples, banded))
-    roc: list[pd.DataFrame] = []
-    pr: list[pd.DataFrame] = []
-    points = []
+    roc: dict[str, Line] = {}
+    pr: dict[str, Line] = {}
+    areas: dict[str, dict[str, list[list[np.ndarray]]]] = {"auroc": {}, "average_precision": {}}
     for technique in ready.test.techniques:
         scores = ready.scores(technique)
         all_counts = [weighted_counts(ready.is_positive, s, ready.weights[:few_draws]) for s in scores]
         band = few is None or technique in few
         first = [counts.first(1 + (len(ready.few.rows) + banded if band else 0)) for counts in all_counts]
-        for lines, x, at in ((roc, FALSE_POSITIVE_RATES, roc_at), (pr, RECALLS, precision_at)):
-            own = np.stack([at(counts) for counts in first])
-            lines.append(line_of(technique, x, own, ready.few if band else None, (0.0, 1.0)))
-        areas = {
-            "auroc": [weighted_auroc(ready.is_positive, s, ready.weights) for s in scores],
-            "average_precision": [average_precision(counts) for counts in all_counts],
-        }
-        row: dict[str, float] = {}
-        for name, of_seeds in areas.items():
-            row |= row_of((name,), [[own] for own in of_seeds], 0, ready.few, ready.behind["fewest"])
-        points.append({"technique": technique, "seeds": len(scores), **row})
-    joined = [pd.concat(parts, ignore_index=True) for parts in (roc, pr)]
-    return Curves(joined[0], joined[1], pd.DataFrame(points), float(ready.is_positive.mean()))
+        for lines, at in ((roc, roc_at), (pr, precision_at)):
+            lines[technique] = line(np.stack([at(counts) for counts in first]), ready.few if band else None)
+        areas["auroc"][technique] = [[weighted_auroc(ready.is_positive, s, ready.weights)] for s in scores]
+        areas["average_precision"][technique] = [[average_precision(counts)] for counts in all_counts]
+    points: dict[str, dict[str, float | str]] = {
+        technique: {"technique": technique, "seeds": len(seeds)} for technique, seeds in areas["auroc"].items()
+    }
+    for name, techniques in areas.items():
+        for technique, row in rows_of((name,), techniques, 0, ready.few, ready.behind["fewest"]).items():
+            points[technique] |= row
+    return Curves(
+        lines_of(FALSE_POSITIVE_RATES, roc, (0.0, 1.0)),
+        lines_of(RECALLS, pr, (0.0, 1.0)),
+        pd.DataFrame(list(points.values())),
+        float(ready.is_positive.mean()),
+    )
 
 
 def operating_points(
@@ -210,15 +213,17 @@ def operating_points(
     ready = two_class_test(results, rng, min(samples, BANDED) if many else samples)
     if ready is None:
         return pd.DataFrame(columns=["technique", "seeds", *names])
-    rows = []
-    for technique in ready.test.techniques:
-        seeds = []
-        for scores in ready.scores(technique):
-            counts = weighted_counts(ready.is_positive, scores, ready.weights)
-            seeds.append(list(specificity_at(counts, sensitivities).T))
-        row = row_of(names, seeds, ready.behind["specificity"], ready.few)
-        rows.append({"technique": technique, "seeds": len(seeds), **row})
-    return pd.DataFrame(rows)
+    seeds = {
+        technique: [
+            list(specificity_at(weighted_counts(ready.is_positive, scores, ready.weights), sensitivities).T)
+            for scores in ready.scores(technique)
+        ]
+        for technique in ready.test.techniques
+    }
+    rows = rows_of(names, seeds, ready.behind["specificity"], ready.few)
+    return pd.DataFrame(
+        [{"technique": technique, "seeds": len(seeds[technique]), **row} for technique, row in rows.items()]
+    )
 
 
 def point_name(sensitivity: float) -> str:

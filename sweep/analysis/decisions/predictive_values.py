@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sweep.analysis.decisions.table import Decided, decisions
-from sweep.analysis.decisions.two_class import TwoClassTest, row_of, two_class_test
+from sweep.analysis.decisions.table import Decided, decisions, of_decisions
+from sweep.analysis.decisions.two_class import TwoClassTest, rows_of, two_class_test
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
-from sweep.analysis.statistics.intervals import estimate, near_boundary
+from sweep.analysis.statistics.intervals import Estimate, estimate, near_boundary
+from sweep.analysis.statistics.seed_prior import SeedPrior
 
 
 def predictive_values(
@@ -46,35 +49,48 @@ def predictive_table(
     ready = two_class_test(results, rng, samples)
     if ready is None:
         return pd.DataFrame(columns=["decision", "technique", "rule", "prevalence", "ppv", "npv"])
+    rates = {
+        key: [_rates(one, ready) for one in of_seeds.values()]
+        for key, of_seeds in decisions(results, ready.test).items()
+        if key[1] in ("argmax", "balanced_accuracy")
+    }
+    parts = {
+        rate: of_decisions({key: [pair[i] for pair in own] for key, own in rates.items()}, partial(_rate, ready, rate))
+        for i, rate in enumerate(("recall", "specificity"))
+    }
+    found = [
+        of_decisions(
+            {key: [predictive_values(*pair, prevalence) for pair in own] for key, own in rates.items()},
+            lambda own: rows_of(("ppv", "npv"), own, 0, ready.few),
+        )
+        for prevalence in prevalences
+    ]
     rows = []
-    for (technique, rule), of_seeds in decisions(results, ready.test).items():
-        if rule not in ("argmax", "balanced_accuracy"):
-            continue
+    for technique, rule in rates:
         name = display_name(technique) + (" + threshold" if rule != "argmax" else "")
-        rates = [_rates(one, ready) for one in of_seeds.values()]
-        for prevalence in prevalences:
-            row: dict[str, object] = {"decision": name, "technique": technique, "rule": rule, "prevalence": prevalence}
-            seeds = [predictive_values(*pair, prevalence) for pair in rates]
-            found = row_of(("ppv", "npv"), seeds, 0, ready.few)
+        sensitivity, specificity = (of_rate[technique, rule] for of_rate in parts.values())
+        for prevalence, of_all in zip(prevalences, found, strict=True):
+            row: dict[str, Any] = {"decision": name, "technique": technique, "rule": rule, "prevalence": prevalence}
+            row |= of_all[technique, rule]
             # Of a technique that misses nobody, or calls nobody wrongly, the next patient may be the first.
-            sensitivity, specificity = (
-                near_boundary(
-                    estimate(
-                        np.array([pair[i][0] for pair in rates]),
-                        np.stack([pair[i][1:] for pair in rates]),
-                        ready.few.about(rate, ready.positive),
-                    ),
-                    ready.behind[rate],
-                )
-                for i, rate in enumerate(("recall", "specificity"))
-            )
             least_ppv, _ = predictive_values(sensitivity.mean, specificity.low, prevalence)
             _, least_npv = predictive_values(sensitivity.low, specificity.mean, prevalence)
             for name_of, least, at_end in (("ppv", least_ppv, specificity), ("npv", least_npv, sensitivity)):
                 if at_end.mean == 1:
-                    found[f"{name_of}_low"] = min(found[f"{name_of}_low"], float(least))
-            rows.append({**row, **found})
+                    row[f"{name_of}_low"] = min(row[f"{name_of}_low"], float(least))
+            rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _rate(ready: TwoClassTest, rate: str, own: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Estimate]:
+    """Technique -> its recall or specificity, from each seed's (1 + J + B,)."""
+    few = ready.few.about(rate, ready.positive)
+    numbers = {technique: np.stack(list(seeds)) for technique, seeds in own.items()}
+    prior = SeedPrior.of_rows({name: (both[:, 0], both[:, 1:], few) for name, both in numbers.items()})
+    return {
+        name: near_boundary(estimate(both[:, 0], both[:, 1:], few, moderated=prior.of(name)), ready.behind[rate])
+        for name, both in numbers.items()
+    }
 
 
 def predictive_curves(results: Results, prevalences: np.ndarray) -> pd.DataFrame:

@@ -27,7 +27,7 @@ AS_TRAINED = "argmax"
 RULES = (AS_TRAINED, "threshold", "posthoc_logit_adjustment")
 COLUMNS = (
     *("rule", "technique", "seeds", METRIC, f"{METRIC}_low", f"{METRIC}_high"),
-    *("difference", "difference_low", "difference_high", "p_holm", "fewest_patients"),
+    *("difference", "difference_low", "difference_high", "p_holm", "p_adjusted", "fewest_patients"),
 )
 
 
@@ -39,7 +39,8 @@ def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
     Returns:
         One row a rule and technique, the baseline's first: rule; technique; seeds; balanced_accuracy with its 95 %
         interval (patients and seeds); difference, to the baseline under the same rule, paired by seed and patient, with
-        its interval; p_holm, adjusted over the techniques of a rule; fewest_patients. A rule is fitted on each trial's
+        its interval; p_holm and p_adjusted (what is judged by), adjusted over the techniques of a rule;
+        fewest_patients. A rule is fitted on each trial's
         validation logits. A technique is missing from the rule that needs its answers' class frequencies where they are
         not known, from ``threshold`` where its validation split lacks a class, from the most probable class where its
         answers are scores, and from all with a decision of its own.
@@ -65,7 +66,7 @@ def same_rule_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
             if technique in differences.index:
                 found = differences.loc[technique]
                 row |= {"difference": found["difference"], "difference_low": found["low"]}
-                row |= {"difference_high": found["high"], "p_holm": found["p_holm"]}
+                row |= {"difference_high": found["high"], "p_holm": found["p_holm"], "p_adjusted": found["p_adjusted"]}
                 row |= {"fewest_patients": found["fewest_patients"]}
             rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -7,8 +7,9 @@ untouched. Thresholds are on the probability of the positive class: positive whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,10 @@ from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import metric_estimate, n_patients
 from sweep.analysis.statistics.paired import BASELINE, compare
 from sweep.analysis.statistics.predictions import TestSet, TrialPredictions
+from sweep.analysis.statistics.seed_prior import SeedPrior, metric_priors
+
+Row = TypeVar("Row")
+Found = TypeVar("Found")
 
 
 def split_prior(results: Results, part: str = "train") -> np.ndarray:
@@ -142,9 +147,10 @@ def decision_table(
         Columns: decision (its name), technique, rule,
         seeds, threshold (mean over seeds; NaN for more than two classes), each of ``bootstrap.METRICS`` (mean over
         seeds) with ``<metric>_low`` and ``<metric>_high`` (95 %, patients and seeds), and for balanced accuracy and
-        the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p``, ``_p_holm`` and
-        ``_fewest`` (test patients of the class with the fewest): row minus the reference, paired by seed and patient,
-        Holm-adjusted over the techniques, and apart from them over the baseline's rows. The reference is the baseline
+        the run's selection metric ``difference_<metric>``, its ``_low``, ``_high``, ``_p``, ``_p_holm``,
+        ``_p_adjusted`` (what is judged by) and ``_fewest`` (test patients of the class with the fewest): row minus the
+        reference, paired by seed and patient, adjusted over the techniques, and apart from them over the baseline's
+        rows. The reference is the baseline
         with its threshold for balanced accuracy, with more than two classes after prior correction; NaN in its own row,
         and everywhere without a baseline. A threshold is kept as its seed's validation set gave it: that other
         validation patients would give another is seen over seeds only as far as training moves the scores.
@@ -180,6 +186,15 @@ def decision_table(
             )
             resampled[technique, rule][seed] = {**found, "auroc": known[seed]["auroc"]} if same_area else found
             values[technique, rule][seed] = _numbers(test.labels, one, results.positive)
+    by_decision = {
+        key: (
+            {m: [values[key][seed][m] for seed in of_seeds] for m in METRICS},
+            {m: np.stack([resampled[key][seed][m] for seed in of_seeds]) for m in METRICS},
+            draws.few,
+        )
+        for key, of_seeds in decided.items()
+    }
+    variances = of_decisions(by_decision, lambda own: metric_priors(own, METRICS, results.positive))
     rows = []
     for (technique, rule), of_seeds in decided.items():
         name = display_name(technique)
@@ -187,10 +202,10 @@ def decision_table(
             name += f" + threshold ({names[rule]})" if rule in rules() else f" + {names[rule]}"
         threshold = float(np.mean([one.threshold for one in of_seeds.values()]))
         row = {"decision": name, "technique": technique, "rule": rule, "seeds": len(of_seeds), "threshold": threshold}
-        own = {m: [values[technique, rule][seed][m] for seed in of_seeds] for m in METRICS}
-        shaken = {m: np.stack([resampled[technique, rule][seed][m] for seed in of_seeds]) for m in METRICS}
+        own, shaken, _ = by_decision[technique, rule]
+        of_rows = variances[technique, rule]
         for metric in METRICS:
-            found_spread = metric_estimate(metric, own, shaken, behind, draws.few, results.positive)
+            found_spread = metric_estimate(metric, own, shaken, behind, draws.few, results.positive, of_rows)
             row |= {
                 metric: found_spread.mean,
                 f"{metric}_low": found_spread.low,
@@ -202,6 +217,25 @@ def decision_table(
         few = draws.few.about(metric, results.positive, paired=True)
         table = _with_differences(table, metric, values, resampled, reference_rule(results), few)
     return table
+
+
+def of_decisions(
+    by_decision: Mapping[tuple[str, str], Row], family: Callable[[dict[str, Row]], Mapping[str, Found]]
+) -> dict[tuple[str, str], Found]:
+    """(technique, rule) -> what its family says of its variance over seeds.
+
+    Techniques at 0.5 are one family. Under another rule a technique has the others at 0.5 beside it.
+
+    Args:
+        by_decision: (technique, rule) -> row; at 0.5 the rule is argmax.
+        family: of technique -> row.
+    """
+    usual = {technique: row for (technique, rule), row in by_decision.items() if rule == "argmax"}
+    at_half = family(usual)
+    return {
+        (technique, rule): at_half[technique] if rule == "argmax" else family({**usual, technique: row})[technique]
+        for (technique, rule), row in by_decision.items()
+    }
 
 
 def reference_rule(results: Results) -> str:
@@ -255,22 +289,31 @@ def _with_differences(
     """The table with the paired differences in one metric to the baseline's row of ``rule``."""
     reference = (BASELINE, rule)
     parts = {"": "difference", "_low": "low", "_high": "high", "_p": "p", "_p_holm": "p_holm"}
+    parts["_p_adjusted"] = "p_adjusted"
     parts["_fewest"] = "fewest_patients"
     columns = {f"difference_{metric}{ending}": np.full(len(table), np.nan) for ending in parts}
     # The techniques are one family of comparisons, the baseline's other rules one of their own.
     for of_baseline in (False, True):
-        pairs = {}
-        for place, (technique, own_rule) in enumerate(zip(table["technique"], table["rule"], strict=True)):
-            key = (technique, own_rule)
-            if (technique == BASELINE) != of_baseline or key == reference or reference not in values:
+        pairs, keys = {}, {}
+        for place, key in enumerate(zip(table["technique"], table["rule"], strict=True)):
+            if (key[0] == BASELINE) != of_baseline or key == reference or reference not in values:
                 continue
             seeds = [seed for seed in values[key] if seed in values[reference]]
             if seeds:
-                pairs[str(place)] = (
+                name = key[1] if of_baseline else key[0]
+                keys[name] = (place, key)
+                pairs[name] = (
                     np.array([values[key][s][metric] - values[reference][s][metric] for s in seeds]),
                     np.stack([resampled[key][s][metric] - resampled[reference][s][metric] for s in seeds]),
                 )
-        for _, row in compare(pairs, few).iterrows():
+        prior = None
+        if pairs and not of_baseline:  # its other rules decide with its own networks: their seeds alone speak for them
+            networks = {
+                name: {seed: (own[metric], resampled[key][seed][metric]) for seed, own in values[key].items()}
+                for name, key in {**{name: key for name, (_, key) in keys.items()}, BASELINE: reference}.items()
+            }
+            prior = SeedPrior.of_differences(networks, BASELINE, few)
+        for _, row in compare(pairs, few, prior=prior).iterrows():
             for ending, name in parts.items():
-                columns[f"difference_{metric}{ending}"][int(row["technique"])] = row[name]
+                columns[f"difference_{metric}{ending}"][keys[row["technique"]][0]] = row[name]
     return table.assign(**columns)

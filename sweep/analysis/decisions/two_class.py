@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.distributions import OfPatients, of_patients, spread
 from sweep.analysis.statistics.few_patients import FewPatients
 from sweep.analysis.statistics.intervals import (
-    distributions,
     estimate,
     n_patients,
     near_boundary,
     no_rate_near_boundary,
 )
 from sweep.analysis.statistics.predictions import TestSet
+from sweep.analysis.statistics.seed_prior import SeedPrior, line_variances
 
 # A band is read by eye and costs more than a number.
 BANDED = 500
@@ -58,35 +59,55 @@ def two_class_test(results: Results, rng: np.random.Generator, samples: int) -> 
     return TwoClassTest(test, results.positive, is_positive, weights, behind, draws.few)
 
 
-def row_of(
-    names: Sequence[str], seeds: Sequence[Sequence[np.ndarray]], patients: float, few: FewPatients, fewest: float = 0
-) -> dict[str, float]:
-    """Means and intervals of numbers, from each seed's (1 + J + B,) of each.
+def rows_of(
+    names: Sequence[str],
+    techniques: Mapping[str, Sequence[Sequence[np.ndarray]]],
+    patients: float,
+    few: FewPatients,
+    fewest: float = 0,
+) -> dict[str, dict[str, float]]:
+    """Technique -> means and intervals of numbers, each a family over the techniques.
 
     Args:
+        techniques: technique -> of each seed the (1 + J + B,) of each number.
         patients: as for ``near_boundary``.
         fewest: as for ``no_rate_near_boundary``; 0 where it is not meant.
     """
-    row: dict[str, float] = {}
-    for name, both in zip(names, np.stack([np.stack(list(seed)) for seed in seeds], axis=1), strict=True):
-        found = near_boundary(estimate(both[:, 0], both[:, 1:], few), patients)
-        found = no_rate_near_boundary(found, fewest)
-        row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
-    return row
+    rows: dict[str, dict[str, float]] = {technique: {} for technique in techniques}
+    for place, name in enumerate(names):
+        all_of_them = {technique: np.stack([seed[place] for seed in seeds]) for technique, seeds in techniques.items()}
+        prior = SeedPrior.of_rows({t: (both[:, 0], both[:, 1:], few) for t, both in all_of_them.items()})
+        for technique, both in all_of_them.items():
+            found = estimate(both[:, 0], both[:, 1:], few, moderated=prior.of(technique))
+            found = no_rate_near_boundary(near_boundary(found, patients), fewest)
+            rows[technique] |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+    return rows
 
 
-def line_of(
-    technique: str, x: np.ndarray, both: np.ndarray, few: FewPatients | None, ends: tuple[float, float]
-) -> pd.DataFrame:
-    """technique, x, mean, low, high, from (S, 1 + J + B, G): the test split as it is, then ``patient_draws``.
+# Of one technique's line: (S, G) of each seed, and what patients say of it; None without a band.
+Line = tuple[np.ndarray, OfPatients | None]
 
-    Without ``few`` there is no band: low and high are NaN.
+
+def line(both: np.ndarray, few: FewPatients | None) -> Line:
+    """From (S, 1 + J + B, G): the test split as it is, then ``patient_draws``. Without ``few`` it has no band."""
+    return both[:, 0], None if few is None else of_patients(both[:, 0], both[:, 1:], few)
+
+
+def lines_of(x: np.ndarray, lines: Mapping[str, Line], ends: tuple[float, float]) -> pd.DataFrame:
+    """technique, x, mean, low, high; the two are NaN where a line has no band.
+
+    Args:
+        x: (G,).
+        lines: technique -> line.
+        ends: of what the number can be.
     """
-    if few is None:
+    banded = {name: (values, of_them) for name, (values, of_them) in lines.items() if of_them is not None}
+    variances, parts = line_variances(banded), []
+    for technique, (values, of_them) in lines.items():
         low = high = np.full(len(x), np.nan)
-    else:
-        low, high = distributions(both[:, 0], both[:, 1:], few).limits()
-    limits = {"low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
-    shown = {name: np.where(np.isfinite(limit), limit, np.nan) for name, limit in limits.items()}
-    shown = {"mean": both[:, 0].mean(axis=0), **shown}
-    return pd.DataFrame({"technique": technique, "x": x, **shown})
+        if of_them is not None:
+            low, high = spread(values, of_them, variances[technique]).limits()
+        limits = {"low": np.maximum(low, ends[0]), "high": np.minimum(high, ends[1])}
+        shown = {name: np.where(np.isfinite(limit), limit, np.nan) for name, limit in limits.items()}
+        parts.append(pd.DataFrame({"technique": technique, "x": x, "mean": values.mean(axis=0), **shown}))
+    return pd.concat(parts, ignore_index=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,168 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from balancing.data.patients import patients_of_classes
-from sweep.analysis.statistics.few_patients import FewPatients, fewest_of_a_class, shaped
+from sweep.analysis.statistics.distributions import distributions
+from sweep.analysis.statistics.few_patients import FewPatients, fewest_of_a_class
 from sweep.analysis.statistics.seeds import SeedVariance
 
-GOLDEN_RATIO = (1 + 5**0.5) / 2
 # Below so many errors (or hits) of a mean network the bootstrap hardly varies: where none errs it does not at all.
 _FEW = 5.0
-
-
-@dataclass(frozen=True)
-class Distributions:
-    """What a mean over seeds could have been, at each of G points; see ``estimate``.
-
-    Args:
-        both: (5 B, G) with the chance of patients and of seeds; of patients alone with one seed.
-        patients: (B, G) with the chance of patients alone.
-        patient_se: (G,) standard error from which patients were sampled: the part that all seeds share; NaN where the
-            patients can't tell it.
-        patient_sd: (G,) the same with what each network errs on by itself.
-        freedom: (G,) degrees of freedom of the patients' part; infinite where nobody counted them.
-        known: (G,) bool, whether the patients can tell how much they differ; one of a class can't.
-    """
-
-    both: np.ndarray
-    patients: np.ndarray
-    patient_se: np.ndarray
-    patient_sd: np.ndarray
-    freedom: np.ndarray
-    known: np.ndarray
-
-    def limits(self) -> tuple[np.ndarray, np.ndarray]:
-        """(G,) low and (G,) high of the 95 % interval, never narrower than that of patients alone; or infinite."""
-        limits = [np.quantile(part, (0.025, 0.975), axis=0) for part in (self.both, self.patients)]
-        lows, highs = zip(*limits, strict=True)
-        return np.where(self.known, np.minimum(*lows), -np.inf), np.where(self.known, np.maximum(*highs), np.inf)
-
-
-@functools.lru_cache(maxsize=16)
-def _scramble(n: int) -> tuple[np.ndarray, ...]:
-    """(n, 1) evenly spaced shares in five orders; a run asks for few n."""
-    from scipy import stats
-
-    steps = np.arange(n) * GOLDEN_RATIO
-    ranks = [stats.rankdata((steps + fifth / 5) % 1, method="ordinal") - 1 for fifth in range(5)]
-    return tuple(rank.astype(np.int64)[:, None] for rank in ranks)
-
-
-@dataclass(frozen=True)
-class OfPatients:
-    """What the patients alone say of a mean over seeds, at each of G points.
-
-    Args:
-        around: (B, G) deviations of the bootstrap, with the spread ``all_sd``.
-        narrowed: (B, G) the same with the spread ``shared_sd``.
-        shared_sd, all_sd: (G,) standard errors: of what all seeds share, and with what each network errs on by itself.
-        freedom: (G,) degrees of freedom of ``shared_sd``.
-        known: (G,) bool, whether the patients can tell how much they differ.
-        seeds: S.
-    """
-
-    around: np.ndarray
-    narrowed: np.ndarray
-    shared_sd: np.ndarray
-    all_sd: np.ndarray
-    freedom: np.ndarray
-    known: np.ndarray
-    seeds: int
-
-
-def of_patients(resampled: np.ndarray, few: FewPatients | None = None) -> OfPatients:
-    """The patients' part of a mean over seeds: see ``distributions``.
-
-    Args:
-        resampled: (S, B, G), or (S, J + B, G) with ``few``.
-    """
-    drawn = resampled if few is None else few.parted(resampled)[1]
-    patients = drawn.mean(axis=0)
-    around = patients - patients.mean(axis=0)  # rates are curved in the counts, so samples lie a little off the mean
-    all_sd, shared_sd, freedoms, known = _errors(resampled, few)
-    if few is not None:
-        return OfPatients(
-            shaped(around, freedoms[0]) * all_sd,
-            shaped(around, freedoms[1]) * shared_sd,
-            *(shared_sd, all_sd, freedoms[1], known, len(drawn)),
-        )
-    ratio = np.divide(shared_sd, all_sd, out=np.zeros_like(shared_sd), where=all_sd > 0)
-    return OfPatients(around, around * ratio, shared_sd, all_sd, freedoms[1], known, len(drawn))
-
-
-def _errors(resampled: np.ndarray, few: FewPatients | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(G,) standard errors of all that patients tell, and of what seeds share; (2, G) degrees of freedom; (G,) known.
-
-    With one seed the two are the same.
-    """
-    left = None
-    if few is not None:
-        left, resampled = few.parted(resampled)
-        left = left.mean(axis=0)
-    seeds = len(resampled)
-    variance = resampled.mean(axis=0).var(axis=0, ddof=1)
-    shared = variance
-    if seeds > 1:
-        of_each = resampled.var(axis=1, ddof=1).mean(axis=0)
-        shared = np.maximum((seeds * variance - of_each) / (seeds - 1), 0.0)
-    if few is None or left is None:
-        freedoms, known = np.full((2, len(variance)), np.inf), np.ones(len(variance), dtype=bool)
-        return np.sqrt(variance), np.sqrt(shared), freedoms, known
-    (all_of_it, freedom), (of_all_seeds, freedom_shared) = few.variance(left, variance), few.variance(left, shared)
-    known = np.isfinite(all_of_it)
-    all_sd = np.sqrt(np.where(known, all_of_it, variance))
-    return all_sd, np.sqrt(np.where(known, of_all_seeds, shared)), np.stack([freedom, freedom_shared]), known
-
-
-def own_variance(resampled: np.ndarray, few: FewPatients | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(G,) the variance over seeds that there is at least: what each network errs on by itself; (G,) whether known."""
-    all_sd, shared_sd, _, known = _errors(resampled, few)
-    drawn = len(resampled)
-    return np.maximum(all_sd**2 - shared_sd**2, 0.0) * drawn, known
-
-
-def distributions(
-    values: np.ndarray,
-    resampled: np.ndarray,
-    few: FewPatients | None = None,
-    moderated: SeedVariance | Sequence[SeedVariance] | None = None,
-) -> Distributions:
-    """The distributions behind ``estimate``, at many points at once.
-
-    Args:
-        values: (S, G) of each seed on the test split as it is.
-        resampled: (S, B, G) the same in each bootstrap sample, finite and in random order; B >= 2. With ``few`` as many
-            rows more before them as it has, of patients left out.
-        few: corrects for few patients; None takes the bootstrap for what it is.
-        moderated: the variance over seeds of each point (or of all); None takes it from these seeds alone.
-    """
-    of_them = of_patients(resampled, few)
-    mean, known, seeds = values.mean(axis=0), of_them.known, of_them.seeds
-    if seeds < 2:
-        # The test split as it is stands in the middle where a spread is put around it.
-        alone = resampled.mean(axis=0) if few is None else mean + of_them.around
-        told = np.where(known, of_them.all_sd, np.nan)
-        return Distributions(alone, alone, told, told, of_them.freedom, known)
-    if moderated is None:
-        sd, freedom = values.std(axis=0, ddof=1), np.full(len(mean), seeds - 1.0)
-    else:
-        every = [moderated] * len(mean) if isinstance(moderated, SeedVariance) else list(moderated)
-        sd, freedom = (np.array([getattr(one, name) for one in every]) for name in ("sd", "freedom"))
-    # Evenly spaced quantiles of t, not draws: less noise in the tails, and one number has one interval wherever it
-    # is asked for. Samples come in random order, so a fixed scramble does; each meets all fifths of t.
-    n = len(of_them.narrowed)
-    t_values = student_quantiles(n, freedom) * (sd / np.sqrt(seeds))
-    narrowed = mean + of_them.narrowed
-    both = np.concatenate([narrowed + np.take_along_axis(t_values, ranks, axis=0) for ranks in _scramble(n)])
-    alone = mean + of_them.around if moderated is None else both  # a moderated variance knows what networks err on
-    shared_sd, all_sd = (np.where(known, part, np.nan) for part in (of_them.shared_sd, of_them.all_sd))
-    return Distributions(both, alone, shared_sd, all_sd, of_them.freedom, known)
-
-
-def student_quantiles(n: int, freedom: np.ndarray) -> np.ndarray:
-    """(n, G) evenly spaced quantiles of Student's t, ascending, of (G,) degrees of freedom."""
-    from scipy import special
-
-    return np.asarray(special.stdtrit(freedom, ((np.arange(n) + 0.5) / n)[:, None]))
 
 
 @dataclass(frozen=True)

@@ -49,29 +49,28 @@ def step_down(p_values: Sequence[float] | np.ndarray, chances: Sequence[Chance])
     from scipy import special
 
     p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
     n = len(chances[0].patients)
     times = max(5, math.ceil(_ROWS / n))
     rows = n * times
     rng = np.random.default_rng(0)
     baseline = rng.standard_normal(rows)
-    smallest = np.empty((len(p), rows))
-    shares = (np.arange(rows) + 0.5) / rows
-    few = special.ndtr(np.linspace(-5, 5, 401))
-    place_of = np.interp(shares, few, np.linspace(-5, 5, 401))
-    from_ends = np.minimum(np.arange(1, rows + 1), np.arange(rows, 0, -1))
-    two_sided = 2 * from_ends / (rows + 1)
-    for place, one in enumerate(chances):
+    # Quantiles of Student's t, by their places among those of a normal distribution: a smooth line.
+    places = np.linspace(-5, 5, 401)
+    shares = special.ndtr(places)
+    wanted = np.interp((np.arange(rows) + 0.5) / rows, shares, places)
+    two_sided = 2 * np.minimum(np.arange(1, rows + 1), np.arange(rows, 0, -1)) / (rows + 1)
+    drawn = np.empty((len(p), rows))
+    for place in order:  # draws go by size, so the order of techniques changes nothing
+        one = chances[place]
         normal = math.sqrt(one.shared) * baseline + math.sqrt(1 - one.shared) * rng.standard_normal(rows)
         students = np.empty(rows)
-        # Quantiles of Student's t, by their places among those of a normal distribution: a smooth line.
-        students[np.argsort(normal)] = np.interp(place_of, np.linspace(-5, 5, 401), special.stdtrit(one.freedom, few))
+        students[np.argsort(normal)] = np.interp(wanted, places, special.stdtrit(one.freedom, shares))
         found = np.tile(one.patients, times) + one.error * students
-        smallest[place, np.argsort(found)] = two_sided
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    least = np.full(rows, np.inf)
+        drawn[place, np.argsort(found)] = two_sided
+    adjusted, least = np.empty(len(p)), np.full(rows, np.inf)
     for place in order[::-1]:
-        least = np.minimum(least, smallest[place])
+        least = np.minimum(least, drawn[place])
         adjusted[place] = (int((least <= p[place]).sum()) + 1) / (rows + 1)
     adjusted[order] = np.maximum.accumulate(np.maximum(adjusted, p)[order])
     return np.minimum(adjusted, 1.0)

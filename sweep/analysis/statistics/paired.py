@@ -16,9 +16,10 @@ import pandas as pd
 from balancing.data.patients import FEWEST
 from balancing.metrics import METRICS, can_tell, decide
 from sweep.analysis.names import in_order
+from sweep.analysis.statistics.distributions import of_patients
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
 from sweep.analysis.statistics.folds import evaluated, weighted, widening
-from sweep.analysis.statistics.intervals import Estimate, estimate, metric_estimate, n_patients, of_patients
+from sweep.analysis.statistics.intervals import Estimate, estimate, metric_estimate, n_patients
 from sweep.analysis.statistics.max_t import FEWEST_SAMPLES, Chance, step_down
 from sweep.analysis.statistics.predictions import Predictions
 from sweep.analysis.statistics.seed_prior import Numbers, SeedPrior, metric_priors
@@ -148,7 +149,7 @@ def compare(
         row |= {"equivalence_p": found.equivalence_p if judged else 1.0, "margin": margin}
         row |= {name: getattr(found, name) for name in _SPREADS}
         rows.append({**row, "patient_freedom": found.freedom})
-        chances.append(_chance(found, resampled, few, of_seeds) if judged and found.p < 1 else None)
+        chances.append(_chance(found, values, resampled, few, of_seeds) if judged and found.p < 1 else None)
     columns = ["technique", "seeds", "difference", "low", "high", "p", *_SPREADS]
     columns += ["patient_freedom", "fewest_patients", "equivalence_p", "margin"]
     table = pd.DataFrame(rows, columns=columns)
@@ -165,12 +166,12 @@ def compare(
 
 
 def _chance(
-    found: Estimate, resampled: np.ndarray, few: FewPatients | None, of_seeds: SeedVariance | None
+    found: Estimate, values: np.ndarray, resampled: np.ndarray, few: FewPatients | None, of_seeds: SeedVariance | None
 ) -> Chance | None:
     """None where the joint distribution is not known: few patients, few samples, samples without a number."""
     if not np.isfinite(resampled).all() or found.freedom < FEWEST_FREEDOM:
         return None
-    patients = of_patients(resampled[:, :, None], few).narrowed[:, 0]
+    patients = of_patients(values[:, None], resampled[:, :, None], few).narrowed[:, 0]
     if len(patients) < FEWEST_SAMPLES:
         return None
     error = found.moderated_sd / np.sqrt(found.seeds)

@@ -8,8 +8,8 @@ import numpy as np
 
 from balancing.components.techniques import get_technique, training_of
 from balancing.errors import UserError
+from sweep.analysis.statistics.distributions import OfPatients, own_variance
 from sweep.analysis.statistics.few_patients import FewPatients
-from sweep.analysis.statistics.intervals import own_variance
 from sweep.analysis.statistics.seeds import Family, Pair, SeedVariance, Seen
 
 # Of one network: the number on the test split as it is, and (J + B,) under draws of patients.
@@ -89,6 +89,45 @@ class SeedPrior:
         if len({seen[name].trained for name in (*pairs, baseline)}) < _FEWEST:
             return cls({})
         return cls(Family(seen).of_differences(baseline, pairs))
+
+
+def line_variances(
+    lines: Mapping[str, tuple[np.ndarray, OfPatients]],
+) -> dict[str, list[SeedVariance | None]]:
+    """Technique -> the variance over seeds at each point of a line; None where its own seeds alone have to tell it.
+
+    Neighbouring points are nearly the same number, so every tenth is looked at, and between them lies a straight line.
+
+    Args:
+        lines: technique -> ((S, G) of each seed, what patients say of them); the same points for all.
+    """
+    points = next((values.shape[1] for values, _ in lines.values()), 0)
+    looked_at = np.unique(np.linspace(0, max(points - 1, 0), points // 10 + 2).round().astype(int))[:points]
+    told: dict[str, list[tuple[int, SeedVariance]]] = {name: [] for name in lines}
+    for point in looked_at:
+        seen = {
+            name: Seen(len(values), float(((values[:, point] - values[:, point].mean()) ** 2).sum()), float(own), name)
+            for name, (values, of_them) in lines.items()
+            if len(values) > 1 and of_them.known[point] and np.ptp(values[:, point]) > _NO_SPREAD
+            for own in of_them.own_variance[[point]]
+        }
+        if len(seen) >= _FEWEST:
+            for name, one in Family(seen).of_each().items():
+                told[name].append((int(point), one))
+    found: dict[str, list[SeedVariance | None]] = {}
+    for name, (values, _) in lines.items():
+        spread = np.ptp(values, axis=0) > _NO_SPREAD if len(values) > 1 else np.zeros(points, dtype=bool)
+        if not told[name]:
+            found[name] = [None] * points
+            continue
+        at = [place for place, _ in told[name]]
+        sds = np.interp(np.arange(points), at, [one.sd for _, one in told[name]])
+        freedoms = np.interp(np.arange(points), at, [one.freedom for _, one in told[name]])
+        found[name] = [
+            SeedVariance(sd, freedom) if there else None
+            for sd, freedom, there in zip(sds.tolist(), freedoms.tolist(), spread, strict=True)
+        ]
+    return found
 
 
 def metric_priors(

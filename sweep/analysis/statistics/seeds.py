@@ -92,39 +92,43 @@ class Pair:
     least: float
 
 
-def from_posterior(log_variance: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Standard deviation and degrees of freedom of the Student's t that a mean over seeds has about the truth.
+def from_posteriors(log_variances: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard deviations and degrees of freedom of the Student's t that a mean over seeds has about the truth.
 
-    It is a mixture of normals over what the variance can be. Student's t has the same chance beyond two places: where
-    5 % and 0.5 % of the mixture lie beyond.
+    That is a mixture of normals over what the variance can be. Student's t has the same chance beyond two places: where
+    2.5 % and 0.25 % of the mixture lie beyond.
 
     Args:
-        log_variance: (K,) what it can be.
-        weights: (K,) how likely each is, to a factor.
+        log_variances: (T, K) what each of T variances can be.
+        weights: (T, K) how likely each is, to a factor.
+    Returns:
+        (T,) and (T,).
     """
-    log_variance, weights = log_variance.ravel(), weights.ravel()
-    edges = np.arange(log_variance.min(), log_variance.max() + 2 * _BIN, _BIN)
-    place = ((log_variance - edges[0]) / _BIN).astype(np.int64)
-    mass = np.bincount(place, weights, len(edges))
-    middle = np.bincount(place, weights * log_variance, len(edges))
-    known = mass > 1e-12 * mass.sum()
-    mass, sd = mass[known] / mass[known].sum(), np.exp(middle[known] / mass[known] / 2)
+    mass = weights / weights.sum(axis=1, keepdims=True)
+    sd = np.exp(log_variances / 2)
     near, far = (_beyond(sd, mass, tail) for tail in _TAILS)
     freedoms, ratios = _ratios()
-    freedom = float(np.exp(np.interp(-math.log(far / near), -ratios, freedoms)))
-    return near / float(special.stdtrit(freedom, 1 - _TAILS[0])), freedom
+    freedom = np.exp(np.interp(-np.log(far / near), -ratios, freedoms))
+    return near / special.stdtrit(freedom, 1 - _TAILS[0]), freedom
 
 
-def _beyond(sd: np.ndarray, mass: np.ndarray, tail: float) -> float:
-    """Where a mixture of normals of mean 0 has ``tail`` beyond, by Newton's method in logarithms."""
-    low, high = 0.0, float(sd.max()) * 6
-    for _ in range(40):
+def _beyond(sd: np.ndarray, mass: np.ndarray, tail: float) -> np.ndarray:
+    """(T,) where mixtures of normals of mean 0 have ``tail`` beyond."""
+    low, high = np.zeros(len(sd)), (sd * (mass > 0)).max(axis=1) * 6
+    for _ in range(30):
         middle = (low + high) / 2
-        if float(mass @ special.ndtr(-middle / sd)) > tail:
-            low = middle
-        else:
-            high = middle
+        more = (mass * special.ndtr(-middle[:, None] / sd)).sum(axis=1) > tail
+        low, high = np.where(more, middle, low), np.where(more, high, middle)
     return high
+
+
+def _binned(log_variance: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of any shape and their weights as (1, K) of each: the mean of each bin, of those with any weight."""
+    log_variance, weights = log_variance.ravel(), weights.ravel()
+    place = ((log_variance - log_variance.min()) / _BIN).astype(np.int64)
+    mass, middle = np.bincount(place, weights), np.bincount(place, weights * log_variance)
+    known = mass > 1e-12 * mass.sum()
+    return (middle[known] / mass[known])[None], mass[known][None]
 
 
 @functools.lru_cache(maxsize=1)
@@ -181,11 +185,11 @@ class Family:
         likely = {name: self.likelihood(name) for name in self.seen}
         told = {name: _log(self.prior @ own) for name, own in likely.items()}
         whole = np.log(self.of_hyper) + sum(self.weights[name] * own for name, own in told.items())
-        found = {}
-        for name in self.seen:
-            weights = self._without(name, whole, told) @ self.prior * likely[name]
-            found[name] = SeedVariance(*from_posterior(np.log(self.variances(name)), weights))
-        return found
+        weights = [self._without(name, whole, told) @ self.prior * likely[name] for name in self.seen]
+        values = np.stack([np.log(self.variances(name)) for name in self.seen])
+        sds, freedoms = from_posteriors(values, np.stack(weights))
+        told_of = zip(self.seen, sds.tolist(), freedoms.tolist(), strict=True)
+        return {name: SeedVariance(sd, freedom) for name, sd, freedom in told_of}
 
     def of_differences(self, baseline: str, pairs: Mapping[str, Pair]) -> dict[str, SeedVariance]:
         """Technique -> the variance of its paired difference to the baseline.
@@ -220,7 +224,8 @@ class Family:
             v = self.variances(name)[:, None, None]
             variance = np.maximum(v + of_baseline - 2 * r * np.sqrt(v * of_baseline), max(pair.least, 1e-300))
             share = float((weights * (of_baseline / (v + of_baseline))).sum() / weights.sum())
-            found[name] = SeedVariance(*from_posterior(np.log(variance), weights), share)
+            sds, freedoms = from_posteriors(*_binned(np.log(variance), weights))
+            found[name] = SeedVariance(float(sds[0]), float(freedoms[0]), share)
         return found
 
 
