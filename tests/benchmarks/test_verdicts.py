@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from benchmarks import verdicts
-from benchmarks.verdict_before import before
+from benchmarks.verdict_before import Before, before
 from benchmarks.verdict_jobs import Jobs
 from benchmarks.verdict_promise import probit
 from benchmarks.verdict_sweeps import balanced_accuracies, judged, mcnemar, networks_of
@@ -191,3 +191,10 @@ def test_what_is_kept_is_shown_without_simulating(tmp_path: Path, capsys: pytest
     assert [row for row in second.out.splitlines() if row.startswith("|")] == [
         row for row in first.splitlines() if row.startswith("|")
     ]
+
+
+def test_what_was_promised_before_is_half_width_and_room_for_chance() -> None:
+    found = Before(*(np.array([value] * 4) for value in (0.0, 0.1, 0.5, 0.02, 0.01, 0.01, np.inf)))
+    half = np.hypot(stats.t.ppf(1 - 0.025 / 4, 2) * 0.02 / np.sqrt(3), stats.norm.ppf(1 - 0.025 / 4) * 0.01)
+    expected = half + stats.norm.ppf(0.8) * np.hypot(0.02 / np.sqrt(3), 0.01)
+    assert found.promised(3) == pytest.approx(expected, rel=1e-4)
