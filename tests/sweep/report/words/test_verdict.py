@@ -27,9 +27,8 @@ def arrays(skills: dict[str, float], seeds: int, per_class: int = 60) -> Results
 def test_a_verdict_on_arrays_names_who_wins_and_who_loses() -> None:
     results = arrays({"baseline": 0.8, "smote": 3.0, "undersampling": 0.0}, seeds=5)
     sentence = verdict(results)
-    assert sentence.startswith(
-        "Statistically significant at the 5 % level (adjusted for all 2 comparisons,  and 120 test"
-    )
+    assert sentence.startswith("Statistically significant at the 5 % level (adjusted for all 2 comparisons, ")
+    assert "), over 5 seeds and 120 test" in sentence
     winners, behind = sentence.split("Significantly behind it")
     assert "SMOTE" in winners
     assert "Undersampling" in behind
@@ -58,7 +57,7 @@ def test_one_seed_decides_nothing_and_equals_beat_nobody() -> None:
 def test_significant_is_p_interval_and_patients(
     low: float, high: float, p: float, patients: int, better: bool, worse: bool
 ) -> None:
-    row = {"technique": "smote", "difference": (low + high) / 2, "low": low, "high": high, "p_holm": p}
+    row = {"technique": "smote", "difference": (low + high) / 2, "low": low, "high": high, "p_adjusted": p}
     table = pd.DataFrame([row | {"fewest_patients": patients}])
     assert (len(significant(table)) == 1) == better
     assert (len(significant(table, worse=True)) == 1) == worse
