@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from balancing.data.patients import FEWEST
+from sweep.analysis.statistics.distributions import distributions
 from sweep.analysis.statistics.few_patients import FewPatients
-from sweep.analysis.statistics.intervals import distributions
+from sweep.analysis.statistics.power import POWER, seed_spread
 from sweep.analysis.statistics.tests import holm
 
 
@@ -35,6 +38,17 @@ class Before:
         """(T,) +1 for winners, -1 for losers, else 0."""
         apart = (self.low > 0).astype(int) - (self.high < 0).astype(int)
         return np.where(holm(self.p) < level, apart, 0)
+
+    def promised(self, seeds: int) -> float:
+        """The gain of the first technique that a report said it could tell from chance with 80 % power.
+
+        The half width at Holm's first step with S - 1 degrees of freedom, and room for chance.
+        """
+        se, tail = float(self.patient_se[0]), 0.025 / len(self.p)
+        sd = seed_spread(float(self.seed_sd[0]), se, float(self.patient_sd[0]), seeds) / math.sqrt(seeds)
+        of_seeds, of_patients = stats.t.isf(tail, seeds - 1), stats.t.isf(tail, min(float(self.freedom[0]), 1e8))
+        half = math.hypot(of_seeds * sd, of_patients * se)
+        return float(half + stats.norm.ppf(POWER) * math.hypot(sd, se))
 
 
 def before(differences: Mapping[str, tuple[np.ndarray, np.ndarray]], few: FewPatients) -> Before:

@@ -41,6 +41,10 @@ def code() -> str:
     return found.hexdigest()[:12]
 
 
+def _plain(world: Any) -> Any:
+    return asdict(world) if is_dataclass(world) and not isinstance(world, type) else world
+
+
 class Jobs:
     """Simulated sweeps in several processes.
 
@@ -48,10 +52,11 @@ class Jobs:
         jobs: processes; with one everything is done in this one.
         samples, seed: of every simulation.
         out: JSON lines of what is done; None keeps nothing.
+        kept: make nothing, show what ``out`` holds.
     """
 
-    def __init__(self, jobs: int, samples: int, seed: int, out: Path | None = None):
-        self.jobs, self.samples, self.seed, self.out = jobs, samples, seed, out
+    def __init__(self, jobs: int, samples: int, seed: int, out: Path | None = None, *, kept: bool = False):
+        self.jobs, self.samples, self.seed, self.out, self.kept = jobs, samples, seed, out, kept
         self._code = code()
         self._done: dict[str, dict[str, Any]] = {}
         self._pool: ProcessPoolExecutor | None = None
@@ -86,6 +91,14 @@ class Jobs:
                 found += future.result()
         return pd.DataFrame(found)
 
+    def _key(self, kind: str, world: Any) -> str:
+        told = [kind, _plain(world), self.samples, self.seed, self._code]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+    def wanted(self, kind: str, worlds: Sequence[Any]) -> list[Any]:
+        """The worlds whose lines are to be shown: with ``kept`` those that are there."""
+        return [world for world in worlds if not self.kept or self._key(kind, world) in self._done]
+
     def line(self, kind: str, world: Any, repeats: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """One line of a table: as kept, of so many sweeps or more, or made now and kept.
 
@@ -96,11 +109,9 @@ class Jobs:
         Returns:
             What ``make`` gave, and ``sweeps``: how many.
         """
-        about = asdict(world) if is_dataclass(world) and not isinstance(world, type) else world
-        told = [kind, about, self.samples, self.seed, self._code]
-        key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        about, key = _plain(world), self._key(kind, world)
         name = (about.get("name") or about.get("patients")) if isinstance(about, dict) else about
-        if self._done.get(key, {"sweeps": 0})["sweeps"] < repeats:
+        if self._done.get(key, {"sweeps": 0})["sweeps"] < repeats and not self.kept:
             began = time.perf_counter()
             result = {**make(), "sweeps": repeats}
             seconds = time.perf_counter() - began

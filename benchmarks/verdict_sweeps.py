@@ -7,14 +7,14 @@ best), the t-test over seeds, and the bootstrap that draws seeds with replacemen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.verdict_before import Before, before
+from benchmarks.verdict_before import before
 from benchmarks.verdict_worlds import Sweep, World, one_sweep
 from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
 from sweep.analysis.statistics.paired import compare
@@ -43,24 +43,26 @@ class Networks:
     resampled: np.ndarray
     few: FewPatients
 
-    def first(self, seeds: int) -> Networks:
-        """As if only so many seeds had been trained."""
-        return Networks(self.values[:, :seeds], self.resampled[:, :seeds], self.few)
-
     def differences(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """As ``compare`` takes them: technique ("1", "2", ...) -> (values (S,), resampled (S, J + B))."""
         values, resampled = self.values[1:] - self.values[0], self.resampled[1:] - self.resampled[0]
         return {str(i + 1): (values[i], resampled[i]) for i in range(len(values))}
 
-    def compared(self, margin: float) -> pd.DataFrame:
-        """As the report compares techniques with the baseline."""
-        names = ["baseline", *map(str, range(1, len(self.values)))]
-        of_seeds = {
-            name: dict(enumerate(zip(own.tolist(), resampled, strict=True)))
-            for name, own, resampled in zip(names, self.values, self.resampled, strict=True)
-        }
-        prior = SeedPrior.of_differences(of_seeds, "baseline", self.few)
-        return compare(self.differences(), self.few, margin, prior)
+    def compared(self, margin: float, seeds: Sequence[int] = ()) -> pd.DataFrame:
+        """As the report compares techniques with the baseline.
+
+        Args:
+            seeds: of each technique, so many of the first; () takes all.
+        """
+        counts = list(seeds) or [self.values.shape[1]] * (len(self.values) - 1)
+        of_seeds, differences = {}, {}
+        for place, count in enumerate([max(counts), *counts]):
+            values, resampled = self.values[place, :count], self.resampled[place, :count]
+            of_seeds[str(place)] = dict(enumerate(zip(values.tolist(), resampled, strict=True)))
+            if place:
+                differences[str(place)] = (values - self.values[0, :count], resampled - self.resampled[0, :count])
+        prior = SeedPrior.of_differences(of_seeds, "0", self.few)
+        return compare(differences, self.few, margin, prior)
 
 
 def balanced_accuracies(
@@ -137,13 +139,8 @@ def promised(row: Mapping[str, float], seeds: int, comparisons: int) -> float:
         row: of ``compare``.
     """
     sd = seed_spread(row["moderated_sd"], row["patient_se"], row["patient_sd"], seeds)
-    return detectable(sd, row["patient_se"], seeds, comparisons, freedom=row["patient_freedom"])
-
-
-def promised_before(found: Before, seeds: int) -> float:
-    """As ``promised``, of the first technique's own seeds."""
-    sd, se, freedom = float(found.seed_sd[0]), float(found.patient_se[0]), float(found.freedom[0])
-    return detectable(seed_spread(sd, se, float(found.patient_sd[0]), seeds), se, seeds, len(found.p), freedom=freedom)
+    freedoms = {"freedom": row["patient_freedom"], "seed_freedom": row["seed_freedom"]}
+    return detectable(sd, row["patient_se"], seeds, comparisons, **freedoms)
 
 
 def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = True) -> dict[str, float]:
@@ -175,7 +172,7 @@ def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = Tr
         found[f"half_width{end}"] = float(np.median(high - low)) / 2
     seeds, comparisons = networks.values.shape[1], len(truth)
     found["promised"] = promised(table.iloc[0].to_dict(), seeds, comparisons)
-    found["promised_before"] = promised_before(own, seeds)
+    found["promised_before"] = own.promised(seeds)
     found["seed_sd"] = float(table["seed_sd"].median())
     is_equivalent, beyond = (said == EQUIVALENT).to_numpy(), np.abs(truth) >= margin - 1e-12
     found["gain"] = float(truth[0])
@@ -186,6 +183,13 @@ def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = Tr
     for which, place in (("first", 0), ("last", -1)):
         found[f"error_{which}"] = float(table["difference"].iloc[place] - truth[place])
     return found
+
+
+def judged_alone(world: World, samples: int, seed: int, number: int) -> dict[str, float]:
+    """As ``judged``, without the usual ways."""
+    rng = np.random.default_rng([seed, number])
+    sweep = one_sweep(world, rng)
+    return outcome(sweep, networks_of(sweep, world.samples or samples, rng), world.margin, usual=False)
 
 
 def judged(world: World, samples: int, seed: int, number: int) -> dict[str, float]:

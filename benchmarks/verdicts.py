@@ -27,11 +27,12 @@ from benchmarks.verdict_jobs import Jobs
 from benchmarks.verdict_lists import equivalence_worlds, explored_worlds, hard_worlds, promise_worlds, usual_worlds
 from benchmarks.verdict_promise import promise
 from benchmarks.verdict_rates import show_rates
-from benchmarks.verdict_sweeps import judged
+from benchmarks.verdict_rounds import round_worlds, show_rounds
+from benchmarks.verdict_sweeps import USUAL, judged, judged_alone
 from benchmarks.verdict_worlds import World
 
 _MEDIANS = ("half_width", "half_width_before", "promised", "promised_before", "seed_sd")
-PARTS = ("usual", "hard", "explored", "equivalence", "promise", "folds", "rates", "patients")
+PARTS = ("usual", "hard", "explored", "equivalence", "promise", "rounds", "folds", "rates", "patients")
 
 
 def summary(outcomes: pd.DataFrame) -> dict[str, float]:
@@ -41,9 +42,10 @@ def summary(outcomes: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def simulate(world: World, repeats: int, jobs: Jobs) -> dict[str, float]:
+def simulate(world: World, repeats: int, jobs: Jobs, *, usual: bool = False) -> dict[str, float]:
     """Rates over ``repeats`` simulated sweeps of a world: see ``verdict_sweeps.outcome``."""
-    found = jobs.line("verdict", world, repeats, lambda: summary(jobs.sweeps(judged, world, repeats)))
+    one = judged if usual else judged_alone
+    found = jobs.line("verdict", world, repeats, lambda: summary(jobs.sweeps(one, world, repeats)))
     return {name: math.nan if value is None else float(value) for name, value in found.items()}
 
 
@@ -66,11 +68,11 @@ def _about(world: World, sweeps: float) -> list[Any]:
 _ABOUT = ["world", "test patients", "techniques", "seeds", "sweeps"]
 
 
-def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs) -> None:
+def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs, *, usual: bool) -> None:
     """What is said now, before, and in the usual ways, on the same sweeps."""
-    lines, usual = [], []
+    lines, others = [], []
     for world in worlds:
-        r = simulate(world, repeats, jobs)
+        r = simulate(world, repeats, jobs, usual=usual)
         gained = bool(world.gains)
         line = [*_about(world, r["sweeps"]), _number(r["seed_sd"])]
         for way, end in (("before", "_before"), ("now", "")):
@@ -79,10 +81,10 @@ def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs) -
             line += [_percent(r[f"covered{end}"]), _number(r[f"half_width{end}"])]
         lines.append(line)
         ways = []
-        for name in ("one", "t", "drawn"):
+        for name in USUAL if usual else ():
             both = (r[f"false_winner_{name}"], r[f"power_{name}"])
             ways += [_percent(both[0]), _percent(both[1], 0) if gained else ""]
-        usual.append([*_about(world, r["sweeps"]), *ways])
+        others.append([*_about(world, r["sweeps"]), *ways])
     measures = ["false winner", "false loser", "power", "coverage", "half width"]
     show(
         f"{title}",
@@ -92,6 +94,8 @@ def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs) -
          "likewise. Power: the technique that is truly better by 0.03 is named. Sd over seeds: of the paired "
          "difference, median over techniques. Coverage: of the 95 % intervals; half width: their median."],
     )  # fmt: skip
+    if not usual:
+        return
     show(
         f"{title}: the usual ways on the same sweeps, false winners and power",
         [
@@ -103,7 +107,7 @@ def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs) -
             "seeds drawn: false",
             "power",
         ],
-        usual,
+        others,
     )
 
 
@@ -183,6 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--worlds", default="", help="names of worlds, with ; between them (all)")
     parser.add_argument("--jobs", type=int, default=cores(), help="processes (%(default)s)")
     parser.add_argument("--out", type=Path, help="JSON lines of what is done, to go on from")
+    parser.add_argument("--kept", action="store_true", help="show what --out holds (no rates, no patients)")
     given = parser.parse_args(arguments)
     parts, names = given.parts.split(","), [name for name in given.worlds.split(";") if name]
     if unknown := set(parts) - set(PARTS):
@@ -196,24 +201,28 @@ def main(arguments: list[str] | None = None) -> None:
     }
     worlds = {part: chosen(lists[part](), names) for part in parts if part in lists}
     folded = [world for world in fold_worlds() if "folds" in parts and (not names or world.name in names)]
-    known = {world.name for make in (*lists.values(), fold_worlds) for world in make()}  # type: ignore[operator]
+    staged = [rounds for rounds in round_worlds() if "rounds" in parts and (not names or rounds.name in names)]
+    known = {world.name for worlds in lists.values() for world in worlds()}
+    known |= {world.name for world in fold_worlds()} | {rounds.name for rounds in round_worlds()}
     if unknown := set(names) - known:
         parser.error(f"--worlds: {'; '.join(sorted(unknown))} is none of {'; '.join(sorted(known))}")
-    with Jobs(given.jobs, given.samples, given.seed, given.out) as jobs:
+    if given.kept and not (given.out and given.out.exists()):
+        parser.error("--kept shows what --out holds; give a file that exists")
+    with Jobs(given.jobs, given.samples, given.seed, given.out, kept=given.kept) as jobs:
+        shown = {part: jobs.wanted("promise" if part == "promise" else "verdict", own) for part, own in worlds.items()}
         for part, title in (("usual", "Sweeps as a rule"), ("hard", "Hard worlds")):
-            if worlds.get(part):
-                show_errors(title, worlds[part], given.repeats, jobs)
-        if worlds.get("explored"):
-            show_explored(worlds["explored"], given.repeats, jobs)
-        if worlds.get("equivalence"):
-            show_equivalence(worlds["equivalence"], given.repeats, jobs)
-        if worlds.get("promise"):
-            show_promises(worlds["promise"], given.repeats, jobs)
-        if folded:
+            if shown.get(part):
+                show_errors(title, shown[part], given.repeats, jobs, usual=part == "usual")
+        for part, table in (("explored", show_explored), ("equivalence", show_equivalence), ("promise", show_promises)):
+            if shown.get(part):
+                table(shown[part], given.repeats, jobs)
+        if staged:
+            show_rounds(staged, given.repeats, jobs)
+        if folded := jobs.wanted("folds", folded):
             show_folds(folded, given.repeats, jobs)
-        if "rates" in parts:
+        if "rates" in parts and not given.kept:
             show_rates(given.repeats, jobs)
-        if "patients" in parts:
+        if "patients" in parts and not given.kept:
             show_patients(given.repeats, jobs)
             show_unseen_kind(given.repeats, jobs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 
 from benchmarks import verdict_folds
 from benchmarks.verdict_folds import DataSet, FoldWorld, by_folds, by_patients, one_data_set, true_difference
-from benchmarks.verdict_rounds import Look, Rounds, fixed, staged, unadjusted
-from benchmarks.verdict_sweeps import Networks, judged
+from benchmarks.verdict_rounds import Rounds, Said, Seen, fixed, spending, staged, unadjusted
+from benchmarks.verdict_sweeps import judged
 from benchmarks.verdict_worlds import World
 
 SMALL = FoldWorld("", patients=60, prevalence=0.3, folds=3, repeats=2, seeds=2)
@@ -72,22 +73,23 @@ def test_the_corrected_interval_is_wider_by_the_textbook_s_factor() -> None:
 def test_one_look_at_the_end_is_the_report_and_saves_nothing() -> None:
     world = World("", patients=(30, 30), seeds=6, gains=(0.15,), techniques=2)
     for number in range(4):
-        found = staged(Rounds(world, (2, 4, 6), fixed), 100, 0, number)
+        found = staged(Rounds("", world, (2, 4, 6), fixed), 100, 0, number)
         expected = judged(world, 100, 0, number)
         assert found["saved"] == 0
         assert found["seeds"] == 6
         assert (found["power"], found["false_winner"]) == (expected["power_now"], expected["false_winner_now"])
 
 
-def first_alone(networks: Networks, looks: object, look: int, margin: float) -> Look:
+def first_alone(seen: Sequence[Seen], looks: Sequence[int]) -> Said:
     """The first technique is done at once, the others never."""
-    techniques = len(networks.values) - 1
-    return Look(np.arange(techniques) == 0, np.array([1 - look] + [-1] * (techniques - 1)))
+    table = seen[-1].table
+    assert table["seeds"].tolist() == [looks[0], *[looks[len(seen) - 1]] * (len(table) - 1)]
+    return Said(np.arange(len(table)) == 0, np.array([2 - len(seen)] + [-1] * (len(table) - 1)))
 
 
 def test_trials_are_saved_for_techniques_that_are_done() -> None:
     world = World("", patients=(10, 10), gains=(0.1,), techniques=3)
-    found = staged(Rounds(world, (2, 4), first_alone), 60, 0, 0)
+    found = staged(Rounds("", world, (2, 4), first_alone), 60, 0, 0)
     assert found["seeds"] == 2
     assert found["saved"] == pytest.approx(2 / (4 * 4)), "the baseline goes on with the others"
     assert found["power"] == 1, "what was said when it was done counts"
@@ -98,6 +100,22 @@ def test_looking_again_and_again_finds_more() -> None:
     world = World("", patients=(40, 40), techniques=3, skill=0.1)
     rates = []
     for rule in (fixed, unadjusted):
-        found = [staged(Rounds(world, (3, 5, 8), rule), 100, 1, number) for number in range(60)]
+        found = [staged(Rounds("", world, (3, 5, 8), rule), 100, 1, number) for number in range(60)]
         rates.append(np.mean([one["false_winner"] + one["false_loser"] for one in found]))
     assert rates[1] >= rates[0]
+
+
+def test_all_of_the_level_spent_at_one_look_is_the_fixed_look() -> None:
+    world = World("", patients=(40, 40), techniques=3, gains=(0.1,))
+    for number in range(5):
+        assert staged(Rounds("", world, (5,), spending), 250, 2, number) == staged(
+            Rounds("", world, (5,), fixed), 250, 2, number
+        )
+
+
+def test_a_large_gain_stops_its_technique_early() -> None:
+    world = World("", patients=(100, 100), techniques=3, gains=(0.15,))
+    found = [staged(Rounds("", world, (4, 7, 10), spending), 250, 3, number) for number in range(6)]
+    assert np.mean([one["power"] for one in found]) == 1
+    assert np.mean([one["seeds"] for one in found]) < 7
+    assert min(one["saved"] for one in found) >= 0.15

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from benchmarks import verdicts
-from benchmarks.verdict_before import before
+from benchmarks.verdict_before import Before, before
 from benchmarks.verdict_jobs import Jobs
 from benchmarks.verdict_promise import probit
 from benchmarks.verdict_sweeps import balanced_accuracies, judged, mcnemar, networks_of
@@ -176,3 +176,25 @@ def test_mcnemars_test_of_many_is_that_of_each() -> None:
     found = mcnemar(right[1:], right[0])
     assert found == pytest.approx([mcnemar_exact(own, right[0]) for own in right[1:]])
     assert found[0] == 1
+
+
+def test_what_is_kept_is_shown_without_simulating(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "lines.jsonl"
+    call = ["--repeats", "2", "--samples", "60", "--jobs", "1", "--out", str(out)]
+    with pytest.raises(SystemExit):
+        verdicts.main([*call, "--kept"])
+    verdicts.main([*call, "--parts", "promise,hard", "--worlds", "3 seeds;10 + 10 patients"])
+    first = capsys.readouterr().out
+    verdicts.main([*call, "--parts", "usual,hard,explored,promise,rounds,folds", "--kept"])
+    second = capsys.readouterr()
+    assert second.err == ""
+    assert [row for row in second.out.splitlines() if row.startswith("|")] == [
+        row for row in first.splitlines() if row.startswith("|")
+    ]
+
+
+def test_what_was_promised_before_is_half_width_and_room_for_chance() -> None:
+    found = Before(*(np.array([value] * 4) for value in (0.0, 0.1, 0.5, 0.02, 0.01, 0.01, np.inf)))
+    half = np.hypot(stats.t.ppf(1 - 0.025 / 4, 2) * 0.02 / np.sqrt(3), stats.norm.ppf(1 - 0.025 / 4) * 0.01)
+    expected = half + stats.norm.ppf(0.8) * np.hypot(0.02 / np.sqrt(3), 0.01)
+    assert found.promised(3) == pytest.approx(expected, rel=1e-4)

@@ -35,8 +35,8 @@ _SPREADS = np.array([0.2, 0.5, 1.0, 1.7, 2.5])
 # Share of techniques that are unlike the rest, and how much, as a log variance.
 _UNLIKE, _HOW_UNLIKE = 0.05, 2.0
 # Correlations, as Fisher's z: of the family, and of a technique.
-_SHARED = np.array([-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 2.0, 2.8])
-_OWN = np.array([-1.6, -1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2])
+_SHARED = np.array([-2.0, -1.6, -1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.8])
+_OWN = np.arange(-6, 9) * 0.4
 # How likely it is that a seed does not move techniques together.
 _APART = 0.8
 # One-sided tails by which a posterior becomes a Student's t; bins of log variances.
