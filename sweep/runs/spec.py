@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
@@ -141,12 +142,12 @@ class TrialSpec(_LaterHyperparameters):
         """The name of the network that trains, or whose body does not."""
         return NetworkName.parse(self.network).architecture
 
-    @property
+    @cached_property
     def trial_id(self) -> str:
         """12 hex digits: a hash of everything that can change this trial's numbers, and of nothing else."""
         return _hash({k: v for k, v in self.to_dict().items() if k not in _LABELS})
 
-    @property
+    @cached_property
     def configuration_id(self) -> str:
         """8 hex digits: the same for all seeds of one configuration."""
         return _hash({k: v for k, v in self.to_dict().items() if k not in (*_LABELS, "seed")})[:8]

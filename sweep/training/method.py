@@ -213,7 +213,8 @@ class _Built:
 
     def _rows_of_epoch(self, phase: Phase, epoch: int) -> int:
         """How many rows of the stream an epoch of a phase takes; on features as many as there are training images."""
-        natural = self.spec.budget == "steps" or phase.space == "features"
+        # What is drawn by power is as many rows as there are, so nothing need be drawn to count them.
+        natural = self.spec.budget == "steps" or phase.space == "features" or phase.power is not None
         return len(self.natural) if natural else len(self._plan(phase, epoch))
 
     def _steps(self, stage: int, epoch: int) -> int:
