@@ -232,7 +232,7 @@ class _Built:
             len(self._schedule()),
             span.begins,
             span.begins and self._forgets(span.number),
-            span.stage.kept,
+            span.stage.kept and epoch > self.spec.keep_from * self.spec.epochs,
             phase,
             plan,
             start=(epoch - 1) * length + span.first * batch,

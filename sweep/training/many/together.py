@@ -235,7 +235,7 @@ class _Together:
                 "steps": 1,
                 "images_per_second": part.rows / trained,
             }
-            if part.stages > 1:
+            if part.stages > 1 or self.spec.keep_from:
                 kept = sum(e["kept_epochs"] > 0 for e in seed.progress.epochs) + 1
                 numbers |= {"stage": part.stage + 1, "kept_epochs": kept if part.kept else 0}
             value = numbers[self.spec.metric]

@@ -110,6 +110,23 @@ def test_every_optimizer_and_schedule_is_one_by_one(
             assert is_now == pytest.approx(was, abs=ROUNDING)
 
 
+@pytest.mark.parametrize("technique", ["baseline", "ldam_drw"])
+def test_early_epochs_are_never_the_best_where_they_may_not(
+    technique: str, images: SplitImages, tmp_path: Path
+) -> None:
+    (spec,) = specs_of(technique, seeds=1, keep_from=0.5)
+    assert set(together([spec], images, tmp_path / "many").values()) == {"done"}
+    alone, found = one_by_one(spec, images, tmp_path / "one"), TrialFolder(tmp_path / "many" / spec.trial_id)
+    for folder in (alone, found):
+        assert [epoch["kept_epochs"] for epoch in folder.epochs()][:3] == [0, 0, 0]
+        assert folder.epochs()[-1]["kept_epochs"] >= 1
+        late = folder.epochs()[3:]
+        best = max(e["balanced_accuracy"] for e in late if e["kept_epochs"])
+        assert folder.epochs()[folder.status()["best_epoch"] - 1]["balanced_accuracy"] == best
+        assert folder.status()["best_epoch"] > 3
+    assert spec.trial_id != specs_of(technique, seeds=1)[0].trial_id
+
+
 def test_three_classes_are_one_by_one(tmp_path: Path) -> None:
     images = make_vectors(train=(50, 30, 12))
     specs = specs_of("smote@features", seeds=2, positive=None)
