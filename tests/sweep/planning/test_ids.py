@@ -35,6 +35,7 @@ OTHERWISE: dict[str, Any] = {
     "optimizer": "sgd",
     "lr_schedule": "cosine",
     "warmup": 0.1,
+    "keep_from": 0.5,
     "stem": "small",
     "network": "frozen:resnet18",
     "hidden": 16,
