@@ -196,6 +196,9 @@ _ALL = (
     Option("stem", "auto, imagenet, or small (3 x 3, no pooling): for small images.", _SPACE, "train.stem"),
     Option("optimizer", "adam, adamw or sgd.", _SPACE, "train.optimizer"),
     Option("lr_schedule", "constant or cosine.", _SPACE, "train.lr_schedule"),
+    Option(
+        "keep_from", "Share of the training before which no epoch may be the best.", _SPACE, "train.keep_from", float
+    ),
     Option("warmup", "Share of the training in which the learning rate rises.", _SPACE, "train.warmup", float),
     Option("budget", "An epoch: equal steps for all techniques, or a pass (epochs).", _SPACE, "space.budget"),
     Option(

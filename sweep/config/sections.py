@@ -184,6 +184,9 @@ class TrainConfig(Section):
     warmup: float = Field(
         default=0.0, ge=0, lt=1, description="share of the training in which the learning rate rises to its height"
     )
+    keep_from: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the training before which no epoch may be the best"
+    )
     stem: Literal["auto", "imagenet", "small"] = Field(
         default="auto",
         description="the network's beginning: ResNet's, or 'small' (3 x 3, no pooling; about three times as slow); "

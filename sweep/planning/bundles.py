@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sweep.runs.spec import TrialSpec
 from sweep.training.many.bundle import Group
-from sweep.training.many.together import COLUMNS, fits
+from sweep.training.many.fitting import fits
+from sweep.training.many.together import COLUMNS
 
 if TYPE_CHECKING:
     from sweep.config.config import Config

@@ -18,8 +18,9 @@ from sweep.runs.trial_folder import TrialFolder
 from sweep.training.frozen.extract import body_of, vectors_of
 from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
+from sweep.training.many.fitting import fits
 from sweep.training.many.rows import Standard
-from sweep.training.many.together import fits, train_together
+from sweep.training.many.together import train_together
 from sweep.training.trial import Trial
 from sweep.training.vectors import Vectors
 

@@ -169,6 +169,7 @@ def make_spec(
         optimizer=config.train.optimizer,
         lr_schedule=config.train.lr_schedule,
         warmup=config.train.warmup,
+        keep_from=config.train.keep_from,
         network=config.train.network,
         hidden=config.train.hidden if config.network.frozen else 0,
         views=config.train.views if config.network.frozen else 0,

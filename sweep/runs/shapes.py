@@ -125,7 +125,7 @@ TRIALS: Shape = [
         **{f"{name}?": str for name in ("trial_id", "weights", "precision", "data", "split")},
         **dict.fromkeys(("budget?", "optimizer?", "lr_schedule?", "stem?"), str),
         "metric?": _METRIC,
-        "warmup?": NUMBER,
+        **dict.fromkeys(("warmup?", "keep_from?"), NUMBER),
     }
 ]
 SELECTION: Shape = [

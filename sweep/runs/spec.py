@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
@@ -15,7 +16,13 @@ from sweep.runs.network_name import NetworkName
 # Labels for people; they change no number of a trial, so they are not part of its id.
 _LABELS = ("draw", "seed_index")
 # Fields that came after the first runs: where they say nothing, they are neither written nor part of an id.
-_RECIPE: dict[str, Any] = {"optimizer": "adam", "lr_schedule": "constant", "warmup": 0.0, "stem": "imagenet"}
+_RECIPE: dict[str, Any] = {
+    "optimizer": "adam",
+    "lr_schedule": "constant",
+    "warmup": 0.0,
+    "stem": "imagenet",
+    "keep_from": 0.0,
+}
 _NETWORK: dict[str, Any] = {"network": "resnet18", "hidden": 0, "views": 0}
 _LATER: dict[str, Any] = (
     {"components": {}, "budget": "epochs"}
@@ -71,6 +78,7 @@ class TrialSpec(_LaterHyperparameters):
         optimizer: ``adam``, ``adamw`` or ``sgd``.
         lr_schedule: ``constant`` or ``cosine``, which falls to 0 over the training.
         warmup: share of the training, from its beginning, in which the learning rate rises to its height.
+        keep_from: share of the training before which no epoch may be the best; 0: any may.
         stem: how the network begins: ``imagenet`` or ``small``; see ``sweep.training.networks.resnet18``.
         network: what trains: ``resnet18``, another architecture's name, or ``frozen:`` and a name, where a head alone
             trains; see ``sweep.runs.network_name``.
@@ -101,6 +109,7 @@ class TrialSpec(_LaterHyperparameters):
     optimizer: str = "adam"
     lr_schedule: str = "constant"
     warmup: float = 0.0
+    keep_from: float = 0.0
     stem: str = "imagenet"
     network: str = "resnet18"
     hidden: int = 0
@@ -141,12 +150,12 @@ class TrialSpec(_LaterHyperparameters):
         """The name of the network that trains, or whose body does not."""
         return NetworkName.parse(self.network).architecture
 
-    @property
+    @cached_property
     def trial_id(self) -> str:
         """12 hex digits: a hash of everything that can change this trial's numbers, and of nothing else."""
         return _hash({k: v for k, v in self.to_dict().items() if k not in _LABELS})
 
-    @property
+    @cached_property
     def configuration_id(self) -> str:
         """8 hex digits: the same for all seeds of one configuration."""
         return _hash({k: v for k, v in self.to_dict().items() if k not in (*_LABELS, "seed")})[:8]

@@ -213,7 +213,8 @@ class _Built:
 
     def _rows_of_epoch(self, phase: Phase, epoch: int) -> int:
         """How many rows of the stream an epoch of a phase takes; on features as many as there are training images."""
-        natural = self.spec.budget == "steps" or phase.space == "features"
+        # What is drawn by power is as many rows as there are, so nothing need be drawn to count them.
+        natural = self.spec.budget == "steps" or phase.space == "features" or phase.power is not None
         return len(self.natural) if natural else len(self._plan(phase, epoch))
 
     def _steps(self, stage: int, epoch: int) -> int:
@@ -231,7 +232,7 @@ class _Built:
             len(self._schedule()),
             span.begins,
             span.begins and self._forgets(span.number),
-            span.stage.kept,
+            span.stage.kept and epoch > self.spec.keep_from * self.spec.epochs,
             phase,
             plan,
             start=(epoch - 1) * length + span.first * batch,

@@ -152,9 +152,9 @@ class Trial:
 
         Returns:
             The numbers of ``balancing.metrics.told`` on validation, and ``epoch`` (from 1), ``train_loss``,
-            ``images``, ``steps``, ``seconds``, ``images_per_second``; of a technique with several stages also ``stage``
-            (from 1), in which the epoch ended, and ``kept_epochs``: how many epochs so far, with this one, may be the
-            best; 0 where this one may not.
+            ``images``, ``steps``, ``seconds``, ``images_per_second``; of a technique with several stages, or where
+            early epochs may not be the best, also ``stage`` (from 1), in which the epoch ended, and ``kept_epochs``:
+            how many epochs so far, with this one, may be the best; 0 where this one may not.
         Raises:
             Diverged: the loss, or what the network says, is no number any more, or a one-class network sends all images
                 to one place.
@@ -177,7 +177,7 @@ class Trial:
             "images_per_second": seen / trained,
         }
         last = self.method.parts(epoch)[-1]
-        if last.stages > 1:
+        if last.stages > 1 or self.spec.keep_from:
             kept = sum(e["kept_epochs"] > 0 for e in self.progress.epochs) + 1
             numbers |= {"stage": last.stage + 1, "kept_epochs": kept if last.kept else 0}
         if last.kept:

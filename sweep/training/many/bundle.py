@@ -21,8 +21,9 @@ from sweep.runs.spec import TrialSpec
 from sweep.runs.trial_folder import TrialFolder
 from sweep.training.attempt import TooLong, begin_attempt, check_time, last_line, train_with_events
 from sweep.training.inputs import SplitImages
+from sweep.training.many.fitting import fits
 from sweep.training.many.rows import Standard
-from sweep.training.many.together import NotOneStep, fits, train_together
+from sweep.training.many.together import NotOneStep, train_together
 from sweep.training.trial import Trial
 
 # The key of a bundle's report to who started it: how some of its trials ended.

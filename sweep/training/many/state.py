@@ -6,24 +6,49 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn.functional import normalize
 
+from balancing.components.axes import Head
 from sweep.training.network import Network
 
 
 class Stacked(nn.Module):
-    """Linear heads of S places: weights (S * C, D) and biases (S * C,), float32; 0 where nothing trains.
+    """Heads of S places: weights (S * C, D) and biases (S * C,), float32; 0 where nothing trains.
 
     Args:
         places: S.
         n_classes: C.
         dimensions: D.
+        head: ``linear``, or ``cosine``, whose biases stay 0.
     """
 
-    def __init__(self, places: int, n_classes: int, dimensions: int):
+    def __init__(self, places: int, n_classes: int, dimensions: int, head: Head = "linear"):
         super().__init__()
-        self._n_classes = n_classes
+        self._n_classes, self._cosine = n_classes, head == "cosine"
         self.weight = nn.Parameter(torch.zeros(places * n_classes, dimensions))
         self.bias = nn.Parameter(torch.zeros(places * n_classes))
+
+    def rows(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(T, D) standardised vectors as the heads multiply them."""
+        return normalize(vectors, dim=1) if self._cosine else vectors
+
+    @torch.no_grad()
+    def logits(self, rows: torch.Tensor) -> torch.Tensor:
+        """(T, S * C) float32 of ``rows``."""
+        if self._cosine:
+            return rows @ normalize(self.weight, dim=1).t()
+        return torch.addmm(self.bias, rows, self.weight.t())
+
+    @torch.no_grad()
+    def backward(self, gradient: torch.Tensor, rows: torch.Tensor) -> None:
+        """Sets the gradients of the weights and biases from (T, S * C), that of the logits."""
+        found = gradient.t() @ rows
+        if not self._cosine:
+            self.weight.grad, self.bias.grad = found, gradient.sum(dim=0)
+            return
+        length = self.weight.norm(dim=1, keepdim=True).clamp_min(1e-12)  # as ``normalize`` has it
+        unit = self.weight / length
+        self.weight.grad = (found - (found * unit).sum(dim=1, keepdim=True) * unit) / length
 
     def _columns(self, place: int) -> slice:
         return slice(place * self._n_classes, (place + 1) * self._n_classes)
@@ -32,13 +57,15 @@ class Stacked(nn.Module):
         """A network's head goes to its place."""
         with torch.no_grad():
             self.weight[self._columns(place)] = network.fc.weight
-            self.bias[self._columns(place)] = network.fc.bias
+            if not self._cosine:
+                self.bias[self._columns(place)] = network.fc.bias
 
     def take(self, place: int, network: Network) -> None:
         """What stands at a place becomes the network's head."""
         with torch.no_grad():
             network.fc.weight.copy_(self.weight[self._columns(place)])
-            network.fc.bias.copy_(self.bias[self._columns(place)])
+            if not self._cosine:
+                network.fc.bias.copy_(self.bias[self._columns(place)])
 
     def put_optimizer(self, place: int, own: torch.optim.Optimizer, whole: torch.optim.Optimizer) -> None:
         """The state of a head's optimizer goes to its place in that of all, which stand at the same step."""

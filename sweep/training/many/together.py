@@ -2,8 +2,9 @@
 
 Where a head is linear and an epoch is one step on all of its rows, the logits of every row are linear in the weights:
 ``Z = X [W_1 .. W_S]`` is one product for all seeds, synthetic rows are mixtures of logits as they are mixtures of
-vectors, rows that train several times count several times, and Adam, AdamW and SGD work element by element. So the
-numbers are those of ``sweep.training.trial.Trial`` to rounding, at a fraction of its time.
+vectors, rows that train several times count several times, and Adam, AdamW and SGD work element by element. Cosines
+are the same product of unit rows and weights, but no mixtures of each other. So the numbers are those of
+``sweep.training.trial.Trial`` to rounding, at a fraction of its time.
 
 Each planned seed has its place in the product, whether it trains or not: the numbers of a seed do not depend on which
 others train along, bit for bit on one machine, so that a resume changes none.
@@ -39,25 +40,11 @@ from sweep.training.method import Method, Part, method_of, technique_of
 from sweep.training.network import Network, new_network
 from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
 
-# Mixers whose rows are convex combinations of two rows, in shares that do not hang on the rows.
-_CONVEX = ("mixup", "remix", "unimix", "balanced_mixup")
 COLUMNS = 96  # of one product: more are no faster
 
 
 class NotOneStep(Exception):
     """An epoch of the trial is more than one step on all of its rows."""
-
-
-def fits(spec: TrialSpec) -> bool:
-    """Whether the seeds of a configuration may train at once; a trial whose epochs turn out to be longer does not."""
-    if not spec.frozen or spec.hidden or spec.views:
-        return False
-    technique = technique_of(spec)
-    sampler, mixer, step = (technique.part(axis) for axis in ("sampler", "mixer", "optimizer"))
-    if sampler is not None and sampler.mixes and "sampler" not in technique.on_features:
-        return False  # mixtures of pixels are rows of their own
-    convex = mixer is None or (mixer.origin.own and mixer.name in _CONVEX)
-    return technique.head == "linear" and convex and step is None
 
 
 @dataclass
@@ -125,11 +112,12 @@ def _begin(spec: TrialSpec, place: int, folder: TrialFolder, images: SplitImages
     folder.write_status("running", started=started, device=str(standard.device), error=None)
     method = method_of(spec, images)
     _check(method.parts(1))
-    if method.module() is not None or method.scale() != 1:
+    if method.module() is not None:
         raise NotOneStep
 
     def fresh() -> tuple[Network, torch.optim.Optimizer]:
-        network = new_network(spec, len(images.class_names), "linear", None, images.vectors).to(standard.device)
+        network = new_network(spec, len(images.class_names), method.head, None, images.vectors).to(standard.device)
+        network.scale = method.scale()
         return network, _optimizer(network, spec)
 
     network, optimizer, progress = go_on_from(folder, fresh, spec, standard.device)
@@ -162,7 +150,10 @@ class _Together:
         self.seeds, self.images, self.standard = list(seeds), images, standard
         self.places, self.n_classes = places, len(images.class_names)
         self.spec = seeds[0].spec
-        self.heads = Stacked(places, self.n_classes, standard.train.shape[1]).to(standard.device)
+        first = seeds[0].method
+        self.heads = Stacked(places, self.n_classes, standard.train.shape[1], first.head).to(standard.device)
+        self.rows, self.scale = self.heads.rows(standard.train), first.scale()
+        self.validation = self.heads.rows(standard.validation)
         self.optimizer = _optimizer(self.heads, self.spec)
         self.labels = torch.from_numpy(images.labels[images.train]).to(standard.device)
         self.eye = torch.eye(self.n_classes, device=standard.device)
@@ -244,7 +235,7 @@ class _Together:
                 "steps": 1,
                 "images_per_second": part.rows / trained,
             }
-            if part.stages > 1:
+            if part.stages > 1 or self.spec.keep_from:
                 kept = sum(e["kept_epochs"] > 0 for e in seed.progress.epochs) + 1
                 numbers |= {"stage": part.stage + 1, "kept_epochs": kept if part.kept else 0}
             value = numbers[self.spec.metric]
@@ -261,7 +252,7 @@ class _Together:
 
     def _step(self, epoch: int, parts: Mapping[str, Part]) -> list[float]:
         """One step of all heads; returns the loss of each place before it."""
-        first, weight, bias = parts[self.seeds[0].spec.trial_id], self.heads.weight, self.heads.bias
+        first = parts[self.seeds[0].spec.trial_id]
         if first.begins:
             for seed in self.seeds:
                 if first.phase.new_head and first.stage > 0:
@@ -270,12 +261,10 @@ class _Together:
             if first.forgets:
                 self.optimizer.state.clear()
         set_lr(self.optimizer, self.spec.lr * first.phase.lr_factor * lr_factor(self.spec, epoch, 0, 1))
-        with torch.no_grad():
-            logits = torch.addmm(bias, self.standard.train, weight.t())
-        logits.requires_grad_()
+        logits = self.heads.logits(self.rows).requires_grad_()
         means = self._means(logits, epoch, parts)
         (gradient,) = torch.autograd.grad(means.sum(), logits)
-        weight.grad, bias.grad = gradient.t() @ self.standard.train, gradient.sum(dim=0)
+        self.heads.backward(gradient, self.rows)
         self.optimizer.step()
         return list(means.detach().tolist())
 
@@ -336,10 +325,9 @@ class _Together:
 
     def _validated(self) -> tuple[np.ndarray, np.ndarray]:
         """(S, V, C) float32 each: logits and probabilities of the validation rows."""
-        with torch.no_grad():
-            logits = torch.addmm(self.heads.bias, self.standard.validation, self.heads.weight.t())
-            by_place = logits.view(len(logits), self.places, self.n_classes).transpose(0, 1).contiguous()
-            return by_place.cpu().numpy(), by_place.softmax(dim=2).cpu().numpy()
+        logits = self.heads.logits(self.validation) * self.scale
+        by_place = logits.view(len(logits), self.places, self.n_classes).transpose(0, 1).contiguous()
+        return by_place.cpu().numpy(), by_place.softmax(dim=2).cpu().numpy()
 
     def _save(self) -> None:
         """As ``Trial.save``, of each."""

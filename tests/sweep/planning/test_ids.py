@@ -35,6 +35,7 @@ OTHERWISE: dict[str, Any] = {
     "optimizer": "sgd",
     "lr_schedule": "cosine",
     "warmup": 0.1,
+    "keep_from": 0.5,
     "stem": "small",
     "network": "frozen:resnet18",
     "hidden": 16,
@@ -70,6 +71,7 @@ def test_a_field_that_came_later_leaves_earlier_ids_as_they_were() -> None:
 
 def test_the_first_recipe_leaves_ids_as_they_were() -> None:
     said = {"budget": "epochs", "optimizer": "adam", "lr_schedule": "constant", "warmup": 0.0, "stem": "imagenet"}
+    said["keep_from"] = 0.0
     assert replace(A_SPEC, **said).trial_id == A_SPEC.trial_id
     assert set(said) & set(A_SPEC.to_dict()) == set()
 

@@ -1,0 +1,23 @@
+"""Which configurations' seeds may train as one product."""
+
+from __future__ import annotations
+
+from sweep.runs.spec import TrialSpec
+from sweep.training.method import technique_of
+
+# Mixers whose rows are convex combinations of two rows, in shares that do not hang on the rows.
+_CONVEX = ("mixup", "remix", "unimix", "balanced_mixup")
+
+
+def fits(spec: TrialSpec) -> bool:
+    """Whether the seeds of a configuration may train at once; a trial whose epochs turn out to be longer does not."""
+    if not spec.frozen or spec.hidden or spec.views:
+        return False
+    technique = technique_of(spec)
+    sampler, mixer, step = (technique.part(axis) for axis in ("sampler", "mixer", "optimizer"))
+    if sampler is not None and sampler.mixes and "sampler" not in technique.on_features:
+        return False  # mixtures of pixels are rows of their own
+    if technique.head == "cosine":
+        return mixer is None and step is None and (sampler is None or not sampler.mixes)
+    convex = mixer is None or (mixer.origin.own and mixer.name in _CONVEX)
+    return technique.head == "linear" and convex and step is None
