@@ -57,8 +57,9 @@ def compare(
         resume: go on where ``out`` already holds this run.
         progress: True shows what happens as the command line does; an ``Observer`` is told.
         settings: any key of the configuration by its last name, such as ``confirm=10``, or ``seeds=3`` alone,
-            ``epochs=5``, ``lr="1e-4..1e-2"``, ``image_size=64``, ``batch_size=32``, ``parameters={"smote": {"k_neighbors": 7}}``; lists are crossed,
-            ranges drawn ``trials`` times. `sweep presets NAME` prints all of a preset's.
+            ``epochs=5``, ``lr="1e-4..1e-2"``, ``image_size=64``, ``batch_size=32``,
+            ``parameters={"smote": {"k_neighbors": 7}}``; lists are crossed, ranges drawn ``trials`` times.
+            `sweep presets NAME` prints all of a preset's.
     Raises:
         UserError: a mistake, before anything is trained; or no trial gave a result.
         KeyboardInterrupt: the user stopped it; every epoch so far is kept, and ``resume`` goes on.
