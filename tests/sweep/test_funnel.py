@@ -107,7 +107,7 @@ def chosen(means: Mapping[str, float], metrics: Mapping[str, str] | None = None)
         {"technique": name, "mean": mean, "seeds": [0, 1], "metric": (metrics or {}).get(name, "balanced_accuracy")}
         for name, mean in means.items()
     ]
-    return SimpleNamespace(selection=lambda: rows)
+    return SimpleNamespace(selection=lambda: rows, specs=list)
 
 
 def stages_of(names: list[str], keep: int, why_not: Mapping[str, str] | None = None) -> Stages:
@@ -115,6 +115,17 @@ def stages_of(names: list[str], keep: int, why_not: Mapping[str, str] | None = N
     forms = {name: None if name in (why_not or {}) else end_to_end(name)[0] for name in names}
     nothing: Any = None
     return Stages(config, config.first_stage, nothing, nothing, forms, why_not or {})
+
+
+def test_who_lost_most_of_its_seeds_does_not_go_on() -> None:
+    """Two seeds of six may be the two lucky ones; three of six are judged as they are."""
+    means = {"baseline": 0.7, "smote": 0.9, "focal": 0.8}
+    first = chosen(means)
+    rows = [{**row, "planned": 6 if row["technique"] == "smote" else 4} for row in first.selection()]
+    found = decide(SimpleNamespace(selection=lambda: rows, specs=list), stages_of(list(means), 1))  # type: ignore[arg-type]
+    assert found["techniques"] == ["baseline", "focal"]
+    (lost,) = [row for row in found["ranked"] if row["technique"] == "smote"]
+    assert (lost["as"], lost["why"]) == (None, "of its seeds 2 alone ended with a result")
 
 
 def test_the_best_on_validation_go_on_and_ties_by_name() -> None:
