@@ -92,8 +92,8 @@ class Config(Section):
             raise ValueError(f"sweep.until_decided needs {FEWEST_SEEDS} confirming seeds or more, {many}")
         if self.sweep.until_decided and self.data.folds:
             raise ValueError(
-                f"sweep.until_decided can't be had with data.folds={self.data.folds}, for the answer is that of all folds "
-                "and each would stop by its own; leave one of them out"
+                f"sweep.until_decided can't be had with data.folds={self.data.folds}: the answer is that of all folds, "
+                "but each would stop by its own; leave one of them out"
             )
         return self
 

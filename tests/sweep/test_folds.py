@@ -20,6 +20,7 @@ from balancing.errors import UserError
 from sweep import sweeps
 from sweep.analysis.folds import FoldResults, results_of
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.folds import widening
 from sweep.config.config import Config, build_config, recorded_config
 from sweep.local import run_locally
 from sweep.planning.folds import prepare_folds
@@ -280,7 +281,8 @@ def test_folds_widen_the_patients_part_and_nothing_else(results: FoldResults) ->
     np.testing.assert_allclose(wide["mean"], narrow["mean"])
     rates = [key for key in wide.index if key[1] == "balanced_accuracy"]
     ratio = (wide.loc[rates, "patient_se"] / narrow.loc[rates, "patient_se"]).dropna()
-    np.testing.assert_allclose(ratio, np.sqrt(K / (K - 1)), rtol=1e-6)
+    np.testing.assert_allclose(ratio, np.sqrt(widening(K)), rtol=1e-6)
+    assert widening(0) == 1 < widening(K)
 
 
 def test_the_table_of_folds_has_each_fold_s_choice_and_its_value(undisturbed: Run, results: FoldResults) -> None:
