@@ -57,7 +57,7 @@ def test_of_many_techniques_it_is_as_limma_has_it() -> None:
     found = Family(seen_of(values)).of_each()
     sds = np.array([one.sd for one in found.values()])
     usual = np.abs(np.log(expected / np.median(expected))) < 1.0  # limma knows no technique unlike the rest
-    assert np.median(np.abs(sds[usual] / np.sqrt(expected[usual]) - 1)) < 0.06
+    assert np.median(np.abs(sds[usual] / np.sqrt(expected[usual]) - 1)) < 0.08
     assert np.median([one.freedom for one in found.values()]) == pytest.approx(freedom, rel=0.35)
 
 
@@ -89,7 +89,7 @@ def test_a_technique_that_varies_more_gets_more_and_the_others_hold_it_back() ->
 
 
 def test_what_networks_err_on_by_themselves_is_the_least() -> None:
-    values = np.random.default_rng(3).normal(0, 0.001, (6, 3))  # seeds that agree by luck
+    values = np.random.default_rng(3).normal(0, 0.006, (6, 3))  # seeds that agree by luck
     least = 0.01**2
     own = Family(seen_of(values, least)).of_each()
     apart = Family(seen_of(values, least)).of_differences("t0", pairs_of(values, 2 * least))
