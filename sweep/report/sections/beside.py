@@ -81,7 +81,7 @@ def beside_section(context: ReportContext) -> SectionBody | None:
     sentence = words.beside_sentence(run, table, threshold)
     same = words.threshold_answers(threshold, run.margin)
     blocks: list[Block] = [Paragraph(sentence)] if sentence else []
-    blocks += [arrows_table(run, table, threshold), Folded("How the arrows are drawn", [Listing(_method(run, table))])]
+    blocks += [arrows_table(run, table, threshold), Folded("How the arrows are drawn", [Listing(_method(run))])]
     rows = [
         {
             **{name: row[name] for name in ("technique", "difference", "low", "high", "p_adjusted")},
@@ -162,7 +162,7 @@ def _caption(run: Results, decides: pd.DataFrame) -> str:
     )
 
 
-def _method(run: Results, table: pd.DataFrame) -> list[str]:
+def _method(run: Results) -> list[str]:
     lines = [
         f"{metric_name(run.metric)}: the answer of the paired differences, whose margin is {run.margin:g}.",
         f"The others: better or worse where the {INTERVAL} leaves out zero, whichever way is good for the metric; no "
