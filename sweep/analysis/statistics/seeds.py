@@ -32,13 +32,18 @@ from scipy import special
 _STEP, _BENEATH, _ABOVE = 0.4, 5.6, 3.6
 # Spread of log variances between techniques: twice that of the logarithms of their standard deviations.
 _SPREADS = np.array([0.2, 0.5, 1.0, 1.7, 2.5])
-# Share of techniques that are unlike the rest, and how much, as a log variance.
-_UNLIKE, _HOW_UNLIKE = 0.05, 2.0
+# Share of techniques that are unlike the rest: their variances can be any.
+_UNLIKE = 0.1
+# How much weight it has that training adds next to nothing to a network's own errors, where these are all that is seen:
+# as much as so many steps of mu.
+_NOTHING = 8.0
 # Correlations, as Fisher's z: of the family, and of a technique.
 _SHARED = np.array([-2.0, -1.6, -1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.8])
 _OWN = np.arange(-6, 9) * 0.4
+# Beyond it two numbers are the same.
+_MOST = 0.999
 # How likely it is that a seed does not move techniques together.
-_APART = 0.8
+_APART = 0.3
 # One-sided tails by which a posterior becomes a Student's t; bins of log variances.
 _TAILS, _BIN = (0.025, 0.0025), 0.05
 
@@ -155,12 +160,15 @@ class Family:
         self.added = np.arange(middle - _BENEATH, top, _STEP)
         centres = np.arange(middle - _BENEATH, top - _ABOVE / 2, 2 * _STEP)
         self.mu, self.tau = (each.ravel() for each in np.meshgrid(centres, _SPREADS, indexing="ij"))
-        self.of_hyper = np.tile(np.gradient(_SPREADS) / (1 + _SPREADS**2), len(centres))
+        # As likely to double a network's own variance as any larger one, or to add next to nothing.
+        own = float(np.median([one.least for one in self.seen.values()]))
+        of_mu = np.exp(centres) / (own + np.exp(centres))
+        of_mu[0] += _NOTHING * own / (own + math.exp(middle))
+        self.of_hyper = np.outer(of_mu, np.gradient(_SPREADS) / (1 + _SPREADS**2)).ravel()
         away = self.added - self.mu[:, None]
         near = np.exp(-0.5 * (away / self.tau[:, None]) ** 2)
-        wide = np.exp(-0.5 * (away / np.hypot(self.tau, _HOW_UNLIKE)[:, None]) ** 2)
-        near, wide = (part / part.sum(axis=1, keepdims=True) for part in (near, wide))
-        self.prior = (1 - _UNLIKE) * near + _UNLIKE * wide  # (H, V)
+        near /= near.sum(axis=1, keepdims=True)
+        self.prior = (1 - _UNLIKE) * near + _UNLIKE / len(self.added)  # (H, V)
         alike = Counter(one.trained for one in self.seen.values())
         self.weights = {name: 1 / alike[one.trained] for name, one in self.seen.items()}
 
@@ -200,10 +208,15 @@ class Family:
         """
         shared, own = _correlations()
         of_baseline = self.variances(baseline)[None, None, :]
-        r = np.tanh(_OWN)[None, :, None]
-        told, kept = {}, {}
+        added = np.exp(self.added)
+        # What training adds is correlated; what networks err on by themselves goes together as the patients tell.
+        together = 2 * np.tanh(_OWN)[None, :, None] * np.sqrt(added[:, None, None] * added)
+        told, kept, spreads = {}, {}, {}
         for name, pair in pairs.items():
             v = self.variances(name)[:, None, None]
+            least = pair.least if pair.least > 0 else self.seen[name].least + self.seen[baseline].least
+            spreads[name] = np.maximum(added[:, None, None] + added - together + least, 1e-300)
+            r = np.clip((v + of_baseline - spreads[name]) / (2 * np.sqrt(v * of_baseline)), -_MOST, _MOST)
             # Of the technique's seeds given the baseline's: normal, with variance v (1 - r^2).
             square, product = pair.squares / v, pair.products / np.sqrt(v * of_baseline)
             away = (square - 2 * r * product + r**2 * pair.baseline / of_baseline) / (1 - r**2)
@@ -217,14 +230,13 @@ class Family:
         whole = whole + _log(self.prior * self.likelihood(baseline))[:, None, :]
         whole = whole + sum(self.weights[name] * one for name, one in told.items())
         found = {}
-        for name, pair in pairs.items():
+        for name in pairs:
             rest = self._without(name, whole, told)  # (H, Z, V of the baseline)
             weights = (self.prior.T @ rest.reshape(len(rest), -1)).reshape(-1, *rest.shape[1:])
             weights = np.einsum("vzq,zr->vrq", weights, own) * kept[name]
             v = self.variances(name)[:, None, None]
-            variance = np.maximum(v + of_baseline - 2 * r * np.sqrt(v * of_baseline), max(pair.least, 1e-300))
             share = float((weights * (of_baseline / (v + of_baseline))).sum() / weights.sum())
-            sds, freedoms = from_posteriors(*_binned(np.log(variance), weights))
+            sds, freedoms = from_posteriors(*_binned(np.log(spreads[name]), weights))
             found[name] = SeedVariance(float(sds[0]), float(freedoms[0]), share)
         return found
 

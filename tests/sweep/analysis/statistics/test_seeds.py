@@ -57,7 +57,7 @@ def test_of_many_techniques_it_is_as_limma_has_it() -> None:
     found = Family(seen_of(values)).of_each()
     sds = np.array([one.sd for one in found.values()])
     usual = np.abs(np.log(expected / np.median(expected))) < 1.0  # limma knows no technique unlike the rest
-    assert np.median(np.abs(sds[usual] / np.sqrt(expected[usual]) - 1)) < 0.06
+    assert np.median(np.abs(sds[usual] / np.sqrt(expected[usual]) - 1)) < 0.08
     assert np.median([one.freedom for one in found.values()]) == pytest.approx(freedom, rel=0.35)
 
 
