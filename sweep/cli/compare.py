@@ -118,7 +118,7 @@ def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
 def _split(run: Results) -> object:
     """What tells splits apart; of folds all of theirs."""
     each = run.folds.values() if isinstance(run, FoldResults) else [run]
-    return [one.info["data"]["split_fingerprint"] for one in each]
+    return tuple(one.info["data"]["split_fingerprint"] for one in each)
 
 
 def _positive(run: Results) -> str:
