@@ -172,7 +172,7 @@ def list_schedule(lengths: Sequence[float], n_slots: int, *, ramp: float = 0.0, 
 
 
 def compare_specs() -> list[TrialSpec]:
-    """144 trials: the `compare` preset's draws with three seeds of the study's six techniques, in the order they run in.
+    """144 trials: the `compare` preset's draws, three seeds, the six techniques of the study, as they are to run.
 
     An epoch is a pass of a technique's rows. By equal steps, the preset's own budget, they train fewer images where
     more techniques add rows than take some away.

@@ -10,9 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from balancing.data.images import ImageSet
 from balancing.errors import UserError, suggestion
@@ -20,6 +18,7 @@ from balancing.html import html_table
 from sweep.analysis.folds import results_of
 from sweep.analysis.judged import checked_margin
 from sweep.analysis.results import Results
+from sweep.api_given import Executor, check_copy, check_executor, observer_of, path_of
 from sweep.api_images import settings_of
 from sweep.borrowed import borrowed_process
 from sweep.config.config import Config, build_config, known_keys
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sweep.analysis.figures.style import Plot
-
-Executor = Literal["ray", "local"]
 
 
 def compare(
@@ -59,8 +56,8 @@ def compare(
         preset: where settings come from that are not given: a preset's name, or a YAML file.
         resume: go on where ``out`` already holds this run.
         progress: True shows what happens as the command line does; an ``Observer`` is told.
-        settings: any key of the configuration by its last name, such as ``seeds=3``, ``epochs=5``, ``lr="1e-4..1e-2"``,
-            ``image_size=64``, ``batch_size=32``, ``parameters={"smote": {"k_neighbors": 7}}``; lists are crossed,
+        settings: any key of the configuration by its last name, such as ``confirm=10``, or ``seeds=3`` alone,
+            ``epochs=5``, ``lr="1e-4..1e-2"``, ``image_size=64``, ``batch_size=32``, ``parameters={"smote": {"k_neighbors": 7}}``; lists are crossed,
             ranges drawn ``trials`` times. `sweep presets NAME` prints all of a preset's.
     Raises:
         UserError: a mistake, before anything is trained; or no trial gave a result.
@@ -69,10 +66,10 @@ def compare(
     from sweep import sweeps
     from sweep.planning.prepare import free_run_folder
 
-    _check_executor(executor, settings)
+    check_executor(executor, settings)
     config = _config(data, techniques, preset, settings)
-    observer = _observer(progress)
-    path = (free_run_folder(Path("runs"), "compare") if out is None else _path(out, "out")).absolute()
+    observer = observer_of(progress)
+    path = (free_run_folder(Path("runs"), "compare") if out is None else path_of(out, "out")).absolute()
     try:
         with _process(executor):
             if resume and (path / "run.json").exists():
@@ -90,7 +87,7 @@ def open_run(path: str | os.PathLike[str]) -> ComparisonRun:
     Raises:
         UserError: it is no run folder.
     """
-    return ComparisonRun(Run(_path(path, "path")))
+    return ComparisonRun(Run(path_of(path, "path")))
 
 
 class ComparisonRun:
@@ -195,8 +192,8 @@ class ComparisonRun:
         from sweep.config.config import recorded_report
         from sweep.reports import recorded_images, report_of_run
 
-        copy = None if out is None else _path(out, "out")
-        _check_copy(copy)
+        copy = None if out is None else path_of(out, "out")
+        check_copy(copy)
         if images is not None and not isinstance(images, ImageSet):
             raise UserError(
                 f"images must be the run's ImageSet, but are of type {type(images).__name__}; give it, or None"
@@ -272,12 +269,12 @@ class ComparisonRun:
         from sweep.config.config import recorded_config
         from sweep.config.localpaths import recorded_source
 
-        _check_executor(executor, more)
+        check_executor(executor, more)
         chosen = {"data.source": recorded_source(self._run) if data is None else os.fspath(data)}
         config = recorded_config(self._run, chosen | {f"resources.{key}": value for key, value in more.items()})
         try:
             with _process(executor):
-                return ComparisonRun(do(self.path, config, observer=_observer(progress), executor=executor))
+                return ComparisonRun(do(self.path, config, observer=observer_of(progress), executor=executor))
         except sweeps.Interrupted:
             raise KeyboardInterrupt(f"stopped; the run is in {self.path}") from None
 
@@ -302,44 +299,6 @@ class ComparisonRun:
 def _process(executor: Executor) -> AbstractContextManager[None]:
     """Within it trials train: what they change of this process, where they train in it, is put back."""
     return borrowed_process() if executor == "local" else nullcontext()
-
-
-def _check_executor(executor: Executor, resources: Mapping[str, Any]) -> None:
-    if executor == "local" and resources.get("address") is not None:
-        raise UserError(
-            f"executor='local' trains in this process, but address={resources['address']!r} names a cluster; leave one "
-            "of them out"
-        )
-
-
-def _check_copy(folder: Path | None) -> None:
-    """Raises UserError where no report can be copied to a folder, before it is made."""
-    for place in () if folder is None else (folder, *folder.parents):
-        if place.exists():
-            if not place.is_dir():
-                raise UserError(
-                    f"out={str(folder)!r} must be a folder, but {place} is a file; give a new or another one"
-                )
-            return
-
-
-def _path(given: Any, name: str) -> Path:
-    if not isinstance(given, str | os.PathLike) or "\0" in os.fspath(given):
-        raise UserError(f"{name} must be the path of a folder, but is {given!r}; give one as text or a Path")
-    return Path(given)
-
-
-def _observer(progress: bool | Observer) -> Observer:
-    if isinstance(progress, Observer):
-        return progress
-    if not isinstance(progress, bool | np.bool_):
-        raise UserError(f"progress must be True, False or an Observer, but is {progress!r}; give one of them")
-    if not progress:
-        return Observer()
-    from sweep.cli.printing import make_console
-    from sweep.cli.progress import Progress
-
-    return Progress(make_console())
 
 
 def _config(data: Any, techniques: Sequence[str] | None, preset: str, settings: Mapping[str, Any]) -> Config:

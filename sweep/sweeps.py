@@ -272,9 +272,10 @@ class _Work:
             yield replace(self, dashboard=dashboard)
 
     def do(self, made: Run, config: Config, inputs: SweepInputs) -> None:
-        from sweep.analysis.rounds import next_techniques
+        if config.sweep.until_decided:
+            from sweep.analysis.rounds import next_techniques
 
-        inputs = replace(inputs, judge=next_techniques)
+            inputs = replace(inputs, judge=next_techniques)
         if self.executor == "local":
             from sweep.local import run_locally
 

@@ -100,7 +100,9 @@ def begun(run: Run, config: Config, inputs: SweepInputs) -> Confirming:
 def with_specs(selection: Sequence[Mapping[str, Any]], specs: Sequence[TrialSpec]) -> list[dict[str, Any]]:
     """Choices, each with ``spec``, one of its trials'."""
     by_id = {spec.trial_id: spec for spec in specs}
-    return [{**choice, "spec": by_id[choice["trial_ids"][0]].to_dict()} for choice in selection]
+    one = {choice["technique"]: by_id[choice["trial_ids"][0]] for choice in selection}
+    # Earlier versions did not note by which metric a technique was chosen.
+    return [{"metric": one[c["technique"]].metric, **c, "spec": one[c["technique"]].to_dict()} for c in selection]
 
 
 def _only_configurations(config: Config, inputs: SweepInputs) -> list[dict[str, Any]]:

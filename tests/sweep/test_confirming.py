@@ -35,7 +35,7 @@ def tiny(**changes: Any) -> Config:
 def heads(**changes: Any) -> Config:
     """Heads on a frozen network, which train in bundles in no time."""
     frozen = {"train__network": "frozen", "train__weights": str(WEIGHTS), "data__image_size": 32, "space__lr": 0.01}
-    return tiny(**frozen, space__batch_size=4096, **changes)
+    return tiny(**{**frozen, "space__batch_size": 4096, **changes})
 
 
 # Two configurations of each technique explored with one seed, the better of which is confirmed by two fresh ones.
@@ -255,3 +255,23 @@ def test_the_report_s_verdict_is_that_of_the_looks(tmp_path: Path) -> None:
     judged = {name: answer for name, answer in answered.items() if answer != "futile"}
     assert judged == {name: answer for name, answer in said.items() if answer != "open"}
     assert set(names) == ({"baseline", "class_weights"} if "class_weights" not in answered else set())
+
+
+@pytest.mark.parametrize("how", ["asha", "optuna"])
+def test_what_searches_or_stops_early_explores_and_never_confirms(tmp_path: Path, how: str) -> None:
+    if how == "optuna":
+        pytest.importorskip("optuna")
+        search = {"sweep__search": "optuna", "space__weight_decay": "0.001..0.1", "space__trials": 2}
+    else:
+        search = {"sweep__scheduler": "asha", "sweep__grace": 1, "space__weight_decay": [0.0, 0.1, 0.01, 0.03]}
+    config = heads(space__epochs=3, space__seeds=1, space__confirm=2, **search)
+    run = sweeps.start(config, "x", tmp_path / "run", Observer(), executor="local")
+    trials = run.trials()
+    exploring, fresh = trials[~trials["fresh"]], trials[trials["fresh"]]
+    assert len(exploring) == 2 * (2 if how == "optuna" else 4)
+    assert fresh["status"].tolist() == ["done"] * 4
+    assert fresh["epochs_run"].tolist() == [3] * 4
+    assert ("stopped" in set(exploring["status"])) == (how == "asha")
+    for choice in run.selection():
+        own = exploring[(exploring["technique"] == choice["technique"]) & (exploring["status"] == "done")]
+        assert choice["configuration"] == own.loc[own["balanced_accuracy"].idxmax(), "configuration"]

@@ -89,7 +89,7 @@ def estimate(
     rest = (float(found.patient_se[0]), float(found.patient_sd[0]), seeds, float(found.freedom[0]))
     if seeds < 2:
         return Estimate(mean, float(low), float(high), np.nan, np.nan, *rest)
-    p = max(_two_sided(found.both), _two_sided(found.patients))
+    p = max(_two_sided(found.both), _two_sided(found.patients, float(found.freedom[0])))
     equivalence = max(_not_within(found.both, margin), _not_within(found.patients, margin))
     # No spread over seeds to judge by (chance can give that, most of all with two seeds), or none over patients.
     if np.ptp(values) < 1e-12 or not found.known.all():
@@ -99,10 +99,20 @@ def estimate(
     return Estimate(mean, float(low), float(high), p, sd, *rest, equivalence, *known)
 
 
-def _two_sided(values: np.ndarray) -> float:
-    """How much of a distribution lies beyond zero, twice; never 0."""
+def _two_sided(values: np.ndarray, freedom: float | None = None) -> float:
+    """How much of a distribution lies beyond zero, twice; never 0.
+
+    Args:
+        freedom: of Student's t, whose tail tells where no value lies beyond zero, else that would be one in B: too much
+            for the first of several looks, or for the best of forty techniques.
+    """
+    from scipy import stats
+
     beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
-    return min(1.0, 2 * (beyond + 1) / (len(values) + 1))
+    least, sd = 2 * (beyond + 1) / (len(values) + 1), float(values.std())
+    if freedom is not None and beyond == 0 and sd > 0:
+        least = min(least, 2 * float(stats.t.sf(abs(float(values.mean())) / sd, freedom)))
+    return min(1.0, max(least, np.finfo(float).tiny))
 
 
 def _not_within(values: np.ndarray, margin: float) -> float:

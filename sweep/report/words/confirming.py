@@ -9,9 +9,8 @@ from sweep.report.text.lists import techniques_listed
 
 def confirmed_sentence(run: Results) -> str:
     """Among how many configurations each technique's was chosen, and which seeds judge it; "" without fresh seeds."""
-    found = run.confirming
     explored = [choice for choice in run.selection() if "explored" in choice]
-    if found is None or not explored:
+    if not explored:
         return ""
     compared = _range([int(choice.get("configurations", 1)) for choice in explored], "configuration")
     few = _range([len(choice["explored"]["seeds"]) for choice in explored], "seed")

@@ -149,6 +149,7 @@ def test_within_kept_a_library_puts_in_no_handler_of_its_own() -> None:
 
 
 def test_a_sigterm_while_ray_starts_stops_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sweep.cluster import session
     from sweep.cluster import tuner as run
 
     @contextlib.contextmanager
@@ -157,7 +158,7 @@ def test_a_sigterm_while_ray_starts_stops_as_any_other(monkeypatch: pytest.Monke
         signal.raise_signal(signal.SIGTERM)
         yield ""
 
-    monkeypatch.setattr(run, "ray_session", starting)
+    monkeypatch.setattr(session, "ray_session", starting)
     nothing: Any = SimpleNamespace(resources=None)
     with Interrupts() as interrupts:
         with pytest.raises(KeyboardInterrupt):

@@ -11,6 +11,7 @@ import pytest
 
 from balancing.errors import UserError
 from sweep import sweeps
+from sweep.config.config import Config
 from sweep.runs.interrupts import Interrupts
 from sweep.runs.observer import Observer
 from sweep.runs.outages import chain, outage
@@ -83,4 +84,4 @@ def test_a_sweep_ends_by_the_sentence(error: Exception, match: str, monkeypatch:
         pytest.raises(expected, match="Traceback" if match == "k" else match),
         sole(RUN, owner, interrupts, nothing),
     ):
-        sweeps._Work("ray", Observer(), owner, interrupts, ()).do(made, nothing, nothing)
+        sweeps._Work("ray", Observer(), owner, interrupts, ()).do(made, Config(), nothing)
