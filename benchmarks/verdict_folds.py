@@ -212,7 +212,7 @@ def by_patients(tested: DataSet, samples: int, widening: float, rng: np.random.G
     right = (tested.decisions == (tested.labels == 1)).reshape(-1, len(tested.labels))
     found = balanced_accuracies(right, tested.labels, tested.patients, times)
     apart = np.diff(found.reshape(2, -1, found.shape[1]), axis=0)[0]
-    few = replace(draws.few, factor=draws.few.factor * widening).about(METRIC, 1, paired=True)
+    few = replace(draws.few, widening=widening).about(METRIC, 1, paired=True)
     said = estimate(apart[:, 0], apart[:, 1:], few)
     return said.low, said.high, said.p
 

@@ -15,6 +15,7 @@ from balancing.errors import UserError
 from sweep.analysis.folds import FoldResults, results_of
 from sweep.analysis.names import SHOWN_METRICS, display_name, in_order, inline_name, metric_name
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
 from sweep.cli.terminal import SHORT_NAMES, TITLE, mean_and_interval
 from sweep.report.csvfile import csv_text
 from sweep.report.words.confirming import added_seeds_lines, confirmed_in_short
@@ -32,7 +33,8 @@ class Comparison:
     Args:
         table: one row a technique and run: technique, run, each metric (test split, mean over seeds) with ``_sd`` (over
             seeds, ddof 1; NaN for one), ``_low`` and ``_high`` (95 %, patients and seeds), seeds, image_size, weights,
-            arithmetic (``float32`` or ``bfloat16``), selected_by.
+            arithmetic (``float32`` or ``bfloat16``), selected_by, answer (in the metric selected by: helps, harms,
+            equivalent or open; "" of a baseline, and without one).
         warnings: where the runs differ in what makes numbers comparable.
         runs: their names.
         judged: run -> among how many configurations each technique's was chosen, where fresh seeds judge it.
@@ -71,6 +73,8 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
             )
         chosen = {trial.technique: trial.trial_id for trial in reversed(one.predictions)}
         specs = {spec.trial_id: spec for spec in one.specs()}
+        differences = one.differences()
+        said = dict(zip(differences["technique"], answers(differences), strict=True))
         for technique, own in found.groupby("technique", sort=False):
             spec = specs[chosen[str(technique)]]
             row = {"technique": technique, "run": name}
@@ -78,7 +82,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
                 row |= {of["metric"]: of["mean"], f"{of['metric']}_sd": of["seed_sd"]}
                 row |= {f"{of['metric']}_low": of["low"], f"{of['metric']}_high": of["high"], "seeds": of["seeds"]}
             row |= {"image_size": spec.image_size, "weights": spec.weights, "arithmetic": spec.precision}
-            rows.append({**row, "selected_by": one.metric})
+            rows.append({**row, "selected_by": one.metric, "answer": said.get(str(technique), "")})
     table = pd.DataFrame(rows)
     rank = {technique: i for i, technique in enumerate(in_order(table["technique"]))}
     table = table.sort_values("technique", key=lambda column: column.map(rank), kind="stable").reset_index(drop=True)
@@ -100,6 +104,7 @@ def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
         "images": ([run.info["data"]["fingerprint"] for run in runs], differ),
         "splits": ([_split(run) for run in runs], differ),
         "positive classes": ([_positive(run) for run in runs], differ),
+        "margins": ([f"{run.margin:g}" for run in runs], "what is called equivalent is judged by different ones"),
         "selection metrics": (
             [run.metric for run in runs],
             "epochs and configurations were chosen for different ends",
@@ -118,7 +123,7 @@ def _warnings(runs: Sequence[Results], names: Sequence[str]) -> list[str]:
 def _split(run: Results) -> object:
     """What tells splits apart; of folds all of theirs."""
     each = run.folds.values() if isinstance(run, FoldResults) else [run]
-    return [one.info["data"]["split_fingerprint"] for one in each]
+    return tuple(one.info["data"]["split_fingerprint"] for one in each)
 
 
 def _positive(run: Results) -> str:
@@ -146,8 +151,28 @@ def compare_view(found: Comparison) -> list[RenderableType]:
     for row in found.table.to_dict("records"):
         technique = str(row["technique"])
         cells = [mean_and_interval(row[metric], row[f"{metric}_low"], row[f"{metric}_high"]) for metric in shown]
+        if row["answer"] and row["selected_by"] in shown:
+            place = shown.index(row["selected_by"])
+            cells[place] = _marked(cells[place], SIGNS[row["answer"]])
         name = display_name(technique) if technique != before else ""
         table.add_row(name, numbers[str(row["run"])], *cells, str(row["seeds"]))
         before = technique
     warnings = [Text(f"Warning: {line}", style="yellow") for line in found.warnings]
-    return [*warnings, *(line for _, line in sorted(runs, key=lambda run: run[0])), Text(), table]
+    signs = [f"{sign} {means}" for answer, (sign, means) in _MEANT.items() if (found.table["answer"] == answer).any()]
+    legend = [Text(f"To each run's own baseline, adjusted within the run: {', '.join(signs)}")] if signs else []
+    return [*warnings, *(line for _, line in sorted(runs, key=lambda run: run[0])), Text(), table, *legend]
+
+
+# What a run says of a technique: a sign behind the number, and what it means.
+_MEANT = {
+    HELPS: (">", "helps"),
+    HARMS: ("<", "harms"),
+    EQUIVALENT: ("=", "doesn't matter"),
+    OPEN: ("?", "can't be told"),
+}
+SIGNS = {answer: sign for answer, (sign, _) in _MEANT.items()}
+
+
+def _marked(cell: str, sign: str) -> str:
+    """The sign before the number of the cell's first line, which is narrower than its interval."""
+    return f"{sign} {cell}"

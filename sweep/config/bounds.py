@@ -54,3 +54,17 @@ def check_trials(asked: int) -> None:
             "seeds x the lists crossed): each is a folder of files, and some of the driver's memory; give fewer "
             "--trials, --seeds or values, or several runs and `sweep compare`"
         )
+
+
+def check_folds(folds: int, *, funnel: bool, until_decided: bool) -> None:
+    """Raises ValueError where folds were asked for together with what a single answer would have to decide."""
+    if folds and funnel:
+        raise ValueError(
+            f"data.folds={folds} can't be had with a funnel, whose second stage would be another in each fold; run the "
+            "funnel first, then its techniques with --folds"
+        )
+    if folds and until_decided:
+        raise ValueError(
+            f"sweep.until_decided can't be had with data.folds={folds}: the answer is that of all folds, but each "
+            "would stop by its own; leave one of them out"
+        )

@@ -20,7 +20,7 @@ from balancing.components.ranges import Interval
 from balancing.components.technique import Technique
 from balancing.components.techniques import get_technique
 from balancing.errors import UserError, suggestion
-from sweep.config.bounds import check_trials
+from sweep.config.bounds import check_folds, check_trials
 from sweep.config.files import read_file
 from sweep.config.funnel import FunnelConfig, first_stage, with_first_stage, written_out
 from sweep.config.sections import (
@@ -70,11 +70,7 @@ class Config(Section):
             isinstance(getattr(self.space, shared.name), Interval) for shared in HYPERPARAMETERS
         ):
             raise ValueError("search 'optuna' needs a range to search; give one, e.g. --lr 1e-4..1e-2")
-        if self.data.folds and self.funnel is not None:
-            raise ValueError(
-                f"data.folds={self.data.folds} can't be had with a funnel, whose second stage would be another in each "
-                "fold; run the funnel first, then its techniques with --folds"
-            )
+        check_folds(self.data.folds, funnel=self.funnel is not None, until_decided=self.sweep.until_decided)
         if self.funnel is not None:
             try:
                 first = self.first_stage
@@ -90,11 +86,6 @@ class Config(Section):
         if self.sweep.until_decided and self.space.confirm < FEWEST_SEEDS:
             many = f"but space.confirm is {self.space.confirm}; give the most that may train, e.g. --confirm 10"
             raise ValueError(f"sweep.until_decided needs {FEWEST_SEEDS} confirming seeds or more, {many}")
-        if self.sweep.until_decided and self.data.folds:
-            raise ValueError(
-                f"sweep.until_decided can't be had with data.folds={self.data.folds}, for the answer is that of all folds "
-                "and each would stop by its own; leave one of them out"
-            )
         return self
 
     @property

@@ -53,10 +53,11 @@ def check_room(path: Path, config: Config, trials: int, kept: int = 0, *, new: b
         disk = shutil.disk_usage(place)
     except OSError:
         return
+    of_folds = f" and {kept:,} chosen networks of the other folds" if kept else ""
     if disk.total > 0 and trials and disk.free < needed:
         raise UserError(
-            f"the checkpoints of {trials:,} trial{'s' if trials > 1 else ''} may take {needed / 1e9:.2f} GB in {path}, "
-            f"where {disk.free / 1e9:.2f} GB are free; make room there"
+            f"the checkpoints of {trials:,} trial{'s' if trials > 1 else ''}{of_folds} may take "
+            f"{needed / 1e9:.2f} GB in {path}, where {disk.free / 1e9:.2f} GB are free; make room there"
             + (", give --out on a larger disk, or run fewer trials (--trials, --seeds, --techniques)" if new else "")
         )
 

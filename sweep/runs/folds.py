@@ -107,6 +107,6 @@ def refuse_folds(run: Run) -> None:
     places = places_of(run)
     if places:
         raise UserError(
-            f"{run.path} is made of {places[0].folds} folds, and each would need the seeds; start a run with more seeds "
-            "(--confirm) or more --repeats"
+            f"{run.path} is made of {places[0].folds} folds, and each would need the seeds; start a run with more "
+            "seeds (--confirm) or more --repeats"
         )

@@ -115,7 +115,7 @@ def test_all_of_the_level_spent_at_one_look_is_the_fixed_look() -> None:
 
 def test_a_large_gain_stops_its_technique_early() -> None:
     world = World("", patients=(100, 100), techniques=3, gains=(0.15,))
-    found = [staged(Rounds("", world, (4, 7, 10), spending), 250, 3, number) for number in range(6)]
+    found = [staged(Rounds("", world, (4, 7, 10), spending), 2000, 3, number) for number in range(4)]
     assert np.mean([one["power"] for one in found]) == 1
     assert np.mean([one["seeds"] for one in found]) < 7
     assert min(one["saved"] for one in found) >= 0.15

@@ -11,7 +11,6 @@ from typing import Any
 
 import jsonschema
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
@@ -20,9 +19,9 @@ from balancing.errors import UserError
 from sweep import sweeps
 from sweep.analysis.folds import FoldResults, results_of
 from sweep.analysis.results import Results
-from sweep.config.config import Config, build_config, recorded_config
+from sweep.analysis.statistics.folds import widening
+from sweep.config.config import recorded_config
 from sweep.local import run_locally
-from sweep.planning.folds import prepare_folds
 from sweep.planning.prepare import prepare
 from sweep.report.schema import schema
 from sweep.reports import report_of_run
@@ -32,24 +31,9 @@ from sweep.runs.run import Run
 from sweep.runs.split_table import split_fingerprint
 from tests.golden.kinds import WEIGHTS
 from tests.sweep.cluster.sweeping import call
+from tests.sweep.folded import TRIALS, K, folded
 from tests.sweep.test_funnel import Counts
 from tests.sweep.test_local import numbers
-
-K = 3
-FILE: dict[str, Any] = {
-    "data": {"source": "phantom", "image_size": 32, "phantom_images": 300, "folds": K},
-    "space": {
-        "techniques": ["baseline", "undersampling", "baseline+threshold"],
-        "lr": [0.01, 0.03], "epochs": 2, "seeds": 2, "batch_size": 64,
-    },
-    "train": {"network": "frozen", "weights": str(WEIGHTS), "resume_seconds": 0},
-}  # fmt: skip
-TRIALS = 2 * 2 * 2  # of each fold: two techniques that train, two learning rates, two seeds
-
-
-def folded(**changes: Any) -> Config:
-    """FILE with other values, ``section__key``."""
-    return build_config(FILE, {key.replace("__", "."): value for key, value in changes.items()})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -171,56 +155,6 @@ def test_resumed_with_other_folds_it_is_refused(undisturbed: Run) -> None:
             sweeps.resume(undisturbed.path, folded(**changes), Counts(), executor="local")
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"data__folds": 1}, r"data\.folds must be 2 or more, or 0"),
-        ({"data__folds": 0, "data__repeats": 2}, "there are none; give --folds 5 too"),
-        ({"data__test_fold": "a"}, r"data\.test_fold=a makes one fold the test split"),
-        ({"space__confirm": 6, "sweep__until_decided": True}, "each would stop by its own"),
-        ({"funnel": {"keep": 1, "first": {"train": {"network": "frozen"}}}}, "can't be had with a funnel"),
-    ],
-)
-def test_what_cannot_be_with_folds_is_refused_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        folded(**changes)
-
-
-def test_a_technique_that_one_fold_rules_out_is_left_out_of_all() -> None:
-    config = folded(data__folds=20, space__techniques=["baseline", "smote"])
-    many = folded(data__folds=20, space__techniques=["baseline", "smote"], space__skip_infeasible=True,
-                  space__parameters={"smote": {"k_neighbors": 66}})  # fmt: skip
-    assert prepare_folds(config).config.space.techniques == ["baseline", "smote"]
-    found = prepare_folds(many)
-    positives = {int(np.bincount(one.images.labels[one.split.train])[1]) for one in found.each}
-    assert found.config.space.techniques == (["baseline"] if min(positives) <= 66 else ["baseline", "smote"])
-    assert {tuple(one.config.space.techniques) for one in found.each if one.config} == {
-        tuple(found.config.space.techniques)
-    }
-
-
-def test_a_column_of_folds_in_a_table_is_used(tmp_path: Path) -> None:
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    rows = []
-    for number in range(36):
-        Image.fromarray(rng.integers(0, 256, (32, 32), dtype=np.uint8)).save(tmp_path / f"{number}.png")
-        rows.append({"file": f"{number}.png", "label": ["well", "sick"][number % 2], "fold": number // 2 % 3})
-    pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
-    config = build_config(
-        {"data": {"source": str(tmp_path), "labels": "labels.csv", "image_size": 32, "positive": "sick",
-                  "fold_column": "fold", "folds": 3, "patient_pattern": "none"},
-         "train": {"weights": "none"}, "space": {"techniques": ["baseline"]}}
-    )  # fmt: skip
-    found = prepare_folds(config)
-    for number, one in enumerate(found.each):
-        told = {int(Path(name).stem) // 2 % 3 for name in one.images.names[one.split.test]}
-        assert told == {number}
-    with pytest.raises(UserError, match="tell 3 folds of their own"):
-        prepare_folds(config.model_copy(update={"data": config.data.model_copy(update={"folds": 4})}))
-
-
 def decisions_of(undisturbed: Run, technique: str, seed: int) -> tuple[np.ndarray, np.ndarray, list[float]]:
     """Labels and decisions of all folds one behind the other, and each fold's AUROC: by the records alone."""
     labels, decided, areas = [], [], []
@@ -280,7 +214,8 @@ def test_folds_widen_the_patients_part_and_nothing_else(results: FoldResults) ->
     np.testing.assert_allclose(wide["mean"], narrow["mean"])
     rates = [key for key in wide.index if key[1] == "balanced_accuracy"]
     ratio = (wide.loc[rates, "patient_se"] / narrow.loc[rates, "patient_se"]).dropna()
-    np.testing.assert_allclose(ratio, np.sqrt(K / (K - 1)), rtol=1e-6)
+    np.testing.assert_allclose(ratio, np.sqrt(widening(K)), rtol=1e-6)
+    assert widening(0) == 1 < widening(K)
 
 
 def test_the_table_of_folds_has_each_fold_s_choice_and_its_value(undisturbed: Run, results: FoldResults) -> None:
@@ -347,3 +282,15 @@ def test_on_ray_and_by_the_command_line_folds_have_the_same_numbers(undisturbed:
     assert all_numbers(Run(tmp_path / "run")) == all_numbers(undisturbed)
     assert (tmp_path / "run" / "report" / "index.html").is_file()
     assert (tmp_path / "run" / "folds" / "2" / "report" / "index.html").is_file()
+
+
+def test_decisions_that_are_added_later_are_fitted_within_each_fold(results: FoldResults) -> None:
+    more = results.with_decisions("undersampling+threshold")
+    assert isinstance(more, FoldResults)
+    for seed in (0, 1):
+        (whole,) = [t for t in more.predictions if (t.technique, t.seed) == ("undersampling+threshold", seed)]
+        for fold in results.folds.values():
+            alone = fold.with_decisions("undersampling+threshold")
+            (own,) = [t for t in alone.predictions if (t.technique, t.seed) == ("undersampling+threshold", seed)]
+            place = np.searchsorted(whole.rows, own.rows)
+            np.testing.assert_array_equal(whole.probabilities[place], own.probabilities)

@@ -43,6 +43,8 @@ class FewPatients:
         fewest: patients of the class with the fewest, of those that have images.
         reach: (H,) by how much a paired difference would move if all patients of a stratum differed the most; 0 where
             nobody asks.
+        widening: by what more the variance that seeds share is too small, see ``folds.widening``; what each network
+            errs on by itself is not.
     """
 
     rows: np.ndarray
@@ -52,6 +54,7 @@ class FewPatients:
     images: np.ndarray
     fewest: int
     reach: np.ndarray
+    widening: float = 1.0
 
     def about(self, metric: str, positive: int | None, *, paired: bool = False) -> FewPatients:
         """The same for one of ``bootstrap.METRICS``: of a rate only its class counts.
@@ -156,7 +159,7 @@ def patient_draws(
         patients: (N,) any kind of id; images of one id go together.
         samples: B.
         rng: of the draws.
-        widening: by what more the patients' variance is too small, see ``folds.widening``.
+        widening: see ``FewPatients``.
     Reference: the enlargement and the degrees of freedom are those of a mean over patients who vary alike, whatever
         number of images they have: Bell & McCaffrey, Survey Methodology 28(2), 2002; leaving out: Efron & Stein, Annals
         of Statistics 9(3), 1981.
@@ -187,11 +190,12 @@ def patient_draws(
     few = FewPatients(
         np.array(of_stratum, dtype=np.int64),
         np.bincount(stratum, minlength=len(kinds)),
-        factor * widening,
+        factor,
         freedom,
         images,
         fewest_of_a_class(labels, patients),
         np.zeros(len(kinds)),
+        widening,
     )
     left = np.array(rows, dtype=np.float32).reshape(len(rows), len(labels))
     return PatientDraws(np.concatenate([left, drawn]), few)

@@ -81,7 +81,7 @@ def beside_section(context: ReportContext) -> SectionBody | None:
     sentence = words.beside_sentence(run, table, threshold)
     same = words.threshold_answers(threshold, run.margin)
     blocks: list[Block] = [Paragraph(sentence)] if sentence else []
-    blocks += [arrows_table(run, table, threshold), Folded("How the arrows are drawn", [Listing(_method(run, table))])]
+    blocks += [arrows_table(run, table, threshold), Folded("How the arrows are drawn", [Listing(_method(run))])]
     rows = [
         {
             **{name: row[name] for name in ("technique", "difference", "low", "high", "p_adjusted")},
@@ -162,19 +162,20 @@ def _caption(run: Results, decides: pd.DataFrame) -> str:
     )
 
 
-def _method(run: Results, table: pd.DataFrame) -> list[str]:
+def _method(run: Results) -> list[str]:
     lines = [
         f"{metric_name(run.metric)}: the answer of the paired differences, whose margin is {run.margin:g}.",
         f"The others: better or worse where the {INTERVAL} leaves out zero, whichever way is good for the metric; no "
         f"matter where it holds zero and lies within {run.margin:g}, the same margin for all; else it can't be told. "
-        "With one seed, or too few test patients, nothing is. A dash: the technique's answers have no such number.",
+        "With one seed, or too few test patients, nothing is. A technique that ranks every test image as the baseline "
+        "does has its AUROC and recall. A dash: the technique's answers have no such number.",
     ]
+    lines.append("Brier score and calibration error: as under Calibration, as trained, before scaling.")
     if run.positive is not None:
         drawn = f", its intervals from {BANDED} draws of patients" if len(run.test_set or ()) > MANY else ""
         lines.append(
             f"{words.NAMES[RECALL]}: looked up on each test curve{drawn}: what a score could do, not what a threshold "
-            "from validation does. Brier score: of the positive class. Calibration error: expected, in ten bins of "
-            "equal width, as under Calibration before scaling."
+            "from validation does."
         )
         lines.append(
             "Against baseline + threshold: the technique as trained less the baseline with its threshold for balanced "

@@ -53,6 +53,7 @@ class SameRuleRow(TypedDict):
     difference_low: float | None
     difference_high: float | None
     p_holm: Share
+    p_adjusted: Annotated[Share, "what is judged by"]
     fewest_patients: Annotated[float | None, "test patients of the class with the fewest"]
 
 

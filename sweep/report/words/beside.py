@@ -119,7 +119,8 @@ def _whether(answers: Mapping[str, str], gains: Mapping[str, object], rule: str)
         return f"whether {rule} on the baseline does the same can't be told of {_how_many(unknown, len(gains))}"
     parts = [f"does the same for {_how_many(same, len(gains))}"] if same else []
     if ahead:
-        parts.append(f"{'not all of it' if same else 'does not do all of it'} for {_how_many(ahead, len(gains))}")
+        whom = "any of them" if len(ahead) == len(gains) else _how_many(ahead, len(gains))
+        parts.append(f"{'not all of it' if same else 'does not do all of it'} for {whom}")
     if unknown:
         parts.append(f"for {_how_many(unknown, len(gains))} that can't be told")
     return f"{rule} on the baseline {listed(parts)}"

@@ -80,6 +80,6 @@ def method_lines(run: FoldResults) -> list[str]:
         "together. Scores of different networks have no common scale, so AUROC, average precision, curves and "
         "operating points are the mean over folds.",
         "The bootstrap draws all patients. They also trained the other folds' networks, so their part of every "
-        "variance is enlarged by K / (K - 1) (docs/statistics.md); repeats add no patients.",
+        "variance is enlarged by a quarter (docs/statistics.md says why); repeats add no patients.",
         "Activation maps, synthetic samples and class averages are those of one fold, named there.",
     ]

@@ -88,7 +88,7 @@ def judged(run: Results, table: pd.DataFrame, name: str, *, every: bool = True) 
         over = f"over {_seeds(better['seeds'])} and {_patients(run)}"
         sentences = [
             f"Statistically significant at the 5 % level{adjusted_words(table)}, {over}: in test {name} the baseline "
-            f"is beaten by {listed(_some(_gains(better)))}.",
+            f"is beaten by {_of_many(better, table)}{listed(_some(_gains(better)))}.",
             _small_gains(better, run.margin),
             _behind(worse),
             _of_the_others(same, unknown, run.margin, len(table)),
@@ -146,6 +146,10 @@ def _of_each(table: pd.DataFrame) -> str:
     return (
         "" if len(table) == 1 else f" for each of the {len(table)}, and a claim about all of them needs no adjustment"
     )
+
+
+def _of_many(rows: pd.DataFrame, table: pd.DataFrame) -> str:
+    return f"{len(rows)} of {len(table)} techniques: " if len(rows) > _MOST + 1 else ""
 
 
 def _some(parts: list[str]) -> list[str]:
@@ -214,9 +218,13 @@ def fewest_in_words(run: Results) -> str:
 
 
 def _gains(table: pd.DataFrame) -> list[str]:
+    """Each technique with its difference; of more than three the first alone has interval and p, to be short."""
+    rows = [row for _, row in table.iterrows()]
+    full = len(rows) if len(rows) <= _MOST else 1
     return [
-        f"{display_name(r['technique'])} by {signed(r['difference'])} ({_interval(r)}; {p_equals(r['p_adjusted'])})"
-        for _, r in table.iterrows()
+        f"{display_name(r['technique'])} by {signed(r['difference'])}"
+        + (f" ({_interval(r)}; {p_equals(r['p_adjusted'])})" if place < full else "")
+        for place, r in enumerate(rows)
     ]
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from balancing.errors import UserError
+from sweep.runs.folds import places_of
 from sweep.runs.run import Run
 
 PREFIX = "run:"
@@ -41,6 +42,11 @@ def network_file(weights: str) -> Path:
 
 def _best_baseline(run: Run) -> str:
     chosen = [choice for choice in run.selection() if choice["technique"] == "baseline"]
+    if places_of(run):
+        raise UserError(
+            f"run {run.path} is made of folds, each of which has networks of its own; name one, such as "
+            f"run:{run.path}/folds/1"
+        )
     if not chosen:
         raise UserError(
             f"run {run.path} has chosen no trial of the baseline, so that none stands for it; let it end "

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from balancing.errors import UserError
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.significance import answers
 from sweep.analysis.tables import results_table
-from sweep.cli.compare import compare_runs, compare_view
+from sweep.cli.compare import SIGNS, compare_runs, compare_view
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -59,6 +60,18 @@ def test_spread_over_seeds_and_csv(runs: list[Run]) -> None:
     back = pd.read_csv(io.StringIO(found.csv()), keep_default_na=False)
     pd.testing.assert_frame_equal(back, found.table, check_dtype=False)
     assert set(found.table["selected_by"]) == {"balanced_accuracy"}
+
+
+def test_each_row_has_its_run_s_answer(runs: list[Run]) -> None:
+    table = compare_runs(runs).table
+    for run, (name, own) in zip(runs, table.groupby("run", sort=False), strict=True):
+        assert run.path.name == name
+        differences = Results(run).differences()
+        expected = dict(zip(differences["technique"], answers(differences), strict=True))
+        assert dict(zip(own["technique"], own["answer"], strict=True)) == {"baseline": "", **expected}
+    first = table[table["answer"] != ""].iloc[0]
+    assert f"{SIGNS[first['answer']]} {first['balanced_accuracy']:.3f}" in shown(runs)
+    assert "To each run's own baseline, adjusted within the run: " in shown(runs)
 
 
 def test_it_fits_a_terminal_of_80_columns(runs: list[Run]) -> None:

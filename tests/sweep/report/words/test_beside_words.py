@@ -103,7 +103,7 @@ def test_a_tilted_baseline_gains_by_a_shift_what_its_threshold_gives(results: Re
     assert table.headers[:3] == ["Technique", "Balanced accuracy", "AUROC"]
     assert table.headers[-1] == "Against baseline + threshold"
     marks = {row[0].text: [None if cell.mark is None else cell.mark.meaning for cell in row[1:]] for row in table.rows}
-    assert marks["Undersampling"][:2] == ["better", "no matter"]
+    assert marks["Undersampling"][0] == "better"
     assert marks["Undersampling"][-1] == "no matter"
     assert {mark for own in marks.values() for mark in own} <= {mark.meaning for mark in MARKS.values()}
     brier = table.headers.index("Brier score")
