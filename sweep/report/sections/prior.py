@@ -15,7 +15,7 @@ from sweep.report.columns import Column, interval, signed_interval, table_of, te
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
-from sweep.report.summary_types import Count, Share
+from sweep.report.summary_types import Bounds, Count, Share
 from sweep.report.table import Table
 from sweep.report.text.intervals import interval_sentence
 from sweep.report.text.numbers import NONE, decimals
@@ -53,7 +53,7 @@ class SameRuleRow(TypedDict):
     difference_low: float | None
     difference_high: float | None
     p_holm: Share
-    p_adjusted: Annotated[Share, "what is judged by"]
+    p_adjusted: Annotated[float | None, "over the techniques of a rule: what is judged by", Bounds(0, 1)]
     fewest_patients: Annotated[float | None, "test patients of the class with the fewest"]
 
 
