@@ -134,10 +134,10 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
 
 
 def _sure(row: pd.Series, metric: str) -> bool:
-    """Whether a difference is significant: adjusted, with an interval that leaves zero out, over seeds."""
+    """Whether a difference is significant: Holm-adjusted, with an interval that leaves zero out, over seeds."""
     low, high = row[f"difference_{metric}_low"], row[f"difference_{metric}_high"]
     apart = bool(low > 0 or high < 0)
-    return apart and bool(row[f"difference_{metric}_p_adjusted"] < 1 - CONFIDENCE) and int(row["seeds"]) > 1
+    return apart and bool(row[f"difference_{metric}_p_holm"] < 1 - CONFIDENCE) and int(row["seeds"]) > 1
 
 
 def answer(run: Results, table: pd.DataFrame) -> list[str]:
@@ -215,7 +215,7 @@ def _compared(others: pd.DataFrame, metric: str, rule: str) -> str:
     sure = judged[[_sure(row, metric) for _, row in judged.iterrows()]]
     ahead, behind = sure[sure[name] > 0], sure[sure[name] < 0]
     tail = f" Significantly behind it: {techniques_listed(behind['technique'])}." if len(behind) else ""
-    by = f"{signed_range(best, name)}, {p_equals(best[f'{name}_p_adjusted'])} adjusted for the number of techniques"
+    by = f"{signed_range(best, name)}, {p_equals(best[f'{name}_p_holm'])} after Holm's adjustment"
     if len(ahead):
         return (
             f"No, {remedy} does not do all of it: in {spoken}, {techniques_listed(ahead['technique'])} "

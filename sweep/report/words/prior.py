@@ -108,7 +108,8 @@ def _is_off(row: pd.Series) -> bool:
 
 
 def _sure(row: pd.Series, low: str = "low", high: str = "high") -> bool:
-    return bool(row["p_adjusted"] < 1 - CONFIDENCE and (row[low] > 0 or row[high] < 0))
+    judged = row.get("p_adjusted", row["p_holm"])
+    return bool(judged < 1 - CONFIDENCE and (row[low] > 0 or row[high] < 0))
 
 
 def other_than_designed(ledger: pd.DataFrame) -> str:
