@@ -153,15 +153,22 @@ class Family:
 
     def __init__(self, seen: Mapping[str, Seen]):
         self.seen = dict(seen)
-        raw = np.array([one.squares / (one.seeds - 1) for one in self.seen.values()])
-        middle = float(np.log(np.median(np.maximum(raw, [one.least for one in self.seen.values()]))))
+        # Of decisions on the same networks the plain one speaks; where it is not there, they share its word.
+        alike = Counter(one.trained for one in self.seen.values())
+        self.weights = {
+            name: float(name == one.trained) if one.trained in self.seen else 1 / alike[one.trained]
+            for name, one in self.seen.items()
+        }
+        speaking = [one for name, one in self.seen.items() if self.weights[name]]
+        raw = np.array([one.squares / (one.seeds - 1) for one in speaking])
+        middle = float(np.log(np.median(np.maximum(raw, [one.least for one in speaking]))))
         top = max(float(np.log(raw).max()), middle) + _ABOVE
         # Of what training adds to a network's own errors: log variances that it can have, and mu and tau.
         self.added = np.arange(middle - _BENEATH, top, _STEP)
         centres = np.arange(middle - _BENEATH, top - _ABOVE / 2, 2 * _STEP)
         self.mu, self.tau = (each.ravel() for each in np.meshgrid(centres, _SPREADS, indexing="ij"))
         # As likely to double a network's own variance as any larger one, or to add next to nothing.
-        own = float(np.median([one.least for one in self.seen.values()]))
+        own = float(np.median([one.least for one in speaking]))
         of_mu = np.exp(centres) / (own + np.exp(centres))
         of_mu[0] += _NOTHING * own / (own + math.exp(middle))
         self.of_hyper = np.outer(of_mu, np.gradient(_SPREADS) / (1 + _SPREADS**2)).ravel()
@@ -169,8 +176,6 @@ class Family:
         near = np.exp(-0.5 * (away / self.tau[:, None]) ** 2)
         near /= near.sum(axis=1, keepdims=True)
         self.prior = (1 - _UNLIKE) * near + _UNLIKE / len(self.added)  # (H, V)
-        alike = Counter(one.trained for one in self.seen.values())
-        self.weights = {name: 1 / alike[one.trained] for name, one in self.seen.items()}
 
     def variances(self, name: str) -> np.ndarray:
         """(V,) variances that a technique's can be."""

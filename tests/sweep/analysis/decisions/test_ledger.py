@@ -172,21 +172,21 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     unmoved = ledger.assign(designed=[0.0, 1.0], moved=0.0, moved_low=-0.03, moved_high=0.03)
     assert nothing_but_t(unmoved, results.differences("auroc")).startswith("Of no technique do")
     # Where ranking is another too, more than T is.
-    better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_holm=0.01)
+    better = results.differences("auroc").assign(difference=0.2, low=0.1, high=0.3, p_adjusted=0.01)
     assert nothing_but_t(ledger, better).startswith("Of no technique do")
-    less = results.differences("auroc").assign(difference=-0.015, low=-0.019, high=-0.011, p_holm=0.001)
+    less = results.differences("auroc").assign(difference=-0.015, low=-0.019, high=-0.011, p_adjusted=0.001)
     assert nothing_but_t(ledger, less).startswith("Of no technique do")
     # Nor is what is not significant the same.
-    unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_holm=0.4)
+    unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_adjusted=0.4)
     assert nothing_but_t(ledger, unsure).startswith("Of no technique do")
 
 
 def test_a_rule_does_the_same_only_where_it_takes_half_of_the_lead() -> None:
     """All of a lead of 0.012 may be left under the rule, though 0.019 is less than what is called none."""
     row = {"technique": "undersampling", "seeds": 5, "fewest_patients": 500.0, "difference_low": 0.004}
-    plain = row | {"rule": "argmax", "difference": 0.012, "difference_high": 0.02, "p_holm": 0.01}
+    plain = row | {"rule": "argmax", "difference": 0.012, "difference_high": 0.02, "p_holm": 0.01, "p_adjusted": 0.01}
     tuned = row | {"rule": "threshold", "difference": 0.008, "difference_low": -0.003, "difference_high": 0.019}
-    table = pd.DataFrame([plain, tuned | {"p_holm": 0.2}])
+    table = pd.DataFrame([plain, tuned | {"p_holm": 0.2, "p_adjusted": 0.2}])
     assert would_a_rule_do(table).startswith("These data can't tell for Undersampling")
     assert would_a_rule_do(table.assign(difference=[0.04, 0.008])).startswith("Yes, as far as these data tell")
 
