@@ -232,7 +232,7 @@ def judged_folds(about: tuple[FoldWorld, float], samples: int, seed: int, number
         "pooled": by_patients(tested, samples, 1.0, rng),
         "report": by_patients(tested, samples, widening(world.folds), rng),
     }
-    found = {}
+    found: dict[str, float] = {}
     for name, (low, high, p) in ways.items():
         found |= {f"held_{name}": float(low <= truth <= high), f"half_{name}": (high - low) / 2}
         found[f"seen_{name}"] = float(p < 0.05)

@@ -171,7 +171,7 @@ def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = Tr
         found[f"covered{end}"] = float(((low <= truth) & (truth <= high)).mean())
         found[f"half_width{end}"] = float(np.median(high - low)) / 2
     seeds, comparisons = networks.values.shape[1], len(truth)
-    found["promised"] = promised(table.iloc[0].to_dict(), seeds, comparisons)
+    found["promised"] = promised({str(name): value for name, value in table.iloc[0].items()}, seeds, comparisons)
     found["promised_before"] = own.promised(seeds)
     found["seed_sd"] = float(table["seed_sd"].median())
     is_equivalent, beyond = (said == EQUIVALENT).to_numpy(), np.abs(truth) >= margin - 1e-12
