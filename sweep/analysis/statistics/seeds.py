@@ -171,7 +171,7 @@ class Family:
         own = float(np.median([one.least for one in speaking]))
         of_mu = np.exp(centres) / (own + np.exp(centres))
         of_mu[0] += _NOTHING * own / (own + math.exp(middle))
-        self.of_hyper = np.outer(of_mu, np.gradient(_SPREADS) / (1 + _SPREADS**2)).ravel()
+        self.of_hyper = np.outer(of_mu, np.gradient(_SPREADS)).ravel()  # any spread as likely as another: Gelman 2006
         away = self.added - self.mu[:, None]
         near = np.exp(-0.5 * (away / self.tau[:, None]) ** 2)
         near /= near.sum(axis=1, keepdims=True)
