@@ -126,7 +126,7 @@ def test_a_section_sees_those_before_it(run: Run) -> None:
         return None
 
     names = [one.name for one in made_sections(ReportContext(Results(run)))]
-    assert seen == ["results", "differences"]
+    assert seen == ["beside", "results", "differences"]
     assert "middle" not in names
 
 
