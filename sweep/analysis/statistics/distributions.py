@@ -121,8 +121,9 @@ def _errors(resampled: np.ndarray, few: FewPatients | None) -> tuple[np.ndarray,
         freedoms, known = np.full((2, len(variance)), np.inf), np.ones(len(variance), dtype=bool)
         return np.sqrt(variance), np.sqrt(shared), freedoms, known
     (all_of_it, freedom), (of_all_seeds, freedom_shared) = few.variance(left, variance), few.variance(left, shared)
-    more = (few.widening - 1) * of_all_seeds  # of folds: what is shared counts for more, each network's own does not
-    all_of_it, of_all_seeds = all_of_it + more, of_all_seeds + more
+    if few.widening > 1:  # of folds: what is shared counts for more, each network's own does not
+        more = (few.widening - 1) * of_all_seeds
+        all_of_it, of_all_seeds = all_of_it + more, of_all_seeds + more
     known = np.isfinite(all_of_it)
     all_sd = np.sqrt(np.where(known, all_of_it, variance))
     return all_sd, np.sqrt(np.where(known, of_all_seeds, shared)), np.stack([freedom, freedom_shared]), known
