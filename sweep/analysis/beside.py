@@ -21,6 +21,7 @@ from sweep.analysis.decisions.operating_points import MANY, recall_at, weighted_
 from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.decisions.table import decisions_of
 from sweep.analysis.decisions.two_class import BANDED, two_class_test
+from sweep.analysis.looks import trained_as
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.intervals import estimate
@@ -207,7 +208,7 @@ def against_threshold(results: Results, stated: DecisionPreferences = USUAL) -> 
         stated: as of ``decision_table``, so that it is made once.
     Returns:
         technique, seeds, difference, low, high (95 %, patients and seeds), p_adjusted (over the techniques),
-        fewest_patients. Empty without validation predictions or baseline, and where the metric is AUROC, which no
+        fewest_patients. Without a technique that is just that: it has nothing to be compared with. Empty without validation predictions or baseline, and where the metric is AUROC, which no
         threshold moves.
     """
     columns = ["technique", "seeds", "difference", "low", "high", "p_adjusted", "fewest_patients"]
@@ -217,6 +218,8 @@ def against_threshold(results: Results, stated: DecisionPreferences = USUAL) -> 
     if table.empty:
         return pd.DataFrame(columns=columns)
     table = table[(table["rule"] == "argmax") & (table["technique"] != BASELINE) & table[name].notna()]
+    itself = [trained_as(technique) == BASELINE for technique in table["technique"]]
+    table = table[~(np.array(itself, dtype=bool) & (table[name] == 0))]  # that very threshold, as a technique
     judged = "_p_adjusted" if f"{name}_p_adjusted" in table else "_p_holm"
     parts = {"difference": "", "low": "_low", "high": "_high", "p_adjusted": judged, "fewest_patients": "_fewest"}
     found = table[["technique", "seeds"]].assign(**{part: table[f"{name}{end}"] for part, end in parts.items()})

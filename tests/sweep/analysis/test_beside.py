@@ -101,6 +101,13 @@ def test_what_ranks_alike_is_level_in_ranking_alone(results: Results) -> None:
     assert table["baseline+threshold", "ece"] == "better"
 
 
+def test_the_baseline_s_threshold_is_not_asked_whether_it_does_the_same_as_itself(results: Results) -> None:
+    decided = results.with_decisions(["baseline+threshold", "smote+threshold"])
+    tuned = against_threshold(decided)["technique"].tolist()
+    assert "baseline+threshold" not in tuned
+    assert {"smote+threshold", "smote", "focal"} <= set(tuned)
+
+
 def test_one_seed_or_few_patients_tell_nothing() -> None:
     for few in (invented({"smote": Skill(better=2)}, seeds=1), invented({"smote": Skill(better=2)}, per_class=4)):
         table = beside_table(few)
