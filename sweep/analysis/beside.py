@@ -208,8 +208,8 @@ def against_threshold(results: Results, stated: DecisionPreferences = USUAL) -> 
         stated: as of ``decision_table``, so that it is made once.
     Returns:
         technique, seeds, difference, low, high (95 %, patients and seeds), p_adjusted (over the techniques),
-        fewest_patients. Without a technique that is just that: it has nothing to be compared with. Empty without validation predictions or baseline, and where the metric is AUROC, which no
-        threshold moves.
+        fewest_patients. Without a technique that is just that: it has nothing to be compared with. Empty without
+        validation predictions or baseline, and where the metric is AUROC, which no threshold moves.
     """
     columns = ["technique", "seeds", "difference", "low", "high", "p_adjusted", "fewest_patients"]
     if results.metric == "auroc" or not _validated(results):
