@@ -107,7 +107,7 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         recalls = _recalls(results, samples) if results.positive is not None else {}
         found |= {(RECALL, name): one for name, one in recalls.items()}
         found |= _of_calibration(results)
-    alike = _ranked_alike(results)
+    alike, steady = _ranked_alike(results), _without_spread(results)
     rows = []
     for technique in results.test_table()["technique"].drop_duplicates():
         for metric in beside_metrics(results):
@@ -118,7 +118,8 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
             said = _said(one, results.margin, HIGHER_IS_BETTER[metric])
             if metric in ("auroc", RECALL) and technique in alike:
                 said = "level"
-            said = "unknown" if fewest < FEWEST or one.seeds < 2 else said
+            if fewest < FEWEST or one.seeds < 2 or (technique in steady and said != "level"):
+                said = "unknown"
             rows.append({**row, "low": one.low, "high": one.high, "arrow": said})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -147,6 +148,20 @@ def _ranked_alike(results: Results) -> set[str]:
         return bool(np.array_equal(*ranks))
 
     return {name for name, pairs in _pairs(trials).items() if all(alike(*places) for places in pairs.values())}
+
+
+def _without_spread(results: Results) -> set[str]:
+    """Techniques that differ from the baseline by the same with every seed, image by image: no spread to judge by."""
+    trials = list(results.predictions)
+
+    def apart(own: int, base: int) -> np.ndarray:
+        return np.asarray(trials[own].test.probabilities) - trials[base].test.probabilities
+
+    return {
+        name
+        for name, pairs in _pairs(trials).items()
+        if all(np.array_equal(apart(*next(iter(pairs.values()))), apart(*places)) for places in pairs.values())
+    }
 
 
 def _pairs(trials: list[TrialPredictions]) -> dict[str, dict[int, tuple[int, int]]]:

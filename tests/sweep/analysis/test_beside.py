@@ -115,6 +115,16 @@ def test_one_seed_or_few_patients_tell_nothing() -> None:
         assert set(table["arrow"]) == {"unknown"}
 
 
+def test_seeds_without_any_spread_tell_nothing_of_calibration_either() -> None:
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1], 60)
+    right = [1 / (1 + np.exp(-rng.normal(0, 1, 120) - gain * (2 * labels - 1))) for gain in (0.5, 2.0)]
+    given = {n: np.stack([np.stack([1 - p, p], axis=1)] * 3) for n, p in zip(("baseline", "smote"), right, strict=True)}
+    table = beside_table(Results.from_predictions(labels, given, positive=1, validation=(labels, given)))
+    brier = table[table["metric"] == "brier"].iloc[0]
+    assert brier["high"] < 0, "the interval, of patients alone, would say better"
+    assert set(table["arrow"]) == {"unknown"}
+
+
 def test_without_validation_ranking_alone_is_told() -> None:
     labels = np.repeat([0, 1], 20)
     right = np.random.default_rng(0).random((2, 3, 40))
