@@ -21,6 +21,7 @@ from sweep.analysis.decisions.operating_points import MANY, recall_at, weighted_
 from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
 from sweep.analysis.decisions.table import decisions_of
 from sweep.analysis.decisions.two_class import BANDED, two_class_test
+from sweep.analysis.looks import trained_as
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.intervals import estimate
@@ -106,7 +107,7 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         recalls = _recalls(results, samples) if results.positive is not None else {}
         found |= {(RECALL, name): one for name, one in recalls.items()}
         found |= _of_calibration(results)
-    alike = _ranked_alike(results)
+    alike, steady = _ranked_alike(results), _without_spread(results)
     rows = []
     for technique in results.test_table()["technique"].drop_duplicates():
         for metric in beside_metrics(results):
@@ -117,7 +118,8 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
             said = _said(one, results.margin, HIGHER_IS_BETTER[metric])
             if metric in ("auroc", RECALL) and technique in alike:
                 said = "level"
-            said = "unknown" if fewest < FEWEST or one.seeds < 2 else said
+            if fewest < FEWEST or one.seeds < 2 or (technique in steady and said != "level"):
+                said = "unknown"
             rows.append({**row, "low": one.low, "high": one.high, "arrow": said})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -146,6 +148,20 @@ def _ranked_alike(results: Results) -> set[str]:
         return bool(np.array_equal(*ranks))
 
     return {name for name, pairs in _pairs(trials).items() if all(alike(*places) for places in pairs.values())}
+
+
+def _without_spread(results: Results) -> set[str]:
+    """Techniques that differ from the baseline by the same with every seed, image by image: no spread to judge by."""
+    trials = list(results.predictions)
+
+    def apart(own: int, base: int) -> np.ndarray:
+        return np.asarray(trials[own].test.probabilities) - trials[base].test.probabilities
+
+    return {
+        name
+        for name, pairs in _pairs(trials).items()
+        if all(np.array_equal(apart(*next(iter(pairs.values()))), apart(*places)) for places in pairs.values())
+    }
 
 
 def _pairs(trials: list[TrialPredictions]) -> dict[str, dict[int, tuple[int, int]]]:
@@ -207,8 +223,8 @@ def against_threshold(results: Results, stated: DecisionPreferences = USUAL) -> 
         stated: as of ``decision_table``, so that it is made once.
     Returns:
         technique, seeds, difference, low, high (95 %, patients and seeds), p_adjusted (over the techniques),
-        fewest_patients. Empty without validation predictions or baseline, and where the metric is AUROC, which no
-        threshold moves.
+        fewest_patients. Without a technique that is just that: it has nothing to be compared with. Empty without
+        validation predictions or baseline, and where the metric is AUROC, which no threshold moves.
     """
     columns = ["technique", "seeds", "difference", "low", "high", "p_adjusted", "fewest_patients"]
     if results.metric == "auroc" or not _validated(results):
@@ -217,6 +233,8 @@ def against_threshold(results: Results, stated: DecisionPreferences = USUAL) -> 
     if table.empty:
         return pd.DataFrame(columns=columns)
     table = table[(table["rule"] == "argmax") & (table["technique"] != BASELINE) & table[name].notna()]
+    itself = [trained_as(technique) == BASELINE for technique in table["technique"]]
+    table = table[~(np.array(itself, dtype=bool) & (table[name] == 0))]  # that very threshold, as a technique
     judged = "_p_adjusted" if f"{name}_p_adjusted" in table else "_p_holm"
     parts = {"difference": "", "low": "_low", "high": "_high", "p_adjusted": judged, "fewest_patients": "_fewest"}
     found = table[["technique", "seeds"]].assign(**{part: table[f"{name}{end}"] for part, end in parts.items()})

@@ -293,14 +293,14 @@ def _with_differences(
     columns = {f"difference_{metric}{ending}": np.full(len(table), np.nan) for ending in parts}
     # The techniques are one family of comparisons, the baseline's other rules one of their own.
     for of_baseline in (False, True):
-        pairs, keys = {}, {}
+        pairs, keys, paired_seeds = {}, {}, {}
         for place, key in enumerate(zip(table["technique"], table["rule"], strict=True)):
             if (key[0] == BASELINE) != of_baseline or key == reference or reference not in values:
                 continue
             seeds = [seed for seed in values[key] if seed in values[reference]]
             if seeds:
                 name = key[1] if of_baseline else key[0]
-                keys[name] = (place, key)
+                keys[name], paired_seeds[name] = (place, key), seeds
                 pairs[name] = (
                     np.array([values[key][s][metric] - values[reference][s][metric] for s in seeds]),
                     np.stack([resampled[key][s][metric] - resampled[reference][s][metric] for s in seeds]),
@@ -312,7 +312,7 @@ def _with_differences(
                 for name, key in {**{name: key for name, (_, key) in keys.items()}, BASELINE: reference}.items()
             }
             prior = SeedPrior.of_differences(networks, BASELINE, few)
-        for _, row in compare(pairs, few, prior=prior).iterrows():
+        for _, row in compare(pairs, few, prior=prior, seeds=paired_seeds).iterrows():
             for ending, name in parts.items():
                 columns[f"difference_{metric}{ending}"][keys[row["technique"]][0]] = row[name]
     return table.assign(**columns)

@@ -7,8 +7,8 @@ paired: the same seeds, the same patients.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -118,6 +118,7 @@ def compare(
     few: FewPatients | None = None,
     margin: float = RELEVANT,
     prior: SeedPrior | None = None,
+    seeds: Mapping[str, Collection[int]] | None = None,
 ) -> pd.DataFrame:
     """Each technique's difference to the baseline over seeds and patients, adjusted together.
 
@@ -127,6 +128,7 @@ def compare(
         few: corrects for few patients, see ``estimate``; of the metric, paired.
         margin: > 0, within which a difference does not matter.
         prior: variances over seeds, ``SeedPrior.of_differences``; without it each row's own seeds tell its variance.
+        seeds: technique -> the (S,) seeds of its values; None: whoever has fewer has them of those who have more.
     Returns:
         technique, seeds, difference (mean), low, high (95 %, in [-1, 1]: metrics lie in [0, 1]), p, p_holm, p_adjusted
         (what is judged by), adjustment (how: ``holm`` or ``max-t``), equivalence_p (two one-sided tests of a difference
@@ -159,9 +161,16 @@ def compare(
     together = [place for place, q in enumerate(p) if q < 1]
     known = [one for place in together if (one := chances[place]) is not None]
     if len(together) > 1 and len(known) == len(together):
+        # Only the baseline's seeds that all have move all together.
+        counts = table["seeds"].to_numpy()[together]
+        judged_now = [] if seeds is None else [set(seeds[name]) for name in table["technique"].iloc[together]]
+        common = len(set.intersection(*judged_now)) if judged_now else int(counts.min())
+        known = [replace(one, shared=one.shared * common / n) for one, n in zip(known, counts, strict=True)]
+        # Those of which nothing can be told now might have been told from chance by as small a p: Bonferroni's bound.
+        rest = (len(p) - len(together)) * p[together]
         # Where chance in the samples makes it larger than Holm's, which always holds, Holm's stands.
         adjusted, how = by_holm.copy(), "max-t"
-        adjusted[together] = np.minimum(step_down(p[together], known), by_holm[together])
+        adjusted[together] = np.minimum(step_down(p[together], known) + rest, by_holm[together])
     return table.assign(p_holm=by_holm, p_adjusted=adjusted, adjustment=how)
 
 
@@ -219,7 +228,8 @@ def paired_differences(
     networks[BASELINE] = {
         seed: (own.values[metric], own.resampled[metric]) for (name, seed), own in known.items() if name == BASELINE
     }
-    return compare(differences, few, margin, SeedPrior.of_differences(networks, BASELINE, few))
+    prior = SeedPrior.of_differences(networks, BASELINE, few)
+    return compare(differences, few, margin, prior, {name: list(of_seeds) for name, of_seeds in networks.items()})
 
 
 def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, positive: int | None) -> pd.DataFrame:

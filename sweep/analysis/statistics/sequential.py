@@ -88,6 +88,8 @@ def judged(looks: Sequence[Look], alpha: float = ALPHA) -> pd.DataFrame:
             before = rows.get(name, {})
             for column in ("p_holm", "p_adjusted", "equivalence_p"):
                 row[column] = min(1.0, row[column] * times, before.get(column, 1.0))
+            for column in ("p_holm", "p_adjusted"):  # an earlier look saw less chance, but not enough for an answer
+                row[column] = max(row[column], row["p"])
             rows[name] = {str(key): value for key, value in row.items()}
             if answers(pd.DataFrame([row])).iloc[0] != OPEN:
                 answered.add(name)

@@ -101,11 +101,28 @@ def test_what_ranks_alike_is_level_in_ranking_alone(results: Results) -> None:
     assert table["baseline+threshold", "ece"] == "better"
 
 
+def test_the_baseline_s_threshold_is_not_asked_whether_it_does_the_same_as_itself(results: Results) -> None:
+    decided = results.with_decisions(["baseline+threshold", "smote+threshold"])
+    tuned = against_threshold(decided)["technique"].tolist()
+    assert "baseline+threshold" not in tuned
+    assert {"smote+threshold", "smote", "focal"} <= set(tuned)
+
+
 def test_one_seed_or_few_patients_tell_nothing() -> None:
     for few in (invented({"smote": Skill(better=2)}, seeds=1), invented({"smote": Skill(better=2)}, per_class=4)):
         table = beside_table(few)
         assert len(table)
         assert set(table["arrow"]) == {"unknown"}
+
+
+def test_seeds_without_any_spread_tell_nothing_of_calibration_either() -> None:
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1], 60)
+    right = [1 / (1 + np.exp(-rng.normal(0, 1, 120) - gain * (2 * labels - 1))) for gain in (0.5, 2.0)]
+    given = {n: np.stack([np.stack([1 - p, p], axis=1)] * 3) for n, p in zip(("baseline", "smote"), right, strict=True)}
+    table = beside_table(Results.from_predictions(labels, given, positive=1, validation=(labels, given)))
+    brier = table[table["metric"] == "brier"].iloc[0]
+    assert brier["high"] < 0, "the interval, of patients alone, would say better"
+    assert set(table["arrow"]) == {"unknown"}
 
 
 def test_without_validation_ranking_alone_is_told() -> None:

@@ -103,3 +103,33 @@ def test_where_the_joint_distribution_is_not_known_it_is_holms() -> None:
     assert set(compare(lost)["adjustment"]) == {"holm"}
     one = compare(of_techniques([0.03], 4))
     assert one["p_adjusted"].tolist() == one["p"].tolist()
+
+
+def test_only_the_baseline_s_seeds_that_all_have_move_all_together() -> None:
+    gains, samples = [0.02, 0.015, 0.015, 0.0], np.random.default_rng(4).normal(0, 1e-4, (4, 4, 1000))
+    base, own = np.random.default_rng(5).normal(0, 0.01, (2, 4, 4))
+    apart = {f"t{i}": (gain + own[i] - base[i], (gain + own[i] - base[i])[:, None] + samples[i])
+             for i, gain in enumerate(gains)}  # fmt: skip
+    prior = SeedPrior({name: SeedVariance(0.014, 20.0, 0.5) for name in apart})
+    alone = SeedPrior({name: SeedVariance(0.014, 20.0, 0.0) for name in apart})
+    disjoint = {name: range(4 * i, 4 * i + 4) for i, name in enumerate(apart)}
+    found = [
+        compare(apart, prior=given, seeds=seeds)["p_adjusted"]
+        for given, seeds in ((prior, disjoint), (alone, None), (prior, dict.fromkeys(apart, range(4))))
+    ]
+    assert found[0].tolist() == found[1].tolist(), "of no seed in common: as of nothing shared"
+    assert (found[0] >= found[2]).all()
+    assert (found[0] > found[2]).any()
+
+
+def test_techniques_of_which_nothing_can_be_told_are_comparisons_all_the_same() -> None:
+    differences = of_techniques([0.012, 0.01, 0.0], 6)
+    alone = compare(differences)
+    steady = {f"s{i}": (np.full(6, 0.01), np.full((6, 1000), 0.01)) for i in range(3)}  # no spread over seeds: p is 1
+    one_seed = {"one": (differences["t0"][0][:1], differences["t0"][1][:1])}
+    table = compare({**differences, **steady, **one_seed})
+    assert table["p"].tolist() == [*alone["p"], 1, 1, 1, 1]
+    assert set(table["adjustment"]) == {"max-t"}
+    more = table["p_adjusted"][:3] - alone["p_adjusted"]
+    assert more.to_numpy() == pytest.approx(np.minimum(4 * alone["p"], table["p_holm"][:3] - alone["p_adjusted"]))
+    assert more[0] > 0

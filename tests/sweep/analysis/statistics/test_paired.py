@@ -191,6 +191,17 @@ def test_without_chance_in_patients_the_interval_is_students() -> None:
     assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=1e-3)
 
 
+@pytest.mark.parametrize("p", [1e-7, 3e-4, 1.1e-3, 2.4e-3, 0.05])
+def test_small_p_values_of_a_few_seeds_are_students(p: float) -> None:
+    values = np.array([-0.01, 0.0, 0.01]) + stats.t.isf(p / 2, 2) * 0.01 / np.sqrt(3)
+    exact = stats.ttest_1samp(values, 0).pvalue
+    assert exact == pytest.approx(p)
+    resampled = np.repeat(values[:, None], 2000, axis=1)
+    assert exact <= estimate(values, resampled).p * (1 + 1e-9) <= exact * 1.01 + 1e-3
+    margin = 2 * values.mean()  # as far within the margin as it is from 0, but one tail
+    assert estimate(values, resampled, margin=margin).equivalence_p >= exact / 2 * (1 - 1e-9)
+
+
 def test_without_chance_in_training_the_interval_is_the_bootstraps() -> None:
     resampled = np.random.default_rng(0).normal(0, 0.02, 3000)
     resampled += 0.1 - resampled.mean()

@@ -33,7 +33,7 @@ def test_the_looks_share_the_level(looks: tuple[int, ...]) -> None:
 
 
 def row(technique: str = "smote", **values: Any) -> dict[str, Any]:
-    usual = {"seeds": 4, "difference": 0.05, "low": 0.01, "high": 0.09, "p": 0.5, "p_holm": 0.5, "p_adjusted": 0.5}
+    usual = {"seeds": 4, "difference": 0.05, "low": 0.01, "high": 0.09, "p": 1e-9, "p_holm": 0.5, "p_adjusted": 0.5}
     rest = {"equivalence_p": 0.5, "margin": 0.02, "seed_sd": 0.02, "patient_se": 0.01, "patient_sd": 0.012}
     return {"technique": technique, **usual, **rest, "patient_freedom": math.inf, "fewest_patients": 50.0, **values}
 
@@ -64,6 +64,13 @@ def test_an_answer_that_stands_is_not_asked_for_again_and_who_got_no_seeds_is_no
     assert table.loc["smote", "low"] == 0.01, "as it was seen when the answer came"
     assert table.loc["focal", "difference"] == 0.01, "its p at the second look is of seeds judged before"
     assert table.loc["focal", "p_adjusted"] == 1.0
+
+
+def test_no_adjusted_p_is_below_the_p_beside_it() -> None:
+    first = look(LEVELS[0], row(p=0.009, p_adjusted=0.009, p_holm=0.01))
+    last = look(LEVELS[1], row(p=0.7, p_adjusted=0.9, p_holm=1.0, difference=-0.01, low=-0.05, high=0.03))
+    assert answers(judged([first])).tolist() == [OPEN]
+    assert judged([first, last])[["difference", "p", "p_adjusted", "p_holm"]].iloc[0].tolist() == [-0.01, 0.7, 0.7, 0.7]
 
 
 def test_one_look_is_the_usual_verdict() -> None:
