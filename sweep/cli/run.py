@@ -91,6 +91,7 @@ def _recorded(run_folder: Path, given: Given) -> Config:
         "trials",
         "seeds",
         "confirm",
+        "until_decided",
         "seed",
         "weights",
         "search",

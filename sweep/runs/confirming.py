@@ -89,6 +89,8 @@ def confirming_in(path: Path, info: Mapping[str, Any]) -> Confirming | None:
         return None
     except DamagedFile as error:
         raise UserError(f"{error}; `sweep resume {shlex.quote(str(path))}` writes it anew") from error
+    if wrong := _contradiction(found):
+        raise UserError(f"{path / FILE} is damaged ({wrong}); `sweep resume {shlex.quote(str(path))}` writes it anew")
     names = tuple(choice["technique"] for choice in found["chosen"])
     given = found["rounds"]
     rounds = [Round(tuple(r["seeds"]), tuple(r["techniques"]), r["time"], False, r.get("answers", {})) for r in given]
@@ -96,6 +98,21 @@ def confirming_in(path: Path, info: Mapping[str, Any]) -> Confirming | None:
     if not rounds:  # chosen for seeds that were then not added
         return None
     return Confirming(tuple(found["chosen"]), found["alone"], tuple(rounds), tuple(found.get("looks", [])))
+
+
+def _contradiction(found: Mapping[str, Any]) -> str:
+    """What no sweep writes, in a few words, of a file of the right shape; "" where there is nothing of it."""
+    chosen = {choice["technique"] for choice in found["chosen"]}
+    if not chosen:
+        return "nothing is chosen"
+    if any(choice["spec"]["technique"] != choice["technique"] for choice in found["chosen"]):
+        return "a technique's trials are another's"
+    if any(not one["seeds"] or min(one["seeds"]) < 0 for one in found["rounds"]):
+        return "a round has no seeds, or negative ones"
+    if any(not chosen.issuperset(one["techniques"]) for one in found["rounds"]):
+        return "a round is of techniques that were not chosen"
+    looks = found.get("looks", [])
+    return "looks do not rise" if looks != sorted({look for look in looks if look > 0}) else ""
 
 
 def fresh_ids(path: Path, info: Mapping[str, Any]) -> set[str]:

@@ -253,7 +253,7 @@ class Run:
         for name, shape in shapes.items():
             try:
                 read_json(self.path / name, shape=shape)
-                _ = self.specs() if name == "trials.json" else None
+                _ = fresh_ids(self.path, self.info) if name == FILE else name == "trials.json" and self.specs()
             except FileNotFoundError:
                 continue
             except UserError as error:

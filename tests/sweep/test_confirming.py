@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,30 @@ def test_a_confirming_seed_can_not_change_the_choice(undisturbed: Run, tmp_path:
     assert run.mend()
     sweep_here(run.path, tiny(**CONFIRMED))  # decides anew, by what explored alone
     assert json.loads((run.path / "confirming.json").read_text())["chosen"] == before["chosen"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda found: found.update(chosen=[]),
+        lambda found: found["chosen"][0].update(technique="../<script>"),
+        lambda found: found["rounds"][0].update(seeds=[]),
+        lambda found: found["rounds"][0].update(seeds=[-5, 7]),
+        lambda found: found["rounds"][0].update(techniques=["../<script>"]),
+        lambda found: found.update(looks=[5, 3, -1]),
+    ],
+)
+def test_what_contradicts_itself_is_damaged_too_and_decided_anew(
+    undisturbed: Run, tmp_path: Path, damage: Callable[[dict[str, Any]], None]
+) -> None:
+    run = Run(shutil.copytree(undisturbed.path, tmp_path / "run"))
+    found = json.loads((run.path / "confirming.json").read_text())
+    damage(found)
+    (run.path / "confirming.json").write_text(json.dumps(found))
+    with pytest.raises(UserError, match="confirming.json is damaged .*`sweep resume .*` writes it anew"):
+        run.trials()
+    assert run.mend()
+    assert not (run.path / "confirming.json").exists()
 
 
 def test_a_fresh_seed_whose_network_is_lost_is_trained_again_and_nothing_else(undisturbed: Run, tmp_path: Path) -> None:

@@ -80,3 +80,11 @@ def test_a_signal_after_all_was_said_changes_no_exit_code() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "quick" in ended.stdout
+
+
+def test_plan_knows_rounds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    monkeypatch.setenv("BALANCING_ACT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["plan", "demo", "--image-size", 32, "--set", "data.phantom_images=300", "--techniques", "baseline"]
+    output = printed(monkeypatch, capsys, *arguments, "--epochs", 1, "--confirm", 4, "--until-decided")
+    assert "At most: they train in rounds" in " ".join(output.split())
