@@ -11,6 +11,8 @@ from sweep.runs.run import Run
 from sweep.runs.stages import is_first
 
 FOLDER = "folds"
+# Of folds and of repeats, as a configuration may ask for.
+MOST = 100
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ def places_of(run: Run) -> list[Place]:
     if told is None:
         return []
     folds, repeats = told["folds"], told["repeats"]
+    if not (2 <= folds <= MOST and 1 <= repeats <= MOST):
+        raise UserError(
+            f"{run.path / 'run.json'} is damaged: it tells of {folds} folds and {repeats} repeats, and at most {MOST} of "
+            "either are possible; take the file from a copy of the run"
+        )
     return [Place(number, folds, repeats) for number in range(1, folds * repeats + 1)]
 
 
