@@ -89,10 +89,12 @@ def answer_of(found: Found, what: str) -> str:
         f"of {within(baseline, 'auroc')}."
     ]
     if len(found.better):
-        words.append(f"Of {n} techniques {len(found.better)} are significantly better (Holm): {named(found.better)}.")
+        words.append(
+            f"Of {n} techniques {len(found.better)} are significantly better (adjusted for all): {named(found.better)}."
+        )
     else:
         words.append(
-            f"Of {n} techniques none is significantly better (Holm); the largest gain is {named(found.table.head(1))}."
+            f"Of {n} techniques none is significantly better (adjusted for all); the largest gain is {named(found.table.head(1))}."
         )
     if len(found.worse):
         worst = found.worse.sort_values("gain")
