@@ -46,7 +46,7 @@ Two comparisons on the same images and the same test patients
 ([hf-vision/chest-xray-pneumonia](https://huggingface.co/datasets/hf-vision/chest-xray-pneumonia): children, pneumonia
 or none, one hospital). Made by `python -m benchmarks.results`; every number, and every sentence with a number,
 down to the limits is written by that script from the runs' records. Intervals hold 95 % and speak of test patients and
-of seeds; a technique in **bold** differs from the baseline significantly (adjusted over the techniques of its table).
+of seeds; a technique in **bold** differs from the baseline significantly (adjusted for all of its table).
 
 ## In short
 
