@@ -94,7 +94,8 @@ def answer_of(found: Found, what: str) -> str:
         )
     else:
         words.append(
-            f"Of {n} techniques none is significantly better (adjusted for all); the largest gain is {named(found.table.head(1))}."
+            f"Of {n} techniques none is significantly better (adjusted); the largest gain is "
+            f"{named(found.table.head(1))}."
         )
     if len(found.worse):
         worst = found.worse.sort_values("gain")
