@@ -122,7 +122,7 @@ def threshold_of(found: Found, what: str) -> str:
     if not len(tuned):
         return ""
     others = tuned[tuned["technique"] != BASELINE].sort_values("difference", ascending=False)
-    ahead = others[(others["p_holm"] < 0.05) & (others["difference_low"] > 0)]
+    ahead = others[(others["p_adjusted"] < 0.05) & (others["difference_low"] > 0)]
     baseline = tuned[tuned["technique"] == BASELINE].iloc[0]
     told = within(pd.Series({f"b{end}": baseline[f"balanced_accuracy{end}"] for end in ("", "_low", "_high")}), "b")
     first = others.iloc[0]
@@ -135,7 +135,7 @@ def threshold_of(found: Found, what: str) -> str:
             f"{words} With a threshold tuned alike for all, {len(ahead)} of {len(others)} techniques are still "
             f"significantly ahead of it: {shown}{more}; the largest gain is {gain}."
         )
-    alike = "With a threshold tuned alike for all, no technique is significantly ahead of it (Holm)"
+    alike = "With a threshold tuned alike for all, no technique is significantly ahead of it (adjusted)"
     return f"{words} {alike}: at most {gain}."
 
 
