@@ -1,4 +1,4 @@
-"""Makes what the golden tests compare with: ``python -m tests.golden.record [--only resampled] [KIND ...]``.
+"""Makes what the golden tests compare with: ``python -m tests.golden.record [--only resampled|report] [KIND ...]``.
 
 Recorded by the code of commit b8b5aab, the last before the rooms moved, with the versions and the processor that
 ``data/machine.json`` names.
@@ -12,7 +12,8 @@ Recorded by the code of commit b8b5aab, the last before the rooms moved, with th
 - ``data/halfway.json``: what of the phantom's drawings hangs on the processor (see ``drawings``).
 
 **When to record anew.** Never to make a failing test pass. Only where numbers change on purpose, said so in the
-changelog; then by kind, in a commit of its own. ``--only resampled`` replaces the group ``resampled`` alone, of every
+changelog; then by kind, in a commit of its own. ``--only report`` replaces what is told of the records alone, as where
+intervals are made otherwise; it refuses where trials or records differ. ``--only resampled`` replaces the group ``resampled`` alone, of every
 kind, of ``quick`` and of ``format1``: the sections that draw from a generator of their own (what networks look at,
 synthetic images, importance of hyperparameters); it refuses where anything else differs. A new version of torch or
 numpy, or another processor, needs no new recording: there the tests compare what last bits leave alone (``compare``).
@@ -113,7 +114,7 @@ def again(name: str, found: dict[str, Any], only: str | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", help=f"of {', '.join(kinds.KINDS)}; all by default")
-    parser.add_argument("--only", choices=["resampled"], help="replace this group alone")
+    parser.add_argument("--only", choices=["resampled", "report"], help="replace this group alone")
     parser.add_argument("--drawings", action="store_true", help="where the phantom's drawing was changed on purpose")
     parser.add_argument("--format1", action="store_true", help="make the folders of format 1; done once, for good")
     options = parser.parse_args()

@@ -133,7 +133,7 @@ def test_verdict_names_what_stands_out_and_nothing_else(tmp_path: Path) -> None:
     assert "4 seeds" in verdict(Results(equal))
     better = fake_run(tmp_path / "better", images, seeds=4, skills=(0.2, 0.2, 3), **arguments)  # type: ignore[arg-type]
     assert "Oversampling by +0." in verdict(Results(better))
-    assert "Undersampling" not in verdict(Results(better))
+    assert "Undersampling by" not in verdict(Results(better))
     single = fake_run(tmp_path / "single", images, seeds=1, skills=(0.2, 0.2, 3), **arguments)  # type: ignore[arg-type]
     assert verdict(Results(single)).startswith("One run per technique decides nothing")
 
