@@ -12,11 +12,11 @@ Recorded by the code of commit b8b5aab, the last before the rooms moved, with th
 - ``data/halfway.json``: what of the phantom's drawings hangs on the processor (see ``drawings``).
 
 **When to record anew.** Never to make a failing test pass. Only where numbers change on purpose, said so in the
-changelog; then by kind, in a commit of its own. ``--only report`` replaces what is told of the records alone, as where
-intervals are made otherwise; it refuses where trials or records differ. ``--only resampled`` replaces the group ``resampled`` alone, of every
-kind, of ``quick`` and of ``format1``: the sections that draw from a generator of their own (what networks look at,
-synthetic images, importance of hyperparameters); it refuses where anything else differs. A new version of torch or
-numpy, or another processor, needs no new recording: there the tests compare what last bits leave alone (``compare``).
+changelog; then by kind, in a commit of its own. ``--only report`` replaces what is told of the records, as where
+intervals are made otherwise, and ``--only resampled`` the group ``resampled``, of every kind, of ``quick`` and of
+``format1``: the sections that draw from a generator of their own (what networks look at, synthetic images, importance
+of hyperparameters). Either refuses where anything else differs. A new version of torch or numpy, or another processor,
+needs no new recording: there the tests compare what last bits leave alone (``compare``).
 """
 
 from __future__ import annotations
