@@ -133,7 +133,7 @@ def main() -> None:
         for name in wanted:
             again(name, taken.run(scratch / name), options.only)
         if "quick" in wanted:
-            again("format1", report_without_images(scratch), options.only)
+            again("format1", report_without_images(scratch), None if options.only == "report" else options.only)
     if not options.only:
         write(kinds.DATA / "machine.json", machine())
 
