@@ -42,6 +42,22 @@ class Work(Protocol):
     def session(self, config: Config) -> AbstractContextManager[Work]: ...
 
 
+def new_run(path: Path, config: Config, inputs: SweepInputs, guard: Callable[[], None]) -> Run:
+    """The folder of a run that will train on these inputs, with what was found in its data."""
+    made = Run.create(
+        path,
+        config_yaml=config.to_yaml(),
+        images=inputs.images,
+        split=inputs.split,
+        positive=inputs.positive,
+        notes=inputs.notes,
+        guard=guard,
+    )
+    if inputs.audit is not None:
+        made.write_audit(inputs.audit)
+    return made
+
+
 def run_first_stage(made: Run, stages: Stages, work: Work, ended: Ended) -> tuple[Config, SweepInputs]:
     """Runs the first stage in RUN/first, or goes on with it; returns what it decided that the second one trains."""
     from sweep.planning.funnel import decide, second_inputs, second_stage
@@ -54,15 +70,7 @@ def run_first_stage(made: Run, stages: Stages, work: Work, ended: Ended) -> tupl
     require_room(path, stages.first, first)
     observer.note(f"First of two stages: {len(stages.first.space.techniques)} techniques, in {path}.")
     if first is None:
-        first = Run.create(
-            path,
-            config_yaml=stages.first.to_yaml(),
-            images=inputs.images,
-            split=inputs.split,
-            positive=inputs.positive,
-            notes=inputs.notes,
-            guard=guard,
-        )
+        first = new_run(path, stages.first, inputs, guard)
     else:
         for line in first.mend():
             observer.note(line)
@@ -70,9 +78,9 @@ def run_first_stage(made: Run, stages: Stages, work: Work, ended: Ended) -> tupl
         check_data(first, inputs)
         for line in first.mend_split(inputs.images, inputs.split):
             observer.note(line)
+        if inputs.audit is not None:
+            first.write_audit(inputs.audit)
     mark_first(first)
-    if inputs.audit is not None:
-        first.write_audit(inputs.audit)
     try:
         work.do(first, stages.first, inputs)
     except BaseException as error:
@@ -116,25 +124,14 @@ def run_folds(made: Run, found: FoldedInputs, work: Work, ended: Ended) -> None:
             if not was_finished:
                 observer.note(f"{str(place).capitalize()}, in {path}.")
             if run is None:
-                run = Run.create(
-                    path,
-                    config_yaml=config.to_yaml(),
-                    images=inputs.images,
-                    split=inputs.split,
-                    positive=inputs.positive,
-                    notes=inputs.notes,
-                    guard=guard,
-                )
-                mark_fold(run, place)
-                if inputs.audit is not None:
-                    run.write_audit(inputs.audit)
+                run = new_run(path, config, inputs, guard)
             else:
                 for line in run.mend():
                     observer.note(line)
                 run.clean()
                 for line in run.mend_split(inputs.images, inputs.split):
                     observer.note(line)
-                mark_fold(run, place)
+            mark_fold(run, place)
             told = was_finished and (path / "report" / "index.html").is_file()
             try:
                 (here.without_steps() if told else here).do(run, config, inputs)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
-from sweep.part_runs import run_first_stage, run_folds
+from sweep.part_runs import new_run, run_first_stage, run_folds
 from sweep.runs.folds import refuse_folds, refuse_part
 from sweep.runs.interrupts import Interrupted as Interrupted  # what its callers catch
 from sweep.runs.interrupts import Interrupts
@@ -71,17 +71,7 @@ def start(
                 sole(path, owner, interrupts, observer),
             ):
                 config, inputs, parts = _prepared(path, config, observer, partial(_secure, executor, config, observer))
-                made = Run.create(
-                    path,
-                    config_yaml=config.to_yaml(),
-                    images=inputs.images,
-                    split=inputs.split,
-                    positive=inputs.positive,
-                    notes=inputs.notes,
-                    guard=owner.claim.check,
-                )
-                if inputs.audit is not None:
-                    made.write_audit(inputs.audit)
+                made = new_run(path, config, inputs, owner.claim.check)
                 _Work(executor, observer, owner, interrupts, steps).do_all(made, config, inputs, parts)
         except KeyboardInterrupt:  # before the run, which tells for itself
             interrupts.stop()
