@@ -64,9 +64,8 @@ def forest_plot(run: Results, metric: str | None = None) -> Plot | None:
     with style():
         of_each = {str(technique): own for technique, own in seeds.groupby("technique")["difference"]}
         figure = _by_kind(table, of_each) if many else _one_by_one(table, of_each)
-        label = f"Difference to the baseline in test {inline_name(name)}"
         # Beneath the names too, which take much of the width.
-        _ = figure.supxlabel(label, fontsize=9.5) if many else figure.axes[0].set_xlabel(label)
+        figure.supxlabel(f"Difference to the baseline in test {inline_name(name)}", fontsize=9.5)
         margin = float(table["margin"].iloc[0])
         figure.axes[0].axvspan(-margin, margin, color=GRID, alpha=_BAND, linewidth=0, zorder=0)
         _legend(figure, table, margin)
