@@ -7,15 +7,14 @@ the same patients and seeds, not adjusted, and none makes a winner.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from balancing.data.patients import FEWEST
-from balancing.metrics import METRICS
+from balancing.metrics import METRICS, RANKING
 from sweep.analysis.decisions.calibration import calibration_of
 from sweep.analysis.decisions.operating_points import MANY, recall_at, weighted_counts
 from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
@@ -90,8 +89,8 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         One row a technique and metric: technique, metric, seeds, difference to the baseline (mean over seeds, paired by
         seed and patient), low, high (95 %, patients and seeds; not adjusted), and ``arrow``; ``unknown`` too with one
         seed, with fewer than ``balancing.data.patients.FEWEST`` test patients of a class, and where all seeds differ by
-        one and the same amount; but ``level`` where a technique ranks every test image as the baseline does, whatever
-        the interval. Recall at 90 % specificity is looked up on each test curve, of more than ``MANY`` networks from
+        one and the same amount; but ``level``, and 0 to 0, where a technique ranks every test image as the baseline
+        does. Recall at 90 % specificity is looked up on each test curve, of more than ``MANY`` networks from
         ``BANDED`` draws. It, Brier score and calibration error (as trained, of ``calibration_table``) need validation
         predictions. A technique has no row of what its answers don't tell. Empty without a tested baseline and partner.
     """
@@ -107,7 +106,9 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
         recalls = _recalls(results, samples) if results.positive is not None else {}
         found |= {(RECALL, name): one for name, one in recalls.items()}
         found |= _of_calibration(results)
-    alike, steady = _ranked_alike(results), _without_spread(results)
+    ranks = results.differences(RANKING)
+    alike = set(ranks.loc[(ranks["low"] == 0) & (ranks["high"] == 0), "technique"])
+    steady = _without_spread(results)
     rows = []
     for technique in results.test_table()["technique"].drop_duplicates():
         for metric in beside_metrics(results):
@@ -116,8 +117,8 @@ def beside_table(results: Results, samples: int = SAMPLES) -> pd.DataFrame:
                 continue
             row = {"technique": technique, "metric": metric, "seeds": one.seeds, "difference": one.mean}
             said = _said(one, results.margin, HIGHER_IS_BETTER[metric])
-            if metric in ("auroc", RECALL) and technique in alike:
-                said = "level"
+            if metric in (RANKING, RECALL) and technique in alike:  # every point of the curve is the same
+                one, said = replace(one, low=0.0, high=0.0), "level"
             if fewest < FEWEST or one.seeds < 2 or (technique in steady and said != "level"):
                 said = "unknown"
             rows.append({**row, "low": one.low, "high": one.high, "arrow": said})
@@ -135,19 +136,6 @@ def _said(one: Difference, margin: float, higher: bool) -> Arrow:
     said = arrow(one.low, one.high, margin, higher=higher)
     # p is 1 where the seeds have no spread to judge by: their interval holds patients alone.
     return "unknown" if one.p == 1 or (said in ("better", "worse") and one.p >= 1 - CONFIDENCE) else said
-
-
-def _ranked_alike(results: Results) -> set[str]:
-    """Of two classes: techniques whose networks rank every test image as the baseline's of the same seed do."""
-    if results.positive is None:
-        return set()
-    trials = list(results.predictions)
-
-    def alike(own: int, base: int) -> bool:
-        ranks = [stats.rankdata(trials[place].scores[:, results.positive]) for place in (own, base)]
-        return bool(np.array_equal(*ranks))
-
-    return {name for name, pairs in _pairs(trials).items() if all(alike(*places) for places in pairs.values())}
 
 
 def _without_spread(results: Results) -> set[str]:

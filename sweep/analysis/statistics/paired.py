@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from balancing.data.patients import FEWEST
-from balancing.metrics import METRICS, can_tell, decide
+from balancing.metrics import METRICS, RANKING, can_tell, decide
 from sweep.analysis.names import in_order
 from sweep.analysis.statistics.distributions import of_patients
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws, patient_draws
@@ -213,7 +214,8 @@ def paired_differences(
         margin: as of ``compare``.
     Returns:
         As ``compare``; empty without a baseline, or where no seed was tested with both. Techniques whose answers have
-        no such metric are left out, and are no comparison that others are adjusted for.
+        no such metric are left out, and are no comparison that others are adjusted for. The interval of AUROC is 0 to 0
+        where a technique ranks as the baseline does: see ``ranked_alike``.
     """
     differences, few = {}, None
     networks: dict[str, dict[int, Numbers]] = {}
@@ -229,7 +231,27 @@ def paired_differences(
         seed: (own.values[metric], own.resampled[metric]) for (name, seed), own in known.items() if name == BASELINE
     }
     prior = SeedPrior.of_differences(networks, BASELINE, few)
-    return compare(differences, few, margin, prior, {name: list(of_seeds) for name, of_seeds in networks.items()})
+    table = compare(differences, few, margin, prior, {name: list(of_seeds) for name, of_seeds in networks.items()})
+    if metric == RANKING:
+        pairs_of = _pairs(known)
+        same = (
+            table["technique"]
+            .map(lambda name: all(ranked_alike(*both, positive) for both in pairs_of[name].values()))
+            .astype(bool)
+        )
+        table.loc[same, ["low", "high"]] = 0.0
+        table.loc[same & (table["seeds"] > 1), "equivalence_p"] = 0.0
+    return table
+
+
+def ranked_alike(own: Resampled, base: Resampled, positive: int | None) -> bool:
+    """Whether two networks rank all images alike, as where one only decides anew on what the other says.
+
+    Their AUROC is then the same, whoever is tested; the bootstrap, which saw nobody differ, could not know.
+    """
+    scores = [one.predictions.scores for one in (own, base)]
+    columns = range(scores[0].shape[1]) if positive is None else [positive]
+    return all(np.array_equal(*(stats.rankdata(one[:, column]) for one in scores)) for column in columns)
 
 
 def seed_differences(known: Mapping[tuple[str, int], Resampled], metric: str, positive: int | None) -> pd.DataFrame:
@@ -277,5 +299,7 @@ def _seed_difference(
     """One seed's difference in a metric, and its 95 % interval over patients, under the names of three columns."""
     few = own.few.about(metric, positive, paired=True)
     apart = (own.resampled[metric] - base.resampled[metric])[None]
+    if metric == RANKING and ranked_alike(own, base, positive):
+        return dict.fromkeys(columns, 0.0)
     found = estimate([own.values[metric] - base.values[metric]], apart, few)
     return dict(zip(columns, [found.mean, max(found.low, -1.0), min(found.high, 1.0)], strict=True))

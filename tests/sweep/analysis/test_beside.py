@@ -101,6 +101,21 @@ def test_what_ranks_alike_is_level_in_ranking_alone(results: Results) -> None:
     assert table["baseline+threshold", "ece"] == "better"
 
 
+def test_the_area_of_what_ranks_alike_is_the_same_whoever_is_tested(results: Results) -> None:
+    results = results.with_decisions("baseline+threshold")
+    ranked = results.differences("auroc").set_index("technique")
+    beside = beside_table(results).set_index(["technique", "metric"])
+    same = [name for name in ranked.index if name.endswith("+threshold")]
+    assert same
+    for name in same:
+        for row in (ranked.loc[name], beside.loc[name, "auroc"], beside.loc[name, "recall_at_90_specificity"]):
+            assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
+        assert ranked.loc[name, "p"] == 1
+        one_by_one = results.seed_differences().query("technique == @name")
+        assert (one_by_one[["auroc_difference", "auroc_low", "auroc_high"]] == 0).all(axis=None)
+    assert (ranked.drop(index=same)["high"] > ranked.drop(index=same)["low"]).all()
+
+
 def test_the_baseline_s_threshold_is_not_asked_whether_it_does_the_same_as_itself(results: Results) -> None:
     decided = results.with_decisions(["baseline+threshold", "smote+threshold"])
     tuned = against_threshold(decided)["technique"].tolist()
