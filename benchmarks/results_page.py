@@ -90,7 +90,7 @@ def answer_of(found: Found, what: str) -> str:
     ]
     if len(found.better):
         words.append(
-            f"Of {n} techniques {len(found.better)} are significantly better (adjusted for all): {named(found.better)}."
+            f"Of {n} techniques {len(found.better)} are significantly better (adjusted): {named(found.better)}."
         )
     else:
         words.append(
