@@ -18,7 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import optimize, stats
 
 from benchmarks.common import cores, show
 from benchmarks.few_patients import show_patients, show_unseen_kind
@@ -28,24 +30,45 @@ from benchmarks.verdict_lists import equivalence_worlds, explored_worlds, hard_w
 from benchmarks.verdict_promise import promise
 from benchmarks.verdict_rates import show_rates
 from benchmarks.verdict_rounds import round_worlds, show_rounds
-from benchmarks.verdict_sweeps import USUAL, judged, judged_alone
+from benchmarks.verdict_sweeps import LEVEL, USUAL, judged, judged_alone
 from benchmarks.verdict_worlds import World
 
 _MEDIANS = ("half_width", "half_width_before", "promised", "promised_before", "seed_sd")
 PARTS = ("usual", "hard", "explored", "equivalence", "promise", "rounds", "folds", "rates", "patients")
 
 
-def summary(outcomes: pd.DataFrame) -> dict[str, float]:
-    """Rates over sweeps: means of what happened, medians of widths; NaN counts as not asked."""
-    return {
+def dunnett_limit(techniques: int, level: float = LEVEL) -> float:
+    """Beyond it none of T equal differences to one baseline lies with a chance of 1 - level, were variances known.
+
+    Z_i = (X_i - X_0) / sqrt(2) of independent standard normals (Dunnett 1955).
+    """
+    x, h = np.linspace(-8, 8, 2001, retstep=True)
+
+    def within(limit: float) -> float:
+        apart = stats.norm.cdf(math.sqrt(2) * limit + x) - stats.norm.cdf(-math.sqrt(2) * limit + x)
+        return float((stats.norm.pdf(x) * apart**techniques).sum() * h)
+
+    return float(optimize.brentq(lambda limit: within(limit) - (1 - level), 0.5, 8))
+
+
+def summary(outcomes: pd.DataFrame, techniques: int) -> dict[str, float]:
+    """Rates over sweeps: means of what happened, medians of widths; NaN counts as not asked.
+
+    ``power_known``: of a test of the same estimates that knew how much they vary over sweeps.
+    """
+    found = {
         str(name): float(column.median() if name in _MEDIANS else column.mean()) for name, column in outcomes.items()
     }
+    sd = outcomes["error_first"].std()
+    gains = outcomes["gain"].to_numpy()
+    seen = stats.norm.cdf(gains / sd - dunnett_limit(techniques))
+    return found | {"error_sd": float(sd), "power_known": float(np.where(gains > 0, seen, 0.0).mean())}
 
 
 def simulate(world: World, repeats: int, jobs: Jobs, *, usual: bool = False) -> dict[str, float]:
     """Rates over ``repeats`` simulated sweeps of a world: see ``verdict_sweeps.outcome``."""
     one = judged if usual else judged_alone
-    found = jobs.line("verdict", world, repeats, lambda: summary(jobs.sweeps(one, world, repeats)))
+    found = jobs.line("verdict", world, repeats, lambda: summary(jobs.sweeps(one, world, repeats), world.techniques))
     return {name: math.nan if value is None else float(value) for name, value in found.items()}
 
 
@@ -79,7 +102,7 @@ def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs, *
             line += [_percent(r[f"false_winner_{way}"]), _percent(r[f"false_loser_{way}"])]
             line += [_percent(r[f"power_{way}"], 0) if gained else ""]
             line += [_percent(r[f"covered{end}"]), _number(r[f"half_width{end}"])]
-        lines.append(line)
+        lines.append([*line, _percent(r["power_known"], 0) if gained else ""])
         ways = []
         for name in USUAL if usual else ():
             both = (r[f"false_winner_{name}"], r[f"power_{name}"])
@@ -88,11 +111,12 @@ def show_errors(title: str, worlds: Sequence[World], repeats: int, jobs: Jobs, *
     measures = ["false winner", "false loser", "power", "coverage", "half width"]
     show(
         f"{title}",
-        [*_ABOUT, "sd over seeds", *(f"before: {name}" for name in measures), *measures],
+        [*_ABOUT, "sd over seeds", *(f"before: {name}" for name in measures), *measures, "power if all were known"],
         lines,
         ["False winner: one or more techniques that are truly no better are named (2.5 % is allowed); false loser "
          "likewise. Power: the technique that is truly better by 0.03 is named. Sd over seeds: of the paired "
-         "difference, median over techniques. Coverage: of the 95 % intervals; half width: their median."],
+         "difference, median over techniques. Coverage: of the 95 % intervals; half width: their median. Power if all "
+         "were known: of the same estimates, held against how much they truly vary, by Dunnett's limit."],
     )  # fmt: skip
     if not usual:
         return
@@ -121,12 +145,13 @@ def show_explored(worlds: Sequence[World], repeats: int, jobs: Jobs) -> None:
         for way, end in (("before", "_before"), ("now", "")):
             line += [_percent(r[f"false_winner_{way}"]), _percent(r[f"false_loser_{way}"])]
             line += [_percent(r[f"power_{way}"], 0) if world.gains else "", _percent(r[f"covered{end}"])]
-        lines.append([*line, _number(r["half_width"]), f"{r['error_last']:+.3f}"])
+        line += [_percent(r["power_known"], 0) if world.gains else "", _number(r["half_width"])]
+        lines.append([*line, f"{r['error_last']:+.3f}"])
     measures = ["false winner", "false loser", "power", "coverage"]
     show(
         "Configurations chosen on validation",
-        ["world", "sweeps", "trials", *(f"before: {name}" for name in measures), *measures, "half width",
-         "mean error, last"],
+        ["world", "sweeps", "trials", *(f"before: {name}" for name in measures), *measures, "power if all were known",
+         "half width", "mean error, last"],
         lines,
         ["8 x 3: 8 configurations of each technique (and of the baseline) with 3 seeds each; those of the chosen one "
          "speak. 8 x 1 + 10: one seed each, then 10 fresh seeds of the chosen one, which alone speak. The true "
