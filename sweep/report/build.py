@@ -17,13 +17,16 @@ from sweep.analysis.statistics.significance import significant
 from sweep.analysis.tables import times_opened
 from sweep.report.context import ReportContext
 from sweep.report.folding import folded
+from sweep.report.glance import Glance, glance
 from sweep.report.registry import made_sections
 from sweep.report.section import Section
 from sweep.report.shared_names import data_name, own_places, run_name, without_folders
 from sweep.report.words.added import added_lines
 from sweep.report.words.components import component_lines
 from sweep.report.words.confirming import added_seeds_lines, lost_techniques
+from sweep.report.words.facts import facts_line
 from sweep.report.words.folds import unfinished
+from sweep.report.words.headline import Headline, headline
 from sweep.report.words.network import network_of
 from sweep.report.words.verdict import answer_values, fewest_in_words, margin_note, verdict
 from sweep.report.words.versions import mixed_lines
@@ -35,12 +38,19 @@ class Content:
 
     Args:
         kicker: a line above the title.
+        headline: the answer in short.
+        facts: what data it rests on, and what was spent, in a line.
+        glance: the picture beside it; None where nothing can be said of the techniques.
+        verdict: the answer in full.
         aside: what must stand beside a verdict that names a winner: whether a threshold would do as well; "" else.
         sections: in the report's order.
     """
 
     title: str
     kicker: str
+    headline: Headline
+    facts: str
+    glance: Glance | None
     verdict: str
     aside: str
     warnings: list[str]
@@ -64,9 +74,13 @@ def gather(context: ReportContext) -> Content:
     few = highlights(run)
     sections = [replace(one, blocks=folded(one.blocks, few)) for one in made_sections(context)]
     version = info["versions"].get("balancing-act", "")
+    beside = next((one.values for one in sections if one.name == "beside" and not one.plugin), None)
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),
         kicker=_kicker(run),
+        headline=headline(run, {row["technique"]: row["answer"] for row in (beside or {}).get("threshold", ())}),
+        facts=facts_line(run),
+        glance=glance(run, beside),
         verdict=verdict(run),
         aside=_aside(run, sections),
         warnings=found_warnings(run),

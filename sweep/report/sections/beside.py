@@ -29,8 +29,8 @@ MARKS = {
     "level": Mark("=", "no matter"),
     "unknown": Mark("?", "can't tell"),
 }
-_OF_ANSWERS = {HELPS: "better", HARMS: "worse", EQUIVALENT: "level", OPEN: "unknown"}
-_OF_THRESHOLD = {words.AHEAD: "better", words.SAME: "level", words.OPEN: "unknown"}
+OF_ANSWERS = {HELPS: "better", HARMS: "worse", EQUIVALENT: "level", OPEN: "unknown"}
+OF_THRESHOLD = {words.AHEAD: "better", words.SAME: "level", words.OPEN: "unknown"}
 THRESHOLD = "threshold"
 
 
@@ -106,9 +106,9 @@ def arrows_table(run: Results, table: pd.DataFrame, threshold: pd.DataFrame) -> 
         threshold: of ``against_threshold``.
     """
     decides = run.differences()
-    decides = decides.assign(arrow=[_OF_ANSWERS[one] for one in answers(decides)]).set_index("technique")
+    decides = decides.assign(arrow=[OF_ANSWERS[one] for one in answers(decides)]).set_index("technique")
     same = words.threshold_answers(threshold, run.margin)
-    tuned = threshold.assign(arrow=[_OF_THRESHOLD[same[str(name)]] for name in threshold["technique"]])
+    tuned = threshold.assign(arrow=[OF_THRESHOLD[same[str(name)]] for name in threshold["technique"]])
     columns: list[tuple[str, pd.DataFrame, bool]] = [(metric_name(run.metric), decides, True)]
     for metric in beside_metrics(run):
         own = table[table["metric"] == metric].set_index("technique")

@@ -38,6 +38,21 @@ def verdict(run: Results) -> str:
 
 
 def _verdict(run: Results) -> str:
+    none = unjudged(run)
+    if none:
+        return none
+    names, table = in_order(run.test_table()["technique"]), judged_rows(run)
+    return judged(run, table, inline_name(run.metric), every=set(table["technique"]) == set(names) - {BASELINE})
+
+
+def judged_rows(run: Results) -> pd.DataFrame:
+    """The rows of ``Results.differences`` whose difference is a number."""
+    table = run.differences()
+    return table[np.isfinite(table["difference"])]
+
+
+def unjudged(run: Results) -> str:
+    """Why nothing can be said of the techniques, in a sentence; "" where something can."""
     metric = run.metric
     name = inline_name(metric)
     tested = run.test_table()
@@ -58,7 +73,7 @@ def _verdict(run: Results) -> str:
             f"No answer: test {name} cannot be computed, for the test split lacks what it needs "
             "(images of every class)."
         )
-    table = table[np.isfinite(table["difference"])]
+    table = judged_rows(run)
     if table["seeds"].max() < 2:
         most = table.iloc[int(table["difference"].abs().to_numpy().argmax())]
         return (
@@ -68,7 +83,7 @@ def _verdict(run: Results) -> str:
         )
     if (table["fewest_patients"] < FEWEST).any():
         return too_few_patients(run, name)
-    return judged(run, table, name, every=set(table["technique"]) == set(names) - {BASELINE})
+    return ""
 
 
 def judged(run: Results, table: pd.DataFrame, name: str, *, every: bool = True) -> str:
@@ -93,7 +108,7 @@ def judged(run: Results, table: pd.DataFrame, name: str, *, every: bool = True) 
             _behind(worse),
             _of_the_others(same, unknown, run.margin, len(table)),
         ]
-    elif _all_within(table):
+    elif all_within(table):
         whose = "No technique differs" if every else f"None of the {len(table)} techniques compared differs"
         sentences = [
             f"{whose} from the baseline by more than {run.margin:g} in test {name}, {over}: two one-sided tests at the "
@@ -132,14 +147,14 @@ def how_adjusted(table: pd.DataFrame) -> str:
 ADJUSTMENTS = {"holm": "Holm", "max-t": "max-t"}
 
 
-def _within(table: pd.DataFrame) -> pd.DataFrame:
+def within(table: pd.DataFrame) -> pd.DataFrame:
     """The rows whose differences are shown to lie within the margin, whatever else they are."""
     return table[(table["equivalence_p"] < 1 - CONFIDENCE) & ~(table["fewest_patients"] < FEWEST)]
 
 
-def _all_within(table: pd.DataFrame) -> bool:
+def all_within(table: pd.DataFrame) -> bool:
     """An intersection-union test: of a claim about all, each part at the level, nothing is adjusted (Berger 1982)."""
-    return len(_within(table)) == len(table)
+    return len(within(table)) == len(table)
 
 
 def _of_each(table: pd.DataFrame) -> str:
@@ -169,7 +184,7 @@ def _named(table: pd.DataFrame, of: int = 0) -> str:
 
 def _small_gains(better: pd.DataFrame, margin: float) -> str:
     """Which of the winners gain less than matters; "" for none."""
-    small = _within(better)
+    small = within(better)
     if small.empty:
         return ""
     if len(small) == len(better):
