@@ -61,7 +61,9 @@ class Summary(TypedDict):
     run: Annotated[RunSummary, ANYTHING]
     versions: dict[str, str]
     data: Annotated[DataSummary, ANYTHING]
-    verdict: Annotated[str, "the sentence at the top of the report"]
+    headline: NotRequired[Annotated[str, "the answer in a short sentence"]]
+    caveat: NotRequired[Annotated[str, "what speaks against taking the headline for more; empty for nothing"]]
+    verdict: Annotated[str, "the answer in full"]
     warnings: list[str]
 
 

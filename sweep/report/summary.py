@@ -28,6 +28,8 @@ def summary_json(run: Results, content: Content) -> str:
         },
         "versions": info["versions"],
         "data": {**info["data"], "source": data_name(info["data"])},
+        "headline": content.headline.answer,
+        "caveat": content.headline.caveat,
         "verdict": content.verdict,
         "warnings": content.warnings,
         "sections": {s.name: s.values for s in content.sections if s.values is not None},

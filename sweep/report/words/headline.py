@@ -43,35 +43,43 @@ def headline(run: Results, threshold: Mapping[str, str] | None = None) -> Headli
     if none:
         short, colon, rest = none.partition(": ")
         return Headline(f"{short}.", f"{rest[0].upper()}{rest[1:]}") if colon else Headline(none)
-    table, metric = judged_rows(run), inline_name(run.metric)
+    return shortly(run, judged_rows(run), threshold or {})
+
+
+def shortly(run: Results, table: pd.DataFrame, threshold: Mapping[str, str]) -> Headline:
+    """The answers for all techniques, in short.
+
+    Args:
+        run: of which ``table`` is.
+        table: as of ``sweep.report.words.verdict.judged``.
+        threshold: see ``headline``.
+    """
+    metric = inline_name(run.metric)
     better, worse = significant(table), significant(table, worse=True)
     if len(better):
-        return Headline(_winners(better, table, metric), _beside_winners(run, better, worse, threshold or {}))
+        return Headline(_winners(better, table, metric), _beside_winners(run, better, worse, threshold))
+    alone = display_name(table["technique"].iloc[0]) if len(table) == 1 else ""
     if all_within(table):
-        whose = "The technique is" if len(table) == 1 else f"All {len(table)} are"
         return Headline(
-            "No technique matters here." if len(table) > 1 else f"{display_name(table['technique'].iloc[0])} doesn't matter here.",
-            f"{whose} within {run.margin:g} of doing nothing in {metric}.",
-        )  # fmt: skip
-    if len(worse):
-        names = _names(worse)
-        return Headline(
-            f"No technique is known to help, and {names} {'harm' if len(worse) > 1 else 'harms'}.", _open(table, metric)
+            f"{alone} doesn't matter here." if alone else "No technique matters here.",
+            f"{'It is' if alone else f'All {len(table)} are'} within {run.margin:g} of doing nothing in {metric}.",
         )
     found = answers(table)
     same, unknown = int((found == EQUIVALENT).sum()), int((found == OPEN).sum())
-    if same and unknown:
-        matter = "doesn't" if same == 1 else "don't"
-        return Headline(
-            f"No technique is known to help: {same} of {len(table)} {matter} matter, {unknown} can't be told yet.",
-            _open(table, metric),
-        )
-    return Headline(
-        "Whether any technique helps can't be told yet."
-        if len(table) > 1
-        else f"Whether {display_name(table['technique'].iloc[0])} helps can't be told yet.",
-        _open(table, metric),
-    )
+    if alone and not len(worse):
+        said = f"Whether {alone} helps can't be told yet."
+    elif alone:
+        said = f"{alone} harms."
+    elif not same and not len(worse):
+        said = "Whether any technique helps can't be told yet."
+    else:
+        parts = [
+            f"{len(worse)} of {len(table)} harm{'s' if len(worse) == 1 else ''}" if len(worse) else "",
+            f"{same} do{'es' * (same == 1)}n't matter" if same else "",
+            f"{unknown} can't be told yet" if unknown else "",
+        ]
+        said = f"No technique is known to help: {', '.join(part for part in parts if part)}."
+    return Headline(said, _open(table, metric) if unknown else "")
 
 
 def _names(rows: pd.DataFrame) -> str:
@@ -108,9 +116,8 @@ def _beside_winners(run: Results, better: pd.DataFrame, worse: pd.DataFrame, sai
         else:
             parts.append(f"Whether a tuned {rule} on the baseline does the same can't be told.")
     if len(within(better)) == len(better):
-        parts.append(
-            f"{'That is' if len(better) == 1 else 'All of these gains are'} less than {run.margin:g}, which does not matter."
-        )
+        gains = "That is" if len(better) == 1 else "All of these gains are"
+        parts.append(f"{gains} less than {run.margin:g}, which does not matter.")
     if len(worse):
         parts.append(f"{_names(worse)} {'harm' if len(worse) > 1 else 'harms'}.")
     return " ".join(parts)
@@ -124,10 +131,13 @@ def _threshold_for_some(rule: str, same: int, ahead: int, total: int) -> str:
 
 
 def _open(table: pd.DataFrame, metric: str) -> str:
-    """The largest difference, and what it would take to see such a one."""
-    best = table.iloc[int(table["difference"].to_numpy().argmax())]
+    """The largest difference among those that can't be told, and what it would take to see such a one."""
+    own = table[answers(table) == OPEN]
+    best = own.iloc[int(own["difference"].to_numpy().argmax())]
     adjusted = f", {p_equals(best['p_adjusted'])}" + (" adjusted" if len(table) > 1 else "")
-    lead = "The largest gain" if best["difference"] > 0 else "The nearest to one"
+    lead = "Of these the largest gain" if len(own) < len(table) else "The largest gain"
+    if best["difference"] <= 0:
+        lead = "The nearest to a gain"
     text = f"{lead} in {metric}: {display_name(best['technique'])}, {_gain(best)}{adjusted}."
     if best["seeds"] < 2 or not pd.notna(best["patient_se"]):
         return text

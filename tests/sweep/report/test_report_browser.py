@@ -118,7 +118,7 @@ def test_every_column_of_numbers_sorts_both_ways(opened: Any) -> None:
     """Also where a number is missing or negative."""
     found = opened().page.evaluate("""() => {
       const wrong = [], missing = [];
-      for (const table of document.querySelectorAll("table")) for (const head of table.tHead.rows[0].cells) {
+      for (const table of document.querySelectorAll("main table")) for (const head of table.tHead.rows[0].cells) {
         const values = () => [...table.tBodies[0].rows].map(row => row.cells[head.cellIndex].dataset.sort);
         if (values().includes(undefined)) continue;
         if (values().includes("-Infinity")) missing.push(table.id);
@@ -186,6 +186,21 @@ def test_axe_finds_no_serious_fault(opened: Any, scheme: str, width: int) -> Non
         (fault["id"], fault["nodes"][0]["html"][:200]) for fault in result["violations"] if fault["impact"] in SEVERE
     ]
     assert severe == []
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_first_screen_has_the_answer(opened: Any, report: Path, width: int) -> None:
+    page = opened(width=width).page
+    summary = json.loads((report.parent / "summary.json").read_text(encoding="utf-8"))
+    assert page.inner_text(".headline").split() == summary["headline"].split()
+    bottom = "selector => document.querySelector(selector).getBoundingClientRect().bottom"
+    assert page.evaluate(bottom, ".facts") < 900
+    rows = page.locator(".glance tbody tr")
+    assert rows.count() == len(summary["sections"]["differences"]["differences"])
+    if width > 1000:  # beside the answer, not beneath it
+        assert page.evaluate(bottom, ".glance tbody tr:last-child") < 900
+        left = "selector => document.querySelector(selector).getBoundingClientRect().left"
+        assert page.evaluate(left, ".glance") > page.evaluate(left, ".facts") + 300
 
 
 def test_it_reads_without_scripts(opened: Any, report: Path) -> None:
