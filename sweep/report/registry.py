@@ -82,6 +82,7 @@ class Declared:
             references=self.references if body.references is None else body.references,
             answered=frozenset(answered),
             aside=body.aside,
+            found=body.found,
             plugin=self.plugin,
         )
 

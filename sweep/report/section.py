@@ -24,6 +24,7 @@ class SectionBody:
         answered: which of the declared ``answers`` this run's section gives; None for all of them where it has a table,
             a figure or a list, and for none where it has sentences alone, which say why there is nothing.
         aside: what must stand beside a verdict that names a winner; "" for nothing.
+        found: what was found, in one sentence that the section opens with; "" where its first block says it.
     """
 
     blocks: Sequence[Block]
@@ -31,6 +32,7 @@ class SectionBody:
     references: References | None = None
     answered: Collection[str] | None = None
     aside: str = ""
+    found: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Section:
     references: References = ()
     answered: frozenset[str] = frozenset()
     aside: str = ""
+    found: str = ""
     plugin: str = ""
     fault: str = ""
 

@@ -24,6 +24,7 @@ from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import INTERVAL, interval_sentence, limits, ranged, signed_limits
 from sweep.report.text.numbers import signed, three
+from sweep.report.words.opening import calibrated
 from sweep.report.words.scores import scores_sentence
 
 REFERENCES = (
@@ -95,7 +96,7 @@ def calibration_section(context: ReportContext) -> SectionBody | None:
     blocks += [_numbers(run, table), Folded("Class by class", [_classes(run, classes)])]
     blocks.append(Folded("How these numbers are made", [Listing(_method(run))]))
     values = {"techniques": table.to_dict("records"), "classes": classes.to_dict("records")}
-    return SectionBody(blocks, values=values)
+    return SectionBody(blocks, values=values, found=calibrated(table))
 
 
 def _lead(run: Results, table: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
+from balancing.metrics import RANKING
 from sweep.analysis.decisions.operating_points import MANY, Curves, score_curves
 from sweep.analysis.decisions.two_class import BANDED
 from sweep.analysis.figures.precision_recall import precision_recall_plot
@@ -17,6 +18,7 @@ from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Count
 from sweep.report.table import Table
 from sweep.report.text.intervals import interval_sentence
+from sweep.report.words.opening import highest
 
 REFERENCES = (
     ("ROC curves", "Fawcett, Pattern Recognition Letters 27(8), 2006"),
@@ -64,7 +66,7 @@ def curves_section(context: ReportContext) -> SectionBody | None:
         return SectionBody([Paragraph(text)], references=())
     figures = Figures([roc_plot(curves, few), precision_recall_plot(curves, few)])
     values = {"areas": curves.points.to_dict("records"), "prevalence": curves.prevalence}
-    return SectionBody([figures, _areas(curves)], values=values)
+    return SectionBody([figures, _areas(curves)], values=values, found=highest(run, RANKING))
 
 
 def _areas(curves: Curves) -> Table:

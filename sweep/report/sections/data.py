@@ -19,6 +19,7 @@ from sweep.report.summary_types import ANYTHING, Count
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.numbers import NONE
 from sweep.report.words.folds import audited_fold, of_one_fold
+from sweep.report.words.opening import audited
 
 _MOST_GROUPS = 40
 _MOST_PROPERTIES = 8
@@ -112,7 +113,7 @@ def data_section(context: ReportContext) -> SectionBody:
     values = audit.to_dict()
     values["findings"] = [{k: v for k, v in found.items() if k != "files"} for found in values["findings"]]
     told_apart = "data.patients" if audit.patients["known"] else "data.images"
-    return SectionBody(blocks, values=values, answered={"data", told_apart})
+    return SectionBody(blocks, values=values, answered={"data", told_apart}, found=audited(audit))
 
 
 def counts_table(audit: Audit) -> Table:

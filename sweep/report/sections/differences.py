@@ -23,6 +23,7 @@ from sweep.report.table import Table, number
 from sweep.report.text.intervals import signed_limits
 from sweep.report.text.numbers import p_value, signed, three
 from sweep.report.words.needed import needed_cells
+from sweep.report.words.opening import compared
 from sweep.report.words.scores import scores_sentence
 from sweep.report.words.verdict import answer_values, how_adjusted
 
@@ -117,7 +118,7 @@ def differences_section(context: ReportContext) -> SectionBody | None:
         blocks += [Paragraph(ranking), differences_table(run, run.differences(RANKING), RANKING)]
     blocks.append(Folded("Seed by seed: the same two networks on the same test images", [seeds_table(run)]))
     answered = {"differences"} | ({"differences.seeds"} if (table["seeds"] > 1).any() else set())
-    return SectionBody(blocks, values=answer_values(run), answered=answered)
+    return SectionBody(blocks, values=answer_values(run), answered=answered, found=compared(run))
 
 
 def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Table:

@@ -12,6 +12,7 @@ from sweep.report.section import SectionBody
 from sweep.report.summary_types import CELLS, Bounds
 from sweep.report.tables import results as shown_tables
 from sweep.report.words.folds import fold_places
+from sweep.report.words.opening import highest
 
 
 class ResultRow(TypedDict):
@@ -67,4 +68,4 @@ def results_section(context: ReportContext) -> SectionBody:
     answered = {"results"} if values["techniques"] else set()
     if configurations:
         answered.add("results.configurations")
-    return SectionBody(blocks, values=values, answered=answered)
+    return SectionBody(blocks, values=values, answered=answered, found=highest(run, run.metric))
