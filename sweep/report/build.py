@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from balancing.data.patients import FEWEST, SPARSE
 from sweep.analysis.comparison import fewest_test_patients
@@ -39,23 +40,23 @@ class Content:
     Args:
         kicker: a line above the title.
         headline: the answer in short.
-        facts: what data it rests on, and what was spent, in a line.
-        glance: the picture beside it; None where nothing can be said of the techniques.
-        verdict: the answer in full.
+        verdict: the answer in full; "" where it is in the headline.
         aside: what must stand beside a verdict that names a winner: whether a threshold would do as well; "" else.
         sections: in the report's order.
+        facts: what data it rests on, and what was spent, in a line.
+        glance: the picture beside the answer; None where nothing can be said of the techniques.
     """
 
     title: str
     kicker: str
     headline: Headline
-    facts: str
-    glance: Glance | None
     verdict: str
     aside: str
     warnings: list[str]
     sections: list[Section]
     footer: str
+    facts: str = ""
+    glance: Glance | None = None
 
     @property
     def faults(self) -> list[str]:
@@ -74,11 +75,11 @@ def gather(context: ReportContext) -> Content:
     few = highlights(run)
     sections = [replace(one, blocks=folded(one.blocks, few)) for one in made_sections(context)]
     version = info["versions"].get("balancing-act", "")
-    beside = next((one.values for one in sections if one.name == "beside" and not one.plugin), None)
+    beside: Mapping[str, Any] = next((one.values for one in sections if one.name == "beside" and one.values), {})
     return Content(
         title=_title(in_order(spec.technique for spec in run.specs())),
         kicker=_kicker(run),
-        headline=headline(run, {row["technique"]: row["answer"] for row in (beside or {}).get("threshold", ())}),
+        headline=headline(run, {row["technique"]: row["answer"] for row in beside.get("threshold", ())}),
         facts=facts_line(run),
         glance=glance(run, beside),
         verdict=verdict(run),

@@ -95,7 +95,7 @@ def glance(run: Results, values: Mapping[str, Any] | None = None) -> Glance | No
     beside = _beside(run, values or {})
     said = answers(shown)
     lines = []
-    for index, row in shown.iterrows():
+    for answer, (_, row) in zip(said, shown.iterrows(), strict=True):
         name = str(row["technique"])
         cells = [column.get(name) for _, column in beside]
         lines.append(
@@ -106,7 +106,7 @@ def glance(run: Results, values: Mapping[str, Any] | None = None) -> Glance | No
                 left=place(row["low"]) if pd.notna(row["low"]) else place(row["difference"]),
                 middle=place(row["difference"]),
                 right=place(row["high"]) if pd.notna(row["high"]) else place(row["difference"]),
-                mark=MARKS[OF_ANSWERS[said.loc[index]]],
+                mark=MARKS[OF_ANSWERS[answer]],
                 beside=[cell[0] if cell else None for cell in cells],
                 told=[cell[1] if cell else "" for cell in cells],
             )
@@ -167,8 +167,8 @@ def _baseline(run: Results) -> str:
     known = run.intervals().set_index(["technique", "metric"])
     if (BASELINE, run.metric) not in known.index:
         return NONE
-    row = known.loc[(BASELINE, run.metric)]
-    return with_interval(row["mean"], row["low"], row["high"], three)
+    mean, low, high = known.loc[(BASELINE, run.metric), ["mean", "low", "high"]].to_numpy(dtype=float)
+    return with_interval(mean, low, high, three)
 
 
 def _beside(run: Results, values: Mapping[str, Any]) -> list[tuple[str, dict[str, tuple[Mark, str]]]]:
@@ -185,5 +185,5 @@ def _beside(run: Results, values: Mapping[str, Any]) -> list[tuple[str, dict[str
     return list(columns.items())
 
 
-def _number(row: Mapping[str, Any]) -> str:
+def _number(row: Any) -> str:
     return with_interval(row["difference"], row["low"], row["high"], signed)

@@ -12,6 +12,7 @@ from sweep.report.build import Content
 from sweep.report.render import page_html
 from sweep.report.section import Section
 from sweep.report.table import Cell, Table, number
+from sweep.report.words.headline import Headline
 
 # What a reader may want otherwise, and the options for it.
 CHANGES = (
@@ -40,7 +41,8 @@ def look_page(look: Look) -> str:
     content = Content(
         title="How these data are read",
         kicker=f"Balancing Act · {look.source}",
-        verdict=in_a_sentence(look),
+        headline=Headline(in_a_sentence(look)),
+        verdict="",
         aside="",
         warnings=warnings_of(look),
         sections=sections,
