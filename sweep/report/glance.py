@@ -167,8 +167,8 @@ def _baseline(run: Results) -> str:
     known = run.intervals().set_index(["technique", "metric"])
     if (BASELINE, run.metric) not in known.index:
         return NONE
-    mean, low, high = known.loc[(BASELINE, run.metric), ["mean", "low", "high"]].to_numpy(dtype=float)
-    return with_interval(mean, low, high, three)
+    row = known.loc[[(BASELINE, run.metric)]].iloc[0]
+    return with_interval(row["mean"], row["low"], row["high"], three)
 
 
 def _beside(run: Results, values: Mapping[str, Any]) -> list[tuple[str, dict[str, tuple[Mark, str]]]]:
