@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from balancing.errors import UserError
-from sweep.analysis.figures.style import WIDTH, Plot, missing_signs, png, settle, svg
+from sweep.analysis.figures.style import WIDTH, Plot, missing_signs, places, png, settle, svg
 from sweep.analysis.folds import results_of
 from sweep.analysis.names import INK, legible
 from sweep.report.blocks import Block
@@ -46,6 +46,7 @@ class _Drawn:
 
     Args:
         natural: the width, in rem, at which its letters are as large as in every other figure.
+        axes: JSON of ``places`` where something in it is of a technique; "" elsewhere.
     """
 
     name: str
@@ -56,6 +57,7 @@ class _Drawn:
     raster: bool
     natural: float
     markup: Markup
+    axes: str = ""
 
 
 def warned(sentence: str) -> None:
@@ -174,13 +176,15 @@ def _drawn(plot: Plot, vector: str) -> _Drawn:
     Args:
         vector: its SVG.
     """
+    axes = ""
     if plot.raster:
         encoded = base64.b64encode(png(plot.figure, _PAGE_DPI)).decode()
         markup = Markup('<img src="data:image/png;base64,{}" alt="{}">').format(encoded, plot.alt)
     else:
         markup = inline_svg(vector, plot.name, plot.alt)
+        axes = json.dumps(places(plot.figure), allow_nan=False) if " data-technique=" in vector else ""
     natural = round(plot.figure.get_figwidth() * _REM_PER_INCH, 1)
-    return _Drawn(plot.name, plot.title, caption_of(plot), plot.alt, plot.wide, plot.raster, natural, markup)
+    return _Drawn(plot.name, plot.title, caption_of(plot), plot.alt, plot.wide, plot.raster, natural, markup, axes)
 
 
 def caption_of(plot: Plot) -> str:
@@ -234,7 +238,7 @@ def _html(content: Content, drawn: Mapping[str, _Drawn]) -> str:
         trim_blocks=False,
     )
     environment.filters["prose"] = html_prose
-    script = (_TEMPLATES / "table.js").read_text(encoding="utf-8")
+    script = "\n".join((_TEMPLATES / f"{name}.js").read_text(encoding="utf-8") for name in ("table", "figures"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
     def show(block: Block) -> Markup:

@@ -103,6 +103,12 @@ class Table(Block):
     def is_text(self, column: int) -> bool:
         return column == 0 or column in self.columns_text
 
+    def technique_of(self, row: int) -> str:
+        """Whose row it is; "" where the table's numbers don't tell."""
+        if "technique" not in self.data or len(self.data) != len(self.rows) or not isinstance(self.data, pd.DataFrame):
+            return ""
+        return str(self.data["technique"].iloc[row])
+
     def csv(self) -> str:
         """The unrounded numbers; dictionaries become ``key=value`` lists."""
         data = self.data.copy()

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from balancing.components.decisions.threshold import COST_RATIO
 from sweep.analysis.decisions.net_benefit import THRESHOLD_PROBABILITIES, treat_all
 from sweep.analysis.figures.panels import DASHED
-from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, of_technique, style, technique_legend
 from sweep.analysis.figures.text import decimals
-from sweep.analysis.names import colour, display_name, marker
+from sweep.analysis.names import display_name, marker
 from sweep.analysis.statistics.paired import BASELINE
 
 
@@ -45,7 +45,7 @@ def decision_curve_plot(
         for place, technique in enumerate(techniques):
             line = benefit[benefit["technique"] == technique]
             axes.plot(
-                line["x"], line["mean"], color=colour(technique), linewidth=1.5, marker=marker(technique),
+                line["x"], line["mean"], linewidth=1.5, marker=marker(technique), **of_technique(technique),
                 markersize=4.5, markevery=(5 + 3 * place, 25),
             )  # fmt: skip
         highest, lowest = float(benefit["mean"].max()), float(benefit["mean"].min())

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from sweep.analysis.figures.style import OTHER, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import OTHER, WIDTH, Plot, light_grid, of_technique, style, technique_legend
 from sweep.analysis.highlights import MOST, highlights
 from sweep.analysis.names import colour, in_order, inline_name, marker, metric_name
 from sweep.analysis.results import Results
@@ -39,7 +39,7 @@ def epochs_plot(run: Results, metric: str) -> Plot | None:
             # A little beside each other, so that equal values stay visible.
             x = mean.index.to_numpy(dtype=float) + 0.05 * (position - (len(techniques) - 1) / 2) * min(last, 4) / 4
             shown = colour(technique)
-            axes.plot(x, mean, color=shown, marker=marker(technique), markersize=4.5, zorder=3)
+            axes.plot(x, mean, marker=marker(technique), markersize=4.5, zorder=3, **of_technique(technique))
             if last == 1:
                 axes.vlines(x, low, high, color=shown, alpha=0.5)
             elif int(own.count().max()) > 1:

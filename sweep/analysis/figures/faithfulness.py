@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sweep.analysis.figures.style import WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import WIDTH, Plot, light_grid, of_technique, style, technique_legend
 from sweep.analysis.figures.text import decimals
 from sweep.analysis.maps.perturbation import Curves
-from sweep.analysis.names import INK, colour, display_name, marker
+from sweep.analysis.names import INK, display_name, marker
 
 
 def faithfulness_plot(curves: Mapping[str, Curves], checks: pd.DataFrame) -> Plot | None:
@@ -40,8 +40,8 @@ def faithfulness_plot(curves: Mapping[str, Curves], checks: pd.DataFrame) -> Plo
             axes.plot(share, by_chance, color=INK, linewidth=1.6, linestyle=(0, (3, 2)), zorder=5)
             for technique, found in drawn.items():
                 axes.plot(
-                    share, getattr(found, name).mean(axis=0), color=colour(technique), linewidth=1.5,
-                    marker=marker(technique), markersize=4,
+                    share, getattr(found, name).mean(axis=0), linewidth=1.5, marker=marker(technique), markersize=4,
+                    **of_technique(technique),
                 )  # fmt: skip
             axes.set_xlim(0, 100)
             axes.set_ylim(max(0.0, lowest - 0.08), 1.02)

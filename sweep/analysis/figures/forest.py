@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, style
+from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, of_technique, style
 from sweep.analysis.figures.text import first_few, signed
 from sweep.analysis.highlights import DECISIONS, MOST, by_kind, kind_of
 from sweep.analysis.names import INK, display_name, inline_name
@@ -101,12 +101,12 @@ def _legend(figure: Figure, table: pd.DataFrame, margin: float) -> None:
 
 def _draw(axes: Axes, place: float, row: pd.Series, *, size: float, width: float) -> Look:
     """One technique's interval and mean; returns how its answer looks."""
-    look = LOOKS[str(row["answer"])]
+    look, group = LOOKS[str(row["answer"])], of_technique(str(row["technique"]))["gid"]
     if np.isfinite(row["low"]):
-        axes.hlines(place, row["low"], row["high"], color=look.line, linewidth=width)
+        axes.hlines(place, row["low"], row["high"], color=look.line, linewidth=width, gid=group)
     axes.scatter(
         [float(row["difference"])], [place], s=size, color=look.fill, edgecolors=INK, linewidths=0.7, zorder=4,
-        marker=look.shape,
+        marker=look.shape, gid=group,
     )  # fmt: skip
     return look
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, panel_title, style
+from sweep.analysis.figures.style import GRID, WIDTH, Plot, light_grid, of_technique, panel_title, style
 from sweep.analysis.highlights import highlights
 from sweep.analysis.names import colour, display_name, inline_name, marker, metric_name
 from sweep.analysis.results import Results
@@ -70,6 +70,7 @@ def _rate_panels(trials: pd.DataFrame, techniques: list[str], metric: str, chose
                 "edgecolors": colour(technique),
                 "zorder": 3,
                 "linewidths": 1.1,
+                "gid": of_technique(technique)["gid"],
             }
             axes.scatter(own["lr"][~is_chosen], own[metric][~is_chosen], facecolors="none", **shown)
             axes.scatter(own["lr"][is_chosen], own[metric][is_chosen], facecolors=colour(technique), **shown)
@@ -101,7 +102,7 @@ def _rate_strip(trials: pd.DataFrame, techniques: list[str], metric: str) -> Fig
         for position, technique in enumerate(techniques):
             own = trials[trials["technique"] == technique][metric]
             axes.hlines(position, own.min(), own.max(), color=colour(technique), alpha=0.5)
-            shown: dict[str, Any] = {"color": colour(technique), "marker": marker(technique)}
+            shown: dict[str, Any] = of_technique(technique) | {"marker": marker(technique)}
             axes.scatter(own, [position] * len(own), s=30, zorder=3, **shown)
         axes.set_yticks(range(len(techniques)), [display_name(t) for t in techniques])
         axes.set_ylim(len(techniques) - 0.4, -0.6)

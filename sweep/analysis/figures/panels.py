@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from sweep.analysis.figures.style import GRID, WIDTH, light_grid, panel_title, technique_legend
+from sweep.analysis.figures.style import GRID, WIDTH, light_grid, of_technique, panel_title, technique_legend
 from sweep.analysis.names import colour, display_name, inline_name, marker
 from sweep.analysis.statistics.paired import BASELINE
 
@@ -43,7 +43,7 @@ def _curve(axes: Axes, line: pd.DataFrame, technique: str, *, behind: bool = Fal
     shown = colour(technique)
     axes.fill_between(line["x"], line["low"], line["high"], color=shown, alpha=0.13 if behind else 0.22, linewidth=0)
     marked: dict[str, Any] = {"marker": marker(technique), "markersize": 3.5, "markevery": (12, 25)}
-    axes.plot(line["x"], line["mean"], color=shown, linewidth=1.2 if behind else 1.7, **marked)
+    axes.plot(line["x"], line["mean"], linewidth=1.2 if behind else 1.7, **of_technique(technique), **marked)
 
 
 def _everyone(axes: Axes, lines: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from sweep.analysis.decisions.predictive_values import predictive_curves
 from sweep.analysis.figures.panels import DASHED
-from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, of_technique, style, technique_legend
 from sweep.analysis.highlights import highlights
 from sweep.analysis.names import colour, display_name, marker
 from sweep.analysis.results import Results
@@ -46,7 +46,7 @@ def predictive_values_plot(run: Results, prevalence: float) -> Plot | None:
                 if technique not in techniques:
                     axes.plot(line["prevalence"][::10], line[value][::10], linewidth=0.6, **OTHER)
                     continue
-                shown: dict[str, Any] = {"color": colour(str(technique)), "linewidth": 1.5}
+                shown: dict[str, Any] = of_technique(str(technique)) | {"linewidth": 1.5}
                 if rule == "argmax":
                     place = 15 + 15 * techniques.index(str(technique))  # markers beside each other, not on top
                     shown |= {"marker": marker(str(technique)), "markersize": 4.5, "markevery": (place, 130)}

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, style, technique_legend
+from sweep.analysis.figures.style import GRID, OTHER, WIDTH, Plot, light_grid, of_technique, style, technique_legend
 from sweep.analysis.figures.text import first_few, listed
 from sweep.analysis.highlights import highlights
 from sweep.analysis.names import INK, colour, display_name, in_order, marker
@@ -36,7 +36,7 @@ def recall_specificity_plot(run: Results) -> Plot | None:
         axes.scatter(others["specificity"], others["recall"], s=30, linewidths=0, **OTHER)
         for technique in techniques:
             own = tested[tested["technique"] == technique]
-            shown: dict[str, Any] = {"color": colour(technique), "marker": marker(technique)}
+            shown: dict[str, Any] = of_technique(technique) | {"marker": marker(technique)}
             axes.scatter(own["specificity"], own["recall"], s=22, alpha=0.55, linewidths=0, zorder=3, **shown)
             mean = means.loc[technique]
             if len(own) > 1:  # a line from each seed to the mean

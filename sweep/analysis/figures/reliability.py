@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from sweep.analysis.figures.panels import DASHED, panel_grid
-from sweep.analysis.figures.style import GRID, Plot, light_grid, panel_title, style
+from sweep.analysis.figures.style import GRID, Plot, light_grid, of_technique, panel_title, style
 from sweep.analysis.highlights import highlights
-from sweep.analysis.names import INK, colour, display_name, marker
+from sweep.analysis.names import INK, display_name, marker
 from sweep.analysis.results import Results
 
 
@@ -38,7 +38,7 @@ def reliability_plot(run: Results, lines: pd.DataFrame, table: pd.DataFrame) -> 
             axes.plot([0, 1], [0, 1], color=GRID, linewidth=0.9, linestyle=DASHED, zorder=1)
             for stage in ("after", "before"):
                 own = lines[(lines["technique"] == technique) & (lines["stage"] == stage)]
-                shown: dict[str, Any] = {"color": colour(technique), "marker": marker(technique), "markersize": 4}
+                shown: dict[str, Any] = of_technique(technique) | {"marker": marker(technique), "markersize": 4}
                 if stage == "after":
                     shown |= {"linestyle": (0, (2, 2)), "markerfacecolor": "none", "linewidth": 1.0, "alpha": 0.9}
                 else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,7 @@ _OTHER_SCRIPTS = (
     "Arial Unicode MS", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil",
     "Noto Sans", "Unifont",
 )  # fmt: skip
+_OF = "of-technique:"  # begins the id of a group that is of one technique
 # How lines and points of techniques look that are not among the few in colour.
 OTHER: Any = {"color": GRID, "alpha": 0.5, "zorder": 1.5}
 
@@ -138,11 +140,58 @@ def settle(figure: Figure) -> None:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG text; equal for equal figures."""
+    """The figure as SVG text; equal for equal figures.
+
+    What is drawn ``of_technique`` has its name as ``data-technique``.
+    """
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return legible(buffer.getvalue().decode())
+    return re.sub(rf' id="{_OF}([^"]*)"', r' data-technique="\1"', legible(buffer.getvalue().decode()))
+
+
+def of_technique(technique: str) -> dict[str, Any]:
+    """Colour and group of what is drawn of a technique, as keywords of ``plot``, ``scatter`` and the like."""
+    return {"color": colour(technique), "gid": f"{_OF}{technique}"}
+
+
+def places(figure: Figure) -> list[dict[str, Any]]:
+    """Where the axes are in the figure's SVG, and what they measure, for a page that says values.
+
+    Args:
+        figure: settled, see ``settle``.
+    Returns:
+        Of each visible axes with linear or logarithmic scales: ``box`` (left, top, right, bottom, in points from the
+        upper left), ``x`` and ``y`` (value at the box's left and right, bottom and top), ``log`` (of x, of y) and
+        ``names`` (of both, "" where the axes have none).
+    """
+    height = figure.get_figheight() * 72
+    found = []
+    for axes in figure.axes:
+        scales = axes.get_xscale(), axes.get_yscale()
+        if not axes.get_visible() or not set(scales) <= {"linear", "log"}:
+            continue
+        box = axes.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+        edges = [72 * box.x0, height - 72 * box.y1, 72 * box.x1, height - 72 * box.y0]
+        found.append(
+            {
+                "box": [round(edge, 2) for edge in edges],
+                "x": [float(f"{value:.6g}") for value in axes.get_xlim()],
+                "y": [float(f"{value:.6g}") for value in axes.get_ylim()],
+                "log": [scale == "log" for scale in scales],
+                "names": [
+                    axes.get_xlabel() or figure.get_supxlabel() or _common(one.get_xlabel() for one in figure.axes),
+                    axes.get_ylabel() or figure.get_supylabel() or _common(one.get_ylabel() for one in figure.axes),
+                ],
+            }
+        )
+    return found
+
+
+def _common(names: Iterable[str]) -> str:
+    """The one name that axes which share a scale have; "" where there are several."""
+    known = set(filter(None, names))
+    return known.pop() if len(known) == 1 else ""
 
 
 def png(figure: Figure, dpi: int = 200) -> bytes:

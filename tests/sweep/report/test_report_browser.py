@@ -203,6 +203,52 @@ def test_the_first_screen_has_the_answer(opened: Any, report: Path, width: int) 
         assert page.evaluate(left, ".glance") > page.evaluate(left, ".facts") + 300
 
 
+def _corner(page: Any, figure: str, technique: str, what: str) -> dict[str, float]:
+    """Where a marker (``use``) of a technique is on the screen."""
+    page.locator(f"#figure-{figure}").scroll_into_view_if_needed()
+    return page.evaluate(
+        """([figure, technique, what]) => {
+          const svg = document.querySelector(`#figure-${figure} svg`);
+          const group = svg.querySelector(`[data-technique="${technique}"]:has(${what})`);
+          const use = group.querySelector(what);
+          const at = new DOMPoint(Number(use.getAttribute("x")), Number(use.getAttribute("y")));
+          const shown = at.matrixTransform(svg.getScreenCTM());
+          return {x: shown.x, y: shown.y};
+        }""",
+        [figure, technique, what],
+    )
+
+
+def test_a_figure_says_the_value_under_the_pointer(opened: Any, report: Path) -> None:
+    found = opened()
+    summary = json.loads((report.parent / "summary.json").read_text(encoding="utf-8"))
+    for row in summary["sections"]["differences"]["differences"]:
+        at = _corner(found.page, "forest", row["technique"], "use[x]")
+        found.page.mouse.move(at["x"], at["y"])
+        told = found.page.inner_text(".told")
+        said = float(told.rpartition(" ")[2].replace("\N{MINUS SIGN}", "-"))
+        assert said == pytest.approx(row["difference"], rel=0.01, abs=0.002), told
+    found.page.mouse.move(2, 2)
+    assert found.page.locator(".told").is_hidden()
+    assert found.said == []
+
+
+def test_a_technique_is_picked_out_everywhere_and_let_go(opened: Any) -> None:
+    page = opened().page
+    dim = """() => [...document.querySelectorAll('.figure.has [data-technique]')]
+      .map(one => [one.dataset.technique, getComputedStyle(one).opacity])"""
+    assert page.evaluate(dim) == []
+    page.locator(".glance tr[data-technique=smote] button.pick").click()
+    shown = page.evaluate(dim)
+    assert {opacity for name, opacity in shown if name == "smote"} == {"1"}
+    assert {opacity for name, opacity in shown if name != "smote"} == {"0.12"}
+    assert page.locator(".only").is_visible()
+    assert page.locator("tr.picked").count() > 3
+    page.keyboard.press("Escape")
+    assert page.evaluate(dim) == []
+    assert page.locator(".only").is_hidden()
+
+
 def test_it_reads_without_scripts(opened: Any, report: Path) -> None:
     found = opened(java_script_enabled=False)
     summary = json.loads((report.parent / "summary.json").read_text(encoding="utf-8"))
