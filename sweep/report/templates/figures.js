@@ -77,4 +77,14 @@
     figure.addEventListener("pointerleave", () => { told.hidden = true; });
     figure.addEventListener("click", (event) => { const found = nearest(event); if (found) pick(found.technique); });
   }
+
+  // Images of one kind.
+  for (const browser of document.querySelectorAll(".browser")) {
+    const filters = browser.querySelector(".filters");
+    filters.hidden = false;
+    for (const button of filters.querySelectorAll("button")) button.addEventListener("click", () => {
+      for (const other of filters.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
+      for (const card of browser.querySelectorAll(".cards > li")) card.hidden = button.dataset.kind !== "" && card.dataset.kind !== button.dataset.kind;
+    });
+  }
 })();
