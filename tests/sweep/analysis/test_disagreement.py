@@ -18,7 +18,8 @@ def results(right: dict[str, list[list[float]]]) -> Results:
         both = np.stack([1 - true, true], axis=2)
         both[:, labels == 0] = both[:, labels == 0][..., ::-1]
         made[technique] = both
-    return Results.from_predictions(labels, made, class_names=("well", "ill"), positive="ill")
+    given = (labels, made)
+    return Results.from_predictions(*given, class_names=("well", "ill"), positive="ill", validation=given)
 
 
 TWO = {
