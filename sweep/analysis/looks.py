@@ -9,7 +9,7 @@ import pandas as pd
 from balancing.components.techniques import get_technique, training_of
 from balancing.errors import UserError
 from sweep.analysis.statistics import paired
-from sweep.analysis.statistics.sequential import Look, judged, spent
+from sweep.analysis.statistics.sequential import ALPHA, Look, judged, spent
 from sweep.runs.confirming import Confirming
 
 Known = Mapping[tuple[str, int], paired.Resampled]
@@ -43,6 +43,15 @@ def differences_by_looks(
         if len(table):
             looks.append(Look(table, new, level))
     return judged(looks) if looks else paired.paired_differences({}, metric, positive, margin)
+
+
+def level_of(found: Confirming | None) -> float:
+    """The level at which more seeds are judged: the last look's share, which those added after it have too; else 5 %.
+
+    Args:
+        found: as of ``differences_by_looks``.
+    """
+    return spent(found.looks)[-1] if found is not None and found.looks else ALPHA
 
 
 def trained_as(name: str) -> str:
