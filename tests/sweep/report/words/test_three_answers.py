@@ -10,6 +10,7 @@ import pytest
 
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
+from sweep.analysis.statistics.sequential import ALPHA
 from sweep.report.sections.differences import differences_table
 from sweep.report.words.needed import Needed, needed, needed_cells, what_it_would_take
 from sweep.report.words.verdict import answer_values, judged, verdict
@@ -127,7 +128,7 @@ def test_what_can_t_be_told_says_what_it_would_take() -> None:
 
 def test_seeds_to_come_are_judged_by_what_the_last_look_may_spend() -> None:
     data = table(OPEN)
-    whole, last = (what_it_would_take(data, level=level) for level in (0.05, 0.0255))
+    whole, last = (what_it_would_take(data, level=level) for level in (ALPHA, 0.0255))
     assert "last look" not in whole
     assert "(at 80 % power, at the 2.5 % that the last look may spend)" in last.replace("\xa0", " ")
     row = data.iloc[0]
