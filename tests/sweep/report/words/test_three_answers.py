@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from sweep.analysis.results import Results
-from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
 from sweep.analysis.statistics.sequential import ALPHA
+from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
 from sweep.report.sections.differences import differences_table
 from sweep.report.words.needed import Needed, needed, needed_cells, what_it_would_take
 from sweep.report.words.verdict import answer_values, judged, verdict
