@@ -26,8 +26,8 @@ _SAME_NETWORKS = 0.5
 class SeedPrior:
     """Name of a row -> its variance over seeds; None of a row whose own seeds alone have to tell it.
 
-    Seeds that agree to the last digit are none of those: numbers come in steps (of a few patients), so what they tell
-    is that chance is hardly larger than such a step, not that there is none.
+    Of differences, rows whose seeds agree to the last digit are none of those: numbers come in steps (of a few
+    patients), so what they tell is that chance is hardly larger than such a step, not that there is none.
 
     Args:
         variances: name -> variance.
@@ -43,19 +43,18 @@ class SeedPrior:
     def of_rows(
         cls, rows: Mapping[str, tuple[Sequence[float] | np.ndarray, np.ndarray, FewPatients | None]]
     ) -> SeedPrior:
-        """Of techniques' own numbers.
+        """Of techniques' own numbers; none of seeds that agree, which they do near 0 and 1, where limits are exact.
 
         Args:
             rows: technique -> ((S,) of each seed, (S, J + B) under draws of patients, what few patients take away).
         """
         seen = {}
-        step = _step(values for values, _, _ in rows.values())
         for name, (values, resampled, few) in rows.items():
-            found = _seen(name, np.asarray(values, dtype=np.float64), resampled, few, step)
-            if found is not None:
+            found = _seen(name, np.asarray(values, dtype=np.float64), resampled, few, 0.0)
+            if found is not None and found.squares:
                 seen[name] = found
         if len({one.trained for one in seen.values()}) < _FEWEST:
-            return cls({name: _of_steps(one) for name, one in seen.items() if not one.squares})
+            return cls({})
         return cls(Family(seen).of_each())
 
     @classmethod

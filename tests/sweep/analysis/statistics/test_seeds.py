@@ -268,14 +268,15 @@ def test_a_baseline_whose_seeds_agree_leaves_the_others_their_word() -> None:
 def test_seeds_that_agree_vary_by_a_step_at_least_and_by_what_the_others_do() -> None:
     rng = np.random.default_rng(14)
     values, resampled = on_a_grid(1, 6, 3, step=0.025)
-    values[2] = 0.75
-    resampled[2] = 0.75 + rng.normal(0, 0.01, (1, 200))  # the seeds err alike: none by itself
-    rows = {f"t{i}": (own, resampled[i], None) for i, own in enumerate(values)}
-    found = SeedPrior.of_rows(rows).of("t2")
+    values[[0, 2]] = 0.75
+    resampled[[0, 2]] = 0.75 + rng.normal(0, 0.01, (2, 1, 200)) + rng.normal(0, 0.002, (2, 3, 200))
+    found = SeedPrior.of_differences(networks_of(values, resampled), "baseline").of("t2")
     assert found is not None
     assert 0.025 / math.sqrt(12) < found.sd < 0.06
-    still = {name: (np.full(3, 0.75), np.full((3, 200), 0.75), None) for name in ("a", "b", "c")}
-    assert SeedPrior.of_rows(still).of("a") is None, "where nothing at all differs nothing is known"
+    still = networks_of(np.full((4, 3), 0.75), np.full((4, 3, 200), 0.75))
+    assert SeedPrior.of_differences(still, "baseline").of("t1") is None, "where nothing differs nothing is known"
+    rows = {f"t{i}": (own, resampled[i], None) for i, own in enumerate(values)}
+    assert SeedPrior.of_rows(rows).of("t2") is None, "a technique's own number has exact limits near 0 and 1"
 
 
 @pytest.mark.parametrize(("techniques", "seeds"), [(1, 2), (5, 2), (5, 3)])
