@@ -162,3 +162,14 @@ def test_wheel_installs_into_a_fresh_environment_and_works_there(built: tuple[Pa
     command = tmp_path / "venv" / "bin" / "sweep"
     assert "resume" in run(command, "--help")
     assert run(command, "presets", "demo") == (ROOT / "sweep/config/presets/demo.yaml").read_text()
+
+
+def test_a_run_tells_the_version_of_the_code_that_runs_not_of_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import sweep
+    from sweep.runs.versions import versions
+
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "0.0.1")
+    assert versions()["balancing-act"] == VERSION == sweep.__version__
+    assert versions()["torch"] == "0.0.1"
