@@ -21,6 +21,7 @@ from sweep.runs.files import now
 from sweep.runs.run import Run
 from sweep.runs.selection import select
 from sweep.runs.spec import TrialSpec
+from sweep.runs.trial_table import TrialRecord, trial_table
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -67,8 +68,9 @@ def chosen_of(run: Run, specs: Sequence[TrialSpec], metric: str) -> list[dict[st
     Raises:
         UserError: none of them ended with a result.
     """
-    trials = run.trials()
-    trials = trials[trials["trial_id"].isin([spec.trial_id for spec in specs])] if len(trials) else trials
+    folders = [(spec, run.trial(spec.trial_id)) for spec in specs]
+    # Not of the run's own table, which says what is fresh: the record of that may be lost, and made anew by this.
+    trials = trial_table(TrialRecord(spec, folder.status(), folder.epochs()) for spec, folder in folders)
     found = [] if trials.empty or metric not in trials else select(trials, metric)
     return found or _none_ended(run, trials)
 

@@ -13,7 +13,7 @@ from balancing.errors import UserError
 from sweep.planning.confirming import begun, chosen_of, confirmed, exploring_specs, next_round
 from sweep.planning.prepare import SweepInputs
 from sweep.planning.space import exploring_seeds
-from sweep.runs.confirming import ADDED, Confirming, confirming_of, write_confirming
+from sweep.runs.confirming import ADDED, Confirming, confirming_if_there, confirming_of, write_confirming
 from sweep.runs.events import SafeEvents
 from sweep.runs.files import now
 from sweep.runs.openings import seen_by_look
@@ -79,7 +79,7 @@ def sweep_until_whole(
     Raises:
         UserError: no trial ended with a result, or networks keep getting lost.
     """
-    found = confirming_of(run)
+    found = confirming_if_there(run)
     if found is None and not (config.space.confirm or run.info.get(ADDED)):
         metric = config.sweep.metric
 

@@ -135,6 +135,11 @@ def confirming_of(run: Run) -> Confirming | None:
     return confirming_in(run.path, run.info, run.specs())
 
 
+def confirming_if_there(run: Run) -> Confirming | None:
+    """As ``confirming_of``; None, too, where the file is gone and a resume is about to write it anew."""
+    return confirming_of(run) if (run.path / FILE).exists() else None
+
+
 def write_confirming(run: Run, found: Confirming) -> None:
     """Records all but what was added to the run after its end."""
     rounds = [

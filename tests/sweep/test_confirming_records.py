@@ -153,6 +153,7 @@ def test_every_command_says_so_in_one_sentence_and_changes_nothing(
 ) -> None:
     more = {"more": ["--seeds", "1", "--local"], "report": ["--no-cams"], "compare": [str(whole.path)]}
     more["predict"] = [str(run.path / "none.png")]
+    damaged(run, "run.json", lambda found: found.update(id="another"))
     for name, damage in (("confirming.json", of_spec(lr=float("nan"))), ("run.json", added([-1]))):
         sound = (run.path / name).read_bytes()
         before = damaged(run, name, damage)
