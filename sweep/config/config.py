@@ -33,7 +33,7 @@ from sweep.config.sections import (
     TrainConfig,
 )
 from sweep.config.sentences import sentences
-from sweep.config.size import FEWEST_SEEDS, n_trials
+from sweep.config.size import FEWEST_SEEDS, n_trials, trained
 from sweep.config.strict_yaml import read_yaml
 from sweep.config.values import decision_parameters, is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
@@ -87,6 +87,11 @@ class Config(Section):
         if self.sweep.until_decided and self.space.confirm < FEWEST_SEEDS:
             many = f"but space.confirm is {self.space.confirm}; give the most that may train, e.g. --confirm 10"
             raise ValueError(f"sweep.until_decided needs {FEWEST_SEEDS} confirming seeds or more, {many}")
+        if self.sweep.until_decided and self.funnel is None and "baseline" not in trained(self):
+            raise ValueError(
+                "sweep.until_decided judges techniques against the baseline, but there is none among space.techniques; "
+                "add it, or leave --until-decided away"
+            )
         return self
 
     @property

@@ -70,7 +70,10 @@ def _of_folds(info: Mapping[str, Any]) -> str:
 def check_own(path: Path, info: Mapping[str, Any], planned: Sequence[TrialSpec]) -> None:
     """Raises OtherTrials where the planned trials of a run's folder are of other data than its run.json tells of."""
     data, split = info["data"]["fingerprint"], info["data"]["split_fingerprint"]
-    for what, own, trials in (("images", data, {s.data for s in planned}), ("split", split, {s.split for s in planned})):
+    for what, own, trials in (
+        ("images", data, {s.data for s in planned}),
+        ("split", split, {s.split for s in planned}),
+    ):
         other = next((name for name in sorted(trials) if not own.startswith(name)), None)
         if other is not None:
             raise OtherTrials(
@@ -146,16 +149,16 @@ def of_confirming(
     return _of_rounds(rounds, names, added) or _of_looks(found) or _of_plan(found, specs, planned, added)
 
 
-def _of_templates(
-    chosen: Sequence[Mapping[str, Any]], specs: Sequence[TrialSpec], planned: Sequence[TrialSpec]
-) -> str:
+def _of_templates(chosen: Sequence[Mapping[str, Any]], specs: Sequence[TrialSpec], planned: Sequence[TrialSpec]) -> str:
     ids, configurations = {spec.trial_id for spec in planned}, {spec.configuration_id for spec in planned}
     for choice, spec in zip(chosen, specs, strict=True):
         if not 0 <= spec.seed_index <= spec.seed:
             return f"the trial of {spec.technique} has seed {spec.seed_index} of {spec.seed}"
         if choice["trial_ids"] and spec.trial_id not in choice["trial_ids"]:
             return f"the trial of {spec.technique} is none of those that it was chosen by"
-        if planned and (spec.trial_id not in ids if choice["trial_ids"] else spec.configuration_id not in configurations):
+        if planned and (
+            spec.trial_id not in ids if choice["trial_ids"] else spec.configuration_id not in configurations
+        ):
             return f"trials.json has nothing of the configuration of {spec.technique}"
         if not choice["trial_ids"] and (choice["seeds"] or choice["mean"] is not None):
             return f"{spec.technique} was chosen by seeds of no trials"
@@ -175,7 +178,12 @@ def _of_rounds(rounds: Sequence[Mapping[str, Any]], names: Sequence[str], added:
         own = one["techniques"]
         if not set(own) <= set(names):
             return "a round is of techniques that were not chosen"
-        if not own or len(set(own)) < len(own) or not set(own) <= set(before) or (number == 1 and len(own) < len(names)):
+        if (
+            not own
+            or len(set(own)) < len(own)
+            or not set(own) <= set(before)
+            or (number == 1 and len(own) < len(names))
+        ):
             return f"round {number} is not of techniques that still trained"
         before = own
     return ""
