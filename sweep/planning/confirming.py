@@ -117,7 +117,7 @@ def chosen_before(chosen: Sequence[Mapping[str, Any]], specs: Sequence[TrialSpec
 
 
 def _later_rounds(run: Run, found: Confirming, first: Round) -> list[Round]:
-    """The rounds after the first of a run whose confirming.json is lost, by its planned trials: no look is made anew."""
+    """The rounds after the first of a run whose confirming.json is lost, by its plan: no look is made anew."""
     configuration = {choice["technique"]: choice["configuration"] for choice in found.chosen}
     trained: dict[int, list[str]] = {}
     for spec in run.specs():

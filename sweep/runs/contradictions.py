@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,8 @@ def check_own(path: Path, info: Mapping[str, Any], planned: Sequence[TrialSpec])
         other = next((name for name in sorted(trials) if not own.startswith(name)), None)
         if other is not None:
             raise OtherTrials(
-                f"{path / 'run.json'} is damaged (the {what} are {own!r:.24}, but the trials were planned on {other!r:.24}"
-                "), and nothing else tells what run it is; put it back, or start anew"
+                f"{path / 'run.json'} is damaged (the {what} are {own!r:.24}, but its trials' are {other!r:.24}), and nothing"
+                "  else tells what run it is; put it back, or start anew"
             )
 
 
@@ -98,6 +99,8 @@ def of_choices(choices: Sequence[Mapping[str, Any]], planned: Sequence[TrialSpec
             return f"the mean of {choice['technique']} is {choice['mean']:g}"
         if spread is not None and not 0 <= spread <= 2:
             return f"the spread of {choice['technique']} is {spread:g}"
+        if choice.get("planned", len(choice["trial_ids"])) < len(choice["trial_ids"]):
+            return f"of {choice['technique']} more trials speak than were planned"
         for part in (choice, *([choice["explored"]] if "explored" in choice else [])):
             if wrong := _of_trials(choice, part, known):
                 return wrong
@@ -236,4 +239,4 @@ def _of_plan(
 
 
 def _rise(values: Sequence[int]) -> bool:
-    return all(one < other for one, other in zip(values, values[1:], strict=False)) and min(values, default=0) >= 0
+    return all(one < other for one, other in itertools.pairwise(values)) and min(values, default=0) >= 0

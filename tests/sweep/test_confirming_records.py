@@ -109,6 +109,25 @@ def test_confirming_json_that_no_sweep_writes_is_damaged(run: Run, wrong: str, d
     assert held(run) == before
 
 
+@pytest.mark.parametrize(
+    ("wrong", "values"),
+    [
+        ("0.mean is nan", {"mean": float("nan")}),
+        ("the mean of baseline is 7", {"mean": 7.0}),
+        ("the seeds of baseline are not its trials'", {"seeds": [7, 8]}),
+        ("trials.json knows no trial 'zz'", {"trial_ids": ["zz"]}),
+        ("more trials speak than were planned", {"planned": -1}),
+    ],
+)
+def test_selection_json_that_no_sweep_writes_is_damaged(run: Run, wrong: str, values: dict[str, Any]) -> None:
+    found = json.loads((run.path / "selection.json").read_text())
+    found[0].update(values)
+    (run.path / "selection.json").write_text(json.dumps(found))
+    with pytest.raises(UserError, match="selection.json is damaged .*; `sweep resume .*` writes it anew") as said:
+        Results(run).differences()
+    assert wrong in str(said.value)
+
+
 def of_data(**values: Any) -> Damage:
     return lambda found: found["data"].update(values)
 
