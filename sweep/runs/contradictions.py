@@ -78,8 +78,8 @@ def check_own(path: Path, info: Mapping[str, Any], planned: Sequence[TrialSpec])
         other = next((name for name in sorted(trials) if not own.startswith(name)), None)
         if other is not None:
             raise OtherTrials(
-                f"{path / 'run.json'} is damaged (the {what} are {own!r:.24}, but its trials' are {other!r:.24}), and nothing"
-                "  else tells what run it is; put it back, or start anew"
+                f"{path / 'run.json'} is damaged (the {what} are {own!r:.24}, but its trials' are {other!r:.24}), and "
+                "nothing else tells what run it is; put it back, or start anew"
             )
 
 

@@ -24,8 +24,8 @@ def misfit(value: Any, shape: Shape, where: str = "") -> str:
         value: of JSON.
         shape: a type (``int`` takes no true, and whole numbers of 64 bits alone; ``float`` is a fraction, and
             finite), a tuple of types or None of which one must fit, a frozenset of words, ``[shape]`` for a list of
-            such, or ``{"key": shape}`` for an object that has these keys and perhaps others; a key that ends in ``?`` may be
-            missing, ``*`` is any other.
+            such, or ``{"key": shape}`` for an object that has these keys and perhaps others; a key that ends in ``?``
+            may be missing, ``*`` is any other.
         where: the value's place, to begin with.
 
     >>> misfit({"trials": ["a", 7]}, {"trials": [str], "time?": str})
