@@ -111,7 +111,11 @@ def frozen(run: Run, images: ImageSet) -> Run:
         run.trial(new).write_spec(spec)
     chosen = run.selection()
     run.write_specs(specs)
-    run.write_selection([{**one, "trial_ids": [ids[old] for old in one["trial_ids"]]} for one in chosen])
+    configurations = {spec.trial_id: spec.configuration_id for spec in specs}
+    for one in chosen:
+        one["trial_ids"] = [ids[old] for old in one["trial_ids"]]
+        one["configuration"] = configurations[one["trial_ids"][0]]
+    run.write_selection(chosen)
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(len(images), 9)) + 0.8 * images.labels[:, None]).astype(np.float32)
     store, key = store_of(run, images)
