@@ -36,7 +36,7 @@ def said(kinds: tuple[str, ...], *choices: dict[str, Any]) -> list[str]:
 
 def test_winners_alone_are_named_with_among_how_many_they_were_chosen() -> None:
     (sentence,) = said((HELPS, HELPS, OPEN), choice("smote"), choice("undersampling", 4), choice("oversampling"))
-    assert sentence.startswith("SMOTE and Undersampling: chosen among 4 to 8 configurations by the seeds that speak")
+    assert sentence.startswith("Undersampling and SMOTE: chosen among 4 to 8 configurations by the seeds that speak")
     assert "Oversampling" not in sentence
 
 
