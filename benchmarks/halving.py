@@ -42,9 +42,9 @@ def specs_of(trials: int) -> list[TrialSpec]:
 
 def bare_run(folder: Path) -> Run:
     """A run folder of no data at all."""
-    counts: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    data: dict[str, Any] = {"source": "", "fingerprint": "x", "split_fingerprint": "y", "shape": [], "class_names": []}
-    data |= {"positive": None, "class_counts": counts}
+    data: dict[str, Any] = {"source": "", "fingerprint": "x", "split_fingerprint": "y", "shape": [1, 1, 1]}
+    data |= {"class_names": ["0", "1"], "positive": 1}
+    data |= {"class_counts": {part: [0, 0] for part in ("train", "validation", "test")}}
     info = {"format": FORMAT, "id": "bare", "versions": {}, "notes": [], "data": data}
     write_json(folder / "run.json", info)
     return Run(folder)

@@ -1,4 +1,4 @@
-"""What the `compare` preset takes on larger data and more GPUs, and a check of that model on simulated nodes.
+"""What the `compare` preset's draws take on larger data and more GPUs, and a check of that model on simulated nodes.
 
 Docs and conclusions: docs/scale.md.
 """
@@ -90,7 +90,7 @@ def show_data(specs: Sequence[TrialSpec]) -> None:
         )
     epochs = sum(spec.epochs for spec in specs)
     show(
-        f"The data, and what `compare` makes of it: {len(specs)} trials, {epochs:,} epochs, "
+        f"The data, and what these trials make of it: {len(specs)} trials, {epochs:,} epochs, "
         f"{epochs / len(specs):g} a trial",
         ["data", "images", "training by class", "validation", "test", "images trained on", "validated on"],
         rows,

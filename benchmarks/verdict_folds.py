@@ -249,6 +249,9 @@ def fold_worlds() -> list[FoldWorld]:
             FoldWorld(f"{told}, 60 patients", pair, patients=60, prevalence=0.3),
             FoldWorld(f"{told}, 5 repeats", pair, repeats=5, seeds=1),
         ]
+    for told, pair in (("none", none), ("small", small), ("large", large)):
+        found.append(FoldWorld(f"{told}, 5 repeats, 3 seeds", pair, repeats=5))
+    found.append(FoldWorld("large, 2 repeats, 5 seeds", large, repeats=2, seeds=5))
     return [*found, FoldWorld("none, 10 folds", none, folds=10), FoldWorld("large, 10 folds", large, folds=10)]
 
 

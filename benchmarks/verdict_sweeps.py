@@ -18,7 +18,7 @@ from benchmarks.verdict_before import before
 from benchmarks.verdict_worlds import Sweep, World, one_sweep
 from sweep.analysis.statistics.few_patients import FewPatients, patient_draws
 from sweep.analysis.statistics.paired import compare
-from sweep.analysis.statistics.power import detectable, seed_spread
+from sweep.analysis.statistics.power import Freedom, detectable, seed_spread
 from sweep.analysis.statistics.seed_prior import SeedPrior
 from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, answers
 from sweep.analysis.statistics.tests import holm
@@ -139,8 +139,8 @@ def promised(row: Mapping[str, float], seeds: int, comparisons: int) -> float:
         row: of ``compare``.
     """
     sd = seed_spread(row["moderated_sd"], row["patient_se"], row["patient_sd"], seeds)
-    freedoms = {"freedom": row["patient_freedom"], "seed_freedom": row["seed_freedom"]}
-    return detectable(sd, row["patient_se"], seeds, comparisons, **freedoms)
+    freedom = Freedom(row["patient_freedom"], row["seed_freedom"])
+    return detectable(sd, row["patient_se"], seeds, comparisons, freedom)
 
 
 def outcome(sweep: Sweep, networks: Networks, margin: float, *, usual: bool = True) -> dict[str, float]:

@@ -26,9 +26,9 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from balancing.version import VERSION
 
-        return version("balancing-act")
+        return VERSION
     if name not in _HOME:
         raise AttributeError(f"module 'sweep' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

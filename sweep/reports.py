@@ -13,6 +13,7 @@ from sweep.analysis.decisions.preferences import DecisionPreferences
 from sweep.analysis.folds import results_of
 from sweep.report.context import ReportOptions
 from sweep.report.render import warned, write_report
+from sweep.report.words.bodies import ADVICE, fault_of_body
 from sweep.runs.files import now
 from sweep.runs.foreign import origins
 from sweep.runs.run import Run
@@ -50,6 +51,8 @@ def report_of_run(
     if first is not None and not (first.path / "report" / "index.html").exists() and first.selection():
         own = images if images is not None and images.fingerprint == first.info["data"]["fingerprint"] else None
         report_of_run(first, own, settings, cams=cams, tell=tell)  # the page links to it
+    if cams and images is not None and (fault := fault_of_body(run)):
+        tell(f"There will be no activation maps, for {fault}; {ADVICE}.")
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
     with _threads_of_maps(images.image_size if images is not None and cams else None):
         options = ReportOptions(cams, settings.cam, settings.masks, preferences, margin=settings.margin)

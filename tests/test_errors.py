@@ -70,6 +70,23 @@ SENTENCES: list[tuple[tuple[str, ...], str]] = [
     ((*DEMO, "--strength", "2"), "space.strength must be at least 0 and at most 1, but is 2"),
     ((*DEMO, "--metric", "accuracy"), "unknown metric 'accuracy'; did you mean 'balanced_accuracy'?"),
     ((*DEMO, "--scheduler", "ash"), "sweep.scheduler"),
+    (
+        (*DEMO, "--set", "sweep.tensorboard=maybe"),
+        "error: sweep.tensorboard must be true, false or 'auto', but is 'maybe'\n",
+    ),
+    (
+        (*DEMO, "--set", "sweep.until_decided=maybe"),
+        "error: sweep.until_decided must be true or false, but is 'maybe'\n",
+    ),
+    ((*DEMO, "--set", "train.optimizer=x"), "error: train.optimizer must be 'adam', 'adamw' or 'sgd', but is 'x'\n"),
+    ((*DEMO, "--set", "sweep.retries=1.5"), "error: sweep.retries must be a whole number, but is 1.5\n"),
+    ((*DEMO, "--set", "report.margin=wide"), "error: report.margin must be a number, but is 'wide'\n"),
+    ((*DEMO, "--set", "space.techniques=5"), "error: space.techniques must be a list, but is 5\n"),
+    ((*DEMO, "--set", "data.merge={a: 1}"), "a merge names a class or a list of classes, but got 1"),
+    (
+        (*DEMO, "--techniques", "focal,smote", "--confirm", "4", "--until-decided"),
+        "sweep.until_decided judges techniques against the baseline, but there is none",
+    ),
     ((*DEMO, "--search", "optuna"), "search 'optuna' needs a range to search"),
     ((*DEMO, "--data", "/no/such/place"), "no such path: /no/such/place"),
     ((*DEMO, "--weights", "no.pt"), "neither 'imagenet', 'none', nor a file"),

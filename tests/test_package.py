@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from balancing.version import VERSION
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Of the keys that Citation File Format 1.2.0 knows, those that stand here or may soon.
@@ -48,7 +50,7 @@ def test_citation_has_what_the_format_requires_and_agrees_with_the_package() -> 
     assert isinstance(found["date-released"], str), "quoted: the schema takes text"
     datetime.date.fromisoformat(found["date-released"])
     assert len(set(found["keywords"])) == len(found["keywords"])
-    assert (found["version"], found["license"]) == (PROJECT["version"], PROJECT["license"])
+    assert (found["version"], found["license"]) == (VERSION, PROJECT["license"])
     assert [author["name"] for author in found["authors"]] == [author["name"] for author in PROJECT["authors"]]
 
 
@@ -56,7 +58,7 @@ def test_newest_heading_of_the_changelog_is_this_version_and_dated() -> None:
     heading = re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert heading is not None
     version, date = re.fullmatch(r"(\S+) \((\S+)\)", heading.group(1)).groups()  # type: ignore[union-attr]
-    assert version == PROJECT["version"]
+    assert version == VERSION
     datetime.date.fromisoformat(date)
 
 
@@ -123,7 +125,7 @@ def test_wheel_holds_every_file_of_both_packages_and_nothing_else(built: tuple[P
     assert any(name.startswith("sweep/report/templates/") for name in packaged)
     assert any(name.endswith(".schema.json") for name in packaged)
     assert f"{info}/licenses/LICENSE" in names
-    assert (metadata["Version"], metadata["License-Expression"]) == (PROJECT["version"], "MIT")
+    assert (metadata["Version"], metadata["License-Expression"]) == (VERSION, "MIT")
     assert not metadata.get_all("Project-URL")
 
 
@@ -156,7 +158,18 @@ def test_wheel_installs_into_a_fresh_environment_and_works_there(built: tuple[Pa
 
     where = run(python, "-c", "import balancing, sweep; print(balancing.__file__, sweep.__file__, sweep.__version__)")
     assert [Path(name).is_relative_to(place) for name in where.split()[:2]] == [True, True]
-    assert where.split()[2] == PROJECT["version"]
+    assert where.split()[2] == VERSION
     command = tmp_path / "venv" / "bin" / "sweep"
     assert "resume" in run(command, "--help")
     assert run(command, "presets", "demo") == (ROOT / "sweep/config/presets/demo.yaml").read_text()
+
+
+def test_a_run_tells_the_version_of_the_code_that_runs_not_of_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import sweep
+    from sweep.runs.versions import versions
+
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "0.0.1")
+    assert versions()["balancing-act"] == VERSION == sweep.__version__
+    assert versions()["torch"] == "0.0.1"

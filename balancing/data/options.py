@@ -215,7 +215,10 @@ def parse_merge(given: Mapping[Any, Any] | str) -> dict[str, str]:
     if isinstance(given, Mapping):
         if all(isinstance(value, str) for value in given.values()):
             return _checked_merge({str(key): str(value) for key, value in given.items()})
-        parts = [(str(new), [str(one) for one in old]) for new, old in given.items()]
+        other = next((value for value in given.values() if not isinstance(value, str | list | tuple)), None)
+        if other is not None:
+            raise UserError(f"a merge names a class or a list of classes, but got {other!r}; write 'new: [a, b]'")
+        parts = [(str(new), [old] if isinstance(old, str) else [str(one) for one in old]) for new, old in given.items()]
     else:
         parts = []
         for part in str(given).split(","):

@@ -135,7 +135,7 @@ class RunReader:
     @cached_property
     def confirming(self) -> Confirming | None:
         """What confirms the configurations that were chosen; None where nothing does, and of plain arrays."""
-        return None if self._run is None else confirming_in(self._run.path, self.info)
+        return None if self._run is None else confirming_in(self._run.path, self.info, self.specs())
 
     @cached_property
     def _split(self) -> pd.DataFrame:

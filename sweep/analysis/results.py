@@ -299,7 +299,8 @@ class Results(JudgedReader):
                 self._tables[key] = paired.seed_differences(known, metric, positive)
             else:
                 found = self.confirming if metric == self.metric else None
-                self._tables[key] = differences_by_looks(known, metric, positive, margin, found)
+                openings = self.test_openings() if found is not None else []
+                self._tables[key] = differences_by_looks(known, metric, positive, margin, found, openings)
         return self._tables[key].copy()
 
     def differences(self, metric: str | None = None, margin: float | None = None) -> pd.DataFrame:

@@ -141,12 +141,12 @@ def compare_view(found: Comparison) -> list[RenderableType]:
         line = f"{numbers[str(name)]}  {name}  ({facts}, selected by {inline_name(first['selected_by'])})"
         runs.append((int(numbers[str(name)]), Text(line)))
     table = Table(box=None, pad_edge=False, collapse_padding=True, title=TITLE, title_justify="left")
-    table.add_column("technique", no_wrap=True)
-    table.add_column("run", justify="right")
+    table.add_column("technique", overflow="fold")  # on a narrow terminal names take two lines, and no number is cut
+    table.add_column("run", justify="right", no_wrap=True)
     shown = ["balanced_accuracy", *(m for m in SHOWN_METRICS if m != "balanced_accuracy")]
     for metric in shown:
-        table.add_column(SHORT_NAMES.get(metric, metric_name(metric)), justify="right")
-    table.add_column("seeds", justify="right")
+        table.add_column(SHORT_NAMES.get(metric, metric_name(metric)), justify="right", no_wrap=True)
+    table.add_column("seeds", justify="right", no_wrap=True)
     before = None
     for row in found.table.to_dict("records"):
         technique = str(row["technique"])

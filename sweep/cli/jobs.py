@@ -47,6 +47,9 @@ _DEMO_NETWORK = {
 }
 
 
+_NETWORK = "-network"  # ends the name of its folder
+
+
 def demo(given: Given) -> None:
     """A network is trained on drawings, in RUN-network; then techniques on what it makes of others, in RUN."""
     from balancing.cpus import usable_cpus
@@ -58,7 +61,7 @@ def demo(given: Given) -> None:
     from sweep.runs.out import check_free
 
     out = (given.out or free_run_folder(Path("runs"), "demo")).absolute()
-    network = out.with_name(f"{out.name}-network")
+    network = out.with_name(f"{out.name}{_NETWORK}")
     for path in (out, network):
         check_free(path)  # before minutes of training
     console = make_console()
@@ -68,20 +71,61 @@ def demo(given: Given) -> None:
     threads = {"resources.cpus_per_trial": float(min(4, usable_cpus()))}
     config = build_config(read_file("demo"), _DEMO_NETWORK | threads)
     sweeps.start(config, "demo", network, Progress(console, verbose=given.verbose), executor="local")
+    _compare_on(network, given, console)
+
+
+def _is_demo_network(path: Path, config: Config) -> bool:
+    """Whether a run is the first of a demo's two, by its name and by what it trains."""
+    from sweep.config.config import build_config
+    from sweep.config.files import read_file
+
+    asked, data = build_config(read_file("demo"), _DEMO_NETWORK), config.data
+    drawn = (data.source, data.phantom_images, data.phantom_seed)
+    same = drawn == (asked.data.source, asked.data.phantom_images, asked.data.phantom_seed)
+    return path.name.endswith(_NETWORK) and same and config.space == asked.space
+
+
+def _compare_on(network: Path, given: Given, console: Console) -> None:
+    """The demo's second run, on a network that has been trained: begun, gone on with, or left as it is if it ended."""
+    from sweep import sweeps
+    from sweep.config.config import build_config, recorded_config
+    from sweep.config.files import read_file
+    from sweep.runs.run import Run
+
+    out = network.with_name(network.name.removesuffix(_NETWORK))
     console.print("\n2 of 2: techniques are compared on its features of other drawings.", soft_wrap=True, markup=False)
-    config = build_config(read_file("demo_frozen"), {"train.weights": f"run:{network}"})
-    start(config, "demo", replace(given, out=out))
+    if not (out / "run.json").exists():
+        config = build_config(read_file("demo_frozen"), {"train.weights": f"run:{network}"})
+        try:
+            start(config, "demo", replace(given, out=out))
+        except sweeps.Interrupted:
+            if not (out / "run.json").exists():
+                again = f"sweep resume {shlex.quote(str(network))}"
+                console.print(
+                    f"The network is kept; compare techniques on it by:  {again}", soft_wrap=True, markup=False
+                )
+            raise
+    elif Run(out).info.get("status") != "finished":
+        resume(out, recorded_config(Run(out)), given)
+    else:
+        console.print(f"That is done: {out / 'report' / 'index.html'}", soft_wrap=True, markup=False)
 
 
 def resume(path: Path, config: Config, given: Given) -> None:
-    """Goes on with a run, to its report and its results; see ``sweep.sweeps.resume``."""
+    """Goes on with a run, to its report and its results, and from a demo's network to what is compared on it; see
+    ``sweep.sweeps.resume``."""
     from sweep import sweeps
     from sweep.cli.progress import Progress
 
     console = make_console()
     observer = Progress(console, verbose=given.verbose)
     steps = _reported(config, console)
-    sweeps.resume(path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
+    first = _is_demo_network(path, config)
+    sweeps.resume(
+        path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=() if first else steps
+    )
+    if first:
+        _compare_on(path.absolute(), given, console)
 
 
 def more(path: Path, config: Config, seeds: int, given: Given) -> None:

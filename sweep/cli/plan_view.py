@@ -12,6 +12,7 @@ from sweep.duration import duration
 from sweep.hyperparameters import shown
 from sweep.planning.estimate import CostEstimate
 from sweep.planning.networks import checkpoint_bytes
+from sweep.report.words.choices import unequal_choices
 from sweep.runs.network_name import NetworkName
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ def confirming_lines(config: Config, found: CostEstimate) -> list[Text]:
     if config.sweep.until_decided:
         said += " At most: they train in rounds, and no more where the answer stands or can't come."
     return [Text(said)]
+
+
+def choice_lines(found: CostEstimate) -> list[Text]:
+    """A sentence where techniques have unequally many configurations to be chosen among; [] else."""
+    said = unequal_choices(found.specs[: len(found.specs) - found.confirming])
+    return [Text(said)] if said else []
 
 
 def decided_lines(config: Config) -> list[Text]:

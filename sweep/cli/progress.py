@@ -46,6 +46,9 @@ class Progress(Observer):
         self.epochs_done: dict[str, int] = defaultdict(int)
         self.began = time.monotonic()
         self.worked = 0
+        # Counted as they change: thousands of heads end, each with a line of its own.
+        self._left = sum(map(self._owed, self.specs))  # epochs
+        self._ended = sum(state != "running" for state in self.state.values())
         for trial_id, (_, value) in ended.items():
             if trial_id in self.specs:
                 self._keep_best(self.specs[trial_id], value)
@@ -71,21 +74,36 @@ class Progress(Observer):
             self._live = None
 
     def add(self, specs: Iterable[TrialSpec]) -> None:
-        self.specs.update({spec.trial_id: spec for spec in specs})
+        new = {spec.trial_id: spec for spec in specs if spec.trial_id not in self.specs}
+        self.specs.update(new)
+        self._left += sum(map(self._owed, new))
+
+    def _owed(self, trial_id: str) -> int:
+        """Epochs that a trial has yet to train."""
+        open_still = trial_id in self.specs and self.state.get(trial_id) in (None, "running")
+        return self.specs[trial_id].epochs - self.epochs_done.get(trial_id, 0) if open_still else 0
+
+    def _set(self, trial_id: str, state: str, epochs: int | None = None) -> None:
+        """A trial's state, and how many epochs it has behind it."""
+        before, had_ended = self._owed(trial_id), self.state.get(trial_id, "running") != "running"
+        self.state[trial_id] = state
+        if epochs is not None:
+            self.epochs_done[trial_id] = epochs
+        self._left += self._owed(trial_id) - before
+        self._ended += (state != "running") - had_ended
 
     def started(self, trial_id: str) -> None:
-        self.state[trial_id] = "running"
+        self._set(trial_id, "running")
 
     def epoch(self, trial_id: str, numbers: Mapping[str, Any]) -> None:
-        self.state[trial_id] = "running"
         # Of trials whose records come at their end, several epochs at once.
         self.worked += max(1, int(numbers["epoch"]) - self.epochs_done[trial_id])
-        self.epochs_done[trial_id] = int(numbers["epoch"])
+        self._set(trial_id, "running", int(numbers["epoch"]))
         if may_be_best(numbers):
             self._keep_best(self.specs[trial_id], numbers.get(self.specs[trial_id].metric))
 
     def ended(self, trial_id: str, state: str, error: str = "") -> None:
-        self.state[trial_id] = state
+        self._set(trial_id, state)
         if self._live is None:
             self._line(trial_id, state, error)
         elif state in ("failed", "diverged"):
@@ -103,29 +121,21 @@ class Progress(Observer):
         shown = f", best {spec.metric} of {spec.technique} so far {best:.3f}" if best is not None else ""
         reason = f": {message}" if message else ""
         self.console.print(
-            f"[{self._ended_count()}/{len(self.specs)}] {spec.technique} lr {spec.lr:.2g} seed {spec.seed} "
+            f"[{self._ended}/{len(self.specs)}] {spec.technique} lr {spec.lr:.2g} seed {spec.seed} "
             f"{state}{reason}{shown}; {self.time_left()}",
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
 
-    def _ended_count(self) -> int:
-        return sum(state != "running" for state in self.state.values())
-
     def time_left(self) -> str:
         """How long the rest takes at the pace so far, in words."""
         elapsed = time.monotonic() - self.began
-        left = sum(
-            spec.epochs - self.epochs_done.get(trial_id, 0)
-            for trial_id, spec in self.specs.items()
-            if self.state.get(trial_id) in (None, "running")
-        )
-        if left == 0:
+        if self._left == 0:
             return f"{duration(elapsed)} so far"
         if self.worked == 0:
             return "time left not known yet"
-        return f"about {duration(elapsed / self.worked * left)} left"
+        return f"about {duration(elapsed / self.worked * self._left)} left"
 
     def render(self) -> Group:
         """The table: a line a technique, and a line beneath."""
@@ -151,7 +161,7 @@ class Progress(Observer):
             )
         running = sum(s == "running" for s in self.state.values())
         line = (
-            f"{self._ended_count()} of {len(self.specs)} trials ended, "
+            f"{self._ended} of {len(self.specs)} trials ended, "
             f"{running} running on {self.slots} slots, {self.time_left()}"
         )
         return Group(table, *([Text(left_out, style="dim")] if left_out else []), Text(line, style="dim"))

@@ -133,10 +133,15 @@ def plan(given: Given, preset: Preset = "compare") -> None:
 
 def _show_plan(config: Config, inputs: SweepInputs, times: int = 1) -> None:
     """The trials of a sweep and what they will cost; ``times``: of the first of as many, and of all."""
-    from sweep.cli.plan_view import confirming_lines, cost_table, decided_lines, trials_table
+    from sweep.cli.plan_view import choice_lines, confirming_lines, cost_table, decided_lines, trials_table
     from sweep.planning.estimate import estimate
 
     console, found = make_console(), estimate(config, inputs)
     console.print(trials_table(found))
-    for part in [*confirming_lines(config, found), *decided_lines(config), *cost_table(found, times)]:
+    for part in [
+        *choice_lines(found),
+        *confirming_lines(config, found),
+        *decided_lines(config),
+        *cost_table(found, times),
+    ]:
         console.print(part)

@@ -32,7 +32,8 @@ from sweep.config.sections import (
     SweepConfig,
     TrainConfig,
 )
-from sweep.config.size import FEWEST_SEEDS, n_trials
+from sweep.config.sentences import sentences
+from sweep.config.size import FEWEST_SEEDS, n_trials, trained
 from sweep.config.strict_yaml import read_yaml
 from sweep.config.values import decision_parameters, is_logarithmic, plain, shown_text
 from sweep.hyperparameters import HYPERPARAMETERS
@@ -86,6 +87,11 @@ class Config(Section):
         if self.sweep.until_decided and self.space.confirm < FEWEST_SEEDS:
             many = f"but space.confirm is {self.space.confirm}; give the most that may train, e.g. --confirm 10"
             raise ValueError(f"sweep.until_decided needs {FEWEST_SEEDS} confirming seeds or more, {many}")
+        if self.sweep.until_decided and self.funnel is None and "baseline" not in trained(self):
+            raise ValueError(
+                "sweep.until_decided judges techniques against the baseline, but there is none among space.techniques; "
+                "add it, or leave --until-decided away"
+            )
         return self
 
     @property
@@ -235,9 +241,8 @@ def build_config(base: Mapping[str, Any], assignments: Mapping[str, Any] | None 
         return Config.model_validate(merged, context={"behind": _behind_frozen(merged.get("train"))})
     except ValidationError as error:
         found = error.errors()
-        sentences = list(dict.fromkeys(_sentence(e) for e in found[:_MOST_ERRORS]))
         more = [f"and {len(found) - _MOST_ERRORS:,} more"] if len(found) > _MOST_ERRORS else []
-        raise UserError("; ".join([*sentences, *more])) from error
+        raise UserError("; ".join([*sentences(found[:_MOST_ERRORS], _unknown), *more])) from error
     except UnicodeEncodeError as error:  # within a list or a mapping
         raise UserError(f"{error.object!r} is no text in UTF-8; write it anew") from error
 
@@ -326,20 +331,9 @@ def _recorded(run: Run) -> dict[str, Any]:
     return loaded
 
 
-def _sentence(error: Any) -> str:
-    """One of pydantic's errors as the rule, the value and the next step."""
-    # A union reports each of its branches; the name of the branch is no part of the key.
-    parts = [str(p) for p in error["loc"] if str(p).replace("_", "").isalnum() and str(p) not in ("float", "Interval")]
+def _unknown(parts: list[str]) -> str:
+    """What is said of a key that there is not."""
     key = ".".join(parts)
-    if error["type"] == "extra_forbidden":
-        if len(parts) == 1:
-            return f"unknown section '{key}'{suggestion(key, Config.model_fields)}"
-        return f"unknown key '{key}'{_key_suggestion(key)}"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return (
-            message
-            if not key or message.startswith(key.partition(".")[0]) or "technique" in message
-            else f"{key}: {message}"
-        )
-    return f"{key}: {message[0].lower() + message[1:]}, but is {shown_text(repr(error['input']))}"
+    if len(parts) == 1:
+        return f"unknown section '{key}'{suggestion(key, Config.model_fields)}"
+    return f"unknown key '{key}'{_key_suggestion(key)}"

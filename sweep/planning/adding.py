@@ -6,10 +6,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 from balancing.errors import UserError
-from sweep.planning.confirming import with_specs
+from sweep.planning.confirming import chosen_before
 from sweep.planning.room import check_room
 from sweep.planning.space import exploring_seeds
-from sweep.runs.confirming import Confirming, add_round, confirming_of, write_confirming
+from sweep.runs.confirming import add_round, confirming_of, write_confirming
 from sweep.runs.folds import places_of
 from sweep.runs.run import Run
 
@@ -34,6 +34,7 @@ def check_addable(run: Run, seeds: int) -> None:
             f"seeds are added to a run that has ended, but {run.path} is {status}; go on with it by "
             f"`sweep resume {shlex.quote(str(run.path))}` first"
         )
+    confirming_of(run)  # said here where it is damaged: to decide anew is a resume's
     if not run.selection():
         raise UserError(f"{run.path} has chosen nothing that more seeds could be of; `sweep resume` chooses anew")
 
@@ -46,11 +47,8 @@ def add_seeds(run: Run, config: Config, seeds: int) -> None:
     """
     specs, found = run.specs(), confirming_of(run)
     check_room(run.path, config, (len(found.chosen) if found else len(run.selection())) * seeds, new=False)
-    if found is None:
-        configurations: dict[str, set[str]] = {}
-        for spec in specs:
-            configurations.setdefault(spec.technique, set()).add(spec.configuration_id)
-        compared = any(len(own) > 1 for own in configurations.values())
-        write_confirming(run, Confirming(tuple(with_specs(run.selection(), specs)), alone=compared))
+    chosen = run.selection()
     start = max([exploring_seeds(config), *(spec.seed_index + 1 for spec in specs)])
-    add_round(run, range(start, start + seeds))
+    add_round(run, range(start, start + seeds))  # first: a stop now leaves a run whose resume chooses the same again
+    if found is None:
+        write_confirming(run, chosen_before(chosen, specs))

@@ -6,6 +6,7 @@ chosen configuration of each technique trains anew with seeds that choosing neve
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from sweep.runs.files import now
 from sweep.runs.run import Run
 from sweep.runs.selection import select
 from sweep.runs.spec import TrialSpec
+from sweep.runs.trial_table import TrialRecord, trial_table
 
 if TYPE_CHECKING:
     from sweep.config.config import Config
@@ -66,8 +68,9 @@ def chosen_of(run: Run, specs: Sequence[TrialSpec], metric: str) -> list[dict[st
     Raises:
         UserError: none of them ended with a result.
     """
-    trials = run.trials()
-    trials = trials[trials["trial_id"].isin([spec.trial_id for spec in specs])] if len(trials) else trials
+    folders = [(spec, run.trial(spec.trial_id)) for spec in specs]
+    # Not of the run's own table, which says what is fresh: the record of that may be lost, and made anew by this.
+    trials = trial_table(TrialRecord(spec, folder.status(), folder.epochs()) for spec, folder in folders)
     found = [] if trials.empty or metric not in trials else select(trials, metric)
     return found or _none_ended(run, trials)
 
@@ -80,7 +83,7 @@ def _none_ended(run: Run, trials: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def begun(run: Run, config: Config, inputs: SweepInputs) -> Confirming:
-    """What exploring has chosen, and the first round of fresh seeds.
+    """What exploring has chosen, and the fresh seeds: the first round, or all that trials.json tells of.
 
     Raises:
         UserError: no trial ended with a result.
@@ -90,11 +93,44 @@ def begun(run: Run, config: Config, inputs: SweepInputs) -> Confirming:
         chosen = with_specs(chosen_of(run, explored, config.sweep.metric), explored)
     else:
         chosen = _only_configurations(config, inputs)
+    if not config.space.confirm:  # seeds were added
+        return chosen_before(chosen, explored)
     found = Confirming(tuple(chosen), alone=True, looks=looks_of(config))
     start = config.space.seeds if explored else 0
     count = found.looks[0] if found.looks else config.space.confirm
     names = tuple(choice["technique"] for choice in chosen)
-    return replace(found, rounds=(Round(tuple(range(start, start + count)), names, now()),))
+    first = Round(tuple(range(start, start + count)), names, now())
+    return replace(found, rounds=(first, *_later_rounds(run, found, first)))
+
+
+def chosen_before(chosen: Sequence[Mapping[str, Any]], specs: Sequence[TrialSpec]) -> Confirming:
+    """What is confirmed by seeds that are added to a run that had none to confirm: the choices that it had made.
+
+    Args:
+        specs: its trials; where they compared configurations, fresh seeds alone speak.
+    """
+    own: dict[str, set[str]] = {}
+    for spec in specs:
+        own.setdefault(spec.technique, set()).add(spec.configuration_id)
+    compared = any(len(configurations) > 1 for configurations in own.values())
+    return Confirming(tuple(with_specs(chosen, specs)), alone=compared)
+
+
+def _later_rounds(run: Run, found: Confirming, first: Round) -> list[Round]:
+    """The rounds after the first of a run whose confirming.json is lost, by its plan: no look is made anew."""
+    configuration = {choice["technique"]: choice["configuration"] for choice in found.chosen}
+    trained: dict[int, list[str]] = {}
+    for spec in run.specs():
+        if configuration.get(spec.technique) == spec.configuration_id:
+            trained.setdefault(spec.seed_index, []).append(spec.technique)
+    start, later = first.seeds[0], []
+    for before, until in itertools.pairwise(found.looks):
+        seeds = range(start + before, start + until)
+        names = tuple(name for name in first.techniques if all(name in trained.get(seed, ()) for seed in seeds))
+        if not names:
+            break
+        later.append(Round(tuple(seeds), names, now()))
+    return later
 
 
 def with_specs(selection: Sequence[Mapping[str, Any]], specs: Sequence[TrialSpec]) -> list[dict[str, Any]]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from balancing.errors import UserError
 from sweep.planning.confirming import begun, chosen_of, confirmed, exploring_specs, next_round
 from sweep.planning.prepare import SweepInputs
-from sweep.planning.space import explores
-from sweep.runs.confirming import Confirming, confirming_of, write_confirming
+from sweep.planning.space import exploring_seeds
+from sweep.runs.confirming import ADDED, Confirming, confirming_if_there, confirming_of, write_confirming
 from sweep.runs.events import SafeEvents
 from sweep.runs.files import now
+from sweep.runs.openings import seen_by_look
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 
@@ -78,8 +79,8 @@ def sweep_until_whole(
     Raises:
         UserError: no trial ended with a result, or networks keep getting lost.
     """
-    found = confirming_of(run)
-    if found is None and not config.space.confirm:
+    found = confirming_if_there(run)
+    if found is None and not (config.space.confirm or run.info.get(ADDED)):
         metric = config.sweep.metric
 
         def choose() -> list[dict[str, Any]]:
@@ -89,19 +90,21 @@ def sweep_until_whole(
         # A failed trial may still be run by a resume, and then another configuration be chosen: keep its network.
         _tidy(run, chosen, keep=bool((run.trials()["status"] == "failed").any()))
         return
+    if exploring_seeds(config) and _explores_on(run, found, exploring_specs(run, config, inputs), config):
+        train(None)
+    explored = exploring_specs(run, config, inputs)
     if found is None:
-        if explores(config):
-            train(None)
         found = begun(run, config, inputs)
         write_confirming(run, found)
-    explored = exploring_specs(run, config, inputs)
+        run.write_specs([*explored, *found.specs()])
+        found = confirming_of(run) or found  # with seeds that were added
     say(confirming_sentence(found))
     if found.alone and not any(one.added for one in found.rounds):
         _drop_networks(run, [spec.trial_id for spec in explored])  # what was chosen stands, so nothing asks for them
     trained = {0}  # what explored has ended, once for all
     while True:
         chosen = _confirm(run, found, explored, trained, train, tester, say)
-        if inputs.judge is None or len([one for one in found.rounds if not one.added]) >= len(found.looks):
+        if inputs.judge is None or len(found.rounds) >= len(found.looks) or found.rounds[-1].added:
             break
         techniques, answers = inputs.judge(run, found)
         say(look_sentence(found, answers))
@@ -111,6 +114,19 @@ def sweep_until_whole(
         found = replace(found, rounds=(*found.rounds[:-1], replace(found.rounds[-1], answers=answers), more))
         write_confirming(run, found)
     _tidy(run, chosen)
+
+
+def _explores_on(run: Run, found: Confirming | None, explored: Sequence[TrialSpec], config: Config) -> bool:
+    """Whether trials that explore are left to train, before anything is confirmed.
+
+    What was chosen once stands: where only its record is lost, a trial that failed is not run again, which could change
+    the choice.
+    """
+    if found is not None or not explored:
+        return not explored  # a search whose plan is lost finds its trials again
+    if not run.info.get(ADDED) and all(spec.seed_index < exploring_seeds(config) for spec in run.specs()):
+        return True
+    return any(run.trial(spec.trial_id).status()["status"] == "waiting" for spec in explored)
 
 
 def _confirm(
@@ -204,11 +220,20 @@ def _until_whole(
 
 
 def _open(run: Run, chosen: Sequence[str], tester: Tester, about: Mapping[str, Any]) -> None:
-    """The test split, for those for which it was not opened yet; ``about`` is noted with that."""
+    """The test split, for those for which it was not opened yet; ``about`` is noted with that.
+
+    A look was at what it was opened for. A trial that failed then, and gave a result later, is opened for no look.
+    """
     unopened = [trial_id for trial_id in chosen if not run.trial(trial_id).is_tested()]
-    if unopened and sum(run.info["data"]["class_counts"]["test"]):
-        run.record_test_opening(unopened, **about)
-        tester.open_test(unopened)
+    if not unopened or not sum(run.info["data"]["class_counts"]["test"]):
+        return
+    looked_at = seen_by_look(run.test_openings(), about["look"]) if "look" in about else None
+    late = [] if looked_at is None else [trial_id for trial_id in unopened if trial_id not in looked_at]
+    if of_look := [trial_id for trial_id in unopened if trial_id not in late]:
+        run.record_test_opening(of_look, **about)
+    if late:
+        run.record_test_opening(late)
+    tester.open_test(unopened)
 
 
 def _tidy(run: Run, chosen: Sequence[str], *, keep: bool = False) -> None:

@@ -11,7 +11,7 @@ from balancing.errors import UserError
 from sweep.config.size import n_draws, trained
 from sweep.planning.networks import LAST, checkpoint_bytes
 from sweep.planning.space import exploring_seeds, shared_grid, trial_specs
-from sweep.runs.confirming import confirming_of
+from sweep.runs.confirming import confirming_if_there
 from sweep.runs.trial_folder import ENDED
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def check_room(path: Path, config: Config, trials: int, kept: int = 0, *, new: b
 def _trials_to_run(config: Config, found: Run | None) -> int:
     """How many networks are yet to be kept at once: those that explore go when those that confirm begin."""
     recorded = found.specs() if found else []
-    confirming = confirming_of(found) if found else None
+    confirming = confirming_if_there(found) if found else None
     if found and recorded and (config.sweep.search == "grid" or confirming):
         fresh = confirming.specs() if confirming else recorded
         folders = [found.trial(spec.trial_id) for spec in fresh]

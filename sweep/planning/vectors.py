@@ -20,7 +20,7 @@ from sweep.runs.spec import TrialSpec
 from sweep.training.frozen.extract import Eye, Looks, Views, all_cores, body_of
 from sweep.training.frozen.joining import save_body
 from sweep.training.frozen.rows import train_looks
-from sweep.training.frozen.store import FOLDER, Stored, VectorStore, folder_of, key_of
+from sweep.training.frozen.store import FOLDER, Stored, VectorStore, key_of, store_of
 from sweep.training.hardware import on_device
 from sweep.training.inputs import SplitImages
 from sweep.training.vectors import Source, Vectors
@@ -63,21 +63,20 @@ def with_vectors(
     save_body(run.path, config.train.network, inputs.start, run.guard)
     specs = inputs.specs(config)
     pass_ = _Pass(run, inputs, observer, "cuda" if cuda else "cpu", elsewhere)
-    beside, in_cache = folder_of(inputs.images.pixels_path, whole_path(run))
-    if not in_cache:
-        cache = inputs.images.pixels_path.parent.parent
-        say(f"The cache {cache} can't be written, so what the frozen network makes of the images is kept in the run.")
+    store = store_of(inputs.images.pixels_path, whole_path(run))
     name, images = config.network.architecture, len(inputs.images)
-    stored = pass_.opened(beside, specs[0], Looks.at_all(images), f"{images:,} images", name)
+    stored = pass_.opened(store, specs[0], Looks.at_all(images), f"{images:,} images", name)
     _check_apart(stored.rows[inputs.split.train], name)
     _same_as_before(run, stored, say)
     # On a cluster every node sees the run folder, and perhaps no cache but its own.
-    folder = str(whole_path(run) / FOLDER) if config.resources.address else beside
-    vectors = Vectors.of(stored.rows, inputs.split.train, Source(str(run.path.resolve()), folder, pass_.device))
+    if config.resources.address:
+        store = VectorStore(str(whole_path(run) / FOLDER))
+    source = Source(str(run.path.resolve()), store.folder, pass_.device, store.also)
+    vectors = Vectors.of(stored.rows, inputs.split.train, source)
     for views, spec in _all_views(specs, inputs).items():
         looks = train_looks(_split_images(inputs), views)
         what = f"{views.count} views of {len(inputs.split.train):,} training images ({views.augmentation})"
-        pass_.opened(folder, spec, looks, what, name, first=stored.rows)
+        pass_.opened(replace(store, notes=[]), spec, looks, what, name, first=stored.rows)
     return replace(inputs, vectors=vectors, vectors_path=stored.path)
 
 
@@ -134,25 +133,29 @@ class _Pass:
     elsewhere: Elsewhere | None
 
     def opened(
-        self, folder: str, spec: TrialSpec, looks: Looks, what: str, name: str, first: np.ndarray | None = None
+        self, store: VectorStore, spec: TrialSpec, looks: Looks, what: str, name: str, first: np.ndarray | None = None
     ) -> Stored:
         """The vectors, made where they are not there yet, and what a person should know of them said.
 
         Args:
-            folder: where they are kept.
+            store: where they are kept.
             spec: of a trial that sees them.
             looks: at what.
             what, name: at what and through which body, in words.
             first: as of ``VectorStore.opened``.
         """
-        store, say = VectorStore(folder), partial(tell, self.observer.note)
-        looked = False
+        say, looked = partial(tell, self.observer.note), False
 
         def made() -> Generator[np.ndarray]:
             nonlocal looked
             looked = True
             for note in store.notes:
                 say(note)
+            if store.also:
+                say(
+                    f"The cache {store.also} can't be written, so what the frozen network makes of the images is kept "
+                    "in the run."
+                )
             say(f"Looking at {what} through {name}, once ...")
             threads = nullcontext() if self.elsewhere else all_cores()
             with threads, self.observer.bar(len(looks), "looking at images") as seen:

@@ -24,7 +24,7 @@ from sweep.report.section import Section
 from sweep.report.shared_names import data_name, own_places, run_name, without_folders
 from sweep.report.words.added import added_lines
 from sweep.report.words.components import component_lines
-from sweep.report.words.confirming import added_seeds_lines, lost_techniques
+from sweep.report.words.confirming import added_seeds_lines, lost_techniques, luck_of_choosing
 from sweep.report.words.facts import facts_line
 from sweep.report.words.folds import unfinished
 from sweep.report.words.headline import Headline, headline
@@ -134,7 +134,7 @@ def found_warnings(run: Results) -> list[str]:
             f"`sweep resume {shlex.quote(run_name(run))}` trains what is damaged again."
         )
     lines += [*run.left_out(), *component_lines(run), *added_lines(run), *added_seeds_lines(run)]
-    lines += lost_techniques(run)
+    lines += [*lost_techniques(run), *luck_of_choosing(run)]
     lines += [note] if (note := margin_note(run)) else []
     mixed = mixed_lines(run)
     if mixed:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balancing.errors import UserError
+from sweep.runs.contradictions import of_confirming
 from sweep.runs.files import DamagedFile, now, read_json, write_json
-from sweep.runs.shapes import CONFIRMING
+from sweep.runs.openings import OPENINGS, read_openings
+from sweep.runs.shapes import CONFIRMING, SELECTION
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
@@ -74,56 +76,68 @@ class Confirming:
         return [spec for one in self.rounds for spec in self.specs_of(one)]
 
 
-def confirming_in(path: Path, info: Mapping[str, Any]) -> Confirming | None:
+def confirming_in(path: Path, info: Mapping[str, Any], planned: Sequence[TrialSpec]) -> Confirming | None:
     """What a run's folder says of it; None where nothing is confirmed, or not yet.
 
     Args:
         path: the run's folder.
         info: its run.json.
+        planned: its trials.json.
     Raises:
-        UserError: the file is damaged.
+        UserError: the file is damaged, or gone although fresh seeds spoke.
     """
+    added = [seed for entry in info.get(ADDED, []) for seed in entry["seeds"]]
     try:
         found = read_json(path / FILE, dict, CONFIRMING)
+        if wrong := _wrong(found, planned, added, read_openings(path / OPENINGS)):
+            raise DamagedFile(path / FILE, wrong)
     except FileNotFoundError:
+        if added or _confirmed_before(path):
+            raise UserError(f"{path / FILE} is missing; {_anew(path)}") from None
         return None
     except DamagedFile as error:
-        raise UserError(f"{error}; `sweep resume {shlex.quote(str(path))}` writes it anew") from error
-    if wrong := _contradiction(found):
-        raise UserError(f"{path / FILE} is damaged ({wrong}); `sweep resume {shlex.quote(str(path))}` writes it anew")
+        raise UserError(f"{error}; {_anew(path)}") from error
     names = tuple(choice["technique"] for choice in found["chosen"])
     given = found["rounds"]
     rounds = [Round(tuple(r["seeds"]), tuple(r["techniques"]), r["time"], False, r.get("answers", {})) for r in given]
     rounds += [Round(tuple(r["seeds"]), names, r["time"], added=True) for r in info.get(ADDED, [])]
-    if not rounds:  # chosen for seeds that were then not added
-        return None
     return Confirming(tuple(found["chosen"]), found["alone"], tuple(rounds), tuple(found.get("looks", [])))
 
 
-def _contradiction(found: Mapping[str, Any]) -> str:
-    """What no sweep writes, in a few words, of a file of the right shape; "" where there is nothing of it."""
-    chosen = {choice["technique"] for choice in found["chosen"]}
-    if not chosen:
-        return "nothing is chosen"
-    if any(choice["spec"]["technique"] != choice["technique"] for choice in found["chosen"]):
-        return "a technique's trials are another's"
-    if any(not one["seeds"] or min(one["seeds"]) < 0 for one in found["rounds"]):
-        return "a round has no seeds, or negative ones"
-    if any(not chosen.issuperset(one["techniques"]) for one in found["rounds"]):
-        return "a round is of techniques that were not chosen"
-    looks = found.get("looks", [])
-    return "looks do not rise" if looks != sorted({look for look in looks if look > 0}) else ""
+def _anew(path: Path) -> str:
+    return f"`sweep resume {shlex.quote(str(path))}` writes it anew"
 
 
-def fresh_ids(path: Path, info: Mapping[str, Any]) -> set[str]:
+def _wrong(found: Mapping[str, Any], planned: Sequence[TrialSpec], *more: Sequence[Any]) -> str:
+    try:
+        return of_confirming(found, planned, *more)
+    except UserError as error:  # a key of a trial that this version does not know
+        return str(error).partition(";")[0]
+
+
+def _confirmed_before(path: Path) -> bool:
+    """Whether selection.json is of a run whose fresh seeds spoke, which only confirming.json tells of."""
+    try:
+        found = read_json(path / "selection.json", list, SELECTION)
+    except (FileNotFoundError, DamagedFile):
+        return False
+    return any("planned" in choice for choice in found)
+
+
+def fresh_ids(path: Path, info: Mapping[str, Any], planned: Sequence[TrialSpec]) -> set[str]:
     """Trial ids of the fresh seeds; see ``confirming_in``."""
-    found = confirming_in(path, info)
+    found = confirming_in(path, info, planned)
     return {spec.trial_id for spec in found.specs()} if found else set()
 
 
 def confirming_of(run: Run) -> Confirming | None:
     """As ``confirming_in``, of a run."""
-    return confirming_in(run.path, run.info)
+    return confirming_in(run.path, run.info, run.specs())
+
+
+def confirming_if_there(run: Run) -> Confirming | None:
+    """As ``confirming_of``; None, too, where the file is gone and a resume is about to write it anew."""
+    return confirming_of(run) if (run.path / FILE).exists() else None
 
 
 def write_confirming(run: Run, found: Confirming) -> None:

@@ -41,24 +41,25 @@ import numpy as np
 import pandas as pd
 
 from balancing.errors import UserError
+from sweep.runs import contradictions
 from sweep.runs.command import command
-from sweep.runs.confirming import FILE, fresh_ids
+from sweep.runs.confirming import fresh_ids
 from sweep.runs.files import (
     DamagedFile,
     Guard,
     no_guard,
     now,
     read_json,
-    remove,
     unfinished_files,
     write_atomically,
     write_json,
 )
 from sweep.runs.floors import FOLDER as FLOORS
 from sweep.runs.foreign import record_origins
-from sweep.runs.openings import read_openings, record_opening
+from sweep.runs.mending import mend, mend_split
+from sweep.runs.openings import OPENINGS, read_openings, record_opening
 from sweep.runs.out import check_free
-from sweep.runs.shapes import BAD_IMAGES, CONFIRMING, RUN, SELECTION, TRIALS, Shape
+from sweep.runs.shapes import BAD_IMAGES, RUN, SELECTION, TRIALS, Shape
 from sweep.runs.spec import TrialSpec
 from sweep.runs.split_table import parts_of, read_split, split_fingerprint, split_of, write_split
 from sweep.runs.trial_folder import ENDED, TrialFolder
@@ -158,6 +159,8 @@ class Run:
         """run.json."""
         try:
             found: dict[str, Any] = read_json(self.path / "run.json", dict, RUN)
+            if wrong := contradictions.of_run(found):
+                raise DamagedFile(self.path / "run.json", wrong)
         except DamagedFile as error:
             raise UserError(f"{error}, and nothing else tells what run it is; put it back, or start anew") from error
         return found
@@ -219,7 +222,7 @@ class Run:
         """The planned trials, in order. A search that asks for trials as it goes adds to them.
 
         Raises:
-            UserError: the file is damaged.
+            UserError: the file is damaged, or of other data than the run.
         """
         rows = self._list("trials.json", TRIALS)
         specs = [TrialSpec.from_dict(row) for row in rows]
@@ -227,6 +230,7 @@ class Run:
             if row.get("trial_id", spec.trial_id) != spec.trial_id:
                 wrong = f"what it says of trial {number} is not what {row['trial_id']} is"
                 raise self._rewritten(DamagedFile(self.path / "trials.json", wrong))
+        contradictions.check_own(self.path, self.info, specs)
         return specs
 
     def _list(self, name: str, shape: Shape) -> list[Any]:
@@ -243,37 +247,12 @@ class Run:
         return UserError(f"{error}; `sweep resume {shlex.quote(str(self.path))}` writes it anew")
 
     def mend(self) -> list[str]:
-        """Takes away what is damaged beside the trials and follows from what is not, so that it is made anew.
-
-        Returns:
-            A sentence for each file.
-        """
-        done = []
-        shapes = {"trials.json": TRIALS, "selection.json": SELECTION, FILE: CONFIRMING, "audit.json": None}
-        for name, shape in shapes.items():
-            try:
-                read_json(self.path / name, shape=shape)
-                _ = fresh_ids(self.path, self.info) if name == FILE else name == "trials.json" and self.specs()
-            except FileNotFoundError:
-                continue
-            except UserError as error:
-                self.guard()
-                remove(self.path / name)
-                done.append(f"{str(error).partition(';')[0]}; it is made anew.")
-        return done
+        """See ``sweep.runs.mending.mend``."""
+        return mend(self)
 
     def mend_split(self, images: ImageSet, split: Split) -> list[str]:
-        """Writes a damaged split.parquet anew; returns a sentence where it did.
-
-        Args:
-            images, split: the run's own.
-        """
-        try:
-            self.split()
-        except UserError:
-            write_split(self.path, images, split, self.guard)
-            return [f"{self.path / 'split.parquet'} was missing or damaged; it is written anew."]
-        return []
+        """See ``sweep.runs.mending.mend_split``."""
+        return mend_split(self, images, split)
 
     def clean(self) -> None:
         """Removes what writers that were killed left behind, and what trials were killed too late to tidy up."""
@@ -308,17 +287,14 @@ class Run:
 
     def records(self) -> list[TrialRecord]:
         """What the folder of each planned trial holds, in order."""
-        fresh, folders = fresh_ids(self.path, self.info), [(s, self.trial(s.trial_id)) for s in self.specs()]
+        specs = self.specs()
+        fresh, folders = fresh_ids(self.path, self.info, specs), [(s, self.trial(s.trial_id)) for s in specs]
         return [TrialRecord(s, folder.status(), folder.epochs(), s.trial_id in fresh) for s, folder in folders]
 
     def selection(self) -> list[dict[str, Any]]:
         """The configuration chosen for each technique (see ``sweep.runs.selection.select``); [] before selection."""
         found = self._list("selection.json", SELECTION)
-        chosen = [trial_id for choice in found for trial_id in choice["trial_ids"]]
-        known = {spec.trial_id for spec in self.specs()} if chosen else set()
-        unknown = [trial_id for trial_id in chosen if trial_id not in known]
-        if unknown:
-            wrong = f"trials.json knows no trial {unknown[0]!r}"
+        if wrong := contradictions.of_choices(found, self.specs()) if found else "":
             raise self._rewritten(DamagedFile(self.path / "selection.json", wrong))
         return found
 
@@ -340,11 +316,11 @@ class Run:
     def record_test_opening(self, trial_ids: Sequence[str], **more: Any) -> None:
         """Notes that the test split is about to be opened, when and for which trials, and ``more``."""
         self.guard()
-        record_opening(self.path / "test_openings.jsonl", trial_ids, **more)
+        record_opening(self.path / OPENINGS, trial_ids, **more)
 
     def test_openings(self) -> list[dict[str, Any]]:
         """One object an opening: time, trials.
 
         A line that was cut off counts as an opening all the same, of a time and of trials that are not known.
         """
-        return read_openings(self.path / "test_openings.jsonl")
+        return read_openings(self.path / OPENINGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,10 +22,10 @@ def misfit(value: Any, shape: Shape, where: str = "") -> str:
 
     Args:
         value: of JSON.
-        shape: a type (``int`` takes no true, and whole numbers of 64 bits alone; ``float`` is a fraction), a tuple of
-            types or None of which one must fit, a frozenset of words, ``[shape]`` for a list of such, or
-            ``{"key": shape}`` for an object that has these keys and perhaps others; a key that ends in ``?`` may be
-            missing, ``*`` is any other.
+        shape: a type (``int`` takes no true, and whole numbers of 64 bits alone; ``float`` is a fraction, and
+            finite), a tuple of types or None of which one must fit, a frozenset of words, ``[shape]`` for a list of
+            such, or ``{"key": shape}`` for an object that has these keys and perhaps others; a key that ends in ``?``
+            may be missing, ``*`` is any other.
         where: the value's place, to begin with.
 
     >>> misfit({"trials": ["a", 7]}, {"trials": [str], "time?": str})
@@ -59,6 +60,8 @@ def _is(value: Any, kind: type | None) -> bool:
         return value is None
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _BEYOND
+    if kind is float:  # JSON as Python reads it has NaN and infinities
+        return isinstance(value, float) and math.isfinite(value)
     return isinstance(value, kind)
 
 
@@ -85,6 +88,10 @@ RUN: Shape = {
     "versions": _VERSIONS,
     "precision?": (str, None),
     "resumed?": [{}],
+    "created?": str,
+    "finished?": (str, None),
+    "machine?": {},
+    "vectors?": (str, None),
     "notes": [str],
     "components?": {"*": {"axis": str, "module": str, "distribution": str, "identity": str}},
     "decisions_added?": [{"time": str, "techniques": {"*": {}}}],
@@ -104,6 +111,8 @@ RUN: Shape = {
         "fingerprint": str,
         "split_fingerprint": str,
         "shape": [int],
+        "images?": int,
+        "left_out?": int,
         "class_names": [str],
         "positive": (int, None),
         "class_counts": {"train": [int], "validation": [int], "test": [int]},
@@ -163,4 +172,4 @@ STATUS: Shape = {
 }
 EPOCHS: Shape = [{"epoch": int, "seconds": NUMBER, "images_per_second": NUMBER, "*": (*NUMBER, None)}]
 BAD_IMAGES: Shape = [{"name": str, "reason": str}]
-OPENING: Shape = {"time": str, "trials": [str]}
+OPENING: Shape = {"time": str, "trials": [str], "look?": int, "added?": bool}

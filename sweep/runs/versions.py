@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
-_PACKAGES = ("balancing-act", "torch", "torchvision", "ray", "numpy", "scikit-learn", "imbalanced-learn", "torchcam")
+from balancing.version import VERSION
+
+_PACKAGES = ("torch", "torchvision", "ray", "numpy", "scikit-learn", "imbalanced-learn", "torchcam")
 # Those that train, and so make two halves of one comparison unlike.
 TRAINING = ("balancing-act", "torch", "ray")
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that decide a trial's numbers; those not installed are left out."""
-    found = {"python": platform.python_version()}
+    """Python, this code, and the packages that decide a trial's numbers; those not installed are left out."""
+    found = {"python": platform.python_version(), "balancing-act": VERSION}
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)

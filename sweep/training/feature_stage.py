@@ -106,6 +106,7 @@ def batches(features: Features, plan: TrainingPlan, part: Part, n_classes: int, 
     base, mate, labels = (torch.from_numpy(values)[order].to(device) for values in (plan.base, plan.mate, plan.labels))
     weight = torch.from_numpy(plan.weight)[order].float().to(device).view(-1, 1)
     one_hot = torch.eye(n_classes, device=device)
+    mixed = bool(plan.synthetic.any())  # else each row would be read twice, to be mixed with itself
     partners, others = base, labels
     if isinstance(part.mix, Partnered):
         assert part.partners is not None
@@ -114,7 +115,9 @@ def batches(features: Features, plan: TrainingPlan, part: Part, n_classes: int, 
         others = torch.from_numpy(part.partners.labels)[drawn].to(device)
     for start in range(0, part.rows, spec.batch_size):
         batch = slice(start, start + spec.batch_size)
-        x, targets = torch.lerp(rows[base[batch]], rows[mate[batch]], weight[batch]), one_hot[labels[batch]]
+        x, targets = rows[base[batch]], one_hot[labels[batch]]
+        if mixed:
+            x = torch.lerp(x, rows[mate[batch]], weight[batch])
         if isinstance(part.mix, Partnered):
             x, targets = part.mix.mix(x, rows[partners[batch]], targets, one_hot[others[batch]], generator)
         elif part.mix is not None:

@@ -35,7 +35,7 @@ def new_optimizer(
     Reference: Kingma & Ba, ICLR 2015; Loshchilov & Hutter, ICLR 2019 (AdamW).
     """
     parts = dict(model.named_parameters())
-    scales = parts.pop("fc.scales", None)
+    scales = next((parts.pop(name) for name in list(parts) if name.rpartition(".")[2] == "scales"), None)
     free = [] if bias_decays else [parts.pop(name) for name in list(parts) if name.rpartition(".")[2] == "bias"]
     groups: list[dict[str, Any]] = [{"params": list(parts.values())}]
     if free:

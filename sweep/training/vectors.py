@@ -17,11 +17,13 @@ class Source:
         run: the run folder, which keeps the body.
         folder: where its vectors are kept; see ``frozen.store``.
         device: the kind of device that it computes on, ``cpu`` or ``cuda``.
+        also: where others may lie, and nothing is written; "" for nowhere.
     """
 
     run: str
     folder: str
     device: str = "cpu"
+    also: str = ""
 
 
 @dataclass(frozen=True)

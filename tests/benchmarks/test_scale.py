@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ from benchmarks.scale_model import (
     trial_parts,
     written_bytes,
 )
+from sweep.config.config import build_config, read_file
 from sweep.planning import estimate as plan
+from sweep.planning.space import trial_specs
 from sweep.runs.spec import TrialSpec
 
 
@@ -188,3 +191,19 @@ def test_files_to_go_on_from_are_written_after_epochs_and_not_more_often_than_as
     for epoch_seconds, resumes in ((40, 6), (20, 3), (11, 2), (1, 0)):
         constants = Constants(1e9, epoch_seconds=epoch_seconds, checkpoint_bytes=1, resume_seconds=30)
         assert written_bytes(spec, data, constants) == 7 + 3 * resumes
+
+
+def test_the_page_tells_how_many_trials_the_preset_has_today() -> None:
+    config = build_config(read_file("compare"), {})
+    exploring = trial_specs(config)
+    techniques = len({spec.technique for spec in exploring})
+    fresh, epochs = config.space.confirm * techniques, sum(spec.epochs for spec in exploring)
+    lengths = [spec.epochs for spec in exploring if spec.technique == "baseline"]
+    page = " ".join((Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8").split())
+    assert f"{len(exploring)} trials, and then" in page
+    assert f"{config.space.confirm} fresh seeds, {fresh} trials: {len(exploring) + fresh}." in page
+    assert f"Exploring takes {epochs} epochs. The 8 draws have {min(lengths)} to {max(lengths)} of them" in page
+    assert (
+        f"takes {fresh * min(lengths)} to {fresh * max(lengths):,}, and {epochs * fresh // len(exploring)} at" in page
+    )
+    assert f"{epochs + epochs * fresh // len(exploring):,} in all" in page

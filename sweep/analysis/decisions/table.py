@@ -26,6 +26,7 @@ from balancing.errors import UserError
 from balancing.metrics import METRICS, decide
 from sweep.analysis.decisions.ledger import carried_prior
 from sweep.analysis.decisions.preferences import USUAL, DecisionPreferences
+from sweep.analysis.looks import trained_as
 from sweep.analysis.names import display_name
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.bootstrap import SAMPLES
@@ -219,6 +220,20 @@ def decision_table(
 def decisions_of(results: Results, stated: DecisionPreferences = USUAL) -> pd.DataFrame:
     """``decision_table`` under the draws of the results' own tables, made once."""
     return results.once(("decisions", stated), lambda: decision_table(results, np.random.default_rng(0), stated=stated))
+
+
+def once_each(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``decision_table`` without techniques that are one of the baseline's own rows by another name.
+
+    That is what a run that was asked for ``baseline+threshold`` has: the same networks with the same threshold.
+    """
+    of_baseline = table[(table["technique"] == BASELINE) & (table["rule"] != "argmax")]
+    rows = {tuple(row) for row in of_baseline[list(METRICS)].itertuples(index=False)}
+    again = [
+        name != BASELINE and trained_as(name) == BASELINE and tuple(row) in rows
+        for name, row in zip(table["technique"], table[list(METRICS)].itertuples(index=False), strict=True)
+    ]
+    return table[~np.array(again, dtype=bool)]
 
 
 def of_decisions(

@@ -29,6 +29,7 @@ from sweep.analysis.maps.regions import (
     sample_maps,
     with_interval,
 )
+from sweep.analysis.maps.shared import shared
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.few_patients import FewPatients, PatientDraws
 
@@ -186,7 +187,7 @@ def _against_random_weights(
         else sample.sanity[:0]
     )
     unlearnt = class_activation_maps(
-        randomised(network.model, sample.weight_seed),
+        shared(randomised(network.model, sample.weight_seed), network.kept),
         network.inputs(images.pixels[sampled.rows[places]]),
         targets[places].tolist(),
         sampled.seeds[places].tolist(),

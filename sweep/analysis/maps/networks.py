@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ from torch import nn
 
 from sweep.analysis.highlights import highlights
 from sweep.analysis.maps.methods import class_activation_maps
+from sweep.analysis.maps.shared import Kept, shared
 from sweep.analysis.names import gives_of, in_order
 from sweep.analysis.results import Results
 from sweep.runs.spec import TrialSpec
@@ -70,6 +71,7 @@ class Network:
         rows: (N,) int64, the tested rows of the image set.
         labels: (N,) int64, their true classes.
         probabilities: (N, C) float64, as recorded.
+        kept: what frozen bodies made of images, for all techniques.
     """
 
     technique: str
@@ -79,6 +81,12 @@ class Network:
     rows: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
+    kept: Kept = field(default_factory=Kept, repr=False, compare=False)
+
+    @cached_property
+    def looks(self) -> nn.Module:
+        """The model, with what its frozen body makes of an image computed once for all techniques."""
+        return shared(self.model, self.kept)
 
     @cached_property
     def field(self) -> int:
@@ -105,12 +113,12 @@ class Network:
         """(N, H, W) or (N, H, W, 3) pixels in 0..255 -> (N, C) float32 probabilities, computed in float32."""
         device = next(self.model.parameters()).device
         spec = replace(self.spec, precision="float32")
-        return predict(self.model, torch.from_numpy(np.array(pixels)), np.arange(len(pixels)), spec, device)
+        return predict(self.looks, torch.from_numpy(np.array(pixels)), np.arange(len(pixels)), spec, device)
 
     def maps(self, pixels: np.ndarray, targets: np.ndarray, seeds: np.ndarray, method: str) -> np.ndarray:
         """(N, H, W) float32 maps of pixels in 0..255, see ``class_activation_maps``."""
         return class_activation_maps(
-            self.model, self.inputs(pixels), [int(t) for t in targets], [int(s) for s in seeds], method
+            self.looks, self.inputs(pixels), [int(t) for t in targets], [int(s) for s in seeds], method
         )
 
 
@@ -139,7 +147,8 @@ def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarr
 
 def networks(run: Results, device: str | torch.device = "cpu") -> Iterator[Network]:
     """The networks of ``kept_trials``, one at a time."""
+    kept = Kept()
     for technique, (trial_id, (rows, labels, probabilities)) in kept_trials(run).items():
         model, facts = whole_network(run.trial(trial_id).best)
         spec = TrialSpec.from_dict(facts["spec"])
-        yield Network(technique, trial_id, model.to(device), spec, rows, labels, probabilities)
+        yield Network(technique, trial_id, model.to(device), spec, rows, labels, probabilities, kept)

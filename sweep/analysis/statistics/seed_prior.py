@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -25,6 +26,9 @@ _SAME_NETWORKS = 0.5
 class SeedPrior:
     """Name of a row -> its variance over seeds; None of a row whose own seeds alone have to tell it.
 
+    Of differences, rows whose seeds agree to the last digit are none of those: numbers come in steps (of a few
+    patients), so what they tell is that chance is hardly larger than such a step, not that there is none.
+
     Args:
         variances: name -> variance.
     """
@@ -39,15 +43,15 @@ class SeedPrior:
     def of_rows(
         cls, rows: Mapping[str, tuple[Sequence[float] | np.ndarray, np.ndarray, FewPatients | None]]
     ) -> SeedPrior:
-        """Of techniques' own numbers.
+        """Of techniques' own numbers; none of seeds that agree, which they do near 0 and 1, where limits are exact.
 
         Args:
             rows: technique -> ((S,) of each seed, (S, J + B) under draws of patients, what few patients take away).
         """
         seen = {}
         for name, (values, resampled, few) in rows.items():
-            found = _seen(name, np.asarray(values, dtype=np.float64), resampled, few)
-            if found is not None:
+            found = _seen(name, np.asarray(values, dtype=np.float64), resampled, few, 0.0)
+            if found is not None and found.squares:
                 seen[name] = found
         if len({one.trained for one in seen.values()}) < _FEWEST:
             return cls({})
@@ -67,9 +71,10 @@ class SeedPrior:
             few: of the draws; of the metric, paired.
         """
         own = networks.get(baseline, {})
-        seen, pairs = {}, {}
+        seen, pairs, tied = {}, {}, {}
+        step = _step([value for value, _ in of_seeds.values()] for of_seeds in networks.values())
         for name, of_seeds in networks.items():
-            found = _seen(name, *_stacked(of_seeds.values()), few) if len(of_seeds) > 1 else None
+            found = _seen(name, *_stacked(of_seeds.values()), few, step) if len(of_seeds) > 1 else None
             if found is not None:
                 seen[name] = found
         if baseline not in seen:
@@ -80,14 +85,16 @@ class SeedPrior:
                 _stacked([of[seed] for seed in common]) if common else (np.empty(0), np.empty((0, 0)))
                 for of in (networks[name], own)
             )
-            apart = _seen(name, values - base, resampled - base_resampled, few)
-            if apart is None or apart.least < _SAME_NETWORKS * (seen[name].least + seen[baseline].least):
+            apart = _seen(name, values - base, resampled - base_resampled, few, step)
+            if apart is None or apart.own < _SAME_NETWORKS * (seen[name].own + seen[baseline].own):
                 del seen[name]
                 continue
             a, b = values - values.mean(), base - base.mean()
             pairs[name] = Pair(len(common), float(a @ a), float(b @ b), float(a @ b), apart.least)
+            if not apart.squares:
+                tied[name] = _of_steps(apart)
         if len({seen[name].trained for name in (*pairs, baseline)}) < _FEWEST:
-            return cls({})
+            return cls(tied)
         return cls(Family(seen).of_differences(baseline, pairs))
 
 
@@ -172,17 +179,39 @@ def _stacked(numbers: Iterable[Numbers]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(values, dtype=np.float64), np.stack(resampled)
 
 
-def _seen(name: str, values: np.ndarray, resampled: np.ndarray, few: FewPatients | None) -> Seen | None:
-    """None where these seeds tell nothing of a variance."""
-    if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) < _NO_SPREAD:
+def _step(values: Iterable[Sequence[float] | np.ndarray]) -> float:
+    """The least by which any two numbers of a family differ; 0 of numbers that are all the same."""
+    known = np.unique(np.concatenate([np.asarray(own, dtype=np.float64) for own in values] or [np.empty(0)]))
+    apart = np.diff(known[np.isfinite(known)])
+    apart = apart[apart >= _NO_SPREAD]
+    return float(apart.min()) if len(apart) else 0.0
+
+
+def _of_steps(tied: Seen) -> SeedVariance:
+    """The variance of seeds that agree to the last digit, where no others speak for them: the least there is."""
+    return SeedVariance(math.sqrt(tied.least), tied.seeds - 1)
+
+
+def _seen(name: str, values: np.ndarray, resampled: np.ndarray, few: FewPatients | None, step: float) -> Seen | None:
+    """None where these seeds tell nothing of a variance. Where they agree to the last digit, it is at least step^2 / 12
+    larger than what networks err on: what rounding to a step has.
+
+    Args:
+        step: of the numbers, of ``_step``.
+    """
+    if len(values) < 2 or not np.isfinite(values).all():
         return None
     first = 0 if few is None else len(few.rows)
     finite = np.isfinite(resampled).all(axis=0)
     finite[:first] = True
     if finite.sum() < 2 + first:
         return None
-    least, known = own_variance(resampled[:, finite, None], few)
+    found, known = own_variance(resampled[:, finite, None], few)
     if not known.all():
         return None
+    own = float(found[0])
+    if np.ptp(values) < _NO_SPREAD:
+        least = own + step**2 / 12
+        return Seen(len(values), 0.0, least, _trained(name), own) if least > _NO_SPREAD**2 else None
     away = values - values.mean()
-    return Seen(len(values), float(away @ away), float(least[0]), _trained(name))
+    return Seen(len(values), float(away @ away), own, _trained(name), own)

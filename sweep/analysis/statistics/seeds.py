@@ -69,15 +69,17 @@ class Seen:
 
     Args:
         seeds: S >= 2.
-        squares: sum of squared deviations from their mean, > 0.
+        squares: sum of squared deviations from their mean, >= 0; where it is 0, ``least`` is not.
         least: variance over seeds that there is at least: what each network errs on by itself.
         trained: what was trained; techniques that only decide otherwise with the same networks have the same.
+        own: of ``least``, what networks err on by themselves; it has more where seeds agree to the last digit.
     """
 
     seeds: int
     squares: float
     least: float
     trained: str
+    own: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Family:
         speaking = [one for name, one in self.seen.items() if self.weights[name]]
         raw = np.array([one.squares / (one.seeds - 1) for one in speaking])
         middle = float(np.log(np.median(np.maximum(raw, [one.least for one in speaking]))))
-        top = max(float(np.log(raw).max()), middle) + _ABOVE
+        top = max(float(np.log(raw[raw > 0]).max(initial=middle)), middle) + _ABOVE
         # Of what training adds to a network's own errors: log variances that it can have, and mu and tau.
         self.added = np.arange(middle - _BENEATH, top, _STEP)
         centres = np.arange(middle - _BENEATH, top - _ABOVE / 2, 2 * _STEP)

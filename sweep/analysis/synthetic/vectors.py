@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweep.analysis.results import Results
+from sweep.runs.folds import whole_path
+from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def vectors_of(run: Results, images: ImageSet, spec: TrialSpec) -> Vectors:
 
     from sweep.training.frozen.extract import Eye, Looks, all_cores
     from sweep.training.frozen.joining import load_body
-    from sweep.training.frozen.store import VectorStore, folder_of, key_of
+    from sweep.training.frozen.store import key_of, store_of
     from sweep.training.hardware import on_device
     from sweep.training.vectors import Vectors
 
@@ -40,6 +42,6 @@ def vectors_of(run: Results, images: ImageSet, spec: TrialSpec) -> Vectors:
         with all_cores():
             yield from eye.vectors(Looks.at_all(len(images)))
 
-    folder, _ = folder_of(images.pixels_path, run.path)  # where trials found them, or left them
-    stored = VectorStore(folder).opened(key_of(spec, kind), len(images), made)
+    store = store_of(images.pixels_path, whole_path(Run(run.path)))  # where trials found them, or left them
+    stored = store.opened(key_of(spec, kind), len(images), made)
     return Vectors.of(stored.rows, run.rows_of("train"))

@@ -10,8 +10,10 @@ from balancing.data.patients import FEWEST
 from balancing.metrics import RANKING
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.figures.forest import forest_plot
+from sweep.analysis.looks import level_of
 from sweep.analysis.names import inline_name
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.sequential import ALPHA
 from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
 from sweep.report.blocks import Block, Figures, Folded, Paragraph
 from sweep.report.columns import Column, table_of, technique, text, value
@@ -123,7 +125,7 @@ def differences_section(context: ReportContext) -> SectionBody | None:
 
 def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Table:
     """Each technique's paired difference in a metric; "" is the one selected by."""
-    name = inline_name(metric or run.metric)
+    name, level = inline_name(metric or run.metric), ALPHA if metric else level_of(run.confirming)
     found = answers(data)
     judged = (data["seeds"] > 1) & ~(data["fewest_patients"] < FEWEST)
     shown = data.assign(
@@ -132,7 +134,7 @@ def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Tab
         p_adjusted_shown=data["p_adjusted"].where(judged),
         equivalence_shown=data["equivalence_p"].where(judged),
         sd=data["seed_sd"].where(data["seeds"] > 1),
-        needed=needed_cells(data, (found == OPEN) & judged),
+        needed=needed_cells(data, (found == OPEN) & judged, level),
     )
     strong = [bool(one) for one in found == HELPS]
     columns = [
@@ -150,7 +152,7 @@ def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Tab
     ]
     return table_of(
         f"differences_{metric}" if metric else "differences",
-        _caption(data, name, any(strong), run.margin),
+        _caption(data, name, any(strong), run.margin, level),
         shown,
         columns,
         strong=strong,
@@ -158,7 +160,7 @@ def differences_table(run: Results, data: pd.DataFrame, metric: str = "") -> Tab
     )
 
 
-def _caption(data: pd.DataFrame, name: str, strong: bool, margin: float) -> str:
+def _caption(data: pd.DataFrame, name: str, strong: bool, margin: float, level: float) -> str:
     caption = (
         f"Paired differences in test {name}: each seed against the baseline's same seed, on the same patients. "
         "Intervals hold both chances: which patients were tested (bootstrap over patients within classes, with "
@@ -177,6 +179,8 @@ def _caption(data: pd.DataFrame, name: str, strong: bool, margin: float) -> str:
             "of each technique, not adjusted). To tell it: what it would take, with 80 % power, to see a difference as "
             f"large as the one seen or, where that was less than half of {margin:g}, to show that it does not matter."
         )
+        if level < ALPHA:
+            caption += f" More seeds would be judged at what the last look may spend, {100 * level:.2g} % of the 5 %."
     return caption + (" Bold: significantly ahead of the baseline at the 5 % level." if strong else "")
 
 

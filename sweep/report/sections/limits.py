@@ -9,6 +9,7 @@ from sweep.report.blocks import Listing
 from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
+from sweep.report.words.choices import unequal_choices_of
 from sweep.report.words.confirming import added_seeds_lines, confirmed_sentence, looks_lines
 from sweep.report.words.folds import fold_places, whose_answer
 from sweep.report.words.network import limits_of_frozen, network_of
@@ -36,7 +37,7 @@ def limits_section(context: ReportContext) -> SectionBody:
             else f"{whose_answer(run)} The configuration is chosen anew in each fold, so that choice is in them as "
             "far as folds choose differently."
         )
-    lines += [chosen_before] if chosen_before else []
+    lines += [said for said in (chosen_before, unequal_choices_of(run)) if said]
     lines += looks_lines(run) + added_seeds_lines(run)
     fewest, label = fewest_test_patients(run)
     if 0 < fewest < SPARSE:

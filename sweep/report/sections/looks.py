@@ -20,6 +20,7 @@ from sweep.report.summary_types import CELLS, Count, Reason
 from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import ranged
 from sweep.report.text.numbers import NONE, decimals, percent
+from sweep.report.words.bodies import ADVICE, fault_of_body
 from sweep.report.words.folds import of_one_fold
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ def looks_section(context: ReportContext) -> SectionBody:
     masks = masks_of(images, options.masks)
     context, which = of_one_fold(context)
     run = context.run
+    fault = fault_of_body(run)
+    if fault:
+        return _without(f"There are no activation maps, for {fault}; {ADVICE}.")
     shown = case_maps(run, images, method=method, device=device)
     found = looks(run, images, method=method, masks=masks, rng=context.rng, device=device, sizes=options.map_sizes)
     if shown is None or found is None:

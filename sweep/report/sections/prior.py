@@ -78,8 +78,8 @@ def prior_section(context: ReportContext) -> SectionBody | None:
     if ledger.empty:
         return None
     table = same_rule_table(run)
-    answer = would_a_rule_do(table, "a threshold" if run.positive is not None else "weights of the classes")
-    differ = nothing_but_t(ledger, run.differences("auroc"), lambda name: trained_otherwise(run, name))
+    answer = would_a_rule_do(table, "a threshold" if run.positive is not None else "weights of the classes", run.margin)
+    differ = nothing_but_t(ledger, run.differences("auroc"), lambda name: trained_otherwise(run, name), run.margin)
     sentence = " ".join([differ, other_than_designed(ledger)]).rstrip()
     blocks: list[Block] = [Paragraph(answer), Paragraph(sentence), _ledger(ledger)]
     ranking = scores_sentence(run, "loss", "no T")

@@ -86,7 +86,7 @@ def synthetic_section(context: ReportContext) -> SectionBody | None:
     Returns:
         None where no chosen technique mixes any.
     Raises:
-        UserError: other images than the run's, or a frozen run's body is missing.
+        UserError: other images than the run's.
     """
     again = f"sweep report {run_name(context.run)} --data {shlex.quote(data_name(context.run.info['data']))}"
     context, which = of_one_fold(context)
@@ -115,7 +115,19 @@ def synthetic_section(context: ReportContext) -> SectionBody | None:
             blocks.append(Figures([plot]))
             blocks.append(_table(data))
             blocks.append(Folded("How these numbers are made", [Listing(_method(data))]))
-    mixtures = feature_mixtures(run, images)
+    from sweep.training.frozen.joining import BODY, NoBody
+
+    mixtures = None
+    try:
+        mixtures = feature_mixtures(run, images)
+    except NoBody:
+        text = (
+            f"Mixtures of features are not described: {BODY}, the frozen network's weights, is missing or damaged, and "
+            "what it made of the images is no longer kept; `sweep resume` makes both anew."
+        )
+        if not blocks:
+            return SectionBody([Paragraph(text)], {"reason": text}, references=())
+        blocks.append(Paragraph(text))
     if mixtures is not None:
         more, numbers = feature_blocks(run, images, mixtures, for_features)
         blocks += more

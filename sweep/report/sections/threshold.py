@@ -13,7 +13,7 @@ from sweep.analysis.decisions.net_benefit import benefit_curves
 from sweep.analysis.decisions.operating_points import MANY, SENSITIVITIES, operating_points, point_name
 from sweep.analysis.decisions.predictive_values import predictive_table
 from sweep.analysis.decisions.preferences import DecisionPreferences
-from sweep.analysis.decisions.table import decisions_of, reference_rule, split_prior
+from sweep.analysis.decisions.table import decisions_of, once_each, reference_rule, split_prior
 from sweep.analysis.decisions.two_class import BANDED
 from sweep.analysis.figures.decision_curve import decision_curve_plot
 from sweep.analysis.figures.predictive_values import predictive_values_plot
@@ -106,7 +106,7 @@ def thresholds_section(context: ReportContext) -> SectionBody | None:
         return None
     words = answer(run, table)
     blocks: list[Block] = [Paragraph(text) for text in words]
-    blocks.append(_decisions(run, table))
+    blocks.append(_decisions(run, once_each(table)))
     no_rates = scores_sentence(run, "balanced_accuracy", "no decisions")
     no_benefit = scores_sentence(run, "loss", "no net benefit")
     missing = f"{no_rates} {no_benefit}".strip()

@@ -30,6 +30,7 @@ from sweep.report.table import Cell, Table, number
 from sweep.report.text.intervals import with_interval
 from sweep.report.text.lists import first_few
 from sweep.report.text.numbers import NONE, parameters, three
+from sweep.report.words.choices import unequal_choices_of
 from sweep.report.words.confirming import confirmed_sentence
 from sweep.report.words.folds import fold_places, tested_on
 from sweep.report.words.scores import scores_sentence
@@ -150,7 +151,7 @@ def configurations(run: Results) -> Table | None:
         caption = f"What was chosen for each technique, by {metric} on validation. {confirmed} Validation is theirs."
     return table_of(
         "configurations",
-        caption,
+        f"{caption} {unequal_choices_of(run)}".rstrip(),
         data,
         [
             technique(),

@@ -10,16 +10,13 @@ import pandas as pd
 from balancing.data.patients import FEWEST
 from sweep.analysis.decisions.same_rule import AS_TRAINED, only_moves_the_prior
 from sweep.analysis.names import display_name
-from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE
+from sweep.analysis.statistics.paired import BASELINE, CONFIDENCE, RELEVANT
 from sweep.report.text.intervals import ranged
 from sweep.report.text.lists import first_few, listed, techniques_listed
 from sweep.report.text.numbers import decimals
 
 # T that differ by less are one.
 APART = 0.05
-# Differences in test AUROC or balanced accuracy whose whole interval lies within this are called none. That one is not
-# significant says no such thing: with few patients hardly any is.
-NONE_WITHIN = 0.02
 _ROUNDING = 1e-9
 RULE_NAMES = {
     AS_TRAINED: "As trained",
@@ -39,7 +36,10 @@ def moves_t(row: pd.Series, base: pd.Series) -> bool:
 
 
 def nothing_but_t(
-    ledger: pd.DataFrame, areas: pd.DataFrame, otherwise: Callable[[str], Sequence[str]] = lambda name: ()
+    ledger: pd.DataFrame,
+    areas: pd.DataFrame,
+    otherwise: Callable[[str], Sequence[str]] = lambda name: (),
+    margin: float = RELEVANT,
 ) -> str:
     """Which techniques differ from the baseline in nothing but T.
 
@@ -47,6 +47,8 @@ def nothing_but_t(
         ledger: of ``ledger_table``.
         areas: differences in AUROC to the baseline, as ``Results.differences`` gives them.
         otherwise: technique -> the hyperparameters that were chosen for it other than for the baseline.
+        margin: differences in AUROC whose whole interval lies within it are called none. That one is not significant
+            says no such thing: with few patients hardly any is.
     """
     rows = {str(row["technique"]): row for _, row in ledger.iterrows()}
     if BASELINE not in rows or areas.empty:
@@ -64,15 +66,15 @@ def nothing_but_t(
         and ranked[name]["seeds"] > 1
         and only_moves_the_prior(name)
         and moves_t(rows[name], rows[BASELINE])
-        and -NONE_WITHIN <= ranked[name]["low"] <= _ROUNDING
-        and -_ROUNDING <= ranked[name]["high"] <= NONE_WITHIN
+        and -margin <= ranked[name]["low"] <= _ROUNDING
+        and -_ROUNDING <= ranked[name]["high"] <= margin
     ]
     alike = [name for name in moved if not otherwise(name)]
     others = [name for name in moved if otherwise(name)]
     rule = (
         "by design the sampler, the loss or the decision alone is another, T is another, and test AUROC (which a moved "
         "prior changes by nothing with two classes, and a little with more) is the baseline's: the interval of the "
-        f"difference holds 0 and lies within {NONE_WITHIN:g}"
+        f"difference holds 0 and lies within {margin:g}"
     )
     if alike:
         sentence = f"As far as these data tell, {_named(alike, rows)} differ{'s' * (len(alike) == 1)} from the "
@@ -137,12 +139,14 @@ def _two(value: float | None) -> str:
     return decimals(value, 2)
 
 
-def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold") -> str:
+def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold", margin: float = RELEVANT) -> str:
     """Whether the baseline reaches the same under the rule that the techniques decide by.
 
     Args:
         table: of ``same_rule_table``.
         rule: in words, what is tuned on validation.
+        margin: what is left of a lead under the rule lies within it, as its interval has it, where the rule does as
+            much.
     """
     compared = table[table["difference"].notna()]
     if compared.empty:
@@ -168,20 +172,20 @@ def would_a_rule_do(table: pd.DataFrame, rule: str = "a threshold") -> str:
         f"on validation, alike for both, {_who(tuned)}."
     )
     lost = [name for name in plain if name not in tuned]
-    # Of a lead of 0.01 as trained, 0.02 under the rule may be all and more.
+    # Of a lead smaller than the margin as trained, all and more may be within it under the rule.
     lead = compared[compared["rule"] == AS_TRAINED].set_index("technique")["difference"]
     most = compared[compared["rule"] == "threshold"].set_index("technique")["difference_high"]
-    same = [name for name in lost if most.get(name, np.inf) <= min(NONE_WITHIN, lead[name] / 2)]
+    same = [name for name in lost if most.get(name, np.inf) <= min(margin, lead[name] / 2)]
     if same:
         sentence = (
             f"Yes, as far as these data tell, for {techniques_listed(same)}: ahead of the baseline as trained, and "
-            f"under the same tuned rule at most half as much, and no more than {NONE_WITHIN:g}. {sentence}"
+            f"under the same tuned rule at most half as much, and no more than {margin:g}. {sentence}"
         )
     if len(same) < len(lost):
         left = techniques_listed([name for name in lost if name not in same])
         sentence = (
             f"These data can't tell for {left}: ahead of the baseline as trained, and under the same tuned rule not "
-            f"significantly, but perhaps by more than half of that, or than {NONE_WITHIN:g}. {sentence}"
+            f"significantly, but perhaps by more than half of that, or than {margin:g}. {sentence}"
         )
     if tuned:
         sentence = f"No, not for {techniques_listed(tuned)}. {sentence}"

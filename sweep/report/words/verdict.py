@@ -9,6 +9,7 @@ import pandas as pd
 
 from balancing.data.patients import FEWEST
 from sweep.analysis.comparison import fewest_test_patients, winners_and_losers
+from sweep.analysis.looks import level_of
 from sweep.analysis.names import display_name, in_order, inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import is_phantom
@@ -120,7 +121,7 @@ def judged(run: Results, table: pd.DataFrame, name: str, *, every: bool = True) 
         rest = f"Can't be told yet: {_named(unknown, len(table))}." if 0 < len(unknown) < len(table) else ""
         sentences = [
             _none_does(table, name),
-            what_it_would_take(table, several) if len(several) else "",
+            what_it_would_take(table, several, level_of(run.confirming)) if len(several) else "",
             _behind(worse),
             _equivalent(same, run.margin),
             rest,

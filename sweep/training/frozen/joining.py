@@ -34,25 +34,50 @@ def save_body(path: Path, network: str, start: State, guard: Guard = no_guard) -
     write_torch(path / BODY, {"architecture": architecture, "body": dict(start)}, guard)
 
 
+class NoBody(UserError):
+    """The frozen body of a run is missing or damaged."""
+
+
 def load_body(path: Path) -> Network:
     """The frozen body of a run folder, in evaluation mode, float32, on the CPU.
 
     Raises:
-        UserError: it is missing or damaged.
+        NoBody: it is missing or damaged.
     """
     file = path / BODY
     try:
         found = file.stat()
-        body = _loaded(file, found.st_mtime_ns, found.st_size)
+        body = _loaded(file, found.st_mtime_ns, found.st_size)[1]
     except Exception as error:  # a damaged file can raise almost anything
-        raise UserError(
-            f"{file}, the frozen body of this run, is missing or damaged; `sweep resume` writes it"
-        ) from error
+        raise NoBody(f"{file}, the frozen body of this run, is missing or damaged; `sweep resume` writes it") from error
     return copy.deepcopy(body)
 
 
+def body_fault(path: Path, architecture: str) -> str:
+    """Why the body in a run folder is not the one that its trials stood behind: one clause; "" where it may be.
+
+    Args:
+        path: the run folder.
+        architecture: of the trials, as of ``TrialSpec.architecture``.
+    """
+    file = path / BODY
+    if not file.exists():
+        return f"{BODY}, the frozen network's weights, is missing"
+    try:
+        found = file.stat()
+        saved, _ = _loaded(file, found.st_mtime_ns, found.st_size)
+    except Exception:  # a damaged file can raise almost anything
+        return f"{BODY}, the frozen network's weights, is damaged"
+    return (
+        ""
+        if saved == architecture
+        else f"{BODY} holds the weights of {saved}, and the trials stood behind {architecture}"
+    )
+
+
 @lru_cache(maxsize=1)  # a report joins each technique's head to the same one
-def _loaded(file: Path, changed: int, size: int) -> Network:
+def _loaded(file: Path, changed: int, size: int) -> tuple[str, Network]:
+    """Its architecture and the body."""
     if not is_whole_zip(file):
         raise ValueError("what it holds is not what its checksums say")
     saved = torch.load(file, map_location="cpu", weights_only=True)
@@ -60,7 +85,7 @@ def _loaded(file: Path, changed: int, size: int) -> Network:
     missing, unexpected = body.load_state_dict(saved["body"], strict=False)
     if unexpected or any(not name.startswith("fc.") for name in missing):
         raise ValueError(f"it is of another network: missing {missing}, unexpected {unexpected}")
-    return body.eval()
+    return str(saved["architecture"]), body.eval()
 
 
 def whole_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -102,7 +102,7 @@ class TrialRows:
             pixels = on_device(self.images.pixels, device, self.images.gpu_share)
             return Eye(load_body(Path(source.run)), pixels, self.spec, device).vectors(looks)
 
-        store = VectorStore(source.folder)
+        store = VectorStore(source.folder, source.also)
         return store.opened(key_of(self.spec, source.device, looks), len(looks), made, first).rows
 
     def named(self, parts: Sequence[Part], epoch: int) -> tuple[Part, ...]:

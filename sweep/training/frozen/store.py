@@ -50,11 +50,13 @@ class VectorStore:
 
     Args:
         folder: of a cache of decoded images, or of a run.
+        also: another, which is read and never written: a cache that can't be; "" for none.
     Attributes:
         notes: sentences on entries that were found damaged.
     """
 
     folder: str
+    also: str = ""
     notes: list[str] = field(default_factory=list, compare=False)
 
     def opened(
@@ -76,8 +78,11 @@ class VectorStore:
         Raises:
             UserError: the folder can't be written.
         """
-        cache = Cache(Path(self.folder))
         before = 0 if first is None else len(first)
+        known = self._known(key, before + count)
+        if known is not None:
+            return known
+        cache = Cache(Path(self.folder))
         entry = cache.find(key)
         found = None if entry is None else _read(entry, key, before + count)
         if entry is not None and found is None:
@@ -99,22 +104,34 @@ class VectorStore:
         assert found is not None
         return found
 
+    def _known(self, key: str, count: int) -> Stored | None:
+        """Those of the folder that is only read; None where it has none, or where they are damaged."""
+        if not self.also or not (Path(self.also) / key).is_dir():
+            return None
+        with contextlib.suppress(UserError):
+            cache = Cache(Path(self.also))
+            entry = cache.find(key)
+            if cache.notes:
+                self.notes.append(f"The features in {cache.folder / key} are damaged (their checksum is another).")
+            return None if entry is None else _read(entry, key, count)
+        return None
 
-def folder_of(pixels: Path, run: Path) -> tuple[str, bool]:
+
+def store_of(pixels: Path, run: Path) -> VectorStore:
     """Where what a run's body makes of its images is kept.
 
     Args:
         pixels: the file of the images, in an entry of a cache.
         run: the run folder.
     Returns:
-        (the folder of that cache, True), or where nothing can be written there (one in the run, False).
+        That of the cache, or where nothing can be written there one in the run, which knows what the cache has.
     """
     folder = pixels.parent.parent
     with contextlib.suppress(UserError):
         Cache(folder)
         if os.access(folder, os.W_OK):
-            return str(folder), True
-    return str(run / FOLDER), False
+            return VectorStore(str(folder))
+    return VectorStore(str(run / FOLDER), also=str(folder))
 
 
 def _write(path: Path, count: int, made: Iterable[np.ndarray]) -> str:

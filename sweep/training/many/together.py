@@ -3,8 +3,8 @@
 Where a head is linear and an epoch is one step on all of its rows, the logits of every row are linear in the weights:
 ``Z = X [W_1 .. W_S]`` is one product for all seeds, synthetic rows are mixtures of logits as they are mixtures of
 vectors, rows that train several times count several times, and Adam, AdamW and SGD work element by element. Cosines
-are the same product of unit rows and weights, but no mixtures of each other. So the numbers are those of
-``sweep.training.trial.Trial`` to rounding, at a fraction of its time.
+are the same product of unit rows and weights, but no mixtures of each other. SAM's second gradient is a second product.
+So the numbers are those of ``sweep.training.trial.Trial`` to rounding, at a fraction of its time.
 
 Each planned seed has its place in the product, whether it trains or not: the numbers of a seed do not depend on which
 others train along, bit for bit on one machine, so that a resume changes none.
@@ -36,6 +36,7 @@ from sweep.training.inputs import SplitImages
 from sweep.training.many.metrics import evaluate_many
 from sweep.training.many.rows import LocalRows, Share, Standard
 from sweep.training.many.state import Stacked
+from sweep.training.many.steps import Descent, take_step
 from sweep.training.method import Method, Part, method_of, technique_of
 from sweep.training.network import Network, new_network
 from sweep.training.optimizer import lr_factor, new_optimizer, set_lr
@@ -65,6 +66,12 @@ class _Seed:
     records: Records
     share: Share | None = None
     ended: str = ""
+
+    @property
+    def of_loss(self) -> list[nn.Parameter]:
+        """The values of its loss that train too."""
+        loss = self.method.module()
+        return [] if loss is None else list(loss.parameters())
 
 
 def train_together(
@@ -111,29 +118,32 @@ def _begin(spec: TrialSpec, place: int, folder: TrialFolder, images: SplitImages
     started = folder.status().get("started", now())
     folder.write_status("running", started=started, device=str(standard.device), error=None)
     method = method_of(spec, images)
-    _check(method.parts(1))
-    if method.module() is not None:
+    part, loss = _check(method.parts(1), spec), method.module()
+    if loss is not None and part.step is None:
         raise NotOneStep
+    new_loss = {} if loss is None else copy.deepcopy(loss.state_dict())
 
     def fresh() -> tuple[Network, torch.optim.Optimizer]:
         network = new_network(spec, len(images.class_names), method.head, None, images.vectors).to(standard.device)
         network.scale = method.scale()
-        return network, _optimizer(network, spec)
+        if loss is not None:
+            loss.load_state_dict(new_loss)
+            loss.to(standard.device)
+        return network, _optimizer(network, spec, loss)
 
-    network, optimizer, progress = go_on_from(folder, fresh, spec, standard.device)
+    network, optimizer, progress = go_on_from(folder, fresh, spec, standard.device, loss)
     return _Seed(spec, place, method, network, optimizer, progress, Records(folder, progress, held=True))
 
 
-def _optimizer(heads: nn.Module, spec: TrialSpec) -> torch.optim.Optimizer:
-    return new_optimizer(heads, spec.lr, spec.weight_decay, None, spec.optimizer, bias_decays=False)
+def _optimizer(heads: nn.Module, spec: TrialSpec, loss: nn.Module | None) -> torch.optim.Optimizer:
+    return new_optimizer(heads, spec.lr, spec.weight_decay, loss, spec.optimizer, bias_decays=False)
 
 
-def _check(parts: Sequence[Part]) -> Part:
+def _check(parts: Sequence[Part], spec: TrialSpec) -> Part:
     """The one part of an epoch."""
     (part, *more) = parts
-    phase = part.phase
-    other = phase.space != "pixels" or phase.trained == "scales" or phase.scales_lr is not None or part.members
-    if more or part.steps != 1 or part.step is not None or other:
+    passes = part.step is not None and len(part.plan) > spec.batch_size  # a step of its own may count them
+    if more or part.steps != 1 or part.phase.space != "pixels" or part.members or passes:
         raise NotOneStep
     return part
 
@@ -154,14 +164,15 @@ class _Together:
         self.heads = Stacked(places, self.n_classes, standard.train.shape[1], first.head).to(standard.device)
         self.rows, self.scale = self.heads.rows(standard.train), first.scale()
         self.validation = self.heads.rows(standard.validation)
-        self.optimizer = _optimizer(self.heads, self.spec)
+        losses = nn.ModuleList(loss for seed in seeds if (loss := seed.method.module()) is not None)
+        self.optimizer = _optimizer(self.heads, self.spec, losses if len(losses) else None)
         self.labels = torch.from_numpy(images.labels[images.train]).to(standard.device)
         self.eye = torch.eye(self.n_classes, device=standard.device)
         self.targets = self.eye[self.labels].repeat_interleave(places, dim=0)
         self.whole = any(part.batchwise for part in technique_of(self.spec).parts)  # rows' losses depend on each other
         for seed in self.seeds:
             self.heads.put(seed.place, seed.network)
-            self.heads.put_optimizer(seed.place, seed.optimizer, self.optimizer)
+            self.heads.put_optimizer(seed.place, seed.optimizer, self.optimizer, seed.of_loss)
 
     def run(self, check: Callable[[], None], resume_seconds: float) -> dict[str, str | Exception]:
         """See ``train_together``."""
@@ -204,7 +215,7 @@ class _Together:
         parts: dict[str, Part] = {}
         for seed in list(self.seeds):
             try:
-                parts[seed.spec.trial_id] = _check(seed.method.parts(epoch))
+                parts[seed.spec.trial_id] = _check(seed.method.parts(epoch), self.spec)
             except NotOneStep as error:
                 self._leave(seed, {}, lambda seed: "")
                 found[seed.spec.trial_id] = error
@@ -260,13 +271,10 @@ class _Together:
                     self.heads.put(seed.place, seed.network)
             if first.forgets:
                 self.optimizer.state.clear()
-        set_lr(self.optimizer, self.spec.lr * first.phase.lr_factor * lr_factor(self.spec, epoch, 0, 1))
-        logits = self.heads.logits(self.rows).requires_grad_()
-        means = self._means(logits, epoch, parts)
-        (gradient,) = torch.autograd.grad(means.sum(), logits)
-        self.heads.backward(gradient, self.rows)
-        self.optimizer.step()
-        return list(means.detach().tolist())
+        rate, scales = self.spec.lr * lr_factor(self.spec, epoch, 0, 1), first.phase.scales_lr
+        set_lr(self.optimizer, rate * first.phase.lr_factor, None if scales is None else rate * scales)
+        descent = Descent(self.heads, self.rows, lambda logits: self._means(logits, epoch, parts), first.phase)
+        return list(take_step(self.optimizer, descent, self.spec, first.step).tolist())
 
     def _means(self, logits: torch.Tensor, epoch: int, parts: Mapping[str, Part]) -> torch.Tensor:
         """(S,) float32: the mean loss of the rows of each place.
@@ -285,9 +293,13 @@ class _Together:
                 continue
             if seed.share is None or not seed.share.is_of(part):
                 seed.share = Share.of(part, seed.spec, self.standard)
-            key = 0 if part.loss is cross_entropy else tuple(part.plan.class_counts(self.n_classes).tolist())
-            alike.setdefault(key, (part, []))[1].append(seed)
             mixed = seed.share.mixed
+            if isinstance(part.loss, nn.Module) and seed.of_loss:  # its own
+                of_rows = part.loss(of_places[:, seed.place], self.eye[self.labels])
+                added.append((seed.place, (of_rows * seed.share.times).sum()))
+            else:
+                key = 0 if part.loss is cross_entropy else tuple(part.plan.class_counts(self.n_classes).tolist())
+                alike.setdefault(key, (part, []))[1].append(seed)
             if mixed is not None:
                 own = of_places[:, seed.place]
                 made = torch.lerp(own[mixed.base], own[mixed.mate], mixed.weight)
@@ -334,5 +346,5 @@ class _Together:
         for seed in self.seeds:
             seed.records.flush()
             self.heads.take(seed.place, seed.network)
-            self.heads.take_optimizer(seed.place, self.optimizer, seed.optimizer)
-            save_last(seed.records.folder, seed.network, seed.optimizer, seed.progress)
+            self.heads.take_optimizer(seed.place, self.optimizer, seed.optimizer, seed.of_loss)
+            save_last(seed.records.folder, seed.network, seed.optimizer, seed.progress, seed.method.module())

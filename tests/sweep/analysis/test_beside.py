@@ -16,7 +16,7 @@ from sweep.analysis.beside import (
 )
 from sweep.analysis.decisions.calibration import calibration_table
 from sweep.analysis.decisions.operating_points import recall_at, weighted_counts
-from sweep.analysis.decisions.table import decision_table
+from sweep.analysis.decisions.table import decision_table, once_each
 from sweep.analysis.results import Results
 from tests.sweep.invented import Skill, invented
 
@@ -121,6 +121,20 @@ def test_the_baseline_s_threshold_is_not_asked_whether_it_does_the_same_as_itsel
     tuned = against_threshold(decided)["technique"].tolist()
     assert "baseline+threshold" not in tuned
     assert {"smote+threshold", "smote", "focal"} <= set(tuned)
+
+
+def test_the_baseline_s_threshold_has_one_row_whatever_it_is_called(results: Results) -> None:
+    decided = results.with_decisions(["baseline+threshold", "smote+threshold"])
+    every = decision_table(decided, np.random.default_rng(0), 50)
+    shown = once_each(every)
+    assert set(every["technique"]) - set(shown["technique"]) == {"baseline+threshold"}
+    assert len(every) - len(shown) == 1
+    same = every[(every["technique"] == "baseline") & (every["rule"] == "balanced_accuracy")].iloc[0]
+    assert same["recall"] == every[every["technique"] == "baseline+threshold"]["recall"].item()
+    pd.testing.assert_frame_equal(
+        once_each(decision_table(results, np.random.default_rng(0), 50)),
+        decision_table(results, np.random.default_rng(0), 50),
+    )
 
 
 def test_one_seed_or_few_patients_tell_nothing() -> None:

@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 
 from balancing.errors import UserError
+from sweep.analysis.names import SHOWN_METRICS
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.significance import answers
 from sweep.analysis.tables import results_table
-from sweep.cli.compare import SIGNS, compare_runs, compare_view
+from sweep.cli.compare import SIGNS, Comparison, compare_runs, compare_view
 from sweep.runs.run import Run
 from tests.sweep.fake_run import SIX, fake_images, fake_run
 
@@ -83,6 +84,24 @@ def test_it_fits_a_terminal_of_80_columns(runs: list[Run]) -> None:
     row = compare_runs(runs).table.loc[0]
     assert f"{row['auroc']:.3f}" in text
     assert f"{row['auroc_low']:.2f}".removeprefix("0") + "\N{EN DASH}" in text
+
+
+def test_a_full_table_of_ones_is_not_cut_at_80_columns() -> None:
+    numbers = {f"{m}{end}": value for m in SHOWN_METRICS for end, value in (("", 1.0), ("_low", 0.97), ("_high", 1.0))}
+    facts = {"seeds": 10, "image_size": 64, "weights": "imagenet", "arithmetic": "float32"}
+    facts |= {"selected_by": "balanced_accuracy", **numbers}
+    rows = [
+        {"technique": name, "run": run, "answer": answer, **facts}
+        for name, answer in (("baseline", ""), ("class_weights+threshold", "helps"))
+        for run in ("a", "b")
+    ]
+    console = Console(width=80, record=True, file=io.StringIO())
+    for part in compare_view(Comparison(pd.DataFrame(rows), [], ["a", "b"])):
+        console.print(part)
+    text = console.export_text()
+    assert "…" not in text
+    assert text.count(".97\N{EN DASH}1.00") == 4 * len(SHOWN_METRICS)
+    assert "Threshold" in text
 
 
 def test_other_data_other_split_other_metric(runs: list[Run], tmp_path: Path) -> None:

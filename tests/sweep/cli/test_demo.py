@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from balancing.errors import UserError
+from sweep import sweeps
 from sweep.cli import jobs
 from sweep.cli.options import Given
-from sweep.config.config import build_config
+from sweep.cli.progress import Progress
+from sweep.config.config import build_config, recorded_config
 from sweep.config.files import read_file
 from sweep.runs.run import Run
 
@@ -56,3 +58,33 @@ def test_a_folder_that_is_taken_is_told_before_the_network_is_trained(tiny: None
     with pytest.raises(UserError, match="is not empty"):
         jobs.demo(Given(out=tmp_path / "run", local=True))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", ["in the network", "before the comparison", "in the comparison"])
+def test_stopped_anywhere_what_is_advised_goes_on_to_the_comparison(
+    tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    run, network = tmp_path / "run", tmp_path / "run-network"
+
+    def stop(self: Progress, trial_id: str, numbers: Any) -> None:
+        if (run / "run.json").exists() == (place == "in the comparison"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if place == "before the comparison":
+            patch.setattr("sweep.cli.jobs.start", lambda *given: (_ for _ in ()).throw(sweeps.Interrupted()))
+        else:
+            patch.setattr(Progress, "epoch", stop)
+            patch.setattr(Progress, "ended", stop if place == "in the comparison" else Progress.ended)
+        with pytest.raises(sweeps.Interrupted):
+            jobs.demo(Given(out=run, local=True))
+    advised = Path(capsys.readouterr().out.rsplit("sweep resume ", 1)[1].strip())
+    assert advised == (run if place == "in the comparison" else network)
+    assert (run / "run.json").exists() == (place == "in the comparison")
+    jobs.resume(advised, recorded_config(Run(advised)), Given(local=True))
+    assert Run(run).info["status"] == "finished"
+    assert (run / "report" / "index.html").is_file()
+    if place == "in the network":
+        capsys.readouterr()
+        jobs.resume(advised, recorded_config(Run(advised)), Given(local=True))
+        assert f"That is done: {run / 'report' / 'index.html'}" in capsys.readouterr().out.replace("\n", "")

@@ -179,6 +179,10 @@ def test_under_one_rule_a_moved_prior_is_no_gain() -> None:
     # Nor is what is not significant the same.
     unsure = results.differences("auroc").assign(difference=0.01, low=-0.05, high=0.07, p_adjusted=0.4)
     assert nothing_but_t(ledger, unsure).startswith("Of no technique do")
+    # By the margin that the run states, not by one of its own.
+    wide = nothing_but_t(ledger, unsure, margin=0.1)
+    assert wide.startswith("As far as these data tell, Undersampling")
+    assert "holds 0 and lies within 0.1" in wide
 
 
 def test_a_rule_does_the_same_only_where_it_takes_half_of_the_lead() -> None:
@@ -188,7 +192,11 @@ def test_a_rule_does_the_same_only_where_it_takes_half_of_the_lead() -> None:
     tuned = row | {"rule": "threshold", "difference": 0.008, "difference_low": -0.003, "difference_high": 0.019}
     table = pd.DataFrame([plain, tuned | {"p_holm": 0.2, "p_adjusted": 0.2}])
     assert would_a_rule_do(table).startswith("These data can't tell for Undersampling")
-    assert would_a_rule_do(table.assign(difference=[0.04, 0.008])).startswith("Yes, as far as these data tell")
+    larger = table.assign(difference=[0.04, 0.008])
+    assert would_a_rule_do(larger).startswith("Yes, as far as these data tell")
+    strict = would_a_rule_do(larger, margin=0.01)
+    assert strict.startswith("These data can't tell for Undersampling")
+    assert "or than 0.01" in strict
 
 
 def test_without_a_class_in_validation_no_threshold_is_said_to_be_tuned() -> None:

@@ -17,7 +17,7 @@ from sweep.analysis.statistics.bootstrap import patient_strata, weighted_metrics
 from sweep.analysis.statistics.few_patients import patient_draws
 from sweep.analysis.statistics.intervals import Estimate, estimate
 from sweep.analysis.statistics.paired import compare
-from sweep.analysis.statistics.power import detectable
+from sweep.analysis.statistics.power import Freedom, detectable
 from sweep.analysis.statistics.significance import significant
 from sweep.report.build import found_warnings
 from sweep.report.context import ReportContext
@@ -146,8 +146,10 @@ def test_one_patient_left_alone_with_a_common_class_joins_the_others() -> None:
 
 
 def test_power_counts_the_degrees_of_freedom() -> None:
-    assert detectable(0.0, 0.01, 5, 1, freedom=4) == pytest.approx((stats.t.ppf(0.975, 4) + stats.norm.ppf(0.8)) * 0.01)
-    assert detectable(0.01, 0.01, 5, 1, freedom=1e9) == pytest.approx(detectable(0.01, 0.01, 5, 1), rel=1e-6)
+    assert detectable(0.0, 0.01, 5, 1, Freedom(4)) == pytest.approx(
+        (stats.t.ppf(0.975, 4) + stats.norm.ppf(0.8)) * 0.01
+    )
+    assert detectable(0.01, 0.01, 5, 1, Freedom(1e9)) == pytest.approx(detectable(0.01, 0.01, 5, 1), rel=1e-6)
 
 
 def test_the_simulations_counts_are_the_reports_metrics() -> None:

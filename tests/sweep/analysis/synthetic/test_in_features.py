@@ -28,7 +28,8 @@ from sweep.report.context import ReportContext
 from sweep.report.sections.synthetic import synthetic_section
 from sweep.report.table import Table
 from sweep.runs.run import Run
-from sweep.training.frozen.store import VectorStore, folder_of, key_of
+from sweep.training.frozen.store import VectorStore, key_of
+from sweep.training.frozen.store import store_of as vectors_store_of
 from sweep.training.vectors import Vectors
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -110,7 +111,11 @@ def frozen(run: Run, images: ImageSet) -> Run:
         run.trial(new).write_spec(spec)
     chosen = run.selection()
     run.write_specs(specs)
-    run.write_selection([{**one, "trial_ids": [ids[old] for old in one["trial_ids"]]} for one in chosen])
+    configurations = {spec.trial_id: spec.configuration_id for spec in specs}
+    for one in chosen:
+        one["trial_ids"] = [ids[old] for old in one["trial_ids"]]
+        one["configuration"] = configurations[one["trial_ids"][0]]
+    run.write_selection(chosen)
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(len(images), 9)) + 0.8 * images.labels[:, None]).astype(np.float32)
     store, key = store_of(run, images)
@@ -121,7 +126,7 @@ def frozen(run: Run, images: ImageSet) -> Run:
 def store_of(run: Run, images: ImageSet) -> tuple[VectorStore, str]:
     """Where the report looks for what the run's body made of the images, and by which key."""
     kind = "cuda" if torch.cuda.is_available() else "cpu"
-    return VectorStore(folder_of(images.pixels_path, run.path)[0]), key_of(run.specs()[0], kind)
+    return vectors_store_of(images.pixels_path, run.path), key_of(run.specs()[0], kind)
 
 
 def test_which_techniques_mix_features(made: tuple[Results, ImageSet]) -> None:

@@ -34,7 +34,11 @@ def as_frozen(run: Run, **train: int | str) -> Results:
         run.trial(new).write_spec(next(spec for spec in specs if spec.trial_id == new))
     selection = run.selection()
     run.write_specs(specs)
-    run.write_selection([{**c, "trial_ids": [ids[one] for one in c["trial_ids"]]} for c in selection])
+    configurations = {spec.trial_id: spec.configuration_id for spec in specs}
+    for choice in selection:
+        choice["trial_ids"] = [ids[one] for one in choice["trial_ids"]]
+        choice["configuration"] = configurations[choice["trial_ids"][0]]
+    run.write_selection(selection)
     trial_id = run.selection()[0]["trial_ids"][0]
     hidden = int(train.get("hidden", 0))
     network = HeadNetwork(torch.zeros(7), torch.ones(7), 2, "linear", hidden)

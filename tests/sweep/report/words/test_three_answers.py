@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from sweep.analysis.results import Results
+from sweep.analysis.statistics.sequential import ALPHA
 from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN, answers
 from sweep.report.sections.differences import differences_table
-from sweep.report.words.needed import Needed, needed
+from sweep.report.words.needed import Needed, needed, needed_cells, what_it_would_take
 from sweep.report.words.verdict import answer_values, judged, verdict
 from tests.sweep.invented import Skill, invented
 
@@ -123,6 +124,16 @@ def test_what_can_t_be_told_says_what_it_would_take() -> None:
     assert of(difference=0.002).alike is not None
     assert of().alike is None
     assert "patients" in str(of(patient_se=0.05))
+
+
+def test_seeds_to_come_are_judged_by_what_the_last_look_may_spend() -> None:
+    data = table(OPEN)
+    whole, last = (what_it_would_take(data, level=level) for level in (ALPHA, 0.0255))
+    assert "last look" not in whole
+    assert "(at 80 % power, at the 2.5 % that the last look may spend)" in last.replace("\xa0", " ")
+    row = data.iloc[0]
+    assert needed(row, 5, 0.0255).least > needed(row, 5).least
+    assert needed_cells(data, answers(data) == OPEN, 0.0255) == [str(needed(row, 1, 0.0255))]
 
 
 def test_the_whole_way_from_predictions() -> None:

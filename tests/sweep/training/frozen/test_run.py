@@ -224,6 +224,7 @@ def test_where_the_cache_can_only_be_read_the_run_keeps_them_and_its_report_find
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, asked = config_of(weights, space__seeds=1), os.access
+    monkeypatch.setenv("BALANCING_ACT_CACHE", str(tmp_path / "cache"))
     images = prepare(config).images
     cache = images.pixels_path.parent.parent
     before = {path.name for path in cache.iterdir()}
@@ -235,3 +236,18 @@ def test_where_the_cache_can_only_be_read_the_run_keeps_them_and_its_report_find
     found = vectors_of(Results(run), images, run.specs()[0])
     assert np.array_equal(found.rows, np.load(kept))
     assert {path.name for path in cache.iterdir()} == before
+
+
+def test_what_a_cache_has_that_can_only_be_read_is_used(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, asked = config_of(weights, space__seeds=1), os.access
+    first, _ = sweep_here(tmp_path / "first", config)  # leaves them in the cache
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: mode != os.W_OK and asked(path, mode, **more))
+    monkeypatch.setattr(Eye, "vectors", None)  # nobody looks again
+    run, heard = sweep_here(tmp_path / "run", config)
+    assert any("is known from before" in note for note in heard.notes)
+    assert not any("can't be written" in note for note in heard.notes)
+    assert not (run.path / "vectors").exists()
+    assert run.info["vectors"] == first.info["vectors"]
+    assert len(vectors_of(Results(run), prepare(config).images, run.specs()[0]).rows)

@@ -144,3 +144,18 @@ def test_the_name_follows_from_all_that_settles_the_numbers_and_from_nothing_els
     same = replace(spec, technique="baseline", parameters={}, seed=9, lr=0.1, epochs=7, hidden=8, split="other")
     assert key_of(same, "cpu") == names[0]
     assert names[0].startswith("resnet18-features-16-")
+
+
+def test_what_another_folder_has_is_taken_from_there_and_nothing_is_written_to_it(tmp_path: Path) -> None:
+    kept = store(tmp_path).opened(KEY, 7, made)
+    own = VectorStore(str(tmp_path / "own"), also=str(tmp_path / "cache"))
+    assert own.opened(KEY, 7, never).path == kept.path
+    assert not (tmp_path / "own").exists()
+    assert own.opened("vectors-2", 7, made).path.is_relative_to(tmp_path / "own")
+    content = bytearray(kept.path.read_bytes())
+    content[-5] ^= 16
+    kept.path.write_bytes(content)
+    assert own.opened(KEY, 7, made).path.is_relative_to(tmp_path / "own")
+    assert "are damaged" in own.notes[0]
+    assert kept.path.read_bytes() == content
+    assert np.array_equal(own.opened(KEY, 7, never).rows, ROWS)

@@ -83,7 +83,7 @@ def wherever(monkeypatch: pytest.MonkeyPatch, spec: TrialSpec, happens: Callable
 
 
 def test_a_bundle_is_its_configurations(images: SplitImages, tmp_path: Path) -> None:
-    kinds = [specs_of("undersampling"), specs_of("sam", seeds=2), specs_of("baseline", seeds=2, batch_size=16)]
+    kinds = [specs_of("undersampling"), specs_of("imbsam", seeds=2), specs_of("baseline", seeds=2, batch_size=16)]
     bundle = Bundle(images, tmp_path / "bundle")
     assert set(bundle.train(*kinds).values()) == {"done"}
     assert len(bundle.told) == 7
