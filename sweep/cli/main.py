@@ -12,7 +12,7 @@ import sys
 import typer
 
 from balancing.errors import UserError
-from sweep.cli import data, listing, report, run
+from sweep.cli import data, listing, report, run, watch
 from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     run.resume,
     run.more,
     run.plan,
+    watch.watch,
     data.audit,
     data.look,
     report.report,
