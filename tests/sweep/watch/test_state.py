@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from balancing.errors import UserError
 from sweep.runs.run import Run
+from sweep.runs.trial_folder import TrialFolder
 from sweep.watch.state import Watched
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -50,10 +52,13 @@ def test_what_changed_is_read_and_nothing_else(run: Run, monkeypatch: pytest.Mon
     first = watched.state()
     spec = run.specs()[0]
     read: list[str] = []
-    known = type(run.trial(spec.trial_id)).epochs
-    monkeypatch.setattr(
-        "sweep.runs.trial_folder.TrialFolder.epochs", lambda self: [read.append(self.path.name), known(self)][1]
-    )
+    known = TrialFolder.epochs
+
+    def told(self: TrialFolder) -> list[dict[str, Any]]:
+        read.append(self.path.name)
+        return known(self)
+
+    monkeypatch.setattr(TrialFolder, "epochs", told)
     assert watched.state() == first
     assert read == []
     folder = run.trial(spec.trial_id)
