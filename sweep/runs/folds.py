@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from balancing.data.folds import MOST_FOLDS, MOST_REPEATS
 from balancing.errors import UserError
 from sweep.runs.run import Run
 from sweep.runs.stages import is_first
@@ -63,6 +64,11 @@ def places_of(run: Run) -> list[Place]:
     if told is None:
         return []
     folds, repeats = told["folds"], told["repeats"]
+    if not (2 <= folds <= MOST_FOLDS and 1 <= repeats <= MOST_REPEATS):
+        raise UserError(
+            f"{run.path / 'run.json'} is damaged: it tells of {folds} folds and {repeats} repeats, where 2 to "
+            f"{MOST_FOLDS} and 1 to {MOST_REPEATS} can be; take the file from a copy of the run"
+        )
     return [Place(number, folds, repeats) for number in range(1, folds * repeats + 1)]
 
 

@@ -25,7 +25,9 @@ from balancing.components.decorators import loss
 from balancing.components.losses.cross_entropy import cross_entropy
 from balancing.errors import UserError
 from sweep.config.config import Config, build_config
+from sweep.part_runs import new_run
 from sweep.planning.prepare import prepare
+from sweep.runs.files import no_guard
 from sweep.runs.observer import Observer
 from sweep.runs.owner import NotOwner
 from sweep.runs.run import Run
@@ -48,17 +50,7 @@ def tiny(**changes: Any) -> Config:
 def sweep_here(path: Path, config: Config, observer: Observer | None = None) -> Run:
     """A run in ``path``, new or gone on with."""
     inputs = prepare(config)
-    if (path / "run.json").exists():
-        run = Run(path)
-    else:
-        run = Run.create(
-            path,
-            config_yaml=config.to_yaml(),
-            images=inputs.images,
-            split=inputs.split,
-            positive=inputs.positive,
-            notes=inputs.notes,
-        )
+    run = Run(path) if (path / "run.json").exists() else new_run(path, config, inputs, no_guard)
     local.run_locally(run, config, inputs, observer or Observer())
     return Run(path)
 

@@ -84,7 +84,7 @@ def _legend(figure: Figure, techniques: Sequence[str], others: int, dashed: str 
     names = [*(display_name(t) for t in techniques), dashed]
     if others:
         handles.append(Line2D([], [], color=GRID))
-        names.append(f"{others} others")
+        names.append(f"{others} other{'s' if others > 1 else ''}")
     figure.legend(handles, names, loc="outside lower center", ncols=2, columnspacing=1.2, handlelength=2.4)
 
 

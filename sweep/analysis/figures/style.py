@@ -221,7 +221,7 @@ def technique_legend(
         handles.append(
             Line2D([], [], color=GRID, marker="" if lines else "o", markersize=4, linestyle=handles[0].get_linestyle())
         )
-        names.append(f"{others} others")
+        names.append(f"{others} other{'s' if others > 1 else ''}")
     if max(map(len, names)) > 20:
         columns = 2
     figure.legend(

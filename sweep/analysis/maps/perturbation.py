@@ -71,12 +71,13 @@ def deletion_insertion(
         gone = np.broadcast_to(np.round(image.mean(axis=(0, 1))).astype(np.uint8), image.shape)
         rank, random = _ranks(heat, rng), _ranks(_random_map(height, width, field, rng), rng)
         removed = [rank < n for n in cut]
-        own = [_mixed(gone, image, away) for away in removed] + [_mixed(image, gone, away) for away in removed]
-        # Apart, since these are the same of all techniques; see ``sweep.analysis.maps.shared``.
-        any_map = [image, gone, *(_mixed(gone, image, random < n) for n in cut)]
-        q, p = (predict(np.stack(states))[:, int(target)].astype(np.float64) for states in (any_map, own))
-        whole, none, floor = q[:1], q[1:2], q[2:]
-        deleted, inserted = np.split(p, 2)
+        states = [image, gone]
+        states += [_mixed(gone, image, away) for away in removed]
+        states += [_mixed(image, gone, away) for away in removed]
+        states += [_mixed(gone, image, random < n) for n in cut]
+        p = predict(np.stack(states))[:, int(target)].astype(np.float64)
+        whole, none = p[:1], p[1:2]
+        deleted, inserted, floor = np.split(p[2:], 3)
         found["deletion"].append(np.concatenate([whole, deleted, none]))
         found["insertion"].append(np.concatenate([none, inserted, whole]))
         found["floor"].append(np.concatenate([whole, floor, none]))

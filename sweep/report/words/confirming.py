@@ -88,7 +88,7 @@ def luck_of_choosing(run: Results) -> list[str]:
     """A sentence on winners whose configuration was chosen by the seeds that speak; [] where fresh ones do, or of none.
 
     Of simulated sweeps with 8 configurations and 3 seeds and no gain at all, one technique's seeds varying five times
-    as much as the others', 9 % named a winner so, and 2 % with fresh seeds (docs/statistics.md).
+    as much as the others', 9 % named a winner so, and 3 % with fresh seeds (docs/statistics.md).
     """
     choices = {choice["technique"]: choice for choice in run.selection()}
     found = [

@@ -82,7 +82,7 @@ def test_what_is_moved_is_paired_with_the_baseline() -> None:
             assert own["moved"] == pytest.approx(own["measured"] - table.loc["baseline", "measured"], abs=1e-9)
             assert own["moved_low"] <= t + 0.01
             assert own["moved_high"] >= t - 0.01
-    assert table.loc["same", ["moved", "moved_low", "moved_high"]].to_numpy(float) == pytest.approx(0, abs=1e-9)
+    assert table.loc["same", ["moved", "moved_low", "moved_high"]].to_numpy(float) == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

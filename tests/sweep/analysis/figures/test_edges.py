@@ -27,7 +27,9 @@ def parts(n: int) -> Split:
 
 
 def plotted(folder: Path, images: ImageSet, **other: Any) -> Plot | None:
-    run = make_run(folder / "run", images=images, split=parts(len(images)), positive=None)
+    run = make_run(
+        folder / "run", images=images, split=parts(len(images)), positive=1 if images.n_classes == 2 else None
+    )
     run.write_audit(audit(images, parts(len(images))))
     return edges_plot(Results(run), other.get("shown", images))
 
