@@ -55,7 +55,9 @@ def report_of_run(
         tell(f"There will be no activation maps, for {fault}; {ADVICE}.")
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
     with _threads_of_maps(images.image_size if images is not None and cams else None):
-        options = ReportOptions(cams, settings.cam, settings.masks, preferences, margin=settings.margin)
+        options = ReportOptions(
+            cams, settings.cam, settings.masks, preferences, margin=settings.margin, browsed=settings.images
+        )
         return write_report(run, images, options, tell)
 
 

@@ -20,6 +20,7 @@ from sweep.analysis.figures.style import WIDTH, Plot, missing_signs, places, png
 from sweep.analysis.folds import results_of
 from sweep.analysis.names import INK, legible
 from sweep.report.blocks import Block
+from sweep.report.browser import FOLDER, files_of
 from sweep.report.build import Content, gather, report_folder
 from sweep.report.checklist import checklist
 from sweep.report.context import USUAL_REPORT, ReportContext, ReportOptions
@@ -74,7 +75,8 @@ def write_report(
     """Makes RUN/report from the records; the images are needed for activation maps and synthetic samples only.
 
     Writes index.html (one file, nothing loaded from elsewhere), report.md, summary.json, checklist.md, tables/*.csv and
-    *.tex, figures/*.png and *.svg. What an earlier report left in those two folders is removed.
+    *.tex, figures/*.png and *.svg, and images/*.jpg where so many were asked for that they would make the page too
+    large. What an earlier report left in those folders is removed.
 
     Args:
         run: finished or not; what is missing is said in its place.
@@ -104,6 +106,7 @@ def write_report(
         write_atomically(folder / "tables" / f"{table.name}.csv", table.csv().encode())
         write_atomically(folder / "tables" / f"{table.name}.tex", legible(table.latex()).encode())
     drawn = {plot.name: _draw(plot, folder / "figures") for plot in plots}
+    _write_pictures(folder / FOLDER, files_of(blocks))
     page = folder / "index.html"
     for path, text in (
         (folder / "report.md", _markdown(content)),
@@ -116,6 +119,13 @@ def write_report(
     for fault in content.faults:
         tell(fault)
     return page
+
+
+def _write_pictures(folder: Path, files: Mapping[str, bytes]) -> None:
+    for old in folder.glob("*.jpg"):
+        old.unlink()
+    for name, picture in files.items():
+        write_atomically(folder / name, picture)
 
 
 def page_html(content: Content) -> str:
@@ -141,7 +151,7 @@ def _refuse_links(folder: Path) -> None:
     Raises:
         UserError: the report's folder, or one in it, is a link.
     """
-    for path in (folder, folder / "tables", folder / "figures"):
+    for path in (folder, folder / "tables", folder / "figures", folder / FOLDER):
         if path.is_symlink():
             raise UserError(
                 f"{path} is a link, and a report is written into its run's own folders alone; remove the link"
@@ -244,8 +254,10 @@ def _html(content: Content, drawn: Mapping[str, _Drawn]) -> str:
     def show(block: Block) -> Markup:
         return Markup(environment.from_string(block.html).render(block=block, show=show, drawn=drawn))
 
+    blocks = [block for section in content.sections for block in section.blocks]
     return environment.get_template("index.html.j2").render(
         content=content,
+        beside="'self' file:" if files_of(blocks) else "",
         show=show,
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
