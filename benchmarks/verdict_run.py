@@ -47,7 +47,8 @@ def rows_of(run: Results) -> list[str]:
         old, new = then.high[place] - then.low[place], row["high"] - row["low"]
         told = row["p_adjusted"] < 0.05 and not row["low"] <= 0 <= row["high"]
         rows.append(
-            f"| {display_name(technique)} | {row['difference']:+.3f} | {then.low[place]:+.3f} to {then.high[place]:+.3f} "
+            f"| {display_name(technique)} | {row['difference']:+.3f} "
+            f"| {then.low[place]:+.3f} to {then.high[place]:+.3f} "
             f"| {adjusted[place]:.3f} | {'yes' if named[place] else 'no'} | {row['low']:+.3f} to {row['high']:+.3f} "
             f"| {row['p_adjusted']:.3f} | {'yes' if told else 'no'} | {new / old:.2f} of before |"
         )
