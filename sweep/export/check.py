@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from sweep.export.answers import CALIBRATED, DECISION, LOGITS, PROBABILITIES, SC
 from sweep.export.needs import need
 from sweep.export.pixels import INPUT
 from sweep.inference.deployed import Answers, Deployed
+from sweep.inference.rule import Rule
 from sweep.runs.run import Run
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def check(model: bytes, deployed: Deployed, images: ImageSet | None) -> Checked:
         some = rows[start : start + _BATCH]
         pixels = _noise(deployed, len(some)) if images is None else np.array(images.pixels[some])
         answers = deployed.answers(deployed.logits(pixels))
-        worst, summed = _differences(said(session, pixels), answers)
+        worst, summed = _differences(said(session, pixels), answers, deployed.rule)
         largest, total = max(largest, worst), total + summed
         records.append(_ranked(answers))
     recorded = None if images is None else _recorded(deployed, on, rows, np.concatenate(records))
@@ -133,7 +134,7 @@ def _ranked(answers: Answers) -> np.ndarray:
     return answers.logits if answers.probabilities is None else answers.probabilities
 
 
-def _differences(found: dict[str, np.ndarray], wanted: Answers) -> tuple[float, float]:
+def _differences(found: dict[str, np.ndarray], wanted: Answers, rule: Rule | None) -> tuple[float, float]:
     """The largest difference of any probability (or score), and the sum over images of each one's largest.
 
     Raises:
@@ -154,21 +155,16 @@ def _differences(found: dict[str, np.ndarray], wanted: Answers) -> tuple[float, 
             )
         if name != "logits" or not known:
             worst, each = max(worst, float(apart.max())), np.maximum(each, apart.max(axis=1))
-    if wanted.decisions is not None:
-        other = (found[DECISION] != wanted.decisions) & ~_near_tie(wanted)
+    if rule is not None:
+        ordered = np.sort(rule.scores(wanted.logits), axis=1)
+        near_tie = ordered[:, -1] - ordered[:, -2] < _TIED
+        other = (found[DECISION] != wanted.decisions) & ~near_tie
         if other.any():
             raise UserError(
                 f"the ONNX file decides otherwise than PyTorch on {int(other.sum())} of {len(other)} images; nothing "
                 "was written; try another --opset, or --formats safetensors,card"
             )
     return worst, float(each.sum())
-
-
-def _near_tie(wanted: Answers) -> np.ndarray:
-    """(N,) bool: images of which rounding may decide."""
-    assert wanted.scores is not None
-    ordered = np.sort(wanted.scores, axis=1)
-    return np.asarray(ordered[:, -1] - ordered[:, -2] < _TIED)
 
 
 def _recorded(deployed: Deployed, part: str, rows: np.ndarray, answers: np.ndarray) -> Difference | None:
@@ -187,14 +183,12 @@ def _recorded(deployed: Deployed, part: str, rows: np.ndarray, answers: np.ndarr
     return Difference(len(rows), float(apart.max()), float(apart.mean()))
 
 
-def _of_decoder(
-    session: onnxruntime.InferenceSession, deployed: Deployed, images: ImageSet
-) -> Difference | None:
+def _of_decoder(session: onnxruntime.InferenceSession, deployed: Deployed, images: ImageSet) -> Difference | None:
     """Pictures as they are through the graph, against the pixels that the run's decoder made of them."""
     row_of = {sha256: row for row, sha256 in enumerate(images.sha256)}
     apart = []
     for content in _contents(images):
-        encoded = content.read_bytes() if hasattr(content, "read_bytes") else content
+        encoded = content.read_bytes() if isinstance(content, Path) else content
         if not isinstance(encoded, bytes) or (row := row_of.get(hashlib.sha256(encoded).hexdigest())) is None:
             continue
         picture = _picture(encoded)
@@ -207,19 +201,24 @@ def _of_decoder(
     return Difference(len(apart), max(apart), float(np.mean(apart))) if apart else None
 
 
-def _contents(images: ImageSet) -> Iterator[Content]:
+def _contents(images: ImageSet) -> list[Content]:
     """A few of the encoded images: evenly over a folder's; of another local source the first ones."""
     from balancing.data.options import Options
     from balancing.data.sources import open_source
 
     if images.kind != "local" or images.reading is None:
-        return iter(())
+        return []
     try:
         source = open_source(images.source, Options.of(images.reading), image_size=images.image_size)
         source.listing()
-        return iter(list(itertools.islice(source.contents(), IMAGES)))
+        contents = source.contents()
+        first = list(itertools.islice(contents, 1))
+        if not first or not isinstance(first[0], Path):
+            return [*first, *itertools.islice(contents, IMAGES - 1)]
+        every = [*first, *contents]
+        return [every[place] for place in np.unique(np.linspace(0, len(every) - 1, IMAGES).astype(int))]
     except (UserError, OSError):
-        return iter(())
+        return []
 
 
 def _picture(encoded: bytes) -> np.ndarray | None:

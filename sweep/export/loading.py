@@ -51,7 +51,7 @@ def load(folder: Path | str) -> Exported:
     for name in (CONFIG, TENSORS):
         if not (folder / name).is_file():
             raise UserError(
-                f"{folder} holds no {name}; give a folder that `sweep export` wrote with safetensors among its --formats"
+                f"{folder} holds no {name}; give one that `sweep export` wrote with safetensors among its --formats"
             )
     library = need("safetensors.torch", "an exported network")
     config = read_config(folder)

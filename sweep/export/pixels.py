@@ -15,9 +15,7 @@ INPUT = "images"
 # ``Resize`` has ``antialias`` from here on.
 FIRST_OPSET = 18
 
-_RESIZE = (
-    'Resize<mode = "linear", coordinate_transformation_mode = "half_pixel", antialias = 1, exclude_outside = 1>'
-)
+_RESIZE = 'Resize<mode = "linear", coordinate_transformation_mode = "half_pixel", antialias = 1, exclude_outside = 1>'
 
 
 def pixels_text(manner: Manner, mean: Channels, std: Channels, opset: int, ir_version: int) -> str:
