@@ -86,7 +86,7 @@ def _threshold(rule: Rule, positive: int | None) -> float | None:
     """See ``Rule.threshold``: where both scores are equal."""
     if positive is None or len(rule.scale) != 2:
         return None
-    if not rule.centred and rule.scale[0] != rule.scale[1]:
+    if not rule.centred and not np.isclose(rule.scale[0], rule.scale[1], rtol=_ROUNDING, atol=0):
         return None
     slope = float(rule.scale.mean())  # of the scores' difference on the logits'
     if not slope > 0:
