@@ -25,7 +25,9 @@ _ARTEFACTS = "mlflow-artifacts"
 _KEY, _RUN, _DIGEST, _EPOCHS = (f"balancing_act.{name}" for name in ("key", "run", "digest", "epochs"))
 _PARENT = "mlflow.parentRunId"
 _STATES = {"running": "RUNNING", "failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED"}
-_MOST = 1000  # metrics of one request; MLflow takes no more
+_MOST = 90  # parameters of one request, and tags of one; MLflow takes 100
+_LONGEST = 6000  # letters of a parameter
+_PAGE = 1000  # metrics of one request, and runs of one answer
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")  # in names of metrics, parameters and tags
 
 
@@ -135,7 +137,7 @@ class MlflowTracker:
     def _search(self, what: str) -> list[Any]:
         found, token = [], None
         while True:
-            page = self._client.search_runs([self._experiment], what, max_results=_MOST, page_token=token)
+            page = self._client.search_runs([self._experiment], what, max_results=_PAGE, page_token=token)
             found += [one for one in page if _KEY in one.data.tags]
             token = page.token
             if not token:
@@ -146,7 +148,6 @@ class MlflowTracker:
         with _known_warnings():
             found = self._made(told.key, told.name, told.began, told.tags, None)
             run_id = found.info.run_id
-            self._tell(run_id, [], {}, told.tags)
             with tempfile.TemporaryDirectory() as folder:
                 for name, file in told.files.items():
                     path = file
@@ -154,7 +155,7 @@ class MlflowTracker:
                         path = Path(folder) / Path(name).name
                         path.write_text(str(file), encoding="utf-8")
                     self._client.log_artifact(run_id, str(path), "/".join(Path(name).parts[:-1]) or None)
-            self._end(run_id, told.state, told.ended, told.digest)
+            self._end(run_id, told.state, told.ended, {**_named(told.tags), _DIGEST: told.digest})
 
     def trial(self, told: TrialTold) -> None:
         """See ``Tracker``."""
@@ -171,9 +172,10 @@ class MlflowTracker:
             metrics += [(n, v, at, told.best_epoch) for n, v in told.best.items()]
             if told.best_epoch:
                 metrics.append(("best_epoch", float(told.best_epoch), at, told.best_epoch))
-            self._tell(run_id, metrics, told.parameters if not before else {}, told.tags)
-            self._client.set_tag(run_id, _EPOCHS, _epochs(told))
-            self._end(run_id, told.state, told.ended, told.digest)
+            self._tell(run_id, metrics, told.parameters if not before else {})
+            marks = {_EPOCHS: _epochs(told), _DIGEST: told.digest}
+            self._end(run_id, told.state, told.ended, {**_named(told.tags), **marks})
+            found.data.tags[_EPOCHS] = marks[_EPOCHS]
 
     def close(self) -> None:
         """See ``Tracker``: every request was answered."""
@@ -196,31 +198,27 @@ class MlflowTracker:
         return self._there[key]
 
     def _tell(
-        self,
-        run_id: str,
-        metrics: Sequence[tuple[str, float, float, int]],
-        parameters: Mapping[str, Any],
-        tags: Mapping[str, str],
+        self, run_id: str, metrics: Sequence[tuple[str, float, float, int]], parameters: Mapping[str, Any]
     ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.entities import Metric, Param
 
         numbers = [Metric(_name(n), value, _milliseconds(at), step) for n, value, at, step in metrics]
-        named = [Param(_name(key), str(value)[:6000]) for key, value in parameters.items()]
-        said = [RunTag(key, value) for key, value in _named(tags).items()]
-        for start in range(0, len(named), 100):
-            self._client.log_batch(run_id, params=named[start : start + 100])
-        self._client.log_batch(run_id, metrics=numbers[:_MOST], tags=said[:100])
-        for start in range(_MOST, len(numbers), _MOST):
-            self._client.log_batch(run_id, metrics=numbers[start : start + _MOST])
+        named = [Param(_name(key), str(value)[:_LONGEST]) for key, value in parameters.items()]
+        for start in range(0, len(named), _MOST):
+            self._client.log_batch(run_id, params=named[start : start + _MOST])
+        for start in range(0, len(numbers), _PAGE):
+            self._client.log_batch(run_id, numbers[start : start + _PAGE])
 
-    def _end(self, run_id: str, state: str, ended: float, digest: str) -> None:
-        """The digest last: what was told in part only is told again."""
+    def _end(self, run_id: str, state: str, ended: float, tags: Mapping[str, str]) -> None:
+        """The digest is among the last tags: what was told in part only is told again."""
+        from mlflow.entities import RunTag
+
         status = _STATES.get(state, "FINISHED")
         if status == "RUNNING":
             self._client.update_run(run_id, status)
         else:
             self._client.set_terminated(run_id, status, _milliseconds(ended) or None)
-        self._client.set_tag(run_id, _DIGEST, digest)
+        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
 
 def _epochs(told: TrialTold) -> str:
