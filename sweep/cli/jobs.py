@@ -173,7 +173,15 @@ def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     return write, show
 
 
-def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
+def report(
+    made: Run,
+    images: ImageSet | None,
+    settings: ReportConfig,
+    console: Console,
+    *,
+    cams: bool = True,
+    paper: Path | None = None,
+) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
     from sweep.reports import report_of_run
 
@@ -184,6 +192,7 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
         settings,
         cams=cams,
         tell=lambda fault: console.print(f"Warning: {fault}", style="yellow", soft_wrap=True, markup=False),
+        paper=paper,
     )
 
 

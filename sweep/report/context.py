@@ -30,6 +30,7 @@ class ReportOptions:
         device: where the kept networks run.
         map_sizes: how much the maps' numbers look at; None for what a CPU can bear.
         margin: within what a difference to the baseline does not matter; None for what the run's configuration says.
+        paper: the folder of what an author needs to write the run up (see ``sweep.report.paper``); None for none.
     """
 
     cams: bool = True
@@ -39,6 +40,7 @@ class ReportOptions:
     device: str = "cpu"
     map_sizes: MapSizes | None = None
     margin: float | None = None
+    paper: Path | None = None
 
 
 USUAL_REPORT = ReportOptions()

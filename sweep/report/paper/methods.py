@@ -8,26 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 
 from balancing.components.techniques import get_technique
-from balancing.data.patients import FEWEST
 from balancing.errors import UserError
-from sweep.analysis.comparison import fewest_test_patients
-from sweep.analysis.looks import level_of
 from sweep.analysis.names import display_name, in_order, inline_name
 from sweep.analysis.results import Results
 from sweep.analysis.run_images import is_phantom
-from sweep.analysis.statistics.bootstrap import SAMPLES
 from sweep.analysis.statistics.paired import BASELINE
-from sweep.analysis.statistics.sequential import ALPHA
 from sweep.hyperparameters import HYPERPARAMETERS, Hyperparameter
+from sweep.report.paper.analysing import known_patients, statistics_lines
 from sweep.report.paper.bibliography import Bibliography
+from sweep.report.paper.choosing import selection_lines
 from sweep.report.text.lists import listed
 from sweep.report.words.folds import fold_places
 from sweep.report.words.network import network_of
-from sweep.report.words.verdict import margin_note
 from sweep.runs.spec import TrialSpec
 from sweep.training.networks.catalogue import reference_of
 
@@ -46,8 +41,8 @@ def methods(run: Results, cited: Bibliography) -> list[tuple[str, str]]:
         ("Data", _data),
         ("Compared techniques", _techniques),
         ("Network and training", _training),
-        ("Selection and testing", _selection),
-        ("Statistical analysis", _statistics),
+        ("Selection and testing", selection_lines),
+        ("Statistical analysis", statistics_lines),
         ("Software", _software),
     ]
     found = [(heading, " ".join(one for one in write(run, cited) if one)) for heading, write in parts]
@@ -71,12 +66,8 @@ def _data(run: Results, cited: Bibliography) -> list[str]:
     return [*lines, *_split(run, split)]
 
 
-def _known(split: pd.DataFrame) -> bool:
-    return bool((split["patient"] != "").all())
-
-
 def _of_patients(split: pd.DataFrame) -> str:
-    return f" of {split['patient'].nunique():,} patients" if _known(split) else ""
+    return f" of {split['patient'].nunique():,} patients" if known_patients(split) else ""
 
 
 def _left_out(run: Results) -> str:
@@ -96,7 +87,7 @@ def _pixels(run: Results) -> str:
 
 def _split(run: Results, split: pd.DataFrame) -> list[str]:
     places = fold_places(run)
-    known = _known(split)
+    known = known_patients(split)
     unit = "patients" if known else "images"
     if places:
         again = f", repeated {places[0].repeats} times with other folds" if places[0].repeats > 1 else ""
@@ -301,114 +292,6 @@ def _strength(specs: list[TrialSpec]) -> str:
             f"{listed([display_name(name) for name in without])}."
         )
     return f"Training images were augmented at random for {listed([display_name(name) for name in augmented])} alone."
-
-
-def _selection(run: Results, cited: Bibliography) -> list[str]:
-    from sweep.report.paper.choosing import selection_lines
-
-    return selection_lines(run, cited)
-
-
-def _statistics(run: Results, cited: Bibliography) -> list[str]:
-    tested = run.test_table()
-    if tested.empty:
-        return []
-    metric = inline_name(run.metric)
-    several = bool(tested.groupby("technique")["seed"].nunique().max() > 1)
-    known = _known(run.split())
-    lines = [_primary(run, metric)]
-    clustered = cited.cite("efron1993", "field2007")
-    over = f"a bootstrap over test {'patients' if known else 'images'} within classes ({SAMPLES:,} samples{clustered})"
-    if several:
-        lines.append(
-            f"95 % confidence intervals hold two sources of chance, the sample of test {'patients' if known else 'images'}"
-            f" and the randomness of training{cited.cite('obuchowski1995')}: the former by {over}, the latter by "
-            "Student's t over seeds."
-        )
-    else:
-        lines.append(
-            f"95 % confidence intervals are by {over}; with one seed per technique they do not hold the randomness of "
-            "training, and no technique is tested."
-        )
-    table = run.differences()
-    table = table[np.isfinite(table["difference"])] if len(table) else table
-    if table.empty:
-        return lines
-    lines.append(f"Differences to the baseline are paired by seed and by test {'patient' if known else 'image'}.")
-    fewest, _ = fewest_test_patients(run)
-    if fewest < FEWEST:
-        lines.append(f"With fewer than {FEWEST} test patients of a class no hypothesis was tested.")
-        return lines
-    if several:
-        lines += [_moderated(table, cited), _adjusted(table, cited), *_looks(run, cited), _equivalence(run, cited)]
-    if fold_places(run):
-        lines.append(
-            "Rates are of all test folds' predictions together, AUROC is the mean over folds, and the variance of the "
-            f"patients' part is enlarged because training sets of folds overlap{cited.cite('nadeau2003')}."
-        )
-    return lines
-
-
-def _primary(run: Results, metric: str) -> str:
-    averaged = "" if run.positive is not None else ", averaged over the classes, each against the rest"
-    second = [
-        name
-        for name, key in (("sensitivity (recall)", "recall"), ("specificity", "specificity"), ("F1", "f1"),
-                          ("AUROC", "auroc"), ("balanced accuracy", "balanced_accuracy"))
-        if key != run.metric
-    ]  # fmt: skip
-    return f"The primary metric was {metric}; {listed(second)} are secondary{averaged}."
-
-
-def _moderated(table: pd.DataFrame, cited: Bibliography) -> str:
-    both = table[["moderated_sd", "seed_sd"]].astype(float).dropna()
-    if both.empty or np.allclose(both["moderated_sd"], both["seed_sd"], rtol=1e-6):
-        return ""
-    return (
-        "The variance over seeds of each technique was moderated by those of the other techniques, in the manner of "
-        f"empirical Bayes{cited.cite('smyth2004')}."
-    )
-
-
-def _adjusted(table: pd.DataFrame, cited: Bibliography) -> str:
-    if len(table) < 2:
-        return (
-            "One technique was compared with the baseline, so the two-sided p value is not adjusted; the level was 5 %."
-        )
-    how = set(table["adjustment"])
-    ways = []
-    if "max-t" in how:
-        source = cited.cite("dunnett1955", "westfall1993")
-        ways.append(f"step-down by the joint distribution of the test statistics (max-t{source})")
-    if "holm" in how:
-        ways.append(f"by Holm's method{cited.cite('holm1979')}")
-    return (
-        f"Two-sided p values were adjusted for all {len(table)} comparisons with the baseline, {listed(ways)}; an adjusted p "
-        "below 0.05 was called significant."
-    )
-
-
-def _looks(run: Results, cited: Bibliography) -> list[str]:
-    found = run.confirming
-    if found is None or len(found.looks) < 2 or level_of(found) >= ALPHA:
-        return []
-    seeds = ", ".join(map(str, found.looks[:-1]))
-    return [
-        f"Seeds came in rounds with planned looks at {seeds} and {found.looks[-1]} seeds per technique; the 5 % level "
-        f"was divided over the looks by a power-family spending function{cited.cite('kim1987')} and Bonferroni's "
-        "inequality."
-    ]
-
-
-def _equivalence(run: Results, cited: Bibliography) -> str:
-    when = "stated before training" if run.stated_margin == run.margin and not margin_note(run) else "not stated before"
-    if run.stated_margin is None and not margin_note(run):
-        when = "the software's default"
-    return (
-        "A technique was called equivalent to the baseline where two one-sided tests"
-        f"{cited.cite('schuirmann1987')}, each at the 5 % level and not adjusted for their number, showed a difference "
-        f"within a margin of {run.margin:g} ({when})."
-    )
 
 
 def _software(run: Results, cited: Bibliography) -> list[str]:

@@ -72,9 +72,7 @@ def _rows(
     return rows
 
 
-def _difference(
-    name: str, differences: pd.DataFrame, ranking: pd.DataFrame | None
-) -> tuple[pd.Series | None, str]:
+def _difference(name: str, differences: pd.DataFrame, ranking: pd.DataFrame | None) -> tuple[pd.Series | None, str]:
     """A technique's difference to the baseline, and the mark of one in AUROC; None where there is none."""
     for found, mark in ((differences, ""), (ranking, "$^{a}$")):
         if found is None or found.empty:
@@ -104,9 +102,7 @@ def _caption(run: Results, table: pd.DataFrame) -> str:
     return latex(f"Performance on {where} ({of}); {mean}, with 95 % confidence intervals.{positive}{averaged}")
 
 
-def _notes(
-    run: Results, table: pd.DataFrame, differences: pd.DataFrame, ranking: pd.DataFrame | None
-) -> list[str]:
+def _notes(run: Results, table: pd.DataFrame, differences: pd.DataFrame, ranking: pd.DataFrame | None) -> list[str]:
     """Footnotes that name what was tested and how."""
     several = int(table["seeds"].max()) > 1
     sources = "patients and seeds" if several else "patients alone"
@@ -124,7 +120,11 @@ def _notes(
             )
             notes.append("$p$: " + latex(f"two-sided, {how}."))
         else:
-            why = f"fewer than {FEWEST} test patients of a class" if several else "one seed tells no technique from chance"
+            why = (
+                f"fewer than {FEWEST} test patients of a class"
+                if several
+                else "one seed tells no technique from chance"
+            )
             notes.append("$p$: " + latex(f"none, for {why}."))
     if ranking is not None and len(ranking):
         notes.append("$^{a}$ " + latex("Ranks images and decides nothing: difference and p are of AUROC."))
