@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sweep.analysis.figures.style import Plot
+    from sweep.trackers.log import Logged
 
 
 def compare(
@@ -220,6 +221,29 @@ class ComparisonRun:
                     "folder"
                 ) from error
         return copy / page.name
+
+    def log(
+        self,
+        to: str,
+        *,
+        project: str = "",
+        uri: str | os.PathLike[str] = "",
+        mode: str = "",
+    ) -> Logged:
+        """Tells a tracker of the run, from its records: each trial one of its runs. Told again, nothing doubles.
+
+        Args:
+            to: ``mlflow`` or ``wandb``.
+            project: MLflow's experiment, W&B's project; ``balancing-act`` by default.
+            uri: a folder, a database or a server; a store beside the run by default.
+            mode: of W&B: ``offline``, the default, or ``online``.
+        Raises:
+            UserError: there is no such tracker, its library is not installed, or it failed; the run is as it was.
+        """
+        from sweep.trackers.asked import Asked
+        from sweep.trackers.log import log_run
+
+        return log_run(self.path, Asked(to, project, os.fspath(uri), mode))
 
     def resume(
         self, *, executor: Executor = "ray", progress: bool | Observer = False, **resources: Any

@@ -33,11 +33,13 @@ def report_of_run(
     *,
     cams: bool = True,
     tell: Callable[[str], None] = warned,
+    paper: Path | None = None,
 ) -> Path:
     """Writes RUN/report; returns its page. The images serve activation maps and synthetic samples alone.
 
     Args:
         tell: see ``write_report``.
+        paper: the folder of what an author needs, see ``sweep.report.paper``; None for none.
     Raises:
         UserError: the images are not the run's.
     """
@@ -56,7 +58,13 @@ def report_of_run(
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
     with _threads_of_maps(images.image_size if images is not None and cams else None):
         options = ReportOptions(
-            cams, settings.cam, settings.masks, preferences, margin=settings.margin, browsed=settings.images
+            cams,
+            settings.cam,
+            settings.masks,
+            preferences,
+            margin=settings.margin,
+            browsed=settings.images,
+            paper=paper,
         )
         return write_report(run, images, options, tell)
 

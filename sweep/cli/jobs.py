@@ -6,6 +6,7 @@ import functools
 import shlex
 import webbrowser
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,11 +30,21 @@ def start(config: Config, name: str, given: Given) -> None:
     """A new run, its report and its results; see ``sweep.sweeps.start``."""
     from sweep import sweeps
     from sweep.cli.progress import Progress
+    from sweep.planning.prepare import free_run_folder
 
     console = make_console()
     observer = Progress(console, verbose=given.verbose)
     steps = _reported(config, console)
-    sweeps.start(config, name, given.out, observer, executor=given.executor, resume=given.resume, steps=steps)
+    out = given.out or free_run_folder(Path("runs"), name)
+    with _tracked(given, out, console):
+        sweeps.start(config, name, out, observer, executor=given.executor, resume=given.resume, steps=steps)
+
+
+def _tracked(given: Given, path: Path, console: Console) -> AbstractContextManager[None]:
+    """While this is open, a tracker is told of trials that end, where one was asked for."""
+    from sweep.trackers.beside import tracked
+
+    return tracked(given.track, path, lambda said: console.print(said, soft_wrap=True, markup=False))
 
 
 # How the demo's network is trained: on other drawings than those that techniques are then compared on.
@@ -121,9 +132,10 @@ def resume(path: Path, config: Config, given: Given) -> None:
     observer = Progress(console, verbose=given.verbose)
     steps = _reported(config, console)
     first = _is_demo_network(path, config)
-    sweeps.resume(
-        path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=() if first else steps
-    )
+    with _tracked(given, path, console):
+        sweeps.resume(
+            path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=() if first else steps
+        )
     if first:
         _compare_on(path.absolute(), given, console)
 
@@ -135,7 +147,8 @@ def more(path: Path, config: Config, seeds: int, given: Given) -> None:
 
     console = make_console()
     observer, steps = Progress(console, verbose=given.verbose), _reported(config, console)
-    sweeps.more(path, config, seeds, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
+    with _tracked(given, path, console):
+        sweeps.more(path, config, seeds, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
 
 
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
@@ -160,7 +173,15 @@ def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     return write, show
 
 
-def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
+def report(
+    made: Run,
+    images: ImageSet | None,
+    settings: ReportConfig,
+    console: Console,
+    *,
+    cams: bool = True,
+    paper: Path | None = None,
+) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
     from sweep.reports import report_of_run
 
@@ -171,6 +192,7 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
         settings,
         cams=cams,
         tell=lambda fault: console.print(f"Warning: {fault}", style="yellow", soft_wrap=True, markup=False),
+        paper=paper,
     )
 
 

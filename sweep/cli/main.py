@@ -12,7 +12,7 @@ import sys
 import typer
 
 from balancing.errors import UserError
-from sweep.cli import data, listing, report, run, watch
+from sweep.cli import data, listing, log, report, run, watch
 from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (
     run.more,
     run.plan,
     watch.watch,
+    log.log,
     data.audit,
     data.look,
     report.report,

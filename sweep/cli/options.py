@@ -50,6 +50,7 @@ class Given:
         allow_mixed: go on although trials were trained by another torch.
         local: train in this process, without Ray.
         verbose: show Ray's own messages too.
+        track: a tracker that is told of trials as they end.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Given:
     allow_mixed: bool = False
     local: bool = False
     verbose: bool = False
+    track: str | None = None
 
     @property
     def executor(self) -> str:
@@ -170,6 +172,7 @@ _ALL = (
     ),
     Option("sets", "Any key: section.name=value; may be repeated.", kind=list[str], flags=("--set",)),
     Option("verbose", "Show Ray's own messages too.", kind=bool, flags=("-v", "--verbose")),
+    Option("track", "Also tell a tracker of trials as they end: mlflow or wandb; see `sweep log`."),
     *_DATA_OPTIONS,
     Option(
         "techniques",

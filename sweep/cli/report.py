@@ -24,22 +24,38 @@ def report(
             "'threshold,bcts' (on every technique), or 'smote+threshold'. They stay in the run."
         ),
     ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option(
+            "--paper",
+            help="Also write what a paper needs: results table, methods, BibTeX, CLAIM and TRIPOD+AI, figures.",
+        ),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of --paper; RUN/report/paper by default.")] = None,
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
+    from balancing.errors import UserError
     from sweep.config.config import recorded_report
     from sweep.config.localpaths import require_writable
     from sweep.runs.run import Run
 
     found = Run(run_folder)
     require_writable(run_folder / "report" / "index.html", "the report")
+    if out is not None and not paper:
+        raise UserError("--out is the folder of --paper, which was not given; add --paper, or leave --out away")
+    folder = (out or run_folder / "report" / "paper") if paper else None
+    if folder is not None:
+        require_writable(folder / "methods.md", "--out")
     console = make_console()
     data = given.settings.pop("data.source", None)
     settings = recorded_report(found, given.settings)
     if decisions is not None:
         jobs.add_decisions(found, decisions, console)
-    page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams)
+    page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams, paper=folder)
     jobs.show_results(found, settings, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
+    if folder is not None:
+        console.print(f"For your paper: {folder}", soft_wrap=True, markup=False)
 
 
 def compare(

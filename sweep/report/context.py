@@ -34,6 +34,7 @@ class ReportOptions:
         map_sizes: how much the maps' numbers look at; None for what a CPU can bear.
         margin: within what a difference to the baseline does not matter; None for what the run's configuration says.
         browsed: how many test images are shown one by one.
+        paper: the folder of what an author needs to write the run up (see ``sweep.report.paper``); None for none.
     """
 
     cams: bool = True
@@ -44,6 +45,7 @@ class ReportOptions:
     map_sizes: MapSizes | None = None
     margin: float | None = None
     browsed: int = BROWSED
+    paper: Path | None = None
 
 
 USUAL_REPORT = ReportOptions()

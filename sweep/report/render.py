@@ -118,6 +118,10 @@ def write_report(
     write_atomically(folder / "summary.json", summary_json(results, content).encode(errors="backslashreplace"))
     for fault in content.faults:
         tell(fault)
+    if options.paper is not None:
+        from sweep.report.paper.write import write_paper
+
+        write_paper(results, content.sections, content.title, options.paper, page, tell)
     return page
 
 
