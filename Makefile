@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint check-python constraints clean
+.PHONY: demo test test-on lint docs check-python constraints clean
 .DEFAULT_GOAL := demo
 
 check-python:
@@ -35,6 +35,19 @@ lint: $(VENV)/.made-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The documentation as a site, into site/: open site/index.html. Every warning is an error.
+docs: $(VENV)/.made-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# What another Python makes of the built wheel and the tested set: make test-on PYTHON=/path/to/python3.13
+# Its environment is one of its own, .venv-on, which a second call keeps; SMALL names the tests.
+SMALL ?= tests/balancing tests/sweep/config tests/sweep/planning tests/sweep/test_local.py tests/sweep/test_api.py
+test-on: | check-python
+	rm -rf dist/test-on && $(PYTHON) -m venv .venv-on
+	.venv-on/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist/test-on .
+	.venv-on/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(ls dist/test-on/*.whl)[dev]"
+	OMP_NUM_THREADS=1 .venv-on/bin/python -P -m pytest --import-mode=importlib $(SMALL)
+
 # The tested set, after changing a bound in pyproject.toml; builds for GPUs follow torch's own pins.
 constraints: $(VENV)/.made-dev
 	{ echo "# The tested set. make installs with it; regenerate with: make constraints"; \
@@ -42,4 +55,4 @@ constraints: $(VENV)/.made-dev
 	mv constraints.new constraints.txt
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-on build site *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
 """What the shell offers where a word is begun: techniques, presets, and the values of options that take a few words.
 
-Nothing here loads torch: a shell asks anew at each press of the tab key. Where a word is none of ours (a path, say) nothing
-is offered, and the shell offers its files.
+Nothing here loads torch: a shell asks anew at each press of the tab key. Where a word is none of ours (a path, say) it
+is offered nothing, and offers its files itself.
 """
 
 from __future__ import annotations
