@@ -57,3 +57,8 @@ def on_post_page(output: str, **_: object) -> str:
     if _ELSEWHERE.search(found):
         raise ValueError(f"a page would fetch {_ELSEWHERE.findall(found)}, but the site is read without a network")
     return found
+
+
+def on_post_template(output_content: str, **_: object) -> str:
+    """The same of the page that stands for one that isn't there."""
+    return on_post_page(output_content)
