@@ -39,14 +39,12 @@ lint: $(VENV)/.made-dev
 docs: $(VENV)/.made-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# What another Python makes of the built wheel and the tested set: make test-on PYTHON=/path/to/python3.13
-# Its environment is one of its own, .venv-on, which a second call keeps; SMALL names the tests.
+# A small part of the tests by another Python: make test-on PYTHON=/path/to/python3.13. Each Python keeps its own environment.
 SMALL ?= tests/balancing tests/sweep/config tests/sweep/planning tests/sweep/test_local.py tests/sweep/test_api.py
+ON = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 test-on: | check-python
-	rm -rf dist/test-on && $(PYTHON) -m venv .venv-on
-	.venv-on/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist/test-on .
-	.venv-on/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(ls dist/test-on/*.whl)[dev]"
-	OMP_NUM_THREADS=1 .venv-on/bin/python -P -m pytest --import-mode=importlib $(SMALL)
+	$(MAKE) --no-print-directory VENV=$(ON) $(ON)/.made-dev
+	OMP_NUM_THREADS=1 $(ON)/bin/python -m pytest $(SMALL)
 
 # The tested set, after changing a bound in pyproject.toml; builds for GPUs follow torch's own pins.
 constraints: $(VENV)/.made-dev
@@ -55,4 +53,4 @@ constraints: $(VENV)/.made-dev
 	mv constraints.new constraints.txt
 
 clean:
-	rm -rf $(VENV) .venv-on build site *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* build site *.egg-info .pytest_cache .mypy_cache .ruff_cache

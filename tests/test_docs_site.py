@@ -80,7 +80,7 @@ def test_each_key_of_the_configuration_is_told_with_what_it_does(site: Path) -> 
     for key, *cells in rows:
         assert all(cell.strip() for cell in cells), f"{key} lacks a type, a default, or what it does"
     batch = next(cells for key, *cells in rows if 'id="space.seeds"' in key)
-    assert "at least 1, at most 1000" in batch[0]
+    assert "at least 1, at most 1,000" in batch[0]
     assert html.unescape(re.sub("<[^>]+>", "", batch[1])) == str(Config().space.seeds)
 
 

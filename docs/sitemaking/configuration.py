@@ -20,9 +20,8 @@ from sweep.hyperparameters import HYPERPARAMETERS
 
 _SHARED = {shared.name: shared for shared in HYPERPARAMETERS}
 _OF_KEY = {option.key: option for option in OPTIONS.values() if option.key}
-_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "min_length": "not fewer than"}
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "min_length": "at least"}
 _WORDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
-_VALUES = "a number, a list (crossed in full) or a range such as"
 
 
 def page() -> str:
@@ -68,7 +67,7 @@ def model_of(section: str) -> Any:
 def meaning(section: str, name: str, field: FieldInfo) -> str:
     """What a key does: what its model says, else its option on the command line; "" where neither does."""
     if name in _SHARED and section == "space":
-        return _SHARED[name].help
+        return f"{_SHARED[name].label}: {_SHARED[name].help}"
     option = _OF_KEY.get(f"{section}.{name}")
     return field.description or (option.help if option is not None else "")
 
@@ -100,11 +99,11 @@ def _takes(section: str, name: str, field: FieldInfo) -> str:
     if section == "space" and name in _SHARED:
         shared = _SHARED[name]
         low = f"above {shared.above:g}" if shared.above is not None else f"at least {shared.least:g}"
-        drawn = "; drawn in the logarithm" if shared.log else ""
-        whole, such = ("whole, ", "1..8") if shared.kind is int else ("", "0.001..0.01")
-        return f"{_VALUES} {code(such)}: {whole}{low}, at most {shared.most:g}{drawn}"
+        kind = "whole numbers" if shared.kind is int else "numbers"
+        drawn = "; a range is drawn in the logarithm" if shared.log else ""
+        return f"one, a list or a range of {kind}: {low}, at most {shared.most:,g}{drawn}"
     bounds = [
-        f"{words} {getattr(one, bound):g}"
+        f"{words} {getattr(one, bound):,g}"
         for one in field.metadata
         for bound, words in _BOUNDS.items()
         if getattr(one, bound, None) is not None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parents[1]
 # What lets the theme's search run from the disk, and whatever else a page would load from another place.
 _FETCHED = '<script src="https://unpkg.com/iframe-worker/shim"></script>'
+# What the theme leaves without a name for those who hear the page.
+_UNNAMED = '<div class="md-search" data-md-component="search" role="dialog"'
 _ELSEWHERE = re.compile(
     r'<(?:script|img|iframe)[^>]* src="(?:https?:)?//[^"]*"'
     r'|<link[^>]* rel="(?:stylesheet|preconnect|preload)"[^>]* href="(?:https?:)?//[^"]*"'
@@ -53,7 +55,7 @@ def on_post_page(output: str, **_: object) -> str:
         ValueError: the theme asks for another.
     """
     ours = (DOCS / "sitemaking" / "worker.js").read_text(encoding="utf-8")
-    found = output.replace(_FETCHED, f"<script>{ours}</script>")
+    found = output.replace(_FETCHED, f"<script>{ours}</script>").replace(_UNNAMED, f'{_UNNAMED} aria-label="Search"')
     if _ELSEWHERE.search(found):
         raise ValueError(f"a page would fetch {_ELSEWHERE.findall(found)}, but the site is read without a network")
     return found
