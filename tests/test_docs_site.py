@@ -10,7 +10,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,6 +23,7 @@ from sweep.config.config import Config, known_keys
 from sweep.config.files import preset_names
 
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
 needs_mkdocs = pytest.mark.skipif(
     importlib.util.find_spec("material") is None, reason="mkdocs-material is not installed; the extra docs has it"
@@ -159,3 +162,46 @@ def test_every_page_stands_in_the_navigation(site: Path) -> None:
     assert {path.name for path in (ROOT / "docs").glob("*.md")} <= set(named)
     assert len(named) == len(set(named))
     assert {path.stem for path in site.glob("*.html")} - {"404"} == {Path(name).stem for name in named}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("needs chromium (Debian: apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()
+
+
+@needs_mkdocs
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1300), ("dark", 1300), ("light", 390)])
+def test_axe_finds_no_serious_fault_on_the_first_page(site: Path, browser: Any, scheme: str, width: int) -> None:
+    found = importlib.util.find_spec("axe_core_python")
+    assert found is not None
+    assert found.origin is not None
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto((site / "index.html").as_uri())
+    page.add_script_tag(path=str(Path(found.origin).parent / "axe.min.js"))
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    faults = [fault for fault in result["violations"] if fault["impact"] in ("serious", "critical")]
+    assert [(fault["id"], fault["nodes"][0]["html"][:200]) for fault in faults] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@needs_mkdocs
+def test_the_search_finds_from_the_disk_and_nothing_is_asked_elsewhere(site: Path, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((site / "index.html").as_uri())
+    page.click("input.md-search__input")
+    page.keyboard.type("borderline")
+    page.wait_for_selector(".md-search-result__item", timeout=60_000)
+    assert "Components and techniques" in page.inner_text(".md-search-result__list")
+    assert asked
+    assert [address for address in asked if not address.startswith(("file:", "data:", "blob:"))] == []
+    page.close()
