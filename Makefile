@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint check-python constraints clean
+.PHONY: demo test test-on lint docs check-python constraints clean
 .DEFAULT_GOAL := demo
 
 check-python:
@@ -35,6 +35,17 @@ lint: $(VENV)/.made-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The documentation as a site, into site/: open site/index.html. Every warning is an error.
+docs: $(VENV)/.made-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# A small part of the tests by another Python: make test-on PYTHON=/path/to/python3.13. Each Python keeps its own environment.
+SMALL ?= tests/balancing tests/sweep/config tests/sweep/planning tests/sweep/test_local.py tests/sweep/test_api.py
+ON = .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+test-on: | check-python
+	$(MAKE) --no-print-directory VENV=$(ON) $(ON)/.made-dev
+	OMP_NUM_THREADS=1 $(ON)/bin/python -m pytest $(SMALL)
+
 # The tested set, after changing a bound in pyproject.toml; builds for GPUs follow torch's own pins.
 constraints: $(VENV)/.made-dev
 	{ echo "# The tested set. make installs with it; regenerate with: make constraints"; \
@@ -42,4 +53,4 @@ constraints: $(VENV)/.made-dev
 	mv constraints.new constraints.txt
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* build site *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import tarfile
 import tomllib
 import venv
 import zipfile
+from collections.abc import Callable
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -22,7 +24,8 @@ import yaml
 from balancing.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+_PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, SETUPTOOLS = _PYPROJECT["project"], _PYPROJECT["tool"]["setuptools"]
 # Of the keys that Citation File Format 1.2.0 knows, those that stand here or may soon.
 CITATION_KEYS = {
     *(
@@ -123,10 +126,20 @@ def test_wheel_holds_every_file_of_both_packages_and_nothing_else(built: tuple[P
     assert packaged == _files(Path("balancing")) | _files(Path("sweep"))
     assert {"balancing/py.typed", "sweep/py.typed", "sweep/config/presets/demo.yaml"} <= packaged
     assert any(name.startswith("sweep/report/templates/") for name in packaged)
+    assert any(name.startswith("sweep/watch/templates/") for name in packaged)
+    assert {"balancing/data/layouts/ham10000.yaml", "sweep/report/guidelines/claim_2024.yaml"} <= packaged
     assert any(name.endswith(".schema.json") for name in packaged)
+    data = [name for name in packaged if not name.endswith((".py", "py.typed"))]
+    assert [name for name in data if not _is_declared(name)] == [], "package-data in pyproject.toml does not name it"
     assert f"{info}/licenses/LICENSE" in names
     assert (metadata["Version"], metadata["License-Expression"]) == (VERSION, "MIT")
     assert not metadata.get_all("Project-URL")
+
+
+def _is_declared(name: str) -> bool:
+    """Whether a file that is no module is named by package-data: setuptools takes others along in a checkout alone."""
+    package, _, rest = name.partition("/")
+    return any(fnmatch.fnmatch(rest, pattern) for pattern in SETUPTOOLS["package-data"][package])
 
 
 def test_sdist_holds_what_is_read_beside_the_code(built: tuple[Path, Path]) -> None:
@@ -136,32 +149,67 @@ def test_sdist_holds_what_is_read_beside_the_code(built: tuple[Path, Path]) -> N
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 
-def test_wheel_installs_into_a_fresh_environment_and_works_there(built: tuple[Path, Path], tmp_path: Path) -> None:
+def _by_pip(python: Path, wheel: Path) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        str(wheel),
+    ]
+
+
+def _by_uv(python: Path, wheel: Path) -> list[str]:
+    here = Path(sysconfig.get_path("scripts")) / "uv"
+    uv = str(here) if here.exists() else shutil.which("uv")
+    if uv is None:
+        pytest.skip("uv is not installed")
+    return [
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--offline",
+        "--no-index",
+        "--python",
+        str(python),
+        str(wheel),
+    ]
+
+
+@pytest.mark.parametrize("install", [_by_pip, _by_uv], ids=["pip", "uv"])
+def test_wheel_installs_into_a_fresh_environment_and_works_there(
+    built: tuple[Path, Path], tmp_path: Path, install: Callable[[Path, Path], list[str]]
+) -> None:
     """Its dependencies are those of this environment, through a .pth file: they are large."""
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
-    done = subprocess.run([*install, str(built[1])], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    place = Path(
-        subprocess.check_output(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
-        ).strip()
-    )
-    (place / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment["UV_CACHE_DIR"] = str(tmp_path / "uv")
 
     def run(*command: str | Path) -> str:
         done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    run(*install(python, built[1]))
+    place = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    (place / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     where = run(python, "-c", "import balancing, sweep; print(balancing.__file__, sweep.__file__, sweep.__version__)")
     assert [Path(name).is_relative_to(place) for name in where.split()[:2]] == [True, True]
     assert where.split()[2] == VERSION
     command = tmp_path / "venv" / "bin" / "sweep"
     assert "resume" in run(command, "--help")
+    assert "--local" in run(command, "demo", "--help")
     assert run(command, "presets", "demo") == (ROOT / "sweep/config/presets/demo.yaml").read_text()
+    read = "from sweep.watch.server import page_and_policy; print(len(page_and_policy(2.0)[0]))"
+    assert int(run(python, "-c", read)) > 1000
 
 
 def test_a_run_tells_the_version_of_the_code_that_runs_not_of_what_is_installed(

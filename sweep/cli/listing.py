@@ -6,13 +6,18 @@ from typing import Annotated
 
 import typer
 
+from sweep.cli.completing import preset_words, technique_words
 from sweep.cli.printing import make_console
 
 
 def techniques(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAMES]", help="Some alone: names, compositions, groups such as losses, or @FILE."),
+        typer.Argument(
+            metavar="[NAMES]",
+            help="Some alone: names, compositions, groups such as losses, or @FILE.",
+            autocompletion=technique_words,
+        ),
     ] = None,
 ) -> None:
     """Lists the techniques by axis: what each takes out of the prior, cost, parameters with ranges, reference."""
@@ -29,7 +34,9 @@ def techniques(
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Print this one, to copy and change.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one, to copy and change.", autocompletion=preset_words)
+    ] = None,
 ) -> None:
     """Lists the presets, or prints one."""
     from sweep.config.files import PRESETS, preset_names, read_file

@@ -17,7 +17,6 @@ from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="A paired comparison of techniques for class imbalance in medical images, as one Ray Tune sweep.",
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from balancing.errors import UserError
+from sweep.cli.completing import config_words, preset_words, technique_words
 from sweep.hyperparameters import HYPERPARAMETERS
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ TECHNIQUE_GROUPS = (
 )
 
 Preset = Annotated[
-    str, typer.Argument(metavar="[PRESET|FILE.yaml]", help="A preset (see `sweep presets`) or a YAML file.")
+    str,
+    typer.Argument(
+        metavar="[PRESET|FILE.yaml]",
+        help="A preset (see `sweep presets`) or a YAML file.",
+        autocompletion=preset_words,
+    ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")]
 
@@ -108,6 +114,8 @@ class Option:
     def parameter(self) -> inspect.Parameter:
         """As a parameter of a command: None, or False of a switch that sets nothing, where it is not given."""
         shown: dict[str, Any] = {"help": self.help, "rich_help_panel": self.panel}
+        if self.key and self.kind is str:
+            shown["autocompletion"] = technique_words if self.key == "space.techniques" else config_words(self.key)
         default: bool | None = None
         kind: Any = self.kind | None
         if self.kind is bool and self.key:

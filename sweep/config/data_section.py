@@ -89,13 +89,13 @@ class DataConfig(Section):
     resize: str = Field(default="squash", description="to a square: squash, pad, crop")
     skip_bad: bool = False
     allow_leak: bool = Field(default=False, description="go on although training and test share patients or images")
-    split_seed: int = Field(default=0, ge=0)
+    split_seed: int = Field(default=0, ge=0, description="of the splits and folds that are cut here")
     folds: int = Field(
         default=0, ge=0, le=MOST_FOLDS, description="every patient is tested, in one of so many folds; 0: one split"
     )
     repeats: int = Field(default=1, ge=1, le=MOST_REPEATS, description="how often the folds are cut anew")
     phantom_images: int = Field(default=900, ge=300, le=1_000_000, description="how many drawings 'phantom' makes")
-    phantom_seed: int = Field(default=0, ge=0)
+    phantom_seed: int = Field(default=0, ge=0, description="of the drawings that 'phantom' makes")
 
     @model_validator(mode="after")
     def _readable(self) -> DataConfig:
