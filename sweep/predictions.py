@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from balancing.errors import UserError
+from balancing.errors import UserError, suggestion
 from sweep.config.localpaths import require_writable, written
 from sweep.inference.choice import BEST
 from sweep.inference.deployed import Deployed, deployed
 from sweep.inference.inputs import gathered
-from sweep.inference.predicting import Predicted, Wanted, nothing, predicted
+from sweep.inference.predicting import Predicted, Wanted, broken_sentence, nothing, predicted
 from sweep.inference.stream import Stream
 from sweep.inference.unusual import FEWEST_HELD_OUT, Reference, kept_reference, new_reference, to_look_at
 from sweep.report.csvfile import csv_text
@@ -66,24 +67,48 @@ def predict_images(
         given: files, folders, patterns and tables: see ``gathered``.
         bar: shows how it gets on.
     Raises:
-        UserError: a mistake, before any image is decoded; with ``strict``, an image that can't be read.
+        UserError: a mistake, before any image is decoded; no image can be read; with ``strict``, one can't.
     """
     asked = asked or Asked()
     if asked.out is not None:
         check_out(asked.out, force=asked.force)
     if asked.maps:
         require_writable(asked.maps_folder / "image_cam.png", "--maps-to")
-    inputs = gathered(given, asked.column)
     found = deployed(run, asked.what)
+    inputs = gathered(given, asked.column)
     stream = Stream(found)
     reference, why = reference_of(found, stream, asked.data, bar) if asked.distance else (None, "")
     maps = len(inputs) if asked.maps < 0 else asked.maps
     wanted = Wanted(reference, maps, asked.maps_folder, asked.strict)
     with bar(len(inputs), "predicting") as done:
         made = predicted(stream, found, inputs, wanted, done)
+    if made.broken == len(inputs):
+        raise UserError(broken_sentence(made))
     if asked.out is not None:
         write_table(made.table, asked.out)
     return replace(made, notes=(*made.notes, why) if why else made.notes)
+
+
+def asked_from(images: Any, what: str, how: Mapping[str, Any]) -> tuple[list[str], Asked]:
+    """What a program asks for, as ``predict_images`` takes it.
+
+    Raises:
+        UserError: no paths, or no such argument.
+    """
+    given = [images] if isinstance(images, str | os.PathLike) else images
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise UserError(f"images must be a path or a list of paths, but are of type {type(images).__name__}; give them")
+    words = list(given)
+    wrong = next((word for word in words if not isinstance(word, str | os.PathLike)), None)
+    if wrong is not None or not words:
+        what_they_are = "are none" if not words else f"one is of type {type(wrong).__name__}"
+        raise UserError(f"images must be paths of files, folders, patterns or tables, but {what_they_are}; give some")
+    names = {field.name for field in fields(Asked)} - {"what"}
+    for name in how:
+        if name not in names:
+            raise UserError(f"predict has no argument '{name}'{suggestion(name, sorted(names))}")
+    paths = {name: Path(how[name]) for name in ("out", "maps_folder") if how.get(name) is not None}
+    return [os.fspath(word) for word in words], Asked(what, **{**how, **paths})
 
 
 def reference_of(found: Deployed, stream: Stream, data: str | None, bar: Bar) -> tuple[Reference | None, str]:
