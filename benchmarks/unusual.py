@@ -1,7 +1,7 @@
 """How well `sweep predict` tells images that are none of the run's kind: AUROC, and what is called unusual at 99 %.
 
     python -m benchmarks.unusual --run RUN
-    python -m benchmarks.unusual --run RUN --technique smote --images 1500
+    python -m benchmarks.unusual --run RUN --technique smote --images 1000
 
 RUN is a run on the chest X-rays. Its test images stand against photographs (scikit-learn's two, cut into pieces),
 noise, the test images themselves inverted and turned by 90 and 180 degrees, and the phantom's drawings. Scores, all on
@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="a run on the X-rays")
     parser.add_argument("--technique", default="best", help="as `sweep predict --what`")
-    parser.add_argument("--images", type=int, default=5000, help="at most so many training images")
+    parser.add_argument("--images", type=int, default=2000, help="at most so many training images")
     parser.add_argument("--others", type=int, default=200, help="of each kind")
     given = parser.parse_args()
     run, rng = Run(given.run), np.random.default_rng(0)
@@ -82,11 +82,11 @@ def main() -> None:
 
     def features(pixels: np.ndarray) -> np.ndarray:
         parts = range(0, len(pixels), stream.batch)
-        return np.concatenate([stream.pixels(pixels[start : start + stream.batch])[1] for start in parts])
+        return np.concatenate([stream.features(pixels[start : start + stream.batch]) for start in parts])
 
     rows = _some(split.train, given.images, rng)
     training, labels = features(images.pixels[rows]), images.labels[rows]
-    held_out = features(images.pixels[_some(split.validation, 2000, rng)])
+    held_out = features(images.pixels[_some(split.validation, 1000, rng)])
     tested = images.pixels[split.test]
     usual = features(tested)
     some = tested[_some(np.arange(len(tested)), given.others, rng)]

@@ -52,8 +52,8 @@ class Stream:
 
     def __init__(self, found: Deployed, device: torch.device | None = None, batch: int | None = None):
         self.device = device or best_device()
-        self._layout = memory_format(found.image_size, "float32", self.device)
-        self.model = found.model.to(self.device).to(memory_format=self._layout)
+        self.layout = memory_format(found.image_size, "float32", self.device)
+        self.model = found.model.to(self.device).to(memory_format=self.layout)
         self.batch = batch or evaluation_batch(found.image_size, self.device)
         self._found = found
 
@@ -65,12 +65,20 @@ class Stream:
         """
         if not len(given):
             return np.zeros((0, len(self._found.class_names))), np.zeros((0, 0), np.float32)
+        with torch.inference_mode():
+            features, logits = self.model.both(self._input_of(given))
+        return logits.double().cpu().numpy(), features.float().cpu().numpy()
+
+    def features(self, given: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+        """The (n, F) features alone, of n >= 1 images: the first network sees them, and none besides."""
+        with torch.inference_mode():
+            found: np.ndarray = self.model.features(self._input_of(given)).float().cpu().numpy()
+        return found
+
+    def _input_of(self, given: np.ndarray | Sequence[np.ndarray]) -> torch.Tensor:
         grey = all(image.ndim == 2 for image in given)
         whole = np.stack([image if grey or image.ndim == 3 else np.stack([image] * 3, axis=2) for image in given])
-        with torch.inference_mode():
-            images = self._found.input_of(whole, self.device).contiguous(memory_format=self._layout)
-            features, logits = self.model.both(images)
-        return logits.double().cpu().numpy(), features.float().cpu().numpy()
+        return self._found.input_of(whole, self.device).contiguous(memory_format=self.layout)
 
     def files(self, paths: Sequence[Path]) -> Iterator[Batch]:
         """Image files, in order, a few batches of them in memory at a time."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 10
 UNUSUAL_FROM = 0.99
-MOST_TRAINING = 5000  # images that are kept; of more as many at random
-MOST_HELD_OUT = 2000
+MOST_TRAINING = 2000  # images that are kept; of more as many at random
+MOST_HELD_OUT = 1000
 FEWEST_HELD_OUT = 20  # to say what is usual
 FOLDER = "unusual"
 _VERSION = 1
@@ -116,7 +116,7 @@ def new_reference(
         parts = []
         for start in range(0, len(own), stream.batch):
             batch = own[start : start + stream.batch]
-            parts.append(stream.pixels(images.pixels[batch])[1])
+            parts.append(stream.features(images.pixels[batch]))
             for _ in batch:
                 done()
         features[part] = np.concatenate(parts)
