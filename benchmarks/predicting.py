@@ -5,9 +5,9 @@
     python -m benchmarks.predicting --files FOLDER        # of X-rays; without it CHEST_XRAY_DIR's, or the phantom's
 
 In one process, by turns: decoding alone (files to pixels, on all cores), the bare forward pass (the same pixels in
-memory, the same batches, float32, logits thrown away), and all that `sweep predict --no-distance` does from paths to the
-table's rows. On a machine whose cores both decode and compute, no program can be faster than both shares together;
-the last column says how near it comes to that.
+memory, the same batches, float32, logits thrown away), and all that `sweep predict --no-distance` does from paths to
+the table's rows. Where the same cores decode and compute, predicting takes at least the time of both one after the
+other, less what one leaves idle; the last column is the ratio to that.
 """
 
 from __future__ import annotations
@@ -100,15 +100,15 @@ def main() -> None:
             turns["sweep predict"].append(seconds_of(lambda: predicted(stream, found, some, Wanted())))
     median = {name: float(np.median(values)) for name, values in turns.items()}
     both = median["decoding"] + median["bare forward pass"]
-    print(
-        f"{len(paths):,} images of {given.image_size} px, {given.network}, batches of {stream.batch}, {stream.device}, "
-        f"{cores()} cores, {torch.get_num_threads()} threads of torch; median of {given.repeats}"
+    title = f"{len(paths):,} images of {given.image_size} px, {given.network}, in batches of {stream.batch}"
+    how = (
+        f"{stream.device}, {cores()} cores, {torch.get_num_threads()} threads of torch; median of {given.repeats} turns"
     )
     lines = [
         [name, f"{len(paths) / took:.0f}", f"{median['bare forward pass'] / took:.0%}", f"{both / took:.0%}"]
         for name, took in median.items()
     ]
-    show(["", "images/s", "of the bare pass", "of both shares one after the other"], lines)
+    show(title, ["", "images/s", "of the bare pass", "of both shares in turn"], lines, [how])
 
 
 if __name__ == "__main__":

@@ -107,10 +107,10 @@ def main() -> None:
             area = auroc(truth, np.concatenate([them[name], own[name]]))
             cells.append(f"{area:.3f} ({(them[name] > limit[name]).mean():.0%})")
         lines.append([kind, len(of), *cells])
-    print(
+    title = (
         f"{found.technique}, {found.image_size} px, {len(training):,} training and {len(held_out):,} validation images"
     )
-    show(["AUROC (called unusual)", "images", *limit], lines)
+    show(title, ["AUROC (called unusual)", "images", *limit], lines)
 
 
 if __name__ == "__main__":
