@@ -1,9 +1,11 @@
 """Is this such an image at all? How far an image lies from the training images, in the network's features.
 
-The distance to the k-th nearest training image, of features of length 1 (Sun, Ming, Zhu & Li, Out-of-distribution
-detection with deep nearest neighbors, ICML 2022). What is usual is told by the run's validation images, which the
-network did not train on: an image is unusual that lies further off than 99 % of them. ``benchmarks.unusual`` measures
-it beside a Mahalanobis distance (Lee et al., NeurIPS 2018).
+The Mahalanobis distance to the nearest class's mean, with one covariance for all classes (Lee, Lee, Lee & Shin, A simple
+unified framework for detecting out-of-distribution samples, NeurIPS 2018), shrunk as Ledoit & Wolf (Journal of
+Multivariate Analysis 88(2), 2004) have it, so that it can be inverted. What is usual is told by the run's validation
+images, which the network did not train on: an image is unusual that lies further off than 99 % of them.
+``benchmarks.unusual`` measures it beside the distance to the k-th nearest training image. Of the training images means
+and a covariance are kept, and of none its features.
 """
 
 from __future__ import annotations
@@ -24,14 +26,46 @@ if TYPE_CHECKING:
     from balancing.data.images import ImageSet
     from sweep.inference.stream import Stream
 
-NEIGHBOURS = 10
 UNUSUAL_FROM = 0.99
-MOST_TRAINING = 2000  # images that are kept; of more as many at random
+MOST_TRAINING = 2000  # images that means and covariance are of; of more as many at random
 MOST_HELD_OUT = 1000
 FEWEST_HELD_OUT = 20  # to say what is usual
 FOLDER = "unusual"
-_VERSION = 1
-_AT_ONCE = 512
+_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """Classes of features as normal distributions of one shape.
+
+    Args:
+        means: (C, F) float32, of the classes that have training images.
+        whitening: (F, F) float32; under it the covariance is the identity.
+    """
+
+    means: np.ndarray
+    whitening: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray, labels: np.ndarray) -> Gaussians:
+        """From (T, F) features and their (T,) classes, T >= 1."""
+        from sklearn.covariance import ledoit_wolf
+
+        features = features.astype(np.float64)
+        present, place = np.unique(labels, return_inverse=True)
+        means = np.stack([features[labels == label].mean(axis=0) for label in present])
+        covariance = ledoit_wolf(features - means[place], assume_centered=True)[0]
+        values, vectors = np.linalg.eigh(covariance)
+        least = max(float(values[-1]), 1e-12) * 1e-7  # of features that never vary
+        whitening = vectors / np.sqrt(np.maximum(values, least))
+        return cls(means.astype(np.float32), whitening.astype(np.float32))
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """(N,) float64: of (N, F) features to the nearest mean."""
+        own, means = (part.astype(np.float32) @ self.whitening for part in (features, self.means))
+        apart = own[:, None].astype(np.float64) - means
+        found: np.ndarray = np.sqrt((apart**2).sum(axis=2)).min(axis=1)
+        return found
 
 
 @dataclass(frozen=True)
@@ -39,42 +73,21 @@ class Reference:
     """What images are measured by.
 
     Args:
-        training: (T, F) float32 of length 1: features of training images.
+        training: what is kept of the training images.
         held_out: (V,) float64, ascending: distances of validation images.
     """
 
-    training: np.ndarray
+    training: Gaussians
     held_out: np.ndarray
 
     def distances(self, features: np.ndarray) -> np.ndarray:
-        """(N,) float64 in [0, 2] of (N, F) features: Euclidean, to the k-th nearest training image."""
-        return nearest(self.training, features)
+        """(N,) float64 of (N, F) features."""
+        return self.training.distances(features)
 
     def quantiles(self, distances: np.ndarray) -> np.ndarray:
         """(N,) float64 in [0, 1]: the share of validation images that lie less far off."""
         found: np.ndarray = np.searchsorted(self.held_out, distances, side="left") / len(self.held_out)
         return found
-
-
-def normalised(features: np.ndarray) -> np.ndarray:
-    """(N, F) float32, each row of length 1; rows of zeros stay."""
-    lengths = np.linalg.norm(features.astype(np.float32), axis=1, keepdims=True)
-    return (features / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-
-
-def nearest(training: np.ndarray, features: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
-    """(N,) float64: of each row of (N, F) features the distance to the k-th nearest of (T, F) rows of length 1.
-
-    Args:
-        k: of fewer rows the furthest.
-    """
-    place = min(k, len(training)) - 1
-    found = [np.zeros(0)]
-    for start in range(0, len(features), _AT_ONCE):
-        alike = normalised(features[start : start + _AT_ONCE]) @ training.T
-        closest = -np.partition(-alike, place, axis=1)[:, place]
-        found.append(np.sqrt(np.maximum(2 - 2 * closest.astype(np.float64), 0)))
-    return np.concatenate(found)
 
 
 def kept_reference(found: Deployed) -> Reference | None:
@@ -84,14 +97,14 @@ def kept_reference(found: Deployed) -> Reference | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("key", "training", "held_out")}
+            key, *arrays = (file[name] for name in ("key", "means", "whitening", "held_out"))
     except Exception:  # a damaged file can raise almost anything
         return None
-    training, held_out = arrays["training"], arrays["held_out"]
-    whole = training.ndim == 2 and held_out.ndim == 1 and len(training) and len(held_out) >= FEWEST_HELD_OUT
-    if str(arrays["key"]) != _key(found) or not whole or not np.isfinite(training).all():
+    means, whitening, held_out = arrays
+    fits = means.ndim == whitening.ndim == 2 and means.shape[1:] * 2 == whitening.shape and held_out.ndim == 1
+    if str(key) != _key(found) or not fits or not all(np.isfinite(array).all() for array in arrays):
         return None
-    return Reference(training, held_out)
+    return Reference(Gaussians(means, whitening), held_out) if len(held_out) >= FEWEST_HELD_OUT else None
 
 
 def new_reference(
@@ -120,8 +133,8 @@ def new_reference(
             for _ in batch:
                 done()
         features[part] = np.concatenate(parts)
-    training = normalised(features["train"])
-    made = Reference(training, np.sort(nearest(training, features["validation"])))
+    training = Gaussians.of(features["train"], images.labels[rows["train"]])
+    made = Reference(training, np.sort(training.distances(features["validation"])))
     _keep(found, made)
     return made
 
@@ -137,8 +150,8 @@ def _some(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
 
 def _keep(found: Deployed, made: Reference) -> None:
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {"key": np.array(_key(found)), "training": made.training, "held_out": made.held_out}
-    np.savez(buffer, **arrays)
+    arrays: dict[str, Any] = {**vars(made.training), "held_out": made.held_out}
+    np.savez(buffer, key=np.array(_key(found)), **arrays)
     try:
         _path(found).parent.mkdir(mode=0o700, exist_ok=True)
         write_atomically(_path(found), buffer.getvalue(), private=True)
@@ -152,7 +165,7 @@ def _path(found: Deployed) -> Path:
 
 def _key(found: Deployed) -> str:
     """What the reference is of: the first network, by its weights, and how it is measured."""
-    digest = hashlib.sha256(f"{_VERSION} {NEIGHBOURS} {MOST_TRAINING} {MOST_HELD_OUT}".encode())
+    digest = hashlib.sha256(f"{_VERSION} {MOST_TRAINING} {MOST_HELD_OUT}".encode())
     for name, tensor in sorted(found.networks[0].state_dict().items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).data)
