@@ -12,7 +12,7 @@ import sys
 import typer
 
 from balancing.errors import UserError
-from sweep.cli import data, listing, log, report, run, watch
+from sweep.cli import data, listing, log, predict, report, run, watch
 from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ for command in (
     data.look,
     report.report,
     report.compare,
-    report.predict,
+    predict.predict,
 ):
     app.command()(command)
 for command in (listing.techniques, listing.presets):
