@@ -21,6 +21,7 @@ from sweep.runs.stages import first_of
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
+    from sweep.analysis.results import Results
     from sweep.config.config import ReportConfig
 
 _THREADS_FROM = 128  # pixels a side
@@ -34,12 +35,14 @@ def report_of_run(
     cams: bool = True,
     tell: Callable[[str], None] = warned,
     paper: Path | None = None,
+    results: Results | None = None,
 ) -> Path:
     """Writes RUN/report; returns its page. The images serve activation maps and synthetic samples alone.
 
     Args:
         tell: see ``write_report``.
         paper: the folder of what an author needs, see ``sweep.report.paper``; None for none.
+        results: of this run with the settings' margin, where they are read already.
     Raises:
         UserError: the images are not the run's.
     """
@@ -66,7 +69,7 @@ def report_of_run(
             browsed=settings.images,
             paper=paper,
         )
-        return write_report(run, images, options, tell)
+        return write_report(run, images, options, tell, results)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from balancing.data.images import ImageSet
+    from sweep.analysis.results import Results
     from sweep.cli.options import Given
     from sweep.config.config import Config
     from sweep.config.sections import ReportConfig
@@ -153,18 +154,22 @@ def more(path: Path, config: Config, seeds: int, given: Given) -> None:
 
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
-
+    from sweep.analysis.folds import results_of
     from sweep.runs.folds import is_part, place_of
 
+    read: dict[Path, Results] = {}  # numbers of many trials take minutes: those of the report are shown
+
     def write(made: Run, inputs: SweepInputs) -> None:
-        report(made, inputs.images, config.report, console, cams=place_of(made) is None)
+        read[made.path] = results_of(made, config.report.margin)
+        cams = place_of(made) is None
+        report(made, inputs.images, config.report, console, cams=cams, results=read[made.path])
 
     def show(made: Run, inputs: SweepInputs) -> None:
         if is_part(made):
             what = place_of(made) or "the first stage"
             console.print(f"Report of {what}: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False)
             return
-        show_results(made, config.report, console)
+        show_results(read.get(made.path) or results_of(made, config.report.margin), console)
         if (made.path / "tensorboard").is_dir():
             watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"
             console.print(f"Watch the trials' curves:  {watch}", soft_wrap=True, markup=False)
@@ -181,6 +186,7 @@ def report(
     *,
     cams: bool = True,
     paper: Path | None = None,
+    results: Results | None = None,
 ) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
     from sweep.reports import report_of_run
@@ -193,6 +199,7 @@ def report(
         cams=cams,
         tell=lambda fault: console.print(f"Warning: {fault}", style="yellow", soft_wrap=True, markup=False),
         paper=paper,
+        results=results,
     )
 
 
@@ -266,11 +273,11 @@ def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) ->
         written(csv, found.csv(), "--csv")
 
 
-def show_results(made: Run, settings: ReportConfig, console: Console) -> None:
+def show_results(made: Results, console: Console) -> None:
     """Prints the results table, the answer, and the trials that failed."""
     from sweep.cli.terminal import failures, results
 
-    for part in (*results(made, settings.margin), *failures(made)):
+    for part in (*results(made), *failures(made)):
         console.print(part)
 
 

@@ -35,6 +35,7 @@ def report(
 ) -> None:
     """Writes a run's report anew, from its records alone; the images serve maps and synthetic samples only."""
     from balancing.errors import UserError
+    from sweep.analysis.folds import results_of
     from sweep.config.config import recorded_report
     from sweep.config.localpaths import require_writable
     from sweep.runs.run import Run
@@ -51,8 +52,9 @@ def report(
     settings = recorded_report(found, given.settings)
     if decisions is not None:
         jobs.add_decisions(found, decisions, console)
-    page = jobs.report(found, jobs.images_of(found, data, console), settings, console, cams=cams, paper=folder)
-    jobs.show_results(found, settings, console)
+    images, results = jobs.images_of(found, data, console), results_of(found, settings.margin)
+    page = jobs.report(found, images, settings, console, cams=cams, paper=folder, results=results)
+    jobs.show_results(results, console)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
     if folder is not None:
         console.print(f"For your paper: {folder}", soft_wrap=True, markup=False)

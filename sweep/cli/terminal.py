@@ -11,6 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from sweep.analysis.results import Results
     from sweep.inference.predicting import Predicted
     from sweep.runs.run import Run
 
@@ -19,13 +20,13 @@ TITLE = "Test split, mean over seeds and 95 % interval"
 SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
 
 
-def results(run: Run, margin: float | None = None) -> list[RenderableType]:
+def results(run: Run | Results, margin: float | None = None) -> list[RenderableType]:
     """The results table (means over seeds with intervals, on the test split), and the answer in words.
 
     Many techniques stand with the highest mean of the metric selected by first.
 
     Args:
-        margin: within what a difference does not matter; None for what the run's configuration says.
+        margin: within what a difference does not matter, of a run; None for what its configuration says.
     """
     from sweep.analysis.folds import results_of
     from sweep.analysis.highlights import MOST
@@ -33,8 +34,9 @@ def results(run: Run, margin: float | None = None) -> list[RenderableType]:
     from sweep.report.words.folds import tested_on
     from sweep.report.words.scores import scores_sentence
     from sweep.report.words.verdict import margin_note, verdict
+    from sweep.runs.run import Run
 
-    read = results_of(run, margin)  # the same numbers serve table and answer
+    read = results_of(run, margin) if isinstance(run, Run) else run  # the same numbers serve table and answer
     found = read.intervals()
     by_technique = list(found.groupby("technique", sort=False))
     title = TITLE.replace("Test split", tested_on(read))
@@ -57,7 +59,7 @@ def results(run: Run, margin: float | None = None) -> list[RenderableType]:
     return [Text(), table, *([Text(ranking)] if ranking else []), Text(), *answer]
 
 
-def beside_of_report(run: Run) -> str:
+def beside_of_report(run: Run | Results) -> str:
     """What else the winners do, as the run's report has it; "" without a report, or where it says nothing of that."""
     from sweep.analysis.names import legible
 
@@ -77,12 +79,11 @@ def mean_and_interval(mean: float, low: float, high: float) -> str:
     return f"{mean:.3f}\n{limits}" if low == low and high == high else f"{mean:.3f}"
 
 
-def failures(run: Run) -> list[RenderableType]:
+def failures(run: Results) -> list[RenderableType]:
     """A line for each trial that failed or diverged; nothing where none did."""
-    from sweep.analysis.folds import results_of
     from sweep.analysis.tables import failures_table
 
-    found = failures_table(results_of(run)).to_dict("records")
+    found = failures_table(run).to_dict("records")
     return [
         Text(f"{row['technique']} lr {row['lr']:.2g} seed {row['seed']} {row['status']}: {row['error']}", style="red")
         for row in found

@@ -33,6 +33,7 @@ from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
+    from sweep.analysis.results import Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # Dots an inch of photographs inside the page; the files beside it are finer.
@@ -71,6 +72,7 @@ def write_report(
     images: ImageSet | None = None,
     options: ReportOptions = USUAL_REPORT,
     tell: Callable[[str], None] = warned,
+    results: Results | None = None,
 ) -> Path:
     """Makes RUN/report from the records; the images are needed for activation maps and synthetic samples only.
 
@@ -83,13 +85,14 @@ def write_report(
         images: the run's own images, or None.
         options: what was asked for.
         tell: is given a sentence for each section from elsewhere that could not be made, when all is written.
+        results: of this run with the options' margin, where they are read already.
     Returns:
         The path of index.html.
     Raises:
         UserError: the images are not those of the run, or the masks don't fit.
         ValueError: two sections, two tables or two figures of the tool's own have one name.
     """
-    results = results_of(run, options.margin)
+    results = results_of(run, options.margin) if results is None else results
     folder = report_folder(results)
     _refuse_links(folder)
     content = sound(gather(ReportContext(results, images, options)), _rehearse, results)
