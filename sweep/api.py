@@ -187,7 +187,8 @@ class ComparisonRun:
             images: the run's own; by default they are read again from where it had them, and where they are gone the
                 report is without activation maps and synthetic samples, and says so.
             cams: whether to draw class activation maps, which takes longest.
-            asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``, ``shown_images``: what it shall show.
+            asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``, ``shown_images``: what
+                it shall show.
         Raises:
             UserError: unknown or impossible wishes, images that are not the run's, or ``out`` can't be written.
         """
