@@ -46,6 +46,7 @@ def test_the_best_network_answers_what_was_recorded(small: Small) -> None:
     answers = best.answers(_tested(small, best))
     assert answers.probabilities == pytest.approx(recorded.probabilities, abs=1e-6)
     assert answers.calibrated == pytest.approx(staged(recorded)[0]["after"], abs=1e-5)
+    assert answers.decisions is not None
     assert np.array_equal(answers.decisions, decide(recorded.probabilities))
 
 
@@ -79,6 +80,7 @@ def test_a_threshold_is_one_of_the_networks_probability(small: Small) -> None:
     answers = found.answers(logits)
     assert answers.probabilities is not None
     by_threshold = np.where(answers.probabilities[:, 1] >= found.rule.threshold, 1, 0)
+    assert answers.decisions is not None
     assert np.array_equal(answers.decisions, by_threshold)
 
 
@@ -99,6 +101,7 @@ def test_an_ensemble_is_the_mean_of_its_seeds(small: Small, name: str) -> None:
     else:
         decision, prior = parts_of(name)[1], None
         expected = decided(trial, name, decision, decision.complete({}), prior)
+    assert answers.decisions is not None
     assert np.array_equal(answers.decisions, decide(expected.probabilities))
     calibrated = staged(expected if name.endswith("bcts") else trial)[0]["after"]
     assert answers.calibrated == pytest.approx(calibrated, abs=1e-4)

@@ -75,7 +75,7 @@ def test_one_broken_file_loses_nothing_else(small: Small, files: list[Path], tmp
     assert made.broken == 2
     assert (made.table["error"] == "").tolist() == [True, False, True, False]
     assert "claims more than" in made.table["error"][3]
-    columns = [name for name in alone if name.startswith(("p_", "calibrated_"))]
+    columns = [str(name) for name in alone if str(name).startswith(("p_", "calibrated_"))]
     assert made.table.loc[[0, 2], columns].to_numpy() == pytest.approx(alone[columns].to_numpy(), abs=1e-6)
     assert made.table.loc[[1, 3], columns].isna().all(axis=None)
     assert made.table["decision"].tolist()[1::2] == ["", ""]
