@@ -225,21 +225,11 @@ class ComparisonRun:
                 ) from error
         return copy / page.name
 
-    def log(
-        self,
-        to: str,
-        *,
-        project: str = "",
-        uri: str | os.PathLike[str] = "",
-        mode: str = "",
-    ) -> Logged:
+    def log(self, to: str, *, project: str = "", uri: str | os.PathLike[str] = "", mode: str = "") -> Logged:
         """Tells a tracker of the run, from its records: each trial one of its runs. Told again, nothing doubles.
 
         Args:
-            to: ``mlflow`` or ``wandb``.
-            project: MLflow's experiment, W&B's project; ``balancing-act`` by default.
-            uri: a folder, a database or a server; a store beside the run by default.
-            mode: of W&B: ``offline``, the default, or ``online``.
+            to, project, uri, mode: as of ``sweep.trackers.asked.Asked``.
         Raises:
             UserError: there is no such tracker, its library is not installed, or it failed; the run is as it was.
         """

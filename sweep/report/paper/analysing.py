@@ -104,8 +104,8 @@ def _adjusted(table: pd.DataFrame, cited: Bibliography) -> str:
     if "holm" in how:
         ways.append(f"by Holm's method{cited.cite('holm1979')}")
     return (
-        f"Two-sided p values were adjusted for {many} comparisons with the baseline, {listed(ways)}; an adjusted p below "
-        "0.05 was called significant."
+        f"Two-sided p values were adjusted for {many} comparisons with the baseline, {listed(ways)}; an "
+        "adjusted p below 0.05 was called significant."
     )
 
 
