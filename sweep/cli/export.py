@@ -72,16 +72,17 @@ def push(
     """
     import tempfile
 
-    from sweep.export.exporting import Wanted, export_run
     from sweep.export.folder import is_export
     from sweep.export.hub import check_hub_id, planned
-    from sweep.runs.run import Run
 
     check_hub_id(hub_id, revision)
     console = make_console()
     if is_export(folder):
         _push(planned(folder, hub_id, private=private, revision=revision), console, dry_run=dry_run)
         return
+    from sweep.export.exporting import Wanted, export_run
+    from sweep.runs.run import Run
+
     found, wanted = Run(folder), Wanted(what)
     with tempfile.TemporaryDirectory(prefix="sweep-push-") as temporary:
         out = Path(temporary) / "export"

@@ -14,9 +14,8 @@ from sweep.export.card import card
 from sweep.export.card_facts import CardFacts
 from sweep.export.card_front import check_license
 from sweep.export.check import Checked, check
-from sweep.export.folder import CARD, GRAPH, check_out, write_export
+from sweep.export.folder import CARD, CONFIG, GRAPH, TENSORS, check_out, write_export
 from sweep.export.graph import check_opset, onnx_model
-from sweep.export.loading import CONFIG, TENSORS
 from sweep.export.needs import need
 from sweep.export.numbers import Numbers, numbers_of
 from sweep.export.pixels import FIRST_OPSET

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from balancing.errors import UserError
-from sweep.export.folder import FILES, is_export
-from sweep.export.loading import CONFIG
+from sweep.export.folder import CONFIG, FILES, is_export
 
 _LOGIN = "log in by `hf auth login`, or set HF_TOKEN to a token that may write"
 

@@ -15,9 +15,8 @@ from rich.console import Console
 
 import sweep.cli.export as commands
 from balancing.errors import UserError
-from sweep.export.folder import FILES
+from sweep.export.folder import FILES, FORMAT
 from sweep.export.hub import check_hub_id, planned
-from sweep.export.tensors import FORMAT
 from tests.sweep.export.fake_hub import TOKEN, FakeHub
 
 CONTENT = {
