@@ -189,8 +189,8 @@ class ComparisonRun(RunUses):
                 report is without activation maps and synthetic samples, and says so.
             cams: whether to draw class activation maps, which takes longest.
             paper: a folder for what a paper needs: table, methods, BibTeX, guidelines, figures; by default none.
-            asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``, ``shown_images``: what
-                it shall show.
+            asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``, ``shown_images``:
+                what it shall show.
         Raises:
             UserError: unknown or impossible wishes, images that are not the run's, or ``out`` can't be written.
         """
