@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sweep.analysis.figures.style import Plot
+    from sweep.trackers.log import Logged
 
 
 def compare(
@@ -221,6 +222,29 @@ class ComparisonRun:
                 ) from error
         return copy / page.name
 
+    def log(
+        self,
+        to: str,
+        *,
+        project: str = "",
+        uri: str | os.PathLike[str] = "",
+        mode: str = "",
+    ) -> Logged:
+        """Tells a tracker of the run, from its records: each trial one of its runs. Told again, nothing doubles.
+
+        Args:
+            to: ``mlflow`` or ``wandb``.
+            project: MLflow's experiment, W&B's project; ``balancing-act`` by default.
+            uri: a folder, a database or a server; a store beside the run by default.
+            mode: of W&B: ``offline``, the default, or ``online``.
+        Raises:
+            UserError: there is no such tracker, its library is not installed, or it failed; the run is as it was.
+        """
+        from sweep.trackers.asked import Asked
+        from sweep.trackers.log import log_run
+
+        return log_run(self.path, Asked(to, project, os.fspath(uri), mode))
+
     def resume(
         self, *, executor: Executor = "ray", progress: bool | Observer = False, **resources: Any
     ) -> ComparisonRun:
@@ -262,6 +286,24 @@ class ComparisonRun:
         from sweep import sweeps
 
         return self._goes_on(partial(sweeps.more, seeds=seeds), executor, progress, data, resources)
+
+    def predict(
+        self, images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], what: str = "best", **how: Any
+    ) -> pd.DataFrame:
+        """What the run says of new images; research, not diagnosis.
+
+        Args:
+            images: files, folders, patterns (``"scans/**/*.png"``) and tables of paths.
+            what: ``best``, TECHNIQUE, ``ensemble`` or ``ensemble:TECHNIQUE``.
+            how: as of ``sweep.predictions.Asked``, such as ``column=``, ``out=``, ``maps=20``, ``strict=True``.
+        Returns:
+            One row an image: see ``sweep.inference.predicting.predicted``.
+        Raises:
+            UserError: a mistake in what was given; with ``strict``, an image that can't be read.
+        """
+        from sweep.predictions import asked_from, predict_images
+
+        return predict_images(self._run, *asked_from(images, what, how)).table
 
     def _goes_on(
         self, do: Callable[..., Run], executor: Executor, progress: Any, data: Any, more: Any

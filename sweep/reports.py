@@ -21,6 +21,7 @@ from sweep.runs.stages import first_of
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
+    from sweep.analysis.results import Results
     from sweep.config.config import ReportConfig
 
 _THREADS_FROM = 128  # pixels a side
@@ -33,11 +34,15 @@ def report_of_run(
     *,
     cams: bool = True,
     tell: Callable[[str], None] = warned,
+    paper: Path | None = None,
+    results: Results | None = None,
 ) -> Path:
     """Writes RUN/report; returns its page. The images serve activation maps and synthetic samples alone.
 
     Args:
         tell: see ``write_report``.
+        paper: the folder of what an author needs, see ``sweep.report.paper``; None for none.
+        results: of this run with the settings' margin, where they are read already.
     Raises:
         UserError: the images are not the run's.
     """
@@ -55,8 +60,16 @@ def report_of_run(
         tell(f"There will be no activation maps, for {fault}; {ADVICE}.")
     preferences = DecisionPreferences(settings.sensitivity, settings.cost_ratio, settings.prevalence)
     with _threads_of_maps(images.image_size if images is not None and cams else None):
-        options = ReportOptions(cams, settings.cam, settings.masks, preferences, margin=settings.margin)
-        return write_report(run, images, options, tell)
+        options = ReportOptions(
+            cams,
+            settings.cam,
+            settings.masks,
+            preferences,
+            margin=settings.margin,
+            browsed=settings.images,
+            paper=paper,
+        )
+        return write_report(run, images, options, tell, results)
 
 
 @contextlib.contextmanager

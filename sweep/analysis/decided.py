@@ -42,10 +42,7 @@ def decided(
     """
     validation = trial.validation
     if decision.asks_network and network is None:
-        raise UserError(
-            f"{decision.name} needs the weight norms and biases of the network's linear head, which older runs and "
-            "plain predictions don't tell, and a head of cosines does not have; take threshold, which needs none"
-        )
+        raise UserError(needs_network(decision.name))
     more = [network] if decision.asks_network else []
     apply = decision.build(**own)(validation.logits, validation.labels, prior, *more)
     on_validation, test = (
@@ -53,6 +50,14 @@ def decided(
         for part in (validation, trial.test)
     )
     return replace(trial, technique=name, test=test, known_validation=on_validation)
+
+
+def needs_network(decision: str) -> str:
+    """Why a decision that asks for the network's head can't do without it."""
+    return (
+        f"{decision} needs the weight norms and biases of the network's linear head, which older runs and "
+        "plain predictions don't tell, and a head of cosines does not have; take threshold, which needs none"
+    )
 
 
 def _by_scores(part: Predictions, scores: np.ndarray) -> Predictions:

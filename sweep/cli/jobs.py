@@ -6,6 +6,7 @@ import functools
 import shlex
 import webbrowser
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from balancing.data.images import ImageSet
+    from sweep.analysis.results import Results
     from sweep.cli.options import Given
     from sweep.config.config import Config
     from sweep.config.sections import ReportConfig
@@ -29,11 +31,21 @@ def start(config: Config, name: str, given: Given) -> None:
     """A new run, its report and its results; see ``sweep.sweeps.start``."""
     from sweep import sweeps
     from sweep.cli.progress import Progress
+    from sweep.planning.prepare import free_run_folder
 
     console = make_console()
     observer = Progress(console, verbose=given.verbose)
     steps = _reported(config, console)
-    sweeps.start(config, name, given.out, observer, executor=given.executor, resume=given.resume, steps=steps)
+    out = given.out or free_run_folder(Path("runs"), name)
+    with _tracked(given, out, console):
+        sweeps.start(config, name, out, observer, executor=given.executor, resume=given.resume, steps=steps)
+
+
+def _tracked(given: Given, path: Path, console: Console) -> AbstractContextManager[None]:
+    """While this is open, a tracker is told of trials that end, where one was asked for."""
+    from sweep.trackers.beside import tracked
+
+    return tracked(given.track, path, lambda said: console.print(said, soft_wrap=True, markup=False))
 
 
 # How the demo's network is trained: on other drawings than those that techniques are then compared on.
@@ -121,9 +133,10 @@ def resume(path: Path, config: Config, given: Given) -> None:
     observer = Progress(console, verbose=given.verbose)
     steps = _reported(config, console)
     first = _is_demo_network(path, config)
-    sweeps.resume(
-        path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=() if first else steps
-    )
+    with _tracked(given, path, console):
+        sweeps.resume(
+            path, config, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=() if first else steps
+        )
     if first:
         _compare_on(path.absolute(), given, console)
 
@@ -135,23 +148,28 @@ def more(path: Path, config: Config, seeds: int, given: Given) -> None:
 
     console = make_console()
     observer, steps = Progress(console, verbose=given.verbose), _reported(config, console)
-    sweeps.more(path, config, seeds, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
+    with _tracked(given, path, console):
+        sweeps.more(path, config, seeds, observer, executor=given.executor, allow_mixed=given.allow_mixed, steps=steps)
 
 
 def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     """What follows a sweep, as ``sweep.sweeps.start`` takes it: the report is written, then the results are shown."""
-
+    from sweep.analysis.folds import results_of
     from sweep.runs.folds import is_part, place_of
 
+    read: dict[Path, Results] = {}  # numbers of many trials take minutes: those of the report are shown
+
     def write(made: Run, inputs: SweepInputs) -> None:
-        report(made, inputs.images, config.report, console, cams=place_of(made) is None)
+        read[made.path] = results_of(made, config.report.margin)
+        cams = place_of(made) is None
+        report(made, inputs.images, config.report, console, cams=cams, results=read[made.path])
 
     def show(made: Run, inputs: SweepInputs) -> None:
         if is_part(made):
             what = place_of(made) or "the first stage"
             console.print(f"Report of {what}: {made.path / 'report' / 'index.html'}", soft_wrap=True, markup=False)
             return
-        show_results(made, config.report, console)
+        show_results(read.get(made.path) or results_of(made, config.report.margin), console)
         if (made.path / "tensorboard").is_dir():
             watch = f"tensorboard --logdir {shlex.quote(f'{made.path}/tensorboard')}"
             console.print(f"Watch the trials' curves:  {watch}", soft_wrap=True, markup=False)
@@ -160,7 +178,16 @@ def _reported(config: Config, console: Console) -> tuple[Step, Step]:
     return write, show
 
 
-def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: Console, *, cams: bool = True) -> Path:
+def report(
+    made: Run,
+    images: ImageSet | None,
+    settings: ReportConfig,
+    console: Console,
+    *,
+    cams: bool = True,
+    paper: Path | None = None,
+    results: Results | None = None,
+) -> Path:
     """Writes a run's report; returns its page. The images serve activation maps and synthetic samples alone."""
     from sweep.reports import report_of_run
 
@@ -171,6 +198,8 @@ def report(made: Run, images: ImageSet | None, settings: ReportConfig, console: 
         settings,
         cams=cams,
         tell=lambda fault: console.print(f"Warning: {fault}", style="yellow", soft_wrap=True, markup=False),
+        paper=paper,
+        results=results,
     )
 
 
@@ -244,11 +273,11 @@ def compare(paths: Sequence[Path], console: Console, csv: Path | None = None) ->
         written(csv, found.csv(), "--csv")
 
 
-def show_results(made: Run, settings: ReportConfig, console: Console) -> None:
+def show_results(made: Results, console: Console) -> None:
     """Prints the results table, the answer, and the trials that failed."""
     from sweep.cli.terminal import failures, results
 
-    for part in (*results(made, settings.margin), *failures(made)):
+    for part in (*results(made), *failures(made)):
         console.print(part)
 
 

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from balancing.errors import UserError
-from sweep.cli import data, listing, report, run, watch
+from sweep.cli import data, listing, log, predict, report, run, watch
 from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
@@ -27,11 +27,12 @@ for command in (
     run.more,
     run.plan,
     watch.watch,
+    log.log,
     data.audit,
     data.look,
     report.report,
     report.compare,
-    report.predict,
+    predict.predict,
 ):
     app.command()(command)
 for command in (listing.techniques, listing.presets):

@@ -56,6 +56,7 @@ class Given:
         allow_mixed: go on although trials were trained by another torch.
         local: train in this process, without Ray.
         verbose: show Ray's own messages too.
+        track: a tracker that is told of trials as they end.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Given:
     allow_mixed: bool = False
     local: bool = False
     verbose: bool = False
+    track: str | None = None
 
     @property
     def executor(self) -> str:
@@ -178,6 +180,7 @@ _ALL = (
     ),
     Option("sets", "Any key: section.name=value; may be repeated.", kind=list[str], flags=("--set",)),
     Option("verbose", "Show Ray's own messages too.", kind=bool, flags=("-v", "--verbose")),
+    Option("track", "Also tell a tracker of trials as they end: mlflow or wandb; see `sweep log`."),
     *_DATA_OPTIONS,
     Option(
         "techniques",
@@ -258,6 +261,7 @@ _ALL = (
     Option("trial_timeout", "A trial that runs longer fails: seconds, 90m, 2h.", _WHERE, "resources.trial_timeout"),
     Option("cam", "Activation maps: smoothgradcampp, gradcam or layercam.", _REPORT, "report.cam"),
     Option("masks", "Folder of masks (lungs, lesions) named as the images.", _REPORT, "report.masks"),
+    Option("images", "How many test images the report shows one by one.", _REPORT, "report.images", int),
     Option("margin", "A difference to the baseline that does not matter.", _REPORT, "report.margin", float),
     Option(
         "sensitivity", "Wanted of the baseline's tuned threshold, such as 0.95.", _REPORT, "report.sensitivity", float

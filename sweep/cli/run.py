@@ -51,6 +51,7 @@ _GOING_ON = (
         "allow_mixed",
         "trial_timeout",
         "verbose",
+        "track",
     ),
 )
 

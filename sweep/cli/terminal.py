@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from balancing.data.text import shown
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from sweep.cli.predict import Prediction
+    from sweep.analysis.results import Results
+    from sweep.inference.predicting import Predicted
     from sweep.runs.run import Run
 
 TITLE = "Test split, mean over seeds and 95 % interval"
@@ -22,13 +20,13 @@ TITLE = "Test split, mean over seeds and 95 % interval"
 SHORT_NAMES = {"balanced_accuracy": "bal. acc.", "specificity": "spec.", "precision": "prec."}
 
 
-def results(run: Run, margin: float | None = None) -> list[RenderableType]:
+def results(run: Run | Results, margin: float | None = None) -> list[RenderableType]:
     """The results table (means over seeds with intervals, on the test split), and the answer in words.
 
     Many techniques stand with the highest mean of the metric selected by first.
 
     Args:
-        margin: within what a difference does not matter; None for what the run's configuration says.
+        margin: within what a difference does not matter, of a run; None for what its configuration says.
     """
     from sweep.analysis.folds import results_of
     from sweep.analysis.highlights import MOST
@@ -36,8 +34,9 @@ def results(run: Run, margin: float | None = None) -> list[RenderableType]:
     from sweep.report.words.folds import tested_on
     from sweep.report.words.scores import scores_sentence
     from sweep.report.words.verdict import margin_note, verdict
+    from sweep.runs.run import Run
 
-    read = results_of(run, margin)  # the same numbers serve table and answer
+    read = results_of(run, margin) if isinstance(run, Run) else run  # the same numbers serve table and answer
     found = read.intervals()
     by_technique = list(found.groupby("technique", sort=False))
     title = TITLE.replace("Test split", tested_on(read))
@@ -60,7 +59,7 @@ def results(run: Run, margin: float | None = None) -> list[RenderableType]:
     return [Text(), table, *([Text(ranking)] if ranking else []), Text(), *answer]
 
 
-def beside_of_report(run: Run) -> str:
+def beside_of_report(run: Run | Results) -> str:
     """What else the winners do, as the run's report has it; "" without a report, or where it says nothing of that."""
     from sweep.analysis.names import legible
 
@@ -80,30 +79,37 @@ def mean_and_interval(mean: float, low: float, high: float) -> str:
     return f"{mean:.3f}\n{limits}" if low == low and high == high else f"{mean:.3f}"
 
 
-def failures(run: Run) -> list[RenderableType]:
+def failures(run: Results) -> list[RenderableType]:
     """A line for each trial that failed or diverged; nothing where none did."""
-    from sweep.analysis.folds import results_of
     from sweep.analysis.tables import failures_table
 
-    found = failures_table(results_of(run)).to_dict("records")
+    found = failures_table(run).to_dict("records")
     return [
         Text(f"{row['technique']} lr {row['lr']:.2g} seed {row['seed']} {row['status']}: {row['error']}", style="red")
         for row in found
     ]
 
 
-def predictions(found: Sequence[Prediction]) -> Table:
-    """Image, decision, probability (or score) of each class, and where the activation map was written."""
-    table = Table(box=None, pad_edge=False)
-    ranks = any(row.scores for row in found)
-    for name in ("image", "decision", "scores" if ranks else "probabilities", "activation map"):
+def predictions(made: Predicted, most: int) -> Table:
+    """Of the first images: decision, probability (or score) of each class, whether it is unusual, its activation map.
+
+    Args:
+        most: rows.
+    """
+    table, found = Table(box=None, pad_edge=False), made.found
+    kind = "p" if f"p_{found.class_names[0]}" in made.table else "score"
+    shown_columns = ["image", "decision", "probabilities" if kind == "p" else "scores"]
+    shown_columns += ["unusual"] if made.unusual is not None else []
+    shown_columns += ["activation map"] if "map" in made.table else []
+    for name in shown_columns:
         table.add_column(name, overflow="fold")
-    for row in found:
-        numbers = ", ".join(f"{name} {value:.3f}" for name, value in (row.scores or row.probabilities).items())
-        table.add_row(
-            Text(shown(str(row.path))), Text(row.decision), Text(numbers), Text(shown(str(row.picture or "")))
-        )
-    if ranks:
+    for row in made.table.head(most).to_dict("records"):
+        numbers = ", ".join(f"{name} {row[f'{kind}_{name}']:.3f}" for name in found.class_names)
+        cells = [row["path"], row["decision"], f"not read: {row['error']}" if row["error"] else numbers]
+        cells += [row["unusual"].replace("no", "")] if made.unusual is not None else []
+        cells += [row["map"]] if "map" in made.table else []
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    if kind == "score" and most:
         table.caption = "Scores rank images, the higher the likelier; nothing says where a class begins."
         table.caption_justify = "left"
     return table

@@ -262,6 +262,12 @@ class ReportConfig(Section):
     margin: float = Field(
         default=0.02, gt=0, le=0.5, description="a difference to the baseline within it does not matter"
     )
+    images: int = Field(
+        default=36,
+        ge=0,
+        le=100_000,
+        description="test images shown one by one; so many that they'd make the page large are files beside it",
+    )
     sensitivity: float = Field(default=0.95, gt=0, le=1, description="wanted of the baseline's tuned threshold")
     cost_ratio: float = Field(default=5.0, gt=0, le=1e6, description="what a miss costs in false alarms")
     prevalence: float | None = Field(

@@ -29,11 +29,13 @@ class Item:
         name: the guideline's name and the item's number, as sections name it whole: ``TRIPOD+AI 14``.
         text: its number and what it asks.
         answered_by: topic that sections declare -> how that answers the item.
+        authors: what no record of a run tells, and so is the authors' to write.
     """
 
     name: str
     text: str
     answered_by: Mapping[str, str]
+    authors: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def guidelines() -> tuple[Guideline, ...]:
                     f"{one['name']} {item['number']}",
                     f"{item['number']} {item['asks']}",
                     item.get("answered_by", {}),
+                    item.get("authors", ""),
                 )
                 for item in one["items"]
             ),

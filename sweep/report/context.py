@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sweep.report.section import Section
 
 
+BROWSED = 36
+
+
 @dataclass(frozen=True)
 class ReportOptions:
     """What the user asked of the report.
@@ -30,6 +33,8 @@ class ReportOptions:
         device: where the kept networks run.
         map_sizes: how much the maps' numbers look at; None for what a CPU can bear.
         margin: within what a difference to the baseline does not matter; None for what the run's configuration says.
+        browsed: how many test images are shown one by one.
+        paper: the folder of what an author needs to write the run up (see ``sweep.report.paper``); None for none.
     """
 
     cams: bool = True
@@ -39,6 +44,8 @@ class ReportOptions:
     device: str = "cpu"
     map_sizes: MapSizes | None = None
     margin: float | None = None
+    browsed: int = BROWSED
+    paper: Path | None = None
 
 
 USUAL_REPORT = ReportOptions()

@@ -20,6 +20,7 @@ from sweep.analysis.figures.style import WIDTH, Plot, missing_signs, places, png
 from sweep.analysis.folds import results_of
 from sweep.analysis.names import INK, legible
 from sweep.report.blocks import Block
+from sweep.report.browser import FOLDER, files_of
 from sweep.report.build import Content, gather, report_folder
 from sweep.report.checklist import checklist
 from sweep.report.context import USUAL_REPORT, ReportContext, ReportOptions
@@ -32,6 +33,7 @@ from sweep.runs.run import Run
 
 if TYPE_CHECKING:
     from balancing.data.images import ImageSet
+    from sweep.analysis.results import Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # Dots an inch of photographs inside the page; the files beside it are finer.
@@ -70,24 +72,27 @@ def write_report(
     images: ImageSet | None = None,
     options: ReportOptions = USUAL_REPORT,
     tell: Callable[[str], None] = warned,
+    results: Results | None = None,
 ) -> Path:
     """Makes RUN/report from the records; the images are needed for activation maps and synthetic samples only.
 
     Writes index.html (one file, nothing loaded from elsewhere), report.md, summary.json, checklist.md, tables/*.csv and
-    *.tex, figures/*.png and *.svg. What an earlier report left in those two folders is removed.
+    *.tex, figures/*.png and *.svg, and images/*.jpg where so many were asked for that they would make the page too
+    large. What an earlier report left in those folders is removed.
 
     Args:
         run: finished or not; what is missing is said in its place.
         images: the run's own images, or None.
         options: what was asked for.
         tell: is given a sentence for each section from elsewhere that could not be made, when all is written.
+        results: of this run with the options' margin, where they are read already.
     Returns:
         The path of index.html.
     Raises:
         UserError: the images are not those of the run, or the masks don't fit.
         ValueError: two sections, two tables or two figures of the tool's own have one name.
     """
-    results = results_of(run, options.margin)
+    results = results_of(run, options.margin) if results is None else results
     folder = report_folder(results)
     _refuse_links(folder)
     content = sound(gather(ReportContext(results, images, options)), _rehearse, results)
@@ -104,6 +109,7 @@ def write_report(
         write_atomically(folder / "tables" / f"{table.name}.csv", table.csv().encode())
         write_atomically(folder / "tables" / f"{table.name}.tex", legible(table.latex()).encode())
     drawn = {plot.name: _draw(plot, folder / "figures") for plot in plots}
+    _write_pictures(folder / FOLDER, files_of(blocks))
     page = folder / "index.html"
     for path, text in (
         (folder / "report.md", _markdown(content)),
@@ -115,7 +121,18 @@ def write_report(
     write_atomically(folder / "summary.json", summary_json(results, content).encode(errors="backslashreplace"))
     for fault in content.faults:
         tell(fault)
+    if options.paper is not None:
+        from sweep.report.paper.write import write_paper
+
+        write_paper(results, content.sections, content.title, options.paper, page, tell)
     return page
+
+
+def _write_pictures(folder: Path, files: Mapping[str, bytes]) -> None:
+    for old in folder.glob("*.jpg"):
+        old.unlink()
+    for name, picture in files.items():
+        write_atomically(folder / name, picture)
 
 
 def page_html(content: Content) -> str:
@@ -141,7 +158,7 @@ def _refuse_links(folder: Path) -> None:
     Raises:
         UserError: the report's folder, or one in it, is a link.
     """
-    for path in (folder, folder / "tables", folder / "figures"):
+    for path in (folder, folder / "tables", folder / "figures", folder / FOLDER):
         if path.is_symlink():
             raise UserError(
                 f"{path} is a link, and a report is written into its run's own folders alone; remove the link"
@@ -244,8 +261,10 @@ def _html(content: Content, drawn: Mapping[str, _Drawn]) -> str:
     def show(block: Block) -> Markup:
         return Markup(environment.from_string(block.html).render(block=block, show=show, drawn=drawn))
 
+    blocks = [block for section in content.sections for block in section.blocks]
     return environment.get_template("index.html.j2").render(
         content=content,
+        beside="'self' file:" if files_of(blocks) else "",
         show=show,
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),

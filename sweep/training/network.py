@@ -32,6 +32,7 @@ __all__ = [
     "field_of",
     "load_start",
     "load_weights",
+    "network_like",
     "new_head",
     "new_model",
     "new_network",
@@ -142,18 +143,26 @@ def restore(path: Path) -> tuple[Network, dict[str, Any]]:
         if not is_whole_zip(path):
             raise ValueError("what it holds is not what its checksums say")
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        made = {name: saved.get(name, usual) for name, usual in _USUAL.items()}
-        model = _like(made, len(saved["class_names"]))
-        model.scale = float(made["scale"])
+        made = {name: saved[name] for name in _USUAL if name in saved}
+        model = network_like(made, len(saved["class_names"]))
         model.load_state_dict(saved.pop("model"))
     except Exception as error:  # a damaged file can raise almost anything
         raise UserError(f"checkpoint {path} is damaged; `sweep resume` of its run trains that trial again") from error
     return model.eval(), saved
 
 
-def _like(made: Mapping[str, Any], n_classes: int) -> Network:
-    """A network as ``Network.made`` tells of it; its weights are to come."""
+def network_like(made: Mapping[str, Any], n_classes: int) -> Network:
+    """A network as ``Network.made`` tells of it; its weights are to come.
+
+    Args:
+        made: what it leaves out is as in the usual network.
+    """
+    made = {**_USUAL, **made}
+    network: Network
     if made["vectors"]:
         zeros = torch.zeros(made["vectors"])
-        return HeadNetwork(zeros, torch.ones_like(zeros), n_classes, made["head"], made["hidden"])
-    return build(made["architecture"], n_classes, made["head"], made["stem"])
+        network = HeadNetwork(zeros, torch.ones_like(zeros), n_classes, made["head"], made["hidden"])
+    else:
+        network = build(made["architecture"], n_classes, made["head"], made["stem"])
+    network.scale = float(made["scale"])
+    return network

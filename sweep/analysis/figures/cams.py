@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from balancing.data.masks import Masks
 from balancing.data.text import shortened
+from sweep.analysis.figures.overlay import COLOURS, opacity
 from sweep.analysis.figures.style import Plot, style
 from sweep.analysis.maps.cases import Case, CaseMaps
 from sweep.analysis.maps.methods import METHOD, cam_method, fields
 from sweep.analysis.names import display_name
 
-_COLOURS = "inferno"
 _LESION = "#35e0ff"
 
 
@@ -32,7 +32,7 @@ def overlay(axes: Axes, pixels: np.ndarray, heat: np.ndarray | None = None, mask
     """
     shown = axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     if heat is not None:
-        shown = axes.imshow(heat, cmap=_COLOURS, alpha=0.2 + 0.4 * heat, vmin=0, vmax=1)
+        shown = axes.imshow(heat, cmap=COLOURS, alpha=opacity(heat), vmin=0, vmax=1)
     if mask is not None and mask.any():
         axes.contour(mask.astype(float), levels=[0.5], colors=_LESION, linewidths=1.0)
     axes.set_xticks([])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -145,10 +145,18 @@ def kept_trials(run: Results) -> dict[str, tuple[str, tuple[np.ndarray, np.ndarr
     return found
 
 
-def networks(run: Results, device: str | torch.device = "cpu") -> Iterator[Network]:
-    """The networks of ``kept_trials``, one at a time."""
+def networks(
+    run: Results, device: str | torch.device = "cpu", only: Collection[str] | None = None
+) -> Iterator[Network]:
+    """The networks of ``kept_trials``, one at a time.
+
+    Args:
+        only: techniques; all by default.
+    """
     kept = Kept()
     for technique, (trial_id, (rows, labels, probabilities)) in kept_trials(run).items():
+        if only is not None and technique not in only:
+            continue
         model, facts = whole_network(run.trial(trial_id).best)
         spec = TrialSpec.from_dict(facts["spec"])
         yield Network(technique, trial_id, model.to(device), spec, rows, labels, probabilities, kept)

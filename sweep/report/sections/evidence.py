@@ -8,6 +8,7 @@ from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody, shows_something
 from sweep.report.tables import results as shown_tables
+from sweep.report.words.opening import learnt
 
 
 @section(
@@ -26,4 +27,4 @@ def evidence_section(context: ReportContext) -> SectionBody:
     answered = {"evidence"} if shows_something(blocks) else set()
     if "confusion" in {*(plot.name for plot in plots), *(table.name for table in tables)}:
         answered.add("evidence.confusion")
-    return SectionBody(blocks, answered=answered)
+    return SectionBody(blocks, answered=answered, found=learnt(run))

@@ -117,8 +117,10 @@ def looks_section(context: ReportContext) -> SectionBody:
     sentences = sentences_of(found.table, found.checks, found.field)
     blocks, values = _blocks(plot, found, sentences), _values(found, sentences)
     ranking = no_maps(run)
+    claim = "" if which else sentences["claim"]  # of one fold: after the sentence that says which
+    which = [*which, *([Paragraph(sentences["claim"])] if which else [])]
     blocks = [*which, *blocks, *([Paragraph(ranking)] if ranking else [])]
-    return SectionBody(blocks, values, references=references(method), answered=_answered(found))
+    return SectionBody(blocks, values, references=references(method), answered=_answered(found), found=claim)
 
 
 def _without(reason: str) -> SectionBody:
@@ -140,7 +142,6 @@ def _blocks(plot: Plot, found: SaliencyResults, sentences: Mapping[str, str]) ->
     return [
         Figures([plot]),
         Heading("The maps in numbers"),
-        Paragraph(sentences["claim"]),
         *([energy_table(found)] if found.table[shares].notna().any(axis=None) else []),
         Heading("Sanity checks", "Are the maps to be believed?"),
         Paragraph(sentences["blackout"]),

@@ -15,6 +15,7 @@ from sweep.report.shared_names import data_name, own_places, shown_command, show
 from sweep.report.summary_types import ANYTHING, Count
 from sweep.report.words.confirming import added_seeds_lines, confirmed_sentence, looks_lines
 from sweep.report.words.network import network_facts, network_of
+from sweep.report.words.opening import made
 from sweep.report.words.versions import mixed_lines
 
 
@@ -78,7 +79,7 @@ def made_section(context: ReportContext) -> SectionBody:
     values: dict[str, Any] = {"test_openings": run.test_openings()}
     if network is not None and network.frozen:
         values["network"] = asdict(network)
-    return SectionBody(blocks, values=values, answered=answered)
+    return SectionBody(blocks, values=values, answered=answered, found=made(run))
 
 
 def opening_lines(run: Results) -> list[str]:

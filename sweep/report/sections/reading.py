@@ -12,6 +12,7 @@ from sweep.report.context import ReportContext
 from sweep.report.registry import section
 from sweep.report.section import SectionBody
 from sweep.report.shared_names import own_places, without_folders
+from sweep.report.words.opening import read
 
 
 @section(
@@ -32,7 +33,7 @@ def reading_section(context: ReportContext) -> SectionBody:
         blocks.append(Figures([examples_plot(examples_of(images))]))
         if images.n_classes > MOST_CLASSES:
             blocks.append(Paragraph(f"The first {MOST_CLASSES} of {images.n_classes} classes are shown."))
-    return SectionBody(blocks)
+    return SectionBody(blocks, found=read(context.run))
 
 
 def examples_of(images: ImageSet, per_class: int = PER_CLASS) -> list[Example]:

@@ -74,3 +74,44 @@ def audited(audit: Audit) -> str:
         return f"The audit found {many}."
     ratio = max(counts) / min(counts)
     return f"In training the largest class has {ratio:.1f} times the images of the smallest; the audit found {many}."
+
+
+def learnt(run: Results) -> str:
+    """In which epoch trials were at their best on validation, and how many still in their last; "" before that."""
+    trials = run.trials()
+    ended = trials[trials["status"] == "done"] if "best_epoch" in trials else trials[:0]
+    ended = ended[ended["best_epoch"].notna() & (ended["epochs_run"] > 1)]
+    if ended.empty:
+        return ""
+    last = int((ended["best_epoch"] == ended["epochs_run"]).sum())
+    more = "; more epochs may help" if 2 * last > len(ended) else ""
+    return (
+        f"Half of the trials were at their best on validation by epoch {ended['best_epoch'].median():g} of "
+        f"{ended['epochs_run'].median():g}; {last:,} of {len(ended):,} were in their last one{more}."
+    )
+
+
+def failed(run: Results) -> str:
+    """How many trials did not end well."""
+    trials = run.trials()
+    count = int(trials["status"].isin(("failed", "diverged")).sum())
+    return f"{count:,} of {len(trials):,} trials failed or diverged, and are missing in every number above."
+
+
+def read(run: Results) -> str:
+    """How many images of how many classes and patients were read, and how many could not be."""
+    data, bad = run.info["data"], len(run.bad_images())
+    names = data["class_names"]
+    left = f"; {bad:,} could not be read and were left out" if bad else ", every one that was found"
+    return f"{data['images']:,} images of {len(names)} classes were read{left}."
+
+
+def made(run: Results) -> str:
+    """How often the test split was opened, and for how many trials."""
+    openings = run.test_openings()
+    if not openings:
+        return "The test split has not been opened."
+    trials = {trial for opening in openings for trial in opening["trials"]}
+    times = len(openings)
+    often = {1: "once", 2: "twice"}.get(times, f"{times} times")
+    return f"The test split was opened {often}, for {len(trials):,} chosen trial{'' if len(trials) == 1 else 's'}."

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from balancing.quality.findings import Audit
+from sweep.analysis.folds import results_of
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.significance import EQUIVALENT, HARMS, HELPS, OPEN
-from sweep.report.words.opening import audited, calibrated, compared, highest
+from sweep.report.words.opening import audited, calibrated, compared, failed, highest, learnt, made, read
+from tests.sweep.fake_run import fake_images, fake_run
 from tests.sweep.invented import Skill, invented
 from tests.sweep.report.words.test_three_answers import table
 
@@ -52,3 +54,28 @@ def test_the_audits_sentence_counts() -> None:
     assert audited(audit) == (
         "In training the largest class has 3.0 times the images of the smallest; the audit found nothing to report."
     )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("opening")
+    images = fake_images(folder / "images", size=8)
+    return results_of(fake_run(folder / "run", images, techniques=("baseline", "smote"), lrs=(0.001,), epochs=3))
+
+
+def test_epochs_failures_images_and_openings_are_those_of_the_records(trained: Results) -> None:
+    trials = trained.trials()
+    ended = trials[trials["status"] == "done"]
+    last = int((ended["best_epoch"] == ended["epochs_run"]).sum())
+    assert learnt(trained).startswith(
+        f"Half of the trials were at their best on validation by epoch {ended['best_epoch'].median():g} of 3; "
+        f"{last} of {len(ended)} were in their last one"
+    )
+    assert learnt(trained).endswith("more epochs may help.") == (last > len(ended) / 2)
+    lost = len(trials) - len(ended)
+    assert lost
+    assert failed(trained).startswith(f"{lost} of {len(trials)} trials failed")
+    assert f"{trained.info['data']['images']} images of {len(trained.class_names)} classes" in read(trained)
+    tested = {trial for opening in trained.test_openings() for trial in opening["trials"]}
+    assert tested
+    assert made(trained) == f"The test split was opened once, for {len(tested)} chosen trials."

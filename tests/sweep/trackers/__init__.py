@@ -1,0 +1,1 @@
+"""Trackers are told of runs from their records; the real libraries, offline."""
