@@ -136,10 +136,12 @@ def _table(found: Deployed, inputs: Inputs, told: _Columns, wanted: Wanted) -> p
     if wanted.maps:
         own["map"] = [shown(told.drawn.get(number, "")) for number in range(len(inputs))]
     own["error"] = told.errors
-    carried = {
-        (f"{name}_given" if name in own else name): [shown(c) if isinstance(c, str) else c for c in cells]
-        for name, cells in inputs.columns.items()
-    }
+    carried: dict[str, object] = {}
+    for name, cells in inputs.columns.items():
+        free = name
+        while free in own or free in carried:
+            free += "_given"
+        carried[free] = [shown(cell) if isinstance(cell, str) else cell for cell in cells]
     path = {"path": own.pop("path")}
     return pd.DataFrame(path | carried | own)
 

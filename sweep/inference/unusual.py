@@ -1,7 +1,7 @@
 """Is this such an image at all? How far an image lies from the training images, in the network's features.
 
-The Mahalanobis distance to the nearest class's mean, with one covariance for all classes (Lee, Lee, Lee & Shin, A simple
-unified framework for detecting out-of-distribution samples, NeurIPS 2018), shrunk as Ledoit & Wolf (Journal of
+The Mahalanobis distance to the nearest class's mean, with one covariance for all classes (Lee, Lee, Lee & Shin, A
+simple unified framework for detecting out-of-distribution samples, NeurIPS 2018), shrunk as Ledoit & Wolf (Journal of
 Multivariate Analysis 88(2), 2004) have it, so that it can be inverted. What is usual is told by the run's validation
 images, which the network did not train on: an image is unusual that lies further off than 99 % of them.
 ``benchmarks.unusual`` measures it beside the distance to the k-th nearest training image. Of the training images means
