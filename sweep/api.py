@@ -178,6 +178,7 @@ class ComparisonRun:
         *,
         images: ImageSet | None = None,
         cams: bool = True,
+        paper: str | os.PathLike[str] | None = None,
         **asked: Any,
     ) -> Path:
         """Writes the report; returns its page, index.html.
@@ -187,6 +188,7 @@ class ComparisonRun:
             images: the run's own; by default they are read again from where it had them, and where they are gone the
                 report is without activation maps and synthetic samples, and says so.
             cams: whether to draw class activation maps, which takes longest.
+            paper: a folder for what a paper needs: table, methods, BibTeX, guidelines, figures; by default none.
             asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``: what it shall show.
         Raises:
             UserError: unknown or impossible wishes, images that are not the run's, or ``out`` can't be written.
@@ -208,7 +210,8 @@ class ComparisonRun:
                 images = recorded_images(self._run)
             except UserError:
                 images = None  # the report says that they were not at hand
-        page = report_of_run(self._run, images, settings, cams=cams)
+        folder = None if paper is None else path_of(paper, "paper")
+        page = report_of_run(self._run, images, settings, cams=cams, paper=folder)
         if copy is None:
             return page
         if copy.resolve() != page.parent.resolve():
@@ -222,21 +225,11 @@ class ComparisonRun:
                 ) from error
         return copy / page.name
 
-    def log(
-        self,
-        to: str,
-        *,
-        project: str = "",
-        uri: str | os.PathLike[str] = "",
-        mode: str = "",
-    ) -> Logged:
+    def log(self, to: str, *, project: str = "", uri: str | os.PathLike[str] = "", mode: str = "") -> Logged:
         """Tells a tracker of the run, from its records: each trial one of its runs. Told again, nothing doubles.
 
         Args:
-            to: ``mlflow`` or ``wandb``.
-            project: MLflow's experiment, W&B's project; ``balancing-act`` by default.
-            uri: a folder, a database or a server; a store beside the run by default.
-            mode: of W&B: ``offline``, the default, or ``online``.
+            to, project, uri, mode: as of ``sweep.trackers.asked.Asked``.
         Raises:
             UserError: there is no such tracker, its library is not installed, or it failed; the run is as it was.
         """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,23 +20,20 @@ from balancing.errors import UserError
 from sweep.analysis.carried import trial_ledger
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.folds import evaluated
-from sweep.report.shared_names import data_name, own_places, shown_command, shown_config, without_folders
+from sweep.report.shared_names import data_name, own_places, shown_command, without_folders
 from sweep.runs.confirming import fresh_ids
 from sweep.runs.files import DamagedFile, read_json
 from sweep.runs.folds import begun_folds, is_part, whole_path
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
 from sweep.runs.stages import first_of
+from sweep.trackers.told_files import files_of
 
 # Of what is told: a later version that tells more has all trials told anew.
 _FORM = "1"
 # Numbers of an epoch that say nothing of how training goes, or the same in every epoch.
 _LEFT_OUT = {"epoch", "images", "steps", "images_per_second", "tp", "tn", "fp", "fn"}
 _OF_TRAINING = {"train_loss": "train/loss", "seconds": "epoch_seconds"}
-# Figures that hold a picture of numbers; every other one that holds a picture may show a patient's image.
-_MATRICES = {"confusion"}
-_FILE = re.compile(r"[^\s,;\"'()]+\.(?:jpe?g|png|tiff?|bmp|gif|webp|dcm|nii|gz|parquet|h5)\b", re.IGNORECASE)
-_LARGEST = 20_000_000  # bytes of one file
 
 
 @dataclass(frozen=True)
@@ -75,10 +71,8 @@ class RunTold:
     """The sweep itself: what its trials stand under.
 
     Args:
-        key: the run's id.
-        name: of its folder.
-        state: of run.json.
-        began, ended: seconds since 1970; 0.0 where that is not known, or not yet.
+        key, name, state: the run's id, its folder's name, and the status in run.json.
+        began, ended: as of ``TrialTold``.
         tags: data, versions, what came out.
         files: name within the tracker -> where it lies, or its text.
         digest: changes with whatever of the above may change.
@@ -192,7 +186,7 @@ class Told:
         """The sweep itself."""
         results = Results(self.run)
         info = results.info
-        files = self._files(results)
+        files = files_of(results)
         tags = {
             "run": str(info["id"]),
             "kind": "sweep",
@@ -229,22 +223,6 @@ class Told:
         except (FileNotFoundError, DamagedFile):
             return {}
         return {"answer": str(found["headline"])} if found.get("headline") else {}
-
-    def _files(self, results: Results) -> dict[str, Path | str]:
-        """The configuration with names for paths, and of the report numbers, tables and figures without any image."""
-        found: dict[str, Path | str] = {"config.yaml": shown_config(results.config_yaml, results.info["data"])}
-        report = self.run.path / "report"
-        summary = report / "summary.json"
-        if _is_own(summary, report):
-            found["summary.json"] = _FILE.sub("[file]", summary.read_text(encoding="utf-8"))
-        for path in sorted((report / "tables").glob("*")):
-            if path.suffix in (".csv", ".tex") and _is_own(path, report) and not _names_files(path):
-                found[path.relative_to(report).as_posix()] = path
-        for path in sorted((report / "figures").glob("*.svg")):
-            if _is_own(path, report) and (path.stem in _MATRICES or "<image" not in path.read_text(encoding="utf-8")):
-                drawn = [one for one in (path, path.with_suffix(".png")) if _is_own(one, report)]
-                found |= {one.relative_to(report).as_posix(): one for one in drawn}
-        return found
 
     def trial(self, part: Part, spec: TrialSpec) -> TrialTold:
         """All that is told of one trial."""
@@ -370,15 +348,3 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
-
-
-def _is_own(path: Path, report: Path) -> bool:
-    """Whether a file is the report's own and no link to somewhere else, nor too large to be sent."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    return path.resolve().is_relative_to(report.resolve()) and path.stat().st_size <= _LARGEST
-
-
-def _names_files(path: Path) -> bool:
-    """Whether a table names image files: those can tell who a patient is."""
-    return bool(_FILE.search(path.read_text(encoding="utf-8", errors="replace")))

@@ -1,9 +1,9 @@
-"""Figures at a journal's widths: one column or two, letters of 7 points or more, fonts embedded."""
+"""Figures at a journal's widths: one column or two, letters of 7 points or more, fonts embedded, a journal's words."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
@@ -26,6 +26,9 @@ COLUMN, PAGE = 89.0, 183.0  # millimetres: one column, and both
 LEAST = 7.0  # points: the smallest letters
 _INCH = 25.4
 _DPI = 600  # of lines and letters
+# The report's words for answers -> a journal's.
+_WORDS = {"helps": "better", "harms": "worse", "doesn't matter": "equivalent", "can't be told yet": "inconclusive"}
+_CAPTION = {"What doesn't matter has its": "Equivalent: the"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def journal_figures(run: Results) -> list[JournalFigure]:
         ("reliability_page", _reliability(run), PAGE, 0.9),
     ]
     return [
-        JournalFigure(name, plot, *drawn(plot.figure, width, tall))
+        JournalFigure(name, _said(plot), *drawn(plot.figure, width, tall))
         for name, plot, width, tall in made
         if plot is not None
     ]
@@ -72,18 +75,31 @@ def drawn(figure: Figure, width: float, tall: float = 1.0) -> tuple[bytes, bytes
         tall: its height, as a share of what it has.
     """
     inches = width / _INCH
+    for legend in figure.legends:
+        for text in legend.get_texts():
+            text.set_text(_WORDS.get(text.get_text(), text.get_text()))
     scale = min(max(inches / WIDTH, 0.78), 0.9)
     for text in figure.findobj(Text):
         text.set_fontsize(max(LEAST, text.get_fontsize() * scale))
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            size = axis.get_tick_params().get("labelsize")
-            axes.tick_params(axis=axis.axis_name, labelsize=max(LEAST, (size or 8.5) * scale))  # type: ignore[attr-defined]
+            low, high = axis.get_view_interval()
+            if 1 < high < 1.2 and low >= -0.2:  # a share: nothing can be above 1
+                axis.set_ticks([tick for tick in axis.get_ticklocs() if low <= tick <= 1 + 1e-9])
+            size = axis.get_tick_params().get("labelsize") or 8.5
+            axis.set_tick_params(labelsize=max(LEAST, size * scale))
     figure.set_size_inches(inches, figure.get_figheight() * tall)
     with style(), matplotlib.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):
         figure.draw_without_rendering()
         figure.set_layout_engine(None)
         return _saved(figure, "pdf"), _saved(figure, "png")
+
+
+def _said(plot: Plot) -> Plot:
+    caption = plot.caption
+    for word, other in _CAPTION.items():
+        caption = caption.replace(word, other)
+    return replace(plot, caption=caption)
 
 
 def _saved(figure: Figure, kind: str) -> bytes:

@@ -17,6 +17,15 @@ from sweep.report.text.lists import listed
 from sweep.report.words.folds import fold_places
 from sweep.report.words.verdict import margin_note
 
+_METRICS = {
+    "balanced_accuracy": "balanced accuracy",
+    "recall": "sensitivity (recall)",
+    "specificity": "specificity",
+    "precision": "precision",
+    "f1": "F1",
+    "auroc": "AUROC",
+}
+
 
 def known_patients(split: pd.DataFrame) -> bool:
     """Whether each image's patient is known."""
@@ -38,7 +47,7 @@ def statistics_lines(run: Results, cited: Bibliography) -> list[str]:
     if several:
         lines.append(
             f"95 % confidence intervals hold two sources of chance, the sample of test {units} and the "
-            f" randomness of training{cited.cite('obuchowski1995')}: the former by {over}, the latter by "
+            f"randomness of training{cited.cite('obuchowski1995')}: the former by {over}, the latter by "
             "Student's t over seeds."
         )
     else:
@@ -67,12 +76,7 @@ def statistics_lines(run: Results, cited: Bibliography) -> list[str]:
 
 def _primary(run: Results, metric: str) -> str:
     averaged = "" if run.positive is not None else ", averaged over the classes, each against the rest"
-    second = [
-        name
-        for name, key in (("sensitivity (recall)", "recall"), ("specificity", "specificity"), ("F1", "f1"),
-                          ("AUROC", "auroc"), ("balanced accuracy", "balanced_accuracy"))
-        if key != run.metric
-    ]  # fmt: skip
+    second = [name for key, name in _METRICS.items() if key != run.metric]
     return f"The primary metric was {metric}; {listed(second)} are secondary{averaged}."
 
 
@@ -92,6 +96,7 @@ def _adjusted(table: pd.DataFrame, cited: Bibliography) -> str:
             "One technique was compared with the baseline, so the two-sided p value is not adjusted; the level was 5 %."
         )
     how = set(table["adjustment"])
+    many = "both" if len(table) == 2 else f"all {len(table)}"
     ways = []
     if "max-t" in how:
         source = cited.cite("dunnett1955", "westfall1993")
@@ -99,7 +104,7 @@ def _adjusted(table: pd.DataFrame, cited: Bibliography) -> str:
     if "holm" in how:
         ways.append(f"by Holm's method{cited.cite('holm1979')}")
     return (
-        f"Two-sided p values were adjusted for all {len(table)} comparisons with the baseline, {listed(ways)}; an "
+        f"Two-sided p values were adjusted for {many} comparisons with the baseline, {listed(ways)}; an "
         "adjusted p below 0.05 was called significant."
     )
 

@@ -97,16 +97,16 @@ def _opened(run: Results) -> list[str]:
     openings = run.test_openings()
     if not openings:
         return ["The test part has not been evaluated."]
+    chosen = max((int(choice.get("configurations", 1)) for choice in run.selection()), default=1) > 1
     if fold_places(run):
         later = run.later_openings()
         return [
-            "Each fold's test part was evaluated after the selection within that fold"
+            f"Each fold's test part was evaluated after {'selection' if chosen else 'training'} within that fold"
             + (f", and {later} more times later." if later else ", once.")
         ]
     looks = sum("look" in one for one in openings)
     later = run.later_openings()
     often = _NUMBERS.get(len(openings), f"{len(openings)} times")
-    chosen = max((int(choice.get("configurations", 1)) for choice in run.selection()), default=1) > 1
     text = f"The test part was evaluated {often}, after {'configurations had been chosen' if chosen else 'training'}"
     if looks > 1:
         text += f" ({looks} of these at planned looks)"

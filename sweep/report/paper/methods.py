@@ -200,7 +200,8 @@ def _training(run: Results, cited: Bibliography) -> list[str]:
         )
     kept = listed([inline_name(metric) for metric in _distinct(spec.metric for spec in specs)])
     late = [f" among the last {100 * (1 - k):g} % of epochs" for k in _distinct(s.keep_from for s in specs) if k]
-    lines.append(f"Of each training the epoch with the highest validation {kept}{''.join(late[:1])} was kept.")
+    if max(spec.epochs for spec in specs) > 1:
+        lines.append(f"Of each training the epoch with the highest validation {kept}{''.join(late[:1])} was kept.")
     arithmetic = _distinct(spec.precision for spec in specs)
     if arithmetic == ["bfloat16"]:
         lines.append("Networks were computed in bfloat16 mixed precision.")

@@ -14,7 +14,7 @@ from sweep.analysis.names import SHOWN_METRICS, display_name, inline_name, metri
 from sweep.analysis.results import Results
 from sweep.analysis.statistics.paired import BASELINE
 from sweep.report.text.escape import latex
-from sweep.report.text.intervals import limits, signed_limits
+from sweep.report.text.intervals import signed_limits
 from sweep.report.text.numbers import NONE, p_value, signed, three
 from sweep.report.words.folds import fold_places
 from sweep.report.words.verdict import how_adjusted
@@ -86,7 +86,9 @@ def _difference(name: str, differences: pd.DataFrame, ranking: pd.DataFrame | No
 def _limits(low: float, high: float, *, signs: bool = False) -> str:
     if pd.isna(low) or pd.isna(high) or low == high:
         return ""
-    return f"({latex((signed_limits if signs else limits)(low, high))})"
+    if signs:
+        return f"({latex(signed_limits(low, high))})"
+    return f"({latex(three(low))}--{latex(three(high))})"
 
 
 def _caption(run: Results, table: pd.DataFrame) -> str:
@@ -105,10 +107,9 @@ def _caption(run: Results, table: pd.DataFrame) -> str:
 def _notes(run: Results, table: pd.DataFrame, differences: pd.DataFrame, ranking: pd.DataFrame | None) -> list[str]:
     """Footnotes that name what was tested and how."""
     several = int(table["seeds"].max()) > 1
-    sources = "patients and seeds" if several else "patients alone"
-    if (run.split()["patient"] == "").all():
-        sources = sources.replace("patients", "images (patients unknown)")
-    notes = [latex(f"Intervals: bootstrap over test {sources}" + (", Student's t over seeds." if several else "."))]
+    drawn = "images (patients unknown)" if (run.split()["patient"] == "").all() else "patients"
+    rest = ", Student's t over seeds." if several else " alone."
+    notes = [latex(f"Intervals: bootstrap over test {drawn}{rest}")]
     if len(differences):
         metric = inline_name(run.metric)
         notes.append(latex(f"Difference: to the baseline in {metric}, paired by seed and patient."))
@@ -144,7 +145,7 @@ def _body(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _short(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str, notes: Sequence[str]) -> str:
-    lines = [r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
+    lines = [r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
     lines += [rf"\caption{{{caption}}}", r"\label{tab:results}"]
     lines += [rf"\begin{{tabular}}{{l{'c' * (len(heads) - 1)}}}", r"\toprule", _line(heads), r"\midrule", *_body(rows)]
     lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip", r"\begin{minipage}{\linewidth}\raggedright"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from balancing.errors import UserError
@@ -62,10 +62,19 @@ def write_paper(
     files = {name: legible(text).encode() for name, text in texts.items()}
     for figure in figures:
         files |= {f"figures/{figure.name}.pdf": figure.pdf, f"figures/{figure.name}.png": figure.png}
-    _written(folder, files, tell)
+    write_files(folder, files, tell)
 
 
-def _written(folder: Path, files: dict[str, bytes], tell: Callable[[str], None]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes], tell: Callable[[str], None]) -> None:
+    """Writes files that nobody has changed since they were written here, and removes those that are no more.
+
+    Args:
+        folder: made where missing.
+        files: name within it -> content.
+        tell: as of ``write_paper``.
+    Raises:
+        UserError: a file is a link.
+    """
     try:
         before = read_json(folder / _WRITTEN, dict)
     except (FileNotFoundError, DamagedFile):

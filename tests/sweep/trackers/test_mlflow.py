@@ -76,30 +76,30 @@ def test_the_store_holds_what_the_records_say_and_nothing_else(run: Run) -> None
         assert "home-of-ada" not in str(one.data.to_dictionary())
 
 
-def test_told_again_nothing_doubles_and_what_changed_is_brought_up_to_date(run: Run) -> None:
-    log_run(run.path, _ASKED)
-    again = log_run(run.path, _ASKED)
+def test_told_again_nothing_doubles_and_what_changed_is_brought_up_to_date(stored: Run) -> None:
+    log_run(stored.path, _ASKED)
+    again = log_run(stored.path, _ASKED)
     assert (again.new, again.changed) == (0, 0)
-    spec = run.specs()[0]
-    folder = run.trial(spec.trial_id)
+    spec = stored.specs()[0]
+    folder = stored.trial(spec.trial_id)
     epochs = folder.epochs()
     folder.write_epochs([*epochs, {**epochs[-1], "epoch": len(epochs) + 1, "balanced_accuracy": 0.75}])
-    assert log_run(run.path, _ASKED).changed == 1
+    assert log_run(stored.path, _ASKED).changed == 1
     with _known_warnings():
-        client, trials, _ = _read(run.path.parent)
-        assert len(trials) == len(run.specs())
+        client, trials, _ = _read(stored.path.parent)
+        assert len(trials) == len(stored.specs())
         history = client.get_metric_history(trials[spec.trial_id].info.run_id, "validation/balanced_accuracy")
         assert sorted(m.step for m in history) == list(range(1, len(epochs) + 2))
     folder.write_epochs([{**epochs[0], "loss": 9.0}])  # trained anew, from the beginning
-    log_run(run.path, _ASKED)
+    log_run(stored.path, _ASKED)
     with _known_warnings():
-        client, trials, _ = _read(run.path.parent)
-        assert len(trials) == len(run.specs())
+        client, trials, _ = _read(stored.path.parent)
+        assert len(trials) == len(stored.specs())
         history = client.get_metric_history(trials[spec.trial_id].info.run_id, "validation/loss")
         assert [m.value for m in history] == [9.0]
 
 
-def test_what_was_told_in_part_is_told_whole_and_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_told_in_part_is_told_whole_and_once(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
 
     real, calls = MlflowClient.set_terminated, []
@@ -113,14 +113,14 @@ def test_what_was_told_in_part_is_told_whole_and_once(run: Run, monkeypatch: pyt
     with monkeypatch.context() as patched:
         patched.setattr(MlflowClient, "set_terminated", stops)
         with pytest.raises(UserError, match=r"mlflow failed \(OSError: no space left on device\); nothing of the run"):
-            log_run(run.path, _ASKED)
-    found = log_run(run.path, _ASKED)
+            log_run(stored.path, _ASKED)
+    found = log_run(stored.path, _ASKED)
     assert found.same == 1
     with _known_warnings():
-        client, trials, _ = _read(run.path.parent)
-        assert len(trials) == len(run.specs())
+        client, trials, _ = _read(stored.path.parent)
+        assert len(trials) == len(stored.specs())
         for trial_id, one in trials.items():
-            epochs = run.trial(trial_id).epochs()
+            epochs = stored.trial(trial_id).epochs()
             if epochs:
                 assert len(client.get_metric_history(one.info.run_id, "train/loss")) == len(epochs)
 
@@ -132,8 +132,8 @@ def test_what_was_told_in_part_is_told_whole_and_once(run: Run, monkeypatch: pyt
         ("postgresql://ada:s3cr3t@127.0.0.1:1/runs", "can't be opened"),
     ],
 )
-def test_a_store_that_can_not_be_is_one_sentence_without_secrets(run: Run, uri: str, said: str) -> None:
+def test_a_store_that_can_not_be_is_one_sentence_without_secrets(stored: Run, uri: str, said: str) -> None:
     with pytest.raises(UserError, match=said) as told:
-        log_run(run.path, Asked("mlflow", uri=uri))
+        log_run(stored.path, Asked("mlflow", uri=uri))
     assert "s3cr3t" not in str(told.value)
     assert "\n" not in str(told.value)
