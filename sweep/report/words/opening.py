@@ -79,7 +79,9 @@ def audited(audit: Audit) -> str:
 def learnt(run: Results) -> str:
     """In which epoch trials were at their best on validation, and how many still in their last; "" before that."""
     trials = run.trials()
-    ended = trials[trials["status"] == "done"] if "best_epoch" in trials else trials[:0]
+    if "best_epoch" not in trials:
+        return ""
+    ended = trials[trials["status"] == "done"]
     ended = ended[ended["best_epoch"].notna() & (ended["epochs_run"] > 1)]
     if ended.empty:
         return ""

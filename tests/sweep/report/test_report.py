@@ -111,9 +111,12 @@ def test_the_page_loads_nothing_and_is_well_formed(made: tuple[Run, Page]) -> No
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert all(image.get("alt") for image in page.all("img"))
-    assert all(drawing.get("aria-label") for drawing in page.all("svg"))
+    # What is hidden from those who listen says the same as the cells beside it.
+    assert all(drawing.get("aria-label") or drawing.get("aria-hidden") == "true" for drawing in page.all("svg"))
     assert page.all("html") == [{"lang": "en"}]
-    assert len(page.all("caption")) == len(page.all("table")) > 4
+    named = [table for table in page.all("table") if "aria-labelledby" in table]
+    assert len(page.all("caption")) == len(page.all("table")) - len(named) > 4
+    assert [table["aria-labelledby"] for table in named] == ["glance-caption"]
     assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
 
 
@@ -121,12 +124,13 @@ def test_it_opens_with_the_answer_and_holds_every_section_in_order(made: tuple[R
     run, page = made
     text = (run.path / "report" / "index.html").read_text(encoding="utf-8")
     header, main = text.index("<header>"), text.index("<main>")
-    verdict = json.loads((run.path / "report" / "summary.json").read_text(encoding="utf-8"))["verdict"]
-    assert header < text.index(verdict[:30]) < main
+    summary = json.loads((run.path / "report" / "summary.json").read_text(encoding="utf-8"))
+    assert header < text.index(summary["headline"][:30]) < main
+    assert main < text.index(summary["verdict"][:30]) < text.index(f'<h2 id="{sections()[0].name}-section"')
     anchors = [str(a["id"]) for _, a in page.elements if str(a.get("id", "")).endswith("-section")]
     known = [one for one in sections() if one.name not in ("stages", "folds")]  # it has one split, and one stage
     expected = [f"{one.name}-section" for one in known]
-    assert anchors == expected
+    assert anchors == ["answer-section", *expected]
     assert [a["href"] for a in page.all("a")] == [f"#{anchor}" for anchor in expected]
     places = [text.index(f'<h2 id="{one.name}-section">{one.title}</h2>') for one in known]
     assert places == sorted(places)

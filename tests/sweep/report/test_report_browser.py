@@ -150,7 +150,9 @@ def test_letters_are_as_large_in_every_figure(opened: Any) -> None:
     )
     assert len(widths) > 5
     assert max(widths) <= 34 * 16 / WIDTH + 1
-    photos = opened().page.evaluate("[...document.images].map(image => image.clientWidth <= 1.1 * image.naturalWidth)")
+    photos = opened().page.evaluate(
+        "[...document.querySelectorAll('.figure img')].map(image => image.clientWidth <= 1.1 * image.naturalWidth)"
+    )
     assert all(photos)
 
 
