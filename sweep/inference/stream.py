@@ -90,12 +90,13 @@ class Stream:
             return errors, [image.pixels for image in images if not isinstance(image, str)]
 
         jobs: list[Callable[[], tuple[list[str], list[np.ndarray]]]] = [draw] * -(-len(paths) // self.batch)
-        first = 0
+        first, drawn = 0, ahead(jobs)
         try:
-            for errors, pixels in ahead(jobs):
+            for errors, pixels in drawn:
                 logits, features = self.pixels(pixels)
                 read = np.array([place for place, error in enumerate(errors) if not error], dtype=np.int64)
                 yield Batch(first, tuple(errors), tuple(pixels), read, logits, features)
                 first += len(errors)
         finally:
+            drawn.close()  # first, for its thread is perhaps at work on the other
             decoded.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -88,7 +88,7 @@ def on_device(pixels: np.ndarray, device: torch.device, share: float = 1.0) -> t
         return tensor
 
 
-def ahead(jobs: Iterable[Callable[[], T]], depth: int = 2) -> Iterator[T]:
+def ahead(jobs: Iterable[Callable[[], T]], depth: int = 2) -> Generator[T, None, None]:
     """Results of jobs in their order, ``depth`` of them worked on or ready in one thread beside the caller's.
 
     A job's exception is raised where its result would have come. Leaving early drops what has not begun.
