@@ -24,7 +24,7 @@ RUN/
   floors/              logistic_regression.parquet, .json: the trivial baseline (see sweep.runs.floors)
   neighbours/          nearest neighbours among training images, found once for all trials
   tensorboard/<name>/  event files, one folder a trial
-  report/              index.html, report.md, summary.json, checklist.md, tables/, figures/
+  report/              index.html, report.md, summary.json, checklist.md, tables/, figures/, paper/ (if asked)
 """
 
 from __future__ import annotations
