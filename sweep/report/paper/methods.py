@@ -50,7 +50,8 @@ def methods(run: Results, cited: Bibliography) -> list[tuple[str, str]]:
 
 
 def _data(run: Results, cited: Bibliography) -> list[str]:
-    split, names = run.split(), run.class_names
+    split = run.split()
+    names = [name.replace("[@", "[ @") for name in run.class_names]  # no citation
     counts = split["label"].value_counts()
     classes = listed([f"{int(counts.get(label, 0)):,} {name}" for label, name in enumerate(names)])
     if is_phantom(run):
