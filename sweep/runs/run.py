@@ -25,7 +25,7 @@ RUN/
   neighbours/          nearest neighbours among training images, found once for all trials
   unusual/             what new images are held against (see sweep.inference.unusual)
   tensorboard/<name>/  event files, one folder a trial
-  report/              index.html, report.md, summary.json, checklist.md, tables/, figures/
+  report/              index.html, report.md, summary.json, checklist.md, tables/, figures/, paper/ (if asked)
 """
 
 from __future__ import annotations

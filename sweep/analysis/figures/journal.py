@@ -80,13 +80,13 @@ def drawn(figure: Figure, width: float, tall: float = 1.0) -> tuple[bytes, bytes
             text.set_text(_WORDS.get(text.get_text(), text.get_text()))
     scale = min(max(inches / WIDTH, 0.78), 0.9)
     for text in figure.findobj(Text):
-        text.set_fontsize(max(LEAST, text.get_fontsize() * scale))
+        text.set_fontsize(max(LEAST, float(text.get_fontsize()) * scale))
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = axis.get_view_interval()
             if 1 < high < 1.2 and low >= -0.2:  # a share: nothing can be above 1
                 axis.set_ticks([tick for tick in axis.get_ticklocs() if low <= tick <= 1 + 1e-9])
-            size = axis.get_tick_params().get("labelsize") or 8.5
+            size = float(axis.get_tick_params().get("labelsize") or 8.5)
             axis.set_tick_params(labelsize=max(LEAST, size * scale))
     figure.set_size_inches(inches, figure.get_figheight() * tall)
     with style(), matplotlib.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import yaml
 
 from sweep.analysis.names import inline_name
@@ -15,7 +17,7 @@ _NUMBERS = {1: "once", 2: "twice", 3: "three times"}
 
 def selection_lines(run: Results, cited: Bibliography) -> list[str]:
     """A sentence each; [] before anything was selected."""
-    lines = [*_stages(run), *_search(run, cited), *_seeds(run), *_opened(run)]
+    lines = [*_stages(run), *_search(run, cited), *_seeds(run), *_lost(run), *_opened(run)]
     return [line for line in lines if line]
 
 
@@ -26,7 +28,7 @@ def _stages(run: Results) -> list[str]:
         return []
     there = len({spec.technique for spec in first.specs()})
     return [
-        f"A first stage compared {there} techniques on another, cheaper training; by its validation results alone "
+        f"A first stage compared {there} techniques on another, cheaper training; by its validation results "
         f"{len(decision['techniques'])} were taken into the comparison reported here."
     ]
 
@@ -89,6 +91,19 @@ def _seeds(run: Results) -> list[str]:
         lines.append(
             f"{sum(len(entry['seeds']) for entry in added)} seeds per technique were added after results had been seen."
         )
+    return lines
+
+
+def _lost(run: Results) -> list[str]:
+    """How many trainings gave no result, and whether all have ended."""
+    counts = Counter(str(record.status.get("status", "waiting")) for record in run.records.values())
+    lost, open_ = counts["failed"] + counts["diverged"], counts["waiting"] + counts["running"]
+    many = f"of {sum(counts.values()):,} trainings"
+    lines = []
+    if lost:
+        lines.append(f"{lost:,} {many} failed or diverged and {'are' if lost > 1 else 'is'} not in the results.")
+    if open_:
+        lines.append(f"[AUTHORS: {open_:,} {many} {'have' if open_ > 1 else 'has'} not ended; finish the run first.]")
     return lines
 
 

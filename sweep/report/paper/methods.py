@@ -50,7 +50,8 @@ def methods(run: Results, cited: Bibliography) -> list[tuple[str, str]]:
 
 
 def _data(run: Results, cited: Bibliography) -> list[str]:
-    split, names = run.split(), run.class_names
+    split = run.split()
+    names = [name.replace("[@", "[ @") for name in run.class_names]  # no citation
     counts = split["label"].value_counts()
     classes = listed([f"{int(counts.get(label, 0)):,} {name}" for label, name in enumerate(names)])
     if is_phantom(run):
@@ -198,7 +199,9 @@ def _training(run: Results, cited: Bibliography) -> list[str]:
             "An epoch of every technique had as many optimisation steps as one of the baseline, so all were given the "
             "same number of updates."
         )
-    kept = listed([inline_name(metric) for metric in _distinct(spec.metric for spec in specs)])
+    kept = inline_name(run.metric)
+    if len({spec.metric for spec in specs}) > 1:
+        kept += " (AUROC, of techniques whose outputs rank alone)"
     late = [f" among the last {100 * (1 - k):g} % of epochs" for k in _distinct(s.keep_from for s in specs) if k]
     if max(spec.epochs for spec in specs) > 1:
         lines.append(f"Of each training the epoch with the highest validation {kept}{''.join(late[:1])} was kept.")

@@ -149,6 +149,9 @@ def test_before_the_test_split_was_opened_nothing_is_said_of_it(tmp_path: Path) 
     run = _made(tmp_path, opened=False)
     text = _text(run)
     assert "The test part has not been evaluated." in text
+    assert "2 of 12 trainings failed or diverged and are not in the results." in text
+    run.trial(run.specs()[0].trial_id).write_status("running")
+    assert "1 of 12 trainings has not ended" in _text(run)
     assert "confidence" not in text
     assert results_tex(results_of(run)).startswith("% The test split has not been opened")
 
@@ -159,6 +162,7 @@ def test_clauses_stand_only_where_they_are_true(tmp_path: Path) -> None:
     assert "trained with 2 random seeds, the same for all techniques; the seeds that chose" in text
     assert "The test part was evaluated once, after configurations had been chosen." in text
     assert "No patient identifiers were available" in text
+    assert "failed or diverged" not in text
     for absent in ("Optuna", "cross-validation", "fresh seeds", "added after", "Ray ", "halving", "Newer"):
         assert absent not in text
 
