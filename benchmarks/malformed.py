@@ -51,7 +51,7 @@ _IMPORTED = (
     "sweep.cli.main",
     "sweep.cli.compare",
     "sweep.planning.estimate",
-    "sweep.cli.predict",
+    "sweep.predictions",
     "sweep.report.render",
     "sweep.cluster.tuner",
     "sweep.cli.terminal",

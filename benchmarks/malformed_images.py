@@ -224,7 +224,7 @@ def cases(rng: random.Random) -> list[Case]:
 
 def _predict(place: Place, file: str) -> list[str]:
     copied(place.sound / "run", place.folder / "run")
-    return ["predict", "run", file, "--out", "pictures"]
+    return ["predict", "run", file, "--maps", "all", "--maps-to", "pictures"]
 
 
 def _to_predict(file: str, content: Callable[[], bytes]) -> Callable[[Place], list[str]]:

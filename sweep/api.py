@@ -277,6 +277,24 @@ class ComparisonRun:
 
         return self._goes_on(partial(sweeps.more, seeds=seeds), executor, progress, data, resources)
 
+    def predict(
+        self, images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], what: str = "best", **how: Any
+    ) -> pd.DataFrame:
+        """What the run says of new images; research, not diagnosis.
+
+        Args:
+            images: files, folders, patterns (``"scans/**/*.png"``) and tables of paths.
+            what: ``best``, TECHNIQUE, ``ensemble`` or ``ensemble:TECHNIQUE``.
+            how: as of ``sweep.predictions.Asked``, such as ``column=``, ``out=``, ``maps=20``, ``strict=True``.
+        Returns:
+            One row an image: see ``sweep.inference.predicting.predicted``.
+        Raises:
+            UserError: a mistake in what was given; with ``strict``, an image that can't be read.
+        """
+        from sweep.predictions import asked_from, predict_images
+
+        return predict_images(self._run, *asked_from(images, what, how)).table
+
     def _goes_on(
         self, do: Callable[..., Run], executor: Executor, progress: Any, data: Any, more: Any
     ) -> ComparisonRun:

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from balancing.errors import UserError
-from sweep.cli import data, export, listing, report, run, watch
+from sweep.cli import data, export, listing, predict, report, run, watch
 from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ for command in (
     data.look,
     report.report,
     report.compare,
-    report.predict,
+    predict.predict,
     export.export,
     export.push,
 ):

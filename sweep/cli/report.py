@@ -1,4 +1,4 @@
-"""Commands that read runs: their reports, several side by side, and what their networks say of new images."""
+"""Commands that read runs: their reports, and several side by side."""
 
 from __future__ import annotations
 
@@ -48,20 +48,3 @@ def compare(
 ) -> None:
     """Two or more runs in one table, with a warning where data or splits differ."""
     jobs.compare(run_folders, make_console(), csv)
-
-
-def predict(
-    run_folder: RunFolder,
-    image: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
-    technique: Annotated[str | None, typer.Option(help="Use this technique's best trial.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the activation-map pictures.")] = Path("predictions"),
-) -> None:
-    """Probability, decision and activation map of single images, from the run's best trial. Not for diagnosis."""
-    from sweep.cli.predict import predict_images
-    from sweep.cli.terminal import predictions
-    from sweep.config.localpaths import require_writable
-    from sweep.runs.run import Run
-
-    found = Run(run_folder)
-    require_writable(out / "image_cam.png", "--out")
-    make_console().print(predictions(predict_images(found, image, technique=technique, out=out)))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from balancing.data.text import shown
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from sweep.cli.predict import Prediction
+    from sweep.inference.predicting import Predicted
     from sweep.runs.run import Run
 
 TITLE = "Test split, mean over seeds and 95 % interval"
@@ -92,18 +89,26 @@ def failures(run: Run) -> list[RenderableType]:
     ]
 
 
-def predictions(found: Sequence[Prediction]) -> Table:
-    """Image, decision, probability (or score) of each class, and where the activation map was written."""
-    table = Table(box=None, pad_edge=False)
-    ranks = any(row.scores for row in found)
-    for name in ("image", "decision", "scores" if ranks else "probabilities", "activation map"):
+def predictions(made: Predicted, most: int) -> Table:
+    """Of the first images: decision, probability (or score) of each class, whether it is unusual, its activation map.
+
+    Args:
+        most: rows.
+    """
+    table, found = Table(box=None, pad_edge=False), made.found
+    kind = "p" if f"p_{found.class_names[0]}" in made.table else "score"
+    shown_columns = ["image", "decision", "probabilities" if kind == "p" else "scores"]
+    shown_columns += ["unusual"] if made.unusual is not None else []
+    shown_columns += ["activation map"] if "map" in made.table else []
+    for name in shown_columns:
         table.add_column(name, overflow="fold")
-    for row in found:
-        numbers = ", ".join(f"{name} {value:.3f}" for name, value in (row.scores or row.probabilities).items())
-        table.add_row(
-            Text(shown(str(row.path))), Text(row.decision), Text(numbers), Text(shown(str(row.picture or "")))
-        )
-    if ranks:
+    for row in made.table.head(most).to_dict("records"):
+        numbers = ", ".join(f"{name} {row[f'{kind}_{name}']:.3f}" for name in found.class_names)
+        cells = [row["path"], row["decision"], f"not read: {row['error']}" if row["error"] else numbers]
+        cells += [row["unusual"].replace("no", "")] if made.unusual is not None else []
+        cells += [row["map"]] if "map" in made.table else []
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    if kind == "score" and most:
         table.caption = "Scores rank images, the higher the likelier; nothing says where a class begins."
         table.caption_justify = "left"
     return table

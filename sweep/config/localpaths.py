@@ -143,7 +143,7 @@ def require_writable(path: Path, option: str) -> None:
                 folder.rmdir()
 
 
-def written(path: Path, text: str, option: str, *, private: bool = False) -> None:
+def written(path: Path, text: str | bytes, option: str, *, private: bool = False) -> None:
     """Writes a file that was asked for by ``require_writable``, whole or not at all; ``private``: for its owner alone.
 
     Raises:
@@ -152,7 +152,7 @@ def written(path: Path, text: str, option: str, *, private: bool = False) -> Non
     from sweep.runs.files import write_atomically
 
     try:
-        write_atomically(path, text.encode(), private=private)
+        write_atomically(path, text.encode() if isinstance(text, str) else text, private=private)
     except OSError as error:
         raise _unwritable(path, option, error.strerror or str(error)) from None
 

@@ -120,9 +120,9 @@ class Deployed:
         """All networks as one: (B, 3, H, W) normalised -> (B, C) logits."""
         return Together(self.networks)
 
-    def input_of(self, pixels: np.ndarray) -> torch.Tensor:
+    def input_of(self, pixels: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
         """(B, 3, S, S) float32, normalised, from (B, S, S) or (B, S, S, 3) uint8 pixels of the wanted size."""
-        return to_input(torch.from_numpy(np.array(pixels)), self.mean, self.std)
+        return to_input(torch.from_numpy(np.array(pixels)).to(device), self.mean, self.std)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """(B, C) float32 logits of (B, S, S) or (B, S, S, 3) uint8 pixels, on the CPU, in one batch."""

@@ -23,6 +23,7 @@ RUN/
   test_openings.jsonl  one line for each time the test split was opened: when, for which trials
   floors/              logistic_regression.parquet, .json: the trivial baseline (see sweep.runs.floors)
   neighbours/          nearest neighbours among training images, found once for all trials
+  unusual/             what new images are held against (see sweep.inference.unusual)
   tensorboard/<name>/  event files, one folder a trial
   report/              index.html, report.md, summary.json, checklist.md, tables/, figures/
 """

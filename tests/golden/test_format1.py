@@ -130,7 +130,8 @@ def test_a_network_in_the_layout_of_format_1_predicts(finished: Path, tmp_path: 
 
     pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "new.png")
-    command = ["predict", finished, tmp_path / "new.png", "--technique", "smote", "--out", tmp_path / "maps"]
+    command = ["predict", finished, tmp_path / "new.png", "--technique", "smote", "--maps", "all"]
+    command += ["--maps-to", tmp_path / "maps"]
     output = kinds.call(command, tmp_path / "cache")
     scaled = (torch.from_numpy(pixels).float() / 255 - spec["mean"]) / spec["std"]
     with torch.inference_mode():

@@ -87,7 +87,7 @@ def test_the_report_is_made_again_from_the_records_without_ray_and_without_data(
 def test_predict_decides_for_new_images(undisturbed: tuple[Path, str], tmp_path: Path) -> None:
     folder, _ = undisturbed
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 40), dtype=np.uint8)).save(tmp_path / "new.png")
-    output = call("predict", folder, tmp_path / "new.png", "--out", tmp_path / "maps")
+    output = call("predict", folder, tmp_path / "new.png", "--maps", "all", "--maps-to", tmp_path / "maps")
     assert "clear" in output
     assert "lesion" in output
     (picture,) = (tmp_path / "maps").glob("*.png")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import sweep
@@ -31,11 +32,13 @@ class Small:
     Args:
         kind: ``whole``, ``frozen`` or ``three classes``.
         images: the run's own.
+        cache: where they are read from.
     """
 
     kind: str
     run: Run
     images: ImageSet
+    cache: Path
 
     @cached_property
     def results(self) -> Results:
@@ -55,13 +58,16 @@ def noisy(n_classes: int, n: int = 240) -> ImageSet:
 
 def small_run(folder: Path, kind: str = "whole", decisions: Sequence[str] = ()) -> Small:
     """Trains it in ``folder``."""
-    images = noisy(3 if kind == "three classes" else 2)
-    own = _FROZEN if kind == "frozen" else {}
-    made = sweep.compare(images, ["baseline", "undersampling"], executor="local", out=folder / "run", **_SETTINGS | own)
-    run = Run(made.path)
-    if decisions:
-        add_decisions(run, [f"baseline+{name}" for name in (*decisions, "em_prior")])
-    return Small(kind, run, images)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BALANCING_ACT_CACHE", str(folder / "cache"))
+        images = noisy(3 if kind == "three classes" else 2)
+        own = _FROZEN if kind == "frozen" else {}
+        names = ["baseline", "undersampling"]
+        made = sweep.compare(images, names, executor="local", out=folder / "run", **_SETTINGS | own)
+        run = Run(made.path)
+        if decisions:
+            add_decisions(run, [f"baseline+{name}" for name in (*decisions, "em_prior")])
+    return Small(kind, run, images, folder / "cache")
 
 
 def own_run(run: Run, folder: Path) -> Run:

@@ -320,7 +320,7 @@ def test_no_two_parts_have_one_name() -> None:
 
 def test_analysis_and_report_need_no_ray() -> None:
     code = (
-        "import sys, sweep.report.render, sweep.analysis.maps.checks, sweep.cli.predict; sys.exit('ray' in sys.modules)"
+        "import sys, sweep.report.render, sweep.analysis.maps.checks, sweep.predictions; sys.exit('ray' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -16,10 +16,11 @@ from balancing.errors import UserError
 from sweep.analysis.maps.methods import class_activation_map
 from sweep.analysis.results import Results
 from sweep.analysis.synthetic.vectors import vectors_of
-from sweep.cli.predict import best_trial, predict_images
 from sweep.config.config import Config, build_config
+from sweep.inference.choice import chosen
 from sweep.planning.prepare import prepare
 from sweep.planning.resumable import check_data
+from sweep.predictions import Asked, predict_images
 from sweep.runs.observer import Observer
 from sweep.runs.predictions import class_values
 from sweep.runs.run import Run
@@ -164,17 +165,18 @@ def test_other_weights_are_refused_when_it_goes_on(swept: Swept, tmp_path: Path)
 def test_image_files_get_the_recorded_answers(swept: Swept, tmp_path: Path) -> None:
     run, _, config = swept
     images = prepare(config).images
-    _, trial_id = best_trial(run)
+    (trial_id,) = chosen(run).trial_ids
     table = run.trial(trial_id).predictions("test").iloc[:6]
     rows = table["row"].to_numpy()
     for row in rows:
         Image.fromarray(np.array(images.pixels[row])).save(tmp_path / f"{row}.png")
-    found = predict_images(run, [tmp_path / f"{row}.png" for row in rows], out=tmp_path / "maps")
-    for prediction, wanted in zip(found, class_values(table, "p"), strict=True):
+    asked = Asked(distance=False, maps=-1, maps_folder=tmp_path / "maps")
+    found = predict_images(run, [tmp_path / f"{row}.png" for row in rows], asked).table
+    for (_, prediction), wanted in zip(found.iterrows(), class_values(table, "p"), strict=True):
         # Recorded from vectors of images that went through in batches; the file goes alone.
-        assert list(prediction.probabilities.values()) == pytest.approx(wanted.tolist(), abs=1e-5)
-        assert prediction.picture is not None
-        assert prediction.picture.is_file()
+        probabilities = [prediction[f"p_{name}"] for name in images.class_names]
+        assert probabilities == pytest.approx(wanted.tolist(), abs=1e-5)
+        assert Path(prediction["map"]).is_file()
     network, facts = whole_network(run.trial(trial_id).best)
     image = to_input(torch.from_numpy(np.array(images.pixels[rows[:1]])), facts["spec"]["mean"], facts["spec"]["std"])
     assert class_activation_map(network, image, 0).shape == (SIZE, SIZE)
