@@ -222,15 +222,7 @@ class ComparisonRun:
         return copy / page.name
 
     def export(self, out: str | os.PathLike[str], what: str = "best", **asked: Any) -> Path:
-        """Writes a network of the run for others: ONNX, safetensors and a model card; returns its folder.
-
-        Args:
-            out: a new folder.
-            what: ``best``, TECHNIQUE, ``ensemble`` or ``ensemble:TECHNIQUE``.
-            asked: ``formats``, ``opset``, ``license``, ``force``, ``images``: see ``sweep.export.from_program``.
-        Raises:
-            UserError: there is no such network, the ONNX file answers otherwise than PyTorch, or ``out`` can't be.
-        """
+        """A network for others, ONNX, safetensors, model card; its folder: see ``sweep.export.from_program``."""
         from sweep.export.from_program import exported
 
         return exported(self._run, path_of(out, "out"), what, **asked)
