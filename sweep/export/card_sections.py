@@ -24,6 +24,7 @@ from sweep.report.words.confirming import confirmed_sentence
 from sweep.report.words.network import limits_of_frozen, network_of
 from sweep.report.words.verdict import fewest_in_words
 from sweep.runs.spec import TrialSpec
+from sweep.runs.stages import first_of
 
 _CALIBRATION_NAMES = {"brier": "Brier score", "ece": "Expected calibration error", "log_loss": "Log loss"}
 
@@ -85,6 +86,8 @@ def training_lines(facts: CardFacts) -> list[str]:
     epochs = f"The best epoch by {inline_name(spec.metric)} on validation is kept"
     lines.append(f"* {epochs} (here epoch {int(deployed.facts.get('epoch', 0))}).")
     lines.append(f"* {_which(facts)}")
+    if first_of(results.run) is not None:
+        lines.append("* The run had two stages; this network is of the second, and so are its numbers.")
     if said := confirmed_sentence(results):
         lines.append(f"* {markdown(said)}")
     return lines

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from balancing.errors import UserError, suggestion
 from sweep.analysis.results import Results
+from sweep.config.localpaths import require_writable
 from sweep.export.card import card
 from sweep.export.card_facts import CardFacts
 from sweep.export.card_front import check_license
@@ -68,6 +69,7 @@ class Wanted:
         """
         self.check()
         check_out(out, run.path, force=force)
+        require_writable(out / CARD, "--out")
         chosen(run, self.what)
 
 
@@ -135,7 +137,7 @@ def export_run(
         checked = check(files[GRAPH], found, images)
     if "safetensors" in wanted.formats:
         files[TENSORS] = safetensors_bytes(found)
-    files[CONFIG] = (json.dumps(config_of(found, own.info["id"]), indent=1, ensure_ascii=False) + "\n").encode()
+    files[CONFIG] = (json.dumps(config_of(found, own.info["id"]), indent=1) + "\n").encode()
     say("Computing the card's numbers")
     numbers = numbers_of(run, found)
     if "card" in wanted.formats:

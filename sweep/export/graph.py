@@ -13,6 +13,7 @@ from torch import nn
 
 from balancing.errors import UserError
 from balancing.version import VERSION
+from sweep.analysis.names import legible
 from sweep.export.answers import answers_text, outputs_of
 from sweep.export.needs import need
 from sweep.export.pixels import FIRST_OPSET, INPUT, pixels_text
@@ -86,7 +87,7 @@ def properties(deployed: Deployed, run_id: str) -> dict[str, str]:
     """What the file says of itself: text by name; lists are JSON."""
     found: dict[str, Any] = {
         "class_names": json.dumps(list(deployed.class_names)),
-        "positive_class": "" if deployed.positive is None else deployed.class_names[deployed.positive],
+        "positive_class": "" if deployed.positive is None else legible(deployed.class_names[deployed.positive]),
         "technique": deployed.technique,
         "trial_ids": json.dumps(list(deployed.trial_ids)),
         "run_id": run_id,
