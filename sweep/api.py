@@ -20,6 +20,7 @@ from sweep.analysis.judged import checked_margin
 from sweep.analysis.results import Results
 from sweep.api_given import Executor, check_copy, check_executor, observer_of, path_of
 from sweep.api_images import settings_of
+from sweep.api_uses import RunUses
 from sweep.borrowed import borrowed_process
 from sweep.config.config import Config, build_config, known_keys
 from sweep.config.files import read_file
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sweep.analysis.figures.style import Plot
-    from sweep.trackers.log import Logged
 
 
 def compare(
@@ -92,7 +92,7 @@ def open_run(path: str | os.PathLike[str]) -> ComparisonRun:
     return ComparisonRun(Run(path_of(path, "path")))
 
 
-class ComparisonRun:
+class ComparisonRun(RunUses):
     """A run: what came out of it, and what can be made of that. By ``compare`` or ``open_run``.
 
     Attributes:
@@ -189,7 +189,8 @@ class ComparisonRun:
                 report is without activation maps and synthetic samples, and says so.
             cams: whether to draw class activation maps, which takes longest.
             paper: a folder for what a paper needs: table, methods, BibTeX, guidelines, figures; by default none.
-            asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``: what it shall show.
+            asked: ``margin``, ``cam``, ``masks``, ``sensitivity``, ``cost_ratio``, ``prevalence``, ``shown_images``:
+                what it shall show.
         Raises:
             UserError: unknown or impossible wishes, images that are not the run's, or ``out`` can't be written.
         """
@@ -224,19 +225,6 @@ class ComparisonRun:
                     "folder"
                 ) from error
         return copy / page.name
-
-    def log(self, to: str, *, project: str = "", uri: str | os.PathLike[str] = "", mode: str = "") -> Logged:
-        """Tells a tracker of the run, from its records: each trial one of its runs. Told again, nothing doubles.
-
-        Args:
-            to, project, uri, mode: as of ``sweep.trackers.asked.Asked``.
-        Raises:
-            UserError: there is no such tracker, its library is not installed, or it failed; the run is as it was.
-        """
-        from sweep.trackers.asked import Asked
-        from sweep.trackers.log import log_run
-
-        return log_run(self.path, Asked(to, project, os.fspath(uri), mode))
 
     def resume(
         self, *, executor: Executor = "ray", progress: bool | Observer = False, **resources: Any
@@ -279,24 +267,6 @@ class ComparisonRun:
         from sweep import sweeps
 
         return self._goes_on(partial(sweeps.more, seeds=seeds), executor, progress, data, resources)
-
-    def predict(
-        self, images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], what: str = "best", **how: Any
-    ) -> pd.DataFrame:
-        """What the run says of new images; research, not diagnosis.
-
-        Args:
-            images: files, folders, patterns (``"scans/**/*.png"``) and tables of paths.
-            what: ``best``, TECHNIQUE, ``ensemble`` or ``ensemble:TECHNIQUE``.
-            how: as of ``sweep.predictions.Asked``, such as ``column=``, ``out=``, ``maps=20``, ``strict=True``.
-        Returns:
-            One row an image: see ``sweep.inference.predicting.predicted``.
-        Raises:
-            UserError: a mistake in what was given; with ``strict``, an image that can't be read.
-        """
-        from sweep.predictions import asked_from, predict_images
-
-        return predict_images(self._run, *asked_from(images, what, how)).table
 
     def _goes_on(
         self, do: Callable[..., Run], executor: Executor, progress: Any, data: Any, more: Any

@@ -165,9 +165,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
     """Columns of a user's table may hold numbers and texts among each other, which parquet can't."""
-    mixed = [
-        name
-        for name in table.columns
-        if table[name].dtype == object and len({type(cell) for cell in table[name] if cell is not None}) > 1
-    ]
-    return table.assign(**{name: [None if c is None else str(c) for c in table[name]] for name in mixed})
+    table = table.copy()
+    for name in table.columns:
+        kinds = {type(cell) for cell in table[name] if cell is not None} if table[name].dtype == object else set()
+        if len(kinds) > 1:
+            table[name] = [None if cell is None else str(cell) for cell in table[name]]
+    return table

@@ -66,7 +66,7 @@ def report_of_run(
             settings.masks,
             preferences,
             margin=settings.margin,
-            browsed=settings.images,
+            browsed=settings.shown_images,
             paper=paper,
         )
         return write_report(run, images, options, tell, results)

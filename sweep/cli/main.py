@@ -12,7 +12,7 @@ import sys
 import typer
 
 from balancing.errors import UserError
-from sweep.cli import data, listing, log, predict, report, run, watch
+from sweep.cli import data, export, listing, log, predict, report, run, watch
 from sweep.runs.interrupts import Interrupted
 
 app = typer.Typer(
@@ -33,6 +33,8 @@ for command in (
     report.report,
     report.compare,
     predict.predict,
+    export.export,
+    export.push,
 ):
     app.command()(command)
 for command in (listing.techniques, listing.presets):

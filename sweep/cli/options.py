@@ -261,7 +261,7 @@ _ALL = (
     Option("trial_timeout", "A trial that runs longer fails: seconds, 90m, 2h.", _WHERE, "resources.trial_timeout"),
     Option("cam", "Activation maps: smoothgradcampp, gradcam or layercam.", _REPORT, "report.cam"),
     Option("masks", "Folder of masks (lungs, lesions) named as the images.", _REPORT, "report.masks"),
-    Option("images", "How many test images the report shows one by one.", _REPORT, "report.images", int),
+    Option("shown_images", "How many test images the report shows one by one.", _REPORT, "report.shown_images", int),
     Option("margin", "A difference to the baseline that does not matter.", _REPORT, "report.margin", float),
     Option(
         "sensitivity", "Wanted of the baseline's tuned threshold, such as 0.95.", _REPORT, "report.sensitivity", float

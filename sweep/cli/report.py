@@ -12,7 +12,7 @@ from sweep.cli.options import Given, RunFolder, named, takes
 from sweep.cli.printing import make_console
 
 
-@takes(*named("data", "margin", "cam", "masks", "sensitivity", "cost_ratio", "prevalence", "images"))
+@takes(*named("data", "margin", "cam", "masks", "sensitivity", "cost_ratio", "prevalence", "shown_images"))
 def report(
     given: Given,
     run_folder: RunFolder,

@@ -262,7 +262,7 @@ class ReportConfig(Section):
     margin: float = Field(
         default=0.02, gt=0, le=0.5, description="a difference to the baseline within it does not matter"
     )
-    images: int = Field(
+    shown_images: int = Field(
         default=36,
         ge=0,
         le=100_000,

@@ -69,7 +69,7 @@ def _intended(facts: CardFacts) -> list[str]:
 
 
 def run_lines(facts: CardFacts) -> list[str]:
-    """A few lines with onnxruntime, what pictures must be and what the outputs are; and how PyTorch reads the weights."""
+    """Lines with onnxruntime, what pictures must be and what the outputs are; and how PyTorch reads the weights."""
     size, reading = facts.deployed.image_size, facts.deployed.reading
     lines: list[str] = []
     if GRAPH in facts.files:

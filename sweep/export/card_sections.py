@@ -96,8 +96,8 @@ def _which(facts: CardFacts) -> str:
     if deployed.is_ensemble:
         seeds = ", ".join(map(str, deployed.seeds))
         return (
-            f"An ensemble of {len(deployed.seeds)} seeds ({seeds}) of one configuration: the mean of their probabilities. "
-            f"Trials {ids}."
+            f"An ensemble of {len(deployed.seeds)} seeds ({seeds}) of one configuration: the mean of their "
+            f"probabilities. Trials {ids}."
         )
     chosen = "the chosen trial with the highest selection metric on validation, of all techniques"
     if deployed.asked != "best":
@@ -124,8 +124,8 @@ def prior_lines(facts: CardFacts) -> list[str]:
     scale = "T says how much of the training split's class frequencies is taken out of the answers (0: none, 1: all)"
     lines.append(f"{scale}; here {' and '.join(said)}." if said else f"{scale}; here it can't be told.")
     lines.append(
-        "Where the classes are otherwise frequent, probabilities are to be shifted by what is known of that (Saerens et "
-        "al., Neural Computation 2002); calibration by one temperature does not do so."
+        "Where the classes are otherwise frequent, probabilities are to be shifted by what is known of that (Saerens "
+        "et al., Neural Computation 2002); calibration by one temperature does not do so."
     )
     return lines
 
@@ -140,8 +140,8 @@ def metric_lines(facts: CardFacts) -> list[str]:
     of = f"the positive class is {facts.classes[positive]}" if positive is not None else "means over the classes"
     what = f"the ensemble of {test.networks} networks" if test.networks > 1 else "this network"
     lines = [
-        f"Of {what} on {test.images:,} test images ({counts}) of {test.patients:,} patients; {of}; intervals (95 %) are "
-        "of which patients were tested.",
+        f"Of {what} on {test.images:,} test images ({counts}) of {test.patients:,} patients; {of}; intervals (95 %) "
+        "are of which patients were tested.",
         "",
         "| Metric | Test |",
         "| --- | --- |",

@@ -186,7 +186,7 @@ def _recorded(deployed: Deployed, part: str, rows: np.ndarray, answers: np.ndarr
 def _of_decoder(session: onnxruntime.InferenceSession, deployed: Deployed, images: ImageSet) -> Difference | None:
     """Pictures as they are through the graph, against the pixels that the run's decoder made of them."""
     row_of = {sha256: row for row, sha256 in enumerate(images.sha256)}
-    apart = []
+    rows, got = [], []
     for content in _contents(images):
         encoded = content.read_bytes() if isinstance(content, Path) else content
         if not isinstance(encoded, bytes) or (row := row_of.get(hashlib.sha256(encoded).hexdigest())) is None:
@@ -194,10 +194,14 @@ def _of_decoder(session: onnxruntime.InferenceSession, deployed: Deployed, image
         picture = _picture(encoded)
         if picture is None or picture.shape[:2] == (deployed.image_size,) * 2:
             continue
-        own = _ranked(deployed.answers(deployed.logits(np.array(images.pixels[row : row + 1]))))
         found = said(session, picture[None])
-        got = found.get(PROBABILITIES, found.get(SCORES))
-        apart.append(float(np.abs(got - own).max()))
+        rows.append(row)
+        got.append(found[PROBABILITIES if PROBABILITIES in found else SCORES])
+    apart: list[float] = []
+    for start in range(0, len(rows), _BATCH):
+        pixels = np.array(images.pixels[rows[start : start + _BATCH]])
+        own = _ranked(deployed.answers(deployed.logits(pixels)))
+        apart += np.abs(np.concatenate(got[start : start + _BATCH]) - own).max(axis=1).tolist()
     return Difference(len(apart), max(apart), float(np.mean(apart))) if apart else None
 
 

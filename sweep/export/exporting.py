@@ -14,14 +14,13 @@ from sweep.export.card import card
 from sweep.export.card_facts import CardFacts
 from sweep.export.card_front import check_license
 from sweep.export.check import Checked, check
-from sweep.export.folder import CARD, GRAPH, check_out, write_export
+from sweep.export.folder import CARD, CONFIG, GRAPH, TENSORS, check_out, write_export
 from sweep.export.graph import check_opset, onnx_model
-from sweep.export.loading import CONFIG, TENSORS
 from sweep.export.needs import need
 from sweep.export.numbers import Numbers, numbers_of
 from sweep.export.pixels import FIRST_OPSET
 from sweep.export.tensors import config_of, safetensors_bytes
-from sweep.inference.choice import BEST
+from sweep.inference.choice import BEST, chosen
 from sweep.inference.deployed import Deployed, deployed
 from sweep.runs.run import Run
 
@@ -60,6 +59,16 @@ class Wanted:
         for name in self.formats:
             for library in _LIBRARIES[name]:
                 need(library, f"--formats {name}")
+
+    def before(self, run: Run, out: Path, *, force: bool = False) -> None:
+        """``check``, and of the place and of what is asked for, before anything is decoded.
+
+        Raises:
+            UserError: it can't be made, can't go there, or the run has no such network.
+        """
+        self.check()
+        check_out(out, run.path, force=force)
+        chosen(run, self.what)
 
 
 @dataclass(frozen=True)
@@ -110,10 +119,9 @@ def export_run(
         images: the run's own, on which the ONNX file is checked; None checks it on noise, and the card says so.
         say: told what is being done.
     Raises:
-        UserError: see ``Wanted.check``, ``check_out``, ``deployed``, ``onnx_model`` and ``check``.
+        UserError: see ``Wanted.before``, ``deployed``, ``onnx_model`` and ``check``.
     """
-    wanted.check()
-    check_out(out, run.path, force=force)
+    wanted.before(run, out, force=force)
     found = deployed(run, wanted.what)
     own = Results(Run(found.run))
     if images is not None and images.fingerprint != own.info["data"]["fingerprint"]:

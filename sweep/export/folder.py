@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from balancing.errors import UserError
-from sweep.export.loading import CONFIG, TENSORS, read_config
 from sweep.runs.files import write_atomically
 
-GRAPH, CARD = "model.onnx", "README.md"
+GRAPH, TENSORS, CONFIG, CARD = "model.onnx", "model.safetensors", "config.json", "README.md"
+FORMAT = "balancing-act-export-1"  # of config.json
 # All that an export holds, and all that is ever uploaded.
 FILES = (GRAPH, TENSORS, CONFIG, CARD)
 
@@ -45,6 +47,21 @@ def check_out(out: Path, run: Path, *, force: bool) -> None:
     if foreign or not is_export(out):
         held = f"holds {foreign[0]!r}" if foreign else f"has no {CONFIG} of an export"
         raise UserError(f"--force replaces an export alone, but --out {out} {held}; give a new folder")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of an export.
+
+    Raises:
+        UserError: it is none, or damaged.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / CONFIG} can't be read; give a folder that `sweep export` wrote") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise UserError(f"{folder / CONFIG} is not of an export of format {FORMAT}; export the run anew")
+    return config
 
 
 def is_export(folder: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,13 @@ import torch
 from torch import nn
 
 from balancing.errors import UserError
+from sweep.export.folder import CONFIG, TENSORS, read_config
 from sweep.export.needs import need
-from sweep.export.tensors import FORMAT
 from sweep.inference.networks import Together
 from sweep.training.inputs import to_input
 from sweep.training.network import network_like
 from sweep.training.networks.base import Network
 from sweep.training.networks.head_network import HeadNetwork, Joined
-
-CONFIG, TENSORS = "config.json", "model.safetensors"
 
 
 class Exported(Together):
@@ -64,21 +61,6 @@ def load(folder: Path | str) -> Exported:
             f"{folder / TENSORS} is damaged, or not of the network in {CONFIG} ({why}); export the run anew"
         ) from error
     return Exported(found, config)
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of an export.
-
-    Raises:
-        UserError: it is none, or damaged.
-    """
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / CONFIG} can't be read; give a folder that `sweep export` wrote") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise UserError(f"{folder / CONFIG} is not of an export of format {FORMAT}; export the run anew")
-    return config
 
 
 def _built(config: dict[str, Any], state: dict[str, torch.Tensor]) -> list[nn.Module]:

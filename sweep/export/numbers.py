@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from balancing.errors import UserError
 from sweep.analysis.decisions.calibration import calibration_table
 from sweep.analysis.decisions.ledger import ledger_table
 from sweep.analysis.results import Results
@@ -61,24 +61,21 @@ def numbers_of(run: Run, deployed: Deployed) -> Numbers:
             str(row["stage"]): {name: _interval(row, name) for name in CALIBRATION} for _, row in table.iterrows()
         }
     ledger = ledger_table(_alone(choice.results, plain), np.random.default_rng(_SEED))
-    row = ledger.iloc[0] if len(ledger) else {}
     return Numbers(
         test,
         calibration,
-        float(row["designed"]) if len(row) else float("nan"),
-        _interval(row, "measured") if len(row) else Interval(*[float("nan")] * 3),
+        float(ledger["designed"].iloc[0]),
+        _interval(ledger.iloc[0], "measured"),
         prior_of(choice) if deployed.network_gives == "probabilities" else None,
     )
 
 
-def _interval(row: object, name: str) -> Interval:
-    return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))  # type: ignore[index]
+def _interval(row: pd.Series, name: str) -> Interval:
+    return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
 
 
 def _alone(results: Results, trial: TrialPredictions) -> Results:
     """The run's results as if this network had been its only one."""
-    if results.is_of_run is False:
-        raise UserError("plain predictions have no network to export; give a run")
     found = Results(results.run)
     found.__dict__["predictions"] = (trial,)
     return found

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from balancing.version import VERSION
+from sweep.export.folder import FORMAT
 from sweep.export.graph import NOT_FOR_DIAGNOSIS
 from sweep.export.needs import need
 from sweep.inference.deployed import Deployed
@@ -14,7 +15,6 @@ from sweep.runs.network_name import NetworkName
 from sweep.training.networks.base import Network
 from sweep.training.networks.head_network import Joined
 
-FORMAT = "balancing-act-export-1"
 # Of a body its ``fc`` answers nothing: heads stand in its place.
 _UNUSED = "fc."
 

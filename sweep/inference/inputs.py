@@ -59,7 +59,7 @@ def gathered(given: Sequence[str | os.PathLike[str]], column: str | None = None)
     notes: list[str] = []
     seen: set[str] = set()
     tables = 0
-    for word in map(os.fspath, given):
+    for word in (os.fspath(one) for one in given):
         if is_table(word) and os.path.isfile(word):
             found, cells = _of_table(Path(word), column)
             paths += found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def predict_images(
     if made.broken:
         raise UserError(broken_sentence(made))
 
-    def under(row: dict[str, Any], kind: str) -> dict[str, float]:
+    def under(row: Mapping[Any, Any], kind: str) -> dict[str, float]:
         return {name.removeprefix(kind): value for name, value in row.items() if name.startswith(kind)}
 
     return [
