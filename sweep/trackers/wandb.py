@@ -78,7 +78,7 @@ class WandbTracker:
         except (FileNotFoundError, DamagedFile):
             found = {}
         if self._mode == "offline":
-            there = {path.name.split("-", 3)[-1] for path in self._offline("*")}
+            there = {_key_of(path) for path in self._offline("*")}
             found = {key: digest for key, digest in found.items() if key in there}
         self._there = {str(key): str(digest) for key, digest in found.items()}
         return dict(self._there)
@@ -170,8 +170,8 @@ class WandbTracker:
 
     def _offline(self, key: str) -> Iterator[Path]:
         """Folders of offline runs of a key; ``*`` of all."""
-        for path in sorted((self._folder / _FOLDER).glob(f"offline-run-*-{key}")):
-            if re.fullmatch(r"offline-run-\d{8}_\d{6}-.+", path.name) and path.is_dir() and not path.is_symlink():
+        for path in sorted((self._folder / _FOLDER).glob("offline-run-*")):
+            if _key_of(path) and key in ("*", _key_of(path)) and path.is_dir() and not path.is_symlink():
                 yield path
 
     def _note(self) -> None:
@@ -187,6 +187,12 @@ class WandbTracker:
             import wandb
 
             wandb.teardown()
+
+
+def _key_of(path: Path) -> str:
+    """The key in a folder's name; "" where that is none of an offline run. One begun in the same second has a number."""
+    found = re.fullmatch(r"offline-run-\d{8}_\d{6}-(.+?)(?:-\d{1,3})?", path.name)
+    return found[1] if found else ""
 
 
 def _forget(path: Path) -> None:

@@ -41,7 +41,10 @@ def _offline(run: Run) -> dict[str, Path]:
     """Trial id ("" of the sweep) -> its offline folder."""
     folders = list((run.path.parent / "wandb").glob("offline-run-*"))
     info = run.info["id"]
-    found = {re.sub(rf"^offline-run-\d+_\d+-{info}-?", "", folder.name): folder for folder in folders}
+    found = {
+        re.sub(rf"^offline-run-\d+_\d+-{info}-?", "", re.sub(r"-\d{1,3}$", "", folder.name)): folder
+        for folder in folders
+    }
     assert len(found) == len(folders)
     return found
 
