@@ -225,6 +225,15 @@ def limit_lines(facts: CardFacts) -> list[str]:
         lines.append(f"Of class {facts.classes[label]} the test split holds {fewest_in_words(results)}.")
     if facts.deployed.fold is not None:
         lines.append(f"The numbers are of the test images of {facts.deployed.fold} alone; the report has all folds'.")
+    if facts.deployed.technique in results.added:
+        lines.append(
+            "Its decision was added when the test results could be known: its numbers on test are exploratory."
+        )
+    if (later := results.later_openings()) > 0:
+        lines.append(
+            f"After its first opening the run opened the test split {later} more time{'s' if later > 1 else ''}, when "
+            "its results could be known."
+        )
     if facts.deployed.asked in ("best", "ensemble"):
         lines.append("It was chosen among the run's techniques on validation; the test split had no part in that.")
     return [f"* {line}" for line in lines]

@@ -95,6 +95,15 @@ def test_a_name_of_a_record_stays_within_its_code(tmp_path: Path) -> None:
     assert "(run `0[x](https://evil.example)`)" in card_of(run, tmp_path)
 
 
+def test_what_was_decided_after_the_test_was_seen_is_called_so(tmp_path: Path) -> None:
+    run = run_of(tmp_path, fake_images(tmp_path / "images"))
+    run.update_info(decisions_added=[{"time": "2026-01-01", "techniques": {"baseline+threshold": {}}}])
+    run.record_test_opening([spec.trial_id for spec in run.specs()])
+    text = card_of(run, tmp_path, Wanted("baseline+threshold", ("card",)))
+    assert "its numbers on test are exploratory" in text
+    assert "opened the test split 1 more time," in text
+
+
 def test_a_run_whose_test_split_was_never_opened_has_a_card_without_numbers(tmp_path: Path) -> None:
     text = card_of(run_of(tmp_path, fake_images(tmp_path / "images"), opened=False), tmp_path)
     assert "The test split was not opened" in text
