@@ -53,4 +53,6 @@ def test_actions_are_pinned_to_a_major_version_and_may_only_read() -> None:
     assert used
     assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in used)
     assert found["permissions"] == {"contents": "read"}
+    steps = [step for job in found["jobs"].values() for step in job["steps"] if "checkout" in step.get("uses", "")]
+    assert all(step["with"] == {"persist-credentials": False} for step in steps)  # what a pull request runs has no key
     assert found["jobs"]["test"]["strategy"]["matrix"]["python"] == SUPPORTED

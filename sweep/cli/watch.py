@@ -13,7 +13,7 @@ from sweep.cli.printing import make_console
 def watch(
     run_folder: RunFolder,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of 127.0.0.1; 0 takes a free one.")] = 0,
-    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks at the folder.")] = 2.0,
+    every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two looks at the folder.")] = 2.0,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in this machine's browser.")] = False,
 ) -> None:
     """A page of a run while it trains: trials, the best so far, curves, errors, time left. Needs no Ray.

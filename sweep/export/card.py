@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balancing.version import VERSION
 from sweep.export.answers import CALIBRATED, DECISION, LOGITS, PROBABILITIES, SCORES, outputs_of
-from sweep.export.card_facts import CardFacts, shown
+from sweep.export.card_facts import CardFacts, code, shown
 from sweep.export.card_front import front_matter, model_name
 from sweep.export.card_sections import (
     calibration_lines,
@@ -57,7 +57,7 @@ def _what(facts: CardFacts) -> list[str]:
     return [
         f"This is {what} that tells {listed(facts.classes)} apart on images like those of {shown(facts.data)}. It was "
         "trained, chosen and tested in a comparison of techniques for imbalanced classes by "
-        f"Balancing Act {VERSION} (run `{facts.results.info['id']}`)."
+        f"Balancing Act {VERSION} (run {code(facts.results.info['id'])})."
     ]
 
 

@@ -60,6 +60,11 @@ def shown(text: object) -> str:
     return markdown(one_line(text)).replace("://", ":&#47;&#47;").replace("#", "\\#")
 
 
+def code(name: object) -> str:
+    """A name of a record as code within Markdown; nothing in it ends the code."""
+    return f"`{one_line(str(name).replace('`', ''))}`"
+
+
 def known_technique(name: str) -> Technique | None:
     """None of one that is not known here."""
     try:

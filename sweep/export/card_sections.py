@@ -12,7 +12,7 @@ from balancing.data.splits import PARTS
 from sweep.analysis.comparison import fewest_test_patients
 from sweep.analysis.names import display_name, inline_name, metric_name
 from sweep.analysis.run_images import is_phantom
-from sweep.export.card_facts import CardFacts, known_technique, shown
+from sweep.export.card_facts import CardFacts, code, known_technique, shown
 from sweep.export.numbers import CALIBRATION
 from sweep.hyperparameters import HYPERPARAMETERS
 from sweep.inference.tested import Interval
@@ -53,8 +53,11 @@ def data_lines(facts: CardFacts) -> list[str]:
 
 
 def _patients(part: pd.DataFrame) -> str:
-    known = part["patient"][part["patient"] != ""]
-    return f"{known.nunique():,}" if len(known) == len(part) and len(part) else "not known"
+    return f"{part['patient'].nunique():,}" if _all_known(part) else "not known"
+
+
+def _all_known(part: pd.DataFrame) -> bool:
+    return bool(len(part)) and bool((part["patient"] != "").all())
 
 
 def _apart(split: pd.DataFrame) -> bool:
@@ -72,9 +75,9 @@ def training_lines(facts: CardFacts) -> list[str]:
     for name in dict.fromkeys((deployed.trained, deployed.technique)):
         technique = known_technique(name)
         said = (
-            f"* Technique: **{shown(display_name(name))}** (`{name}`)"
+            f"* Technique: **{shown(display_name(name))}** ({code(name)})"
             if name == deployed.trained
-            else (f"* Decision: **{shown(display_name(name))}** (`{name}`)")
+            else (f"* Decision: **{shown(display_name(name))}** ({code(name)})")
         )
         if technique is not None:
             said += f": {markdown(technique.summary)} Source: {markdown(technique.reference.rstrip('.'))}."
@@ -82,8 +85,10 @@ def training_lines(facts: CardFacts) -> list[str]:
     if spec.parameters:
         lines.append(f"* Its parameters: {markdown(parameters(dict(spec.parameters)))}.")
     shared = [f"{h.label.lower()} {h.text.format(h.kind(getattr(spec, h.name)))}" for h in HYPERPARAMETERS]
-    lines.append(f"* Hyperparameters: {markdown(', '.join(shared))}; {spec.optimizer}, {spec.precision}.")
-    epochs = f"The best epoch by {inline_name(spec.metric)} on validation is kept"
+    lines.append(
+        f"* Hyperparameters: {markdown(', '.join(shared))}; {markdown(f'{spec.optimizer}, {spec.precision}')}."
+    )
+    epochs = f"The best epoch by {shown(inline_name(spec.metric))} on validation is kept"
     lines.append(f"* {epochs} (here epoch {int(deployed.facts.get('epoch', 0))}).")
     lines.append(f"* {_which(facts)}")
     if first_of(results.run) is not None:
@@ -95,7 +100,7 @@ def training_lines(facts: CardFacts) -> list[str]:
 
 def _which(facts: CardFacts) -> str:
     deployed = facts.deployed
-    ids = ", ".join(f"`{trial_id}`" for trial_id in deployed.trial_ids)
+    ids = ", ".join(map(code, deployed.trial_ids))
     if deployed.is_ensemble:
         seeds = ", ".join(map(str, deployed.seeds))
         return (
@@ -142,9 +147,14 @@ def metric_lines(facts: CardFacts) -> list[str]:
     positive = facts.deployed.positive
     of = f"the positive class is {facts.classes[positive]}" if positive is not None else "means over the classes"
     what = f"the ensemble of {test.networks} networks" if test.networks > 1 else "this network"
+    split = facts.results.split()
+    if _all_known(split[split["split"] == "test"]):
+        whose, tested = f" of {test.patients:,} patients", "patients were tested"
+    else:
+        whose = ", not all of which have a known patient"
+        tested = "images were tested, too narrow where a patient has several"
     lines = [
-        f"Of {what} on {test.images:,} test images ({counts}) of {test.patients:,} patients; {of}; intervals (95 %) "
-        "are of which patients were tested.",
+        f"Of {what} on {test.images:,} test images ({counts}){whose}; {of}; intervals (95 %) are of which {tested}.",
         "",
         "| Metric | Test |",
         "| --- | --- |",
@@ -215,6 +225,15 @@ def limit_lines(facts: CardFacts) -> list[str]:
         lines.append(f"Of class {facts.classes[label]} the test split holds {fewest_in_words(results)}.")
     if facts.deployed.fold is not None:
         lines.append(f"The numbers are of the test images of {facts.deployed.fold} alone; the report has all folds'.")
+    if facts.deployed.technique in results.added:
+        lines.append(
+            "Its decision was added when the test results could be known: its numbers on test are exploratory."
+        )
+    if (later := results.later_openings()) > 0:
+        lines.append(
+            f"After its first opening the run opened the test split {later} more time{'s' if later > 1 else ''}, when "
+            "its results could be known."
+        )
     if facts.deployed.asked in ("best", "ensemble"):
         lines.append("It was chosen among the run's techniques on validation; the test split had no part in that.")
     return [f"* {line}" for line in lines]

@@ -35,6 +35,9 @@ def check_out(out: Path, run: Path, *, force: bool) -> None:
     whole, of_run = out.resolve(), run.resolve()
     if whole == of_run or of_run in whole.parents:
         raise UserError(f"--out {out} lies in the run's own folder; give another place")
+    here = Path.cwd()
+    if whole in (here, *here.parents):
+        raise UserError(f"--out {out} is a folder that you are in, and an export takes its place; give a new folder")
     if not out.exists():
         return
     if not out.is_dir():

@@ -131,8 +131,21 @@ def _exported(deployed: Deployed, opset: int) -> onnx.ModelProto:
     finally:
         logger.setLevel(level)
     assert program is not None
-    found: onnx.ModelProto = program.model_proto
-    return found
+    return _without_origins(program.model_proto)
+
+
+def _without_origins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without what torch notes at each operator: lines of code, by the folders of who exported it."""
+    parts: list[Any] = [model.graph, *model.functions]
+    while parts:
+        part = parts.pop()
+        values = [getattr(part, name, ()) for name in ("input", "output", "value_info", "initializer")]
+        for one in (part, *part.node, *(value for own in values for value in own if not isinstance(value, str))):
+            one.ClearField("metadata_props")
+            one.ClearField("doc_string")
+        for attribute in (attribute for node in part.node for attribute in node.attribute):
+            parts += [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
+    return model
 
 
 class _Heads(nn.Module):

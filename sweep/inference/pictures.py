@@ -49,11 +49,11 @@ def draw(stream: Stream, found: Deployed, path: Path, pixels: np.ndarray, said: 
 
 def pictures(files: Sequence[Path], out: Path) -> list[Path]:
     """A PNG's path for each file, never that of one of the files; equal names get numbers, long ones are shortened."""
-    taken = {os.path.realpath(path) for path in files}
+    taken = {os.path.realpath(path) for path in files if _can_be(path)}
     numbers: dict[str, int] = {}
     found: list[Path] = []
     for path in files:
-        stem = _cut(path.stem)
+        stem = _cut(path.stem) if _can_be(path) else "none"  # a table may name what is no file anywhere
         number = numbers.get(stem, 0) + 1
         while os.path.realpath(picture := _picture(out, stem, number)) in taken:
             number += 1
@@ -61,6 +61,14 @@ def pictures(files: Sequence[Path], out: Path) -> list[Path]:
         taken.add(os.path.realpath(picture))
         found.append(picture)
     return found
+
+
+def _can_be(path: Path) -> bool:
+    """Whether the system could hold a file of that name."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except ValueError:  # half of a pair
+        return False
 
 
 def _picture(out: Path, stem: str, number: int) -> Path:

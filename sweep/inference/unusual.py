@@ -152,6 +152,8 @@ def _keep(found: Deployed, made: Reference) -> None:
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {**vars(made.training), "held_out": made.held_out}
     np.savez(buffer, key=np.array(_key(found)), **arrays)
+    if _path(found).parent.is_symlink():
+        return  # nothing is written through links
     try:
         _path(found).parent.mkdir(mode=0o700, exist_ok=True)
         write_atomically(_path(found), buffer.getvalue(), private=True)

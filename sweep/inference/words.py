@@ -25,7 +25,8 @@ def rule_sentence(found: Deployed) -> str:
         return "Its scores rank images, the higher the likelier; nothing says where a class begins."
     if found.positive is not None and found.rule.threshold is not None:
         label = found.class_names[found.positive]
-        return f"{label} is decided for from a probability of {found.rule.threshold:.3g} on."
+        of = "" if found.network_gives == "probabilities" else ", softmax of its scores,"
+        return f"{label} is decided for from a probability{of} of {found.rule.threshold:.3g} on."
     if found.rule.decision:
         return f"Decided by {display_name(found.rule.decision)}, as fitted on validation."
     return "The most probable class is decided for."

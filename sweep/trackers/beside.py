@@ -17,6 +17,9 @@ from sweep.trackers.secrets import without_secrets
 
 PATIENCE = 60.0  # seconds that it has for what is left when the sweep has ended
 _SOON = 3.0  # seconds after which one is told what is waited for
+# Without the folder that it is started in, where anything may lie that is called as a module is; but with this package.
+_FOLLOW = "import sys; sys.path.append(sys.argv.pop(1)); from sweep.trackers.follow import main; main()"
+_COMMAND = (sys.executable, "-P", "-c", _FOLLOW, str(Path(__file__).parents[2]))
 
 
 @contextlib.contextmanager
@@ -26,7 +29,7 @@ def tracked(
     note: Callable[[str], None],
     *,
     patience: float = PATIENCE,
-    command: Sequence[str] = (sys.executable, "-m", "sweep.trackers.follow"),
+    command: Sequence[str] = _COMMAND,
 ) -> Iterator[None]:
     """While this is open, trials that end are told to a tracker.
 

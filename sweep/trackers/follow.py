@@ -51,7 +51,7 @@ def follow(path: Path, asked: Asked, ended: int, every: float = EVERY) -> None:
 
 
 def main() -> None:
-    """``python -m sweep.trackers.follow TRACKER RUN``: addresses and keys are of the environment alone."""
+    """With TRACKER and RUN as arguments: addresses and keys are of the environment alone."""
     to, path = sys.argv[1:]
     os.nice(10)  # training comes first
     try:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,6 +88,8 @@ def _store(uri: str, run_path: Path) -> tuple[str, str | None]:
     if uri in ("databricks", "uc", "databricks-uc"):
         return uri, None
     folder = Path(uri).expanduser().absolute() if uri else run_path.absolute().parent
+    if set("?%") & set(str(folder)):  # mean something else in an address of SQLite, and the file would lie elsewhere
+        raise UserError(f"MLflow can't keep a file in {folder}, whose name holds a ? or a %; give another by --uri")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -126,7 +129,7 @@ class MlflowTracker:
         self._there: dict[str, Any] = {}
         self.place = without_secrets(uri)
         server = uri.startswith(("http://", "https://"))
-        self.look = self.place if server else f"mlflow ui --backend-store-uri {self.place}"
+        self.look = self.place if server else f"mlflow ui --backend-store-uri {shlex.quote(self.place)}"
 
     def known(self) -> Mapping[str, str]:
         """See ``Tracker``."""

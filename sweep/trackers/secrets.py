@@ -7,8 +7,8 @@ import re
 
 HIDDEN = "***"
 _VARIABLES = ("WANDB_API_KEY", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME")
-# Who and with what: ``https://ada:secret@host``; and what a query says of keys. A password may hold an @ itself.
-_LOGIN = re.compile(r"(?<=://)[^/\s'\"]*@")
+# Who and with what: ``https://ada:secret@host``; and what a query says of keys. A password may hold @, / and quotes.
+_LOGIN = re.compile(r"(?<=://)(?:[^:/\s]*:\S*|[^/\s'\"]*)@")
 _QUERY = re.compile(r"(?<=[?&])((?:[\w.-]*(?:password|passwd|token|key|secret)[\w.-]*)=)[^&\s'\"]+", re.IGNORECASE)
 
 

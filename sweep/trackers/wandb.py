@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +66,9 @@ class WandbTracker:
         self._group = group
         self._there: dict[str, str] = {}
         self.place = f"{folder / _FOLDER} (offline)" if mode == "offline" else server or "Weights & Biases"
-        self.look = f"wandb sync {folder / _FOLDER}/offline-run-*" if mode == "offline" else self.place
+        self.look = (
+            f"wandb sync {shlex.quote(str(folder / _FOLDER))}/offline-run-*" if mode == "offline" else self.place
+        )
 
     @property
     def _where(self) -> str:

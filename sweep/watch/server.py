@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,16 @@ from sweep.watch.state import Watched
 
 HOST = "127.0.0.1"
 _TEMPLATES = Path(__file__).parent / "templates"
+
+
+class _Quiet(ThreadingHTTPServer):
+    """A page that is closed while it is answered is no fault of anybody's."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class WatchServer:
@@ -37,12 +48,11 @@ class WatchServer:
         self._watched, self._lock = watched, Lock()
         self._token = secrets.token_urlsafe(24)
         try:
-            self._server = ThreadingHTTPServer((HOST, port), self._handler(every))
+            self._server = _Quiet((HOST, port), self._handler(every))
         except OSError as error:
             raise UserError(
                 f"port {port} of {HOST} can't be had ({error.strerror}); give another by --port, or none for a free one"
             ) from error
-        self._server.daemon_threads = True
 
     @property
     def port(self) -> int:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sweep.analysis.names import display_name, in_order, metric_name
 from sweep.hyperparameters import shown
+from sweep.runs.folds import begun_folds, places_of
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
+from sweep.runs.stages import decision_of, first_of
 from sweep.runs.trial_folder import may_be_best
 
 # Epochs of the slowest trials among which the usual time of one is taken.
@@ -27,7 +29,7 @@ class TechniqueState:
     Args:
         best: the highest validation mean of its configurations so far, over the seeds that have a value; None before
             the first epoch. It is what would be chosen now: an interim number, too high by the luck of choosing.
-        seeds: how many seeds that mean is of.
+        seeds: how many seeds that mean is of; of folds each counts in each.
         configuration: of that configuration, in words.
         curve: (epoch, mean over its seeds) on validation, ascending.
     """
@@ -91,8 +93,10 @@ class Watched:
     def state(self) -> RunState:
         """As it is now."""
         run = Run(self.run.path)
-        specs, info = run.specs(), run.info
-        found = {spec.trial_id: self._trial(run, spec.trial_id) for spec in specs}
+        info = run.info
+        of_each = [(own, own.specs()) for own in _holders(run)]
+        specs = [spec for _, own_specs in of_each for spec in own_specs]
+        found = {spec.trial_id: self._trial(own, spec.trial_id) for own, own_specs in of_each for spec in own_specs}
         states = {trial_id: _state(status) for trial_id, (status, _) in found.items()}
         named = [h.name for h in shown(specs)]
         techniques = in_order(spec.technique for spec in specs)
@@ -122,6 +126,14 @@ class Watched:
         return known[1], known[2]
 
 
+def _holders(run: Run) -> list[Run]:
+    """The runs whose trials are told of: the folds of one of folds; of two stages the first until it has decided."""
+    if places_of(run):
+        return list(begun_folds(run).values())
+    first = first_of(run)
+    return [run if first is None or decision_of(run) is not None else first]
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
@@ -148,7 +160,8 @@ def _technique(
 ) -> TechniqueState:
     by_configuration: dict[str, list[TrialSpec]] = {}
     for spec in specs:
-        by_configuration.setdefault(spec.configuration_id, []).append(spec)
+        alike = replace(spec, split="", mean=0.0, std=1.0)  # in every fold
+        by_configuration.setdefault(alike.configuration_id, []).append(spec)
     best: tuple[float, int, list[TrialSpec]] | None = None
     for own in by_configuration.values():
         values = [value for spec in own if (value := _value(spec, found[spec.trial_id][1])) is not None]

@@ -255,7 +255,8 @@ def _space(specs: list[TrialSpec], images: int) -> str:
             fixed.append(f"{_label(one)} {_written(one, values[0])}")
     lines = [f"Fixed were {listed(fixed)}."] if fixed else []
     if searched:
-        lines.append(f"Searched were {listed(searched)}, with the same candidates for every technique.")
+        alike = ", with the same candidates for every technique" if _alike(specs) else ""
+        lines.append(f"Searched were {listed(searched)}{alike}.")
     own = _distinct(
         (spec.technique, key)
         for spec in specs
@@ -266,6 +267,15 @@ def _space(specs: list[TrialSpec], images: int) -> str:
         whose = listed(list(dict.fromkeys(display_name(technique) for technique, _ in own)))
         lines.append(f"The techniques' own parameters were searched too ({whose}).")
     return " ".join(lines)
+
+
+def _alike(specs: list[TrialSpec]) -> bool:
+    """Whether all techniques were trained with the same shared hyperparameters; Optuna asks for each one's own."""
+    found: dict[str, set[tuple[float, ...]]] = {}
+    for spec in specs:
+        own = tuple(float(getattr(spec, one.name)) for one in HYPERPARAMETERS if one.name != "strength")
+        found.setdefault(spec.technique, set()).add(own)
+    return len({frozenset(own) for own in found.values()}) == 1
 
 
 def _label(one: Hyperparameter) -> str:

@@ -107,12 +107,15 @@ def _caption(run: Results, table: pd.DataFrame) -> str:
 def _notes(run: Results, table: pd.DataFrame, differences: pd.DataFrame, ranking: pd.DataFrame | None) -> list[str]:
     """Footnotes that name what was tested and how."""
     several = int(table["seeds"].max()) > 1
-    drawn = "images (patients unknown)" if (run.split()["patient"] == "").all() else "patients"
+    unknown = bool((run.split()["patient"] == "").all())
+    drawn = "images (patients unknown)" if unknown else "patients"
     rest = ", Student's t over seeds." if several else " alone."
     notes = [latex(f"Intervals: bootstrap over test {drawn}{rest}")]
     if len(differences):
         metric = inline_name(run.metric)
-        notes.append(latex(f"Difference: to the baseline in {metric}, paired by seed and patient."))
+        notes.append(
+            latex(f"Difference: to the baseline in {metric}, paired by seed and {'image' if unknown else 'patient'}.")
+        )
         if several and fewest_test_patients(run)[0] >= FEWEST:
             how = (
                 f"adjusted for {len(differences)} comparisons ({how_adjusted(differences)})"

@@ -12,6 +12,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from balancing.data.images import ImageSet
+from sweep.export.card_facts import code
 from sweep.export.exporting import Wanted, export_run
 from sweep.runs.files import write_json
 from sweep.runs.run import Run
@@ -75,6 +76,32 @@ def test_a_data_sets_name_breaks_no_front_matter(tmp_path: Path, source: str) ->
     read = ModelCard.load(tmp_path / "out" / "README.md", ignore_metadata_errors=False)
     assert read.data.eval_results is not None
     assert read.data.eval_results[0].dataset_name == " ".join(source.split())
+
+
+def test_patients_that_are_not_known_are_not_counted(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images")
+    text = card_of(run_of(tmp_path, images), tmp_path)
+    assert "test images (10 NORMAL, 20 PNEUMONIA), not all of which have a known patient" in text
+    known = replace(images, patients=np.array([f"patient-{n // 2}" for n in range(len(images))]))
+    (tmp_path / "known").mkdir()
+    text = card_of(run_of(tmp_path / "known", known), tmp_path / "known")
+    assert "test images (10 NORMAL, 20 PNEUMONIA) of 15 patients" in text
+
+
+def test_a_name_of_a_record_stays_within_its_code(tmp_path: Path) -> None:
+    assert code("a` <img src=x> `\nb") == "`a <img src=x> b`"
+    run = run_of(tmp_path, fake_images(tmp_path / "images"))
+    write_json(run.path / "run.json", {**run.info, "id": "0`[x](https://evil.example)`"})
+    assert "(run `0[x](https://evil.example)`)" in card_of(run, tmp_path)
+
+
+def test_what_was_decided_after_the_test_was_seen_is_called_so(tmp_path: Path) -> None:
+    run = run_of(tmp_path, fake_images(tmp_path / "images"))
+    run.update_info(decisions_added=[{"time": "2026-01-01", "techniques": {"baseline+threshold": {}}}])
+    run.record_test_opening([spec.trial_id for spec in run.specs()])
+    text = card_of(run, tmp_path, Wanted("baseline+threshold", ("card",)))
+    assert "its numbers on test are exploratory" in text
+    assert "opened the test split 1 more time," in text
 
 
 def test_a_run_whose_test_split_was_never_opened_has_a_card_without_numbers(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from sweep.analysis.decisions.reliability import staged
 from sweep.export import load
 from sweep.export.check import check
 from sweep.export.exporting import Made, Wanted, export_run
-from sweep.export.folder import FILES, write_export
+from sweep.export.folder import FILES, check_out, write_export
 from sweep.inference.deployed import deployed
 from sweep.inference.tested import test_row as row_of_test
 from tests.sweep.inference.small import Small, own_run, small_run
@@ -206,6 +206,15 @@ class TestWhereItGoes:
             with pytest.raises(UserError, match=why):
                 export_run(small.run, out, Wanted("baseline", ("card",)), None, force=True)
         assert not any((tmp_path / "real").iterdir())
+
+    @pytest.mark.parametrize("out", [".", "new/..", "../here"])
+    def test_the_folder_that_one_is_in_is_not_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+    ) -> None:
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        with pytest.raises(UserError, match="a folder that you are in"):
+            check_out(Path(out), tmp_path / "run", force=True)
 
     @pytest.mark.parametrize("fails_at", ["writing", "moving"])
     def test_what_fails_half_way_leaves_the_old_one(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from PIL import Image
 
 from balancing.data.pixels.decoding import Manner, decode
@@ -81,6 +83,13 @@ def test_the_file_says_what_it_is(case: tuple[Deployed, bytes]) -> None:
     dims = [dim.dim_param for dim in given.type.tensor_type.shape.dim]
     assert (given.name, dims) == ("images", ["batch", "height", "width", "channels"])
     assert all(out.type.tensor_type.shape.dim[0].dim_param == "batch" for out in model.graph.output)
+
+
+def test_the_file_tells_nothing_of_the_machine_that_wrote_it(case: tuple[Deployed, bytes]) -> None:
+    _, content = case
+    for folder in (Path(__file__).parents[3], Path(torch.__file__).parents[1]):
+        assert str(folder).encode() not in content
+    assert b"stack_trace" not in content
 
 
 def _pixels_session(manner: Manner):  # type: ignore[no-untyped-def]

@@ -17,6 +17,7 @@ from balancing.errors import UserError
 from sweep.analysis.maps.networks import best_trials
 from sweep.analysis.results import Results
 from sweep.inference.choice import chosen
+from sweep.inference.pictures import pictures as places_of_pictures
 from sweep.inference.predicting import broken_sentence
 from sweep.predictions import Asked
 from sweep.predictions import predict_images as predict
@@ -235,6 +236,12 @@ def test_pictures_never_replace_an_image_that_is_predicted(made: tuple[Run, Imag
     pictures = [prediction.picture for prediction in found]
     assert [p.name for p in pictures if p] == ["x_3_cam.png", "x_cam_cam.png", "x_2_cam_cam.png"]
     assert all(p is not None and p.is_file() for p in pictures)
+
+
+def test_names_that_no_file_has_lose_no_other_its_picture(tmp_path: Path) -> None:
+    files = [Path("a.png"), Path("b\0.png"), Path("\ud800.png"), Path("c.png")]
+    found = [path.name for path in places_of_pictures(files, tmp_path)]
+    assert (found[0], found[3], len(set(found))) == ("a_cam.png", "c_cam.png", 4)
 
 
 def test_a_name_that_fills_its_folder_entry_gets_a_shorter_picture(made: tuple[Run, ImageSet], tmp_path: Path) -> None:

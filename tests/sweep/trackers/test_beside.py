@@ -45,6 +45,17 @@ def test_a_tracker_that_fails_or_hangs_costs_one_sentence(code: str, why: str) -
     assert "s3cr3t" not in warning
 
 
+def test_what_lies_where_the_sweep_is_started_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("sweep", "balancing", "mlflow", "select"):
+        (tmp_path / f"{name}.py").write_text(f"open('ran', 'w').write({name!r})\n")
+    said: list[str] = []
+    with tracked("mlflow", tmp_path / "never", said.append):
+        pass
+    assert not [one for one in said if one.startswith("Warning")]
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_stops_the_sweep_is_not_hidden_and_no_process_is_left(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     code = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)"

@@ -130,6 +130,7 @@ def test_what_was_told_in_part_is_told_whole_and_once(stored: Run, monkeypatch: 
     [
         ("file:/tmp/somewhere", "retired stores of plain files"),
         ("postgresql://ada:s3cr3t@127.0.0.1:1/runs", "can't be opened"),
+        ("/tmp/what?/runs", r"holds a \? or a %"),
     ],
 )
 def test_a_store_that_can_not_be_is_one_sentence_without_secrets(stored: Run, uri: str, said: str) -> None:

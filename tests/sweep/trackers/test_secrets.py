@@ -12,6 +12,8 @@ from sweep.trackers.secrets import without_secrets
     [
         ("https://ada:s3cr3t@mlflow.example.org/api", "https://***@mlflow.example.org/api"),
         ("postgresql://ada:p@s3cr3t@db:5432/runs failed", "postgresql://***@db:5432/runs failed"),
+        ("postgresql://ada:s3/c'r3t@db/runs failed", "postgresql://***@db/runs failed"),
+        ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
         ("https://host/api?token=s3cr3t&run=7", "https://host/api?token=***&run=7"),
         ("https://host/api?run=7", "https://host/api?run=7"),
         ("ada@example.org wrote", "ada@example.org wrote"),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
 from balancing.errors import UserError
+from sweep.cli.main import app
 from sweep.watch.server import HOST, WatchServer
 from sweep.watch.state import Watched
 from tests.sweep.fake_run import fake_images, fake_run
@@ -81,6 +85,23 @@ def test_the_state_is_json(server: WatchServer) -> None:
     found = json.loads(body)
     assert found["trials"] == sum(found["counts"].values())
     assert {one["technique"] for one in found["techniques"]} >= {"baseline", "smote"}
+
+
+def test_a_browser_that_leaves_while_it_is_answered_is_passed_over(
+    server: WatchServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection((HOST, server.port)) as left:
+        left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leaves by a reset
+        left.sendall(b"GET / HT")
+    assert ask(server, f"/state?{query(server)}")[0].status == 200
+    time.sleep(0.2)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("every", ["inf", "nan", "1e300", "0.1"])
+def test_seconds_that_can_not_be_are_refused(every: str, tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["watch", str(tmp_path), "--every", every])
+    assert (found.exit_code, "--every" in found.output) == (2, True)
 
 
 def test_a_port_that_is_taken_is_one_sentence(server: WatchServer, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from balancing.errors import UserError
+from sweep.runs.folds import fold_path, mark_whole
 from sweep.runs.run import Run
+from sweep.runs.stages import first_path
 from sweep.runs.trial_folder import TrialFolder
 from sweep.watch.state import Watched
-from tests.sweep.fake_run import fake_images, fake_run
+from tests.sweep.fake_run import fake_images, fake_run, fake_split
 
 
 @pytest.fixture
@@ -79,6 +81,31 @@ def test_time_left_is_the_pace_of_the_epochs_that_ended(tmp_path: Path) -> None:
     left = Watched(made.path).state().seconds_left
     assert left is not None
     assert math.isclose(left, usual * (first.epochs + second.epochs) / 2, rel_tol=1e-6)
+
+
+def test_of_folds_all_trials_are_told_of_and_a_configuration_is_the_same_in_each(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images")
+    whole = Run.create(
+        tmp_path / "run", config_yaml="{}", images=images, split=fake_split(images), positive=1, notes=[]
+    )
+    mark_whole(whole, 2, 1)
+    assert Watched(whole.path).state().trials == 0  # none has begun
+    for number, counts in enumerate(((20, 10), (22, 12)), 1):
+        fake_run(fold_path(whole, number), images, techniques=("baseline",), failing=False, test_counts=counts)
+    state = Watched(whole.path).state()
+    assert (state.trials, state.counts) == (2 * 2 * 2, {"done": 8})
+    (baseline,) = state.techniques
+    assert (baseline.planned, baseline.ended, baseline.seeds) == (8, 8, 2 * 2)
+
+
+def test_the_first_of_two_stages_is_told_of_until_it_has_decided(tmp_path: Path) -> None:
+    images = fake_images(tmp_path / "images")
+    whole = fake_run(tmp_path / "run", images, techniques=("baseline",), failing=False)
+    fake_run(first_path(whole), images, techniques=("baseline", "smote"), failing=False)
+    assert [one.technique for one in Watched(whole.path).state().techniques] == ["baseline", "smote"]
+    decision = {"time": "", "metric": "auroc", "keep": 1, "techniques": ["baseline"], "ranked": []}
+    whole.update_info(decision=decision)
+    assert [one.technique for one in Watched(whole.path).state().techniques] == ["baseline"]
 
 
 def test_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from sweep.report.paper.methods import methods
 from sweep.report.paper.results import results_tex
 from sweep.report.paper.write import write_files
 from sweep.report.render import write_report
+from sweep.runs.files import write_json
 from sweep.runs.run import Run
 from tests.sweep.fake_run import fake_images, fake_run
 
@@ -165,6 +166,22 @@ def test_clauses_stand_only_where_they_are_true(tmp_path: Path) -> None:
     assert "failed or diverged" not in text
     for absent in ("Optuna", "cross-validation", "fresh seeds", "added after", "Ray ", "halving", "Newer"):
         assert absent not in text
+
+
+def test_candidates_are_called_the_same_where_they_are(tmp_path: Path) -> None:
+    run = _made(tmp_path)
+    assert "with the same candidates for every technique" in _text(run)
+    specs = run.specs()
+    planned = [{"trial_id": spec.trial_id, **spec.to_dict()} for spec in specs]
+    own = [one for one, spec in zip(planned, specs, strict=True) if (spec.technique, spec.lr) != ("focal", specs[0].lr)]
+    write_json(run.path / "trials.json", own)  # of one technique another learning rate alone
+    text = _text(run)
+    assert "Searched were" in text
+    assert "same candidates" not in text
+
+
+def test_what_is_paired_is_called_so(tmp_path: Path) -> None:
+    assert "paired by seed and image" in results_tex(results_of(_made(tmp_path)))  # its patients are not known
 
 
 def test_many_classes_and_scores_that_rank_alone(tmp_path: Path) -> None:
