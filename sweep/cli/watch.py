@@ -29,9 +29,10 @@ def watch(
     console = make_console()
     console.print(f"{server.url}", soft_wrap=True, markup=False, highlight=False)
     console.print("Ctrl-C ends this page, not the run.", soft_wrap=True, markup=False)
-    if show:
-        webbrowser.open(server.url)
     try:
-        server.serve()
+        with server.door() as door:
+            if show:
+                webbrowser.open(door.as_uri())
+            server.serve()
     except KeyboardInterrupt:
         console.print("The page has ended.", markup=False)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import secrets
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,6 +67,21 @@ class WatchServer:
         """The page's address for this user; whoever has it sees the page."""
         return f"http://{HOST}:{self.port}/?token={self._token}"
 
+    @property
+    def own_names(self) -> set[str]:
+        """What a browser that was given ``url`` sends as Host; of port 80 it leaves the port away."""
+        names = {HOST, "localhost"}
+        return {f"{name}:{self.port}" for name in names} | (names if self.port == 80 else set())
+
+    @contextlib.contextmanager
+    def door(self) -> Iterator[Path]:
+        """A file for this user alone that leads a browser to the page: what a command line holds, all users see."""
+        with tempfile.TemporaryDirectory(prefix="sweep-watch-") as folder:  # of mode 0700
+            path = Path(folder) / "watch.html"
+            path.write_text(f'<meta http-equiv="refresh" content="0;url={escape(self.url)}">\n', encoding="utf-8")
+            path.chmod(0o600)
+            yield path
+
     def serve(self) -> None:
         """Until ``close`` is called in another thread, or KeyboardInterrupt."""
         self._server.serve_forever(poll_interval=0.2)
@@ -92,7 +110,7 @@ class WatchServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 address = urlsplit(self.path)
-                if self.headers.get("Host") not in (f"{HOST}:{server.port}", f"localhost:{server.port}"):
+                if self.headers.get("Host") not in server.own_names:
                     self._refuse(HTTPStatus.FORBIDDEN)  # another name for this machine: somebody else's page asks
                 elif not server.knows(parse_qs(address.query).get("token", [""])[0]):
                     self._refuse(HTTPStatus.FORBIDDEN)

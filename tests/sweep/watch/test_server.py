@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import stat
 import struct
 import threading
 import time
@@ -111,3 +112,17 @@ def test_a_port_that_is_taken_is_one_sentence(server: WatchServer, tmp_path: Pat
         taken.listen()
         with pytest.raises(UserError, match=r"give another by --port"):
             WatchServer(Watched(run.path), taken.getsockname()[1])
+
+
+def test_a_browser_is_led_to_the_page_by_a_file_of_this_user_alone(server: WatchServer) -> None:
+    with server.door() as door:
+        assert stat.S_IMODE(door.stat().st_mode) == 0o600
+        assert stat.S_IMODE(door.parent.stat().st_mode) == 0o700
+        assert f"url={server.url}" in door.read_text(encoding="utf-8")
+    assert not door.parent.exists()
+
+
+def test_of_port_80_browsers_say_no_port(server: WatchServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert HOST not in server.own_names
+    monkeypatch.setattr(WatchServer, "port", 80)
+    assert {HOST, "localhost", f"{HOST}:80"} <= server.own_names
