@@ -193,7 +193,7 @@ class WandbTracker:
 
 
 def _key_of(path: Path) -> str:
-    """The key in a folder's name; "" where that is none of an offline run. One begun in the same second has a number."""
+    """The key in a folder's name; "" where that is of no offline run. One begun in the same second has a number."""
     found = re.fullmatch(r"offline-run-\d{8}_\d{6}-(.+?)(?:-\d{1,3})?", path.name)
     return found[1] if found else ""
 
