@@ -166,6 +166,15 @@ def read_json(path: Path, kind: type = object, shape: Shape = None) -> Any:
     return found
 
 
+def stamp_of(path: Path) -> tuple[int, int]:
+    """(ns of its last change, bytes): another for another content, as far as the disk tells; (0, 0) where it is not."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
 def remove(path: Path) -> None:
     """Takes away a file, or whatever stands in its place; nothing where there is none."""
     if path.is_dir() and not path.is_symlink():

@@ -22,7 +22,7 @@ from sweep.analysis.results import Results
 from sweep.analysis.statistics.folds import evaluated
 from sweep.report.shared_names import data_name, own_places, shown_command, without_folders
 from sweep.runs.confirming import fresh_ids
-from sweep.runs.files import DamagedFile, read_json
+from sweep.runs.files import DamagedFile, read_json, stamp_of
 from sweep.runs.folds import begun_folds, is_part, whole_path
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
@@ -137,7 +137,7 @@ class Part:
 
     def _sum(self, path: Path) -> bytes:
         """Of a file's content, which is read again only where the file has changed."""
-        stamp, known = _stamp(path), self.read.get(path)
+        stamp, known = stamp_of(path), self.read.get(path)
         if known is None or known[0] != stamp:
             known = stamp, hashlib.sha256(_bytes(path)).digest()
             self.read[path] = known
@@ -340,11 +340,3 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size

@@ -11,6 +11,7 @@ from typing import Any
 
 from sweep.analysis.names import display_name, in_order, metric_name
 from sweep.hyperparameters import shown
+from sweep.runs.files import stamp_of
 from sweep.runs.folds import begun_folds, places_of
 from sweep.runs.run import Run
 from sweep.runs.spec import TrialSpec
@@ -118,7 +119,7 @@ class Watched:
 
     def _trial(self, run: Run, trial_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         folder = run.trial(trial_id)
-        stamp = tuple(_stamp(folder.path / name) for name in ("status.json", "epochs.json"))
+        stamp = tuple(stamp_of(folder.path / name) for name in ("status.json", "epochs.json"))
         known = self._known.get(trial_id)
         if known is None or known[0] != stamp:
             known = (stamp, folder.status(), folder.epochs())
@@ -132,14 +133,6 @@ def _holders(run: Run) -> list[Run]:
         return list(begun_folds(run).values())
     first = first_of(run)
     return [run if first is None or decision_of(run) is not None else first]
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
 
 
 def _state(status: Mapping[str, Any]) -> str:
